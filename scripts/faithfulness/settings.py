@@ -8,6 +8,7 @@ before any work starts, in one line that says what, where and what would be righ
 import difflib
 import types
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -23,6 +24,8 @@ class SettingsError(ValueError):
 
 
 class Strict(BaseModel):
+    """Refuses unknown keys, and is never changed."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -115,6 +118,8 @@ class Columns(Strict):
 
 
 class DatasetBase(Strict):
+    """What all datasets have."""
+
     name: Name = Field(description="used in paths, tables and figures")
     readout: Literal["cloze", "text"] = Field(
         "cloze", description="how answers are read: log-probability of each option per byte, or parsed greedy text"
@@ -321,6 +326,33 @@ def _models_in(annotation: Any) -> Iterator[Any]:
         yield annotation
     for argument in get_args(annotation):
         yield from _models_in(argument)
+
+
+def train_datasets(recipe: Recipe | None) -> list[str]:
+    """Datasets whose train items a recipe uses, each once; none for no recipe."""
+    if recipe is None:
+        return []
+    return list(dict.fromkeys([*recipe.datasets, *(recipe.replay_datasets or [])]))
+
+
+def dump(recipe: Recipe | None) -> dict[str, Any] | None:
+    """What of a recipe decides the training, as plain values."""
+    return None if recipe is None else recipe.model_dump(include=set(Recipe.model_fields))
+
+
+def check_paths(settings: Settings) -> None:
+    """Refuse `path:` sources that lead nowhere.
+
+    Raises:
+        SettingsError: names the entry and the path.
+    """
+    entries = [(f"models.{m.name}", m.source) for m in settings.models]
+    entries += [(f"datasets.{d.name}", d.source) for d in settings.datasets if isinstance(d, TableDataset)]
+    for where, source in entries:
+        if source.uri.startswith("path:"):
+            path = Path(source.uri.removeprefix("path:")).expanduser() / (source.file or "")
+            if not path.exists():
+                raise SettingsError(f"{where}.source: there is no {str(path)!r}")
 
 
 def reference() -> str:

@@ -11,12 +11,15 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
+
+K = TypeVar("K")
 
 PERTURBATIONS = ("early_termination", "filler", "paraphrase", "mistake", "direct")
 
@@ -292,6 +295,19 @@ def to_pandas(table: pa.Table) -> pd.DataFrame:
     return cast(pd.DataFrame, table.to_pandas(types_mapper=kinds.get))
 
 
+def records(data: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a table as plain Python values (lists, None), which JSON can hold."""
+    return [{key: _plain(value) for key, value in row.items()} for row in data.to_dict("records")]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray | list):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if value is pd.NA or value != value else value  # noqa: PLR0124 - NaN differs from itself
+
+
 def atomically(path: str | Path, write: Callable[[Path], None]) -> None:
     """Call `write` on a temporary file beside `path`, then move it there: all or nothing."""
     path = Path(path)
@@ -345,6 +361,11 @@ def read(path: str | Path, schema: pa.Schema) -> pd.DataFrame:
 def read_all(paths: Sequence[str | Path], schema: pa.Schema) -> pd.DataFrame:
     """Read several tables of one schema and stack them in the order given."""
     return pd.concat([read(path, schema) for path in paths], ignore_index=True)
+
+
+def read_named(names: Sequence[K], paths: Sequence[str | Path], schema: pa.Schema) -> dict[K, pd.DataFrame]:
+    """Read one table for each name."""
+    return {name: read(path, schema) for name, path in zip(names, paths, strict=True)}
 
 
 def digest(*parts: Any) -> str:

@@ -1,0 +1,61 @@
+# Two commands do everything: `make report` and `make test`. `make help` lists the rest.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+CONFIG ?= config/config.yaml
+CORES ?= all
+VENV := .venv
+BIN := $(VENV)/bin
+RESULTS = $(shell sed -n 's/^results: *//p' $(CONFIG))
+SNAKEMAKE := $(BIN)/snakemake --configfile $(CONFIG) --cores $(CORES)
+
+.PHONY: help setup report test check accept smoke docs dag clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	echo "  CONFIG=config/<name>.yaml and CORES=<n> may follow any of them."
+
+setup: $(VENV)/.ready ## Make the virtual environment with all pinned dependencies
+
+$(VENV)/.ready: envs/requirements.txt envs/requirements-dev.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+	echo "Installing pinned dependencies into $(VENV) (a minute or two) ..."
+	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/requirements-dev.txt
+	touch $@
+
+report: setup ## Run the workflow and write <results>/report.html (default: config/config.yaml)
+	mkdir -p .snakemake
+	exec 9> .snakemake/run.lock
+	flock --nonblock 9 || { echo "Another run is at work in this folder; wait for it, or use a copy of the folder."; exit 1; }
+	$(SNAKEMAKE) --unlock --quiet all > /dev/null
+	$(SNAKEMAKE) --quiet rules
+	$(SNAKEMAKE) --quiet all --report $(RESULTS)/snakemake-report.zip
+	echo "Open $(RESULTS)/report.html in a browser."
+
+smoke: ## The same with tiny models made on the spot, in a minute or two
+	$(MAKE) --no-print-directory report CONFIG=config/smoke.yaml
+
+test: setup check ## All checks, and all tests that need no cluster
+	$(BIN)/pytest -m "not slow and not slurm" --cov --cov-report=term --cov-fail-under=90
+
+check: setup ## Lint, formatting and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/mypy
+	$(BIN)/snakemake --lint
+	$(BIN)/snakemake --lint --configfile config/smoke.yaml
+
+accept: setup ## Hold a finished run against the project's own thresholds
+	$(BIN)/python benchmarks/accept.py $(CONFIG)
+
+docs: setup ## Write the reference of all settings into config/README.md
+	$(BIN)/python benchmarks/reference.py
+
+clean: ## Delete the results of the configuration (models, sources and the environment stay)
+	rm -rf $(RESULTS)

@@ -1,0 +1,29 @@
+# Does the chain of thought still drive the answer after fine-tuning?
+#
+#     items -> chains -> probes -> scores -> measures -> effects -> figures -> report
+#
+# One file a stage, in the order of the data. Configuration: config/config.yaml, or another one
+# by --configfile; it is checked below before anything runs.
+
+configfile: "config/config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/prepare.smk"
+include: "rules/finetune.smk"
+include: "rules/chains.smk"
+include: "rules/perturb.smk"
+include: "rules/rescore.smk"
+include: "rules/compare.smk"
+include: "rules/figures.smk"
+include: "rules/report.smk"
+
+
+report: "report/workflow.rst"
+
+
+rule all:
+    default_target: True
+    input:
+        f"{RESULTS}/report.html",
+    localrule: True

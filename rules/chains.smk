@@ -1,0 +1,32 @@
+# CoT generation: needs arms and evaluation items, makes <results>/chains, one table a writer and dataset.
+
+
+rule write_chains:
+    input:
+        arm=f"{RESULTS}/arms/{{model}}/{{writer}}",
+        base=f"{RESULTS}/arms/{{model}}/base",
+        model="resources/models/{model}",
+        questions=f"{RESULTS}/items/{{dataset}}/eval.parquet",
+        prompts=SETTINGS.prompts,
+    output:
+        f"{RESULTS}/chains/{{model}}/{{writer}}/{{dataset}}.parquet",
+    log:
+        f"{RESULTS}/logs/write_chains/{{model}}/{{writer}}/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/write_chains/{{model}}/{{writer}}/{{dataset}}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: workflow.cores
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        chains=SETTINGS.chains.model_dump(),
+        max_new_tokens=lambda wildcards: SETTINGS.dataset(wildcards.dataset).max_new_tokens,
+        block_items=SETTINGS.block_items,
+        journal=JOURNAL,
+        code=code("write_chains"),
+    message:
+        "{wildcards.model} {wildcards.writer} writes its chains for {wildcards.dataset}"
+    script:
+        "../scripts/write_chains.py"

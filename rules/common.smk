@@ -1,0 +1,70 @@
+# What all stages share: the checked configuration, names for wildcards, and the code that a rule depends on.
+
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, f"{workflow.basedir}/scripts")
+
+from faithfulness import closure, prompts, settings, sources
+from faithfulness.tables import PERTURBATIONS
+
+try:
+    SETTINGS = settings.load(config)
+    prompts.load(SETTINGS.prompts)
+    settings.check_paths(SETTINGS)
+except settings.SettingsError as error:
+    sys.exit(f"The configuration cannot be used:\n{error}\nAll settings are explained in config/README.md.")
+
+RESULTS = SETTINGS.results
+JOURNAL = f"{RESULTS}/.journal"
+ENVIRONMENT = "../envs/environment.yaml"
+MODELS = [model.name for model in SETTINGS.models]
+DATASETS = [dataset.name for dataset in SETTINGS.datasets]
+TUNED = [arm.name for arm in SETTINGS.arms]
+SOURCES = {
+    sources.slug(entry.source): (kind, entry.source)
+    for kind, entries in (("model", SETTINGS.models), ("dataset", SETTINGS.datasets))
+    for entry in entries
+    if getattr(entry, "source", None)
+}
+
+# Training and scoring allocate and free large blocks all the time. glibc gives each back to the kernel at once and
+# takes page faults to get it again; keeping them makes a training step on the CPU a quarter faster.
+os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**32))
+os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**33))
+# Many jobs, few cores: nothing is gained by threads that tokenise beside those that compute.
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+wildcard_constraints:
+    model="|".join(map(re.escape, MODELS)),
+    arm="|".join(map(re.escape, TUNED)),
+    writer="|".join(map(re.escape, ["base", *TUNED])),
+    reader="|".join(map(re.escape, ["base", *TUNED])),
+    dataset="|".join(map(re.escape, DATASETS)),
+    perturbation="|".join(PERTURBATIONS),
+    source="|".join(map(re.escape, SOURCES)) or "none",
+
+
+def code(script):
+    """Hash of the code that a script depends on: a parameter of its rule, so that a change runs it again."""
+    return closure.code_hash(Path(workflow.basedir) / "scripts" / f"{script}.py")
+
+
+def source_of(entry):
+    """Input files of a model or dataset: what its source was fetched to, the path it names, or nothing."""
+    source = getattr(entry, "source", None)
+    if source is None or source.uri.startswith("random:"):
+        return []
+    return str(sources.local_path(source) or f"resources/sources/{sources.slug(source)}")
+
+
+def train_items(recipe):
+    """Train items of all datasets that a recipe uses."""
+    return expand(f"{RESULTS}/items/{{dataset}}/train.parquet", dataset=settings.train_datasets(recipe))
+
+
+def readers_of(model, tuned=None):
+    """Arms of a model: all, or only base and one tuned arm."""
+    return SETTINGS.arms_of(model) if tuned in (None, "base") else ["base", tuned]

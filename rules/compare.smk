@@ -1,0 +1,103 @@
+# Comparison: needs scores (and the chains, paraphrases and items behind them), makes <results>/measures, one value
+# a chain and measure, and <results>/effects: tuned against base, gates, verdicts, and what the figures draw.
+
+PAIRS = SETTINGS.pairs()
+ARM_FILES = [f"{RESULTS}/arms/{model}/{arm}" for model in MODELS for arm in readers_of(model)]
+MEASURES = expand(f"{RESULTS}/measures/{{model}}/{{dataset}}.parquet", model=MODELS, dataset=DATASETS)
+
+
+def of_all_arms(pattern):
+    """Files of all models, arms and datasets."""
+    return [
+        pattern.format(model=model, reader=arm, writer=arm, dataset=dataset)
+        for model in MODELS
+        for arm in readers_of(model)
+        for dataset in DATASETS
+    ]
+
+
+rule measure_chains:
+    input:
+        scores=lambda wildcards: expand(
+            rules.rescore_answers.output[0], reader=readers_of(wildcards.model), allow_missing=True
+        ),
+    output:
+        f"{RESULTS}/measures/{{model}}/{{dataset}}.parquet",
+    log:
+        f"{RESULTS}/logs/measure_chains/{{model}}/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/measure_chains/{{model}}/{{dataset}}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        arms=lambda wildcards: readers_of(wildcards.model)[1:],
+        code=code("measure_chains"),
+    message:
+        "Measuring the chains of {wildcards.model} on {wildcards.dataset}"
+    script:
+        "../scripts/measure_chains.py"
+
+
+rule compare_arms:
+    input:
+        measures=MEASURES,
+        scores=of_all_arms(rules.rescore_answers.output[0]),
+        chains=of_all_arms(CHAINS),
+        paraphrases=of_all_arms(rules.paraphrase.output[0]),
+        questions=expand(f"{RESULTS}/items/{{dataset}}/eval.parquet", dataset=DATASETS),
+        arms=ARM_FILES,
+    output:
+        cells=f"{RESULTS}/effects/cells.csv",
+        gates=f"{RESULTS}/effects/gates.csv",
+        summaries=f"{RESULTS}/effects/summaries.csv",
+        curves=f"{RESULTS}/effects/curves.csv",
+    log:
+        f"{RESULTS}/logs/compare_arms/all.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/compare_arms/all.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        statistics=SETTINGS.statistics.model_dump(),
+        gates=SETTINGS.gates.model_dump(),
+        code=code("compare_arms"),
+    message:
+        "Comparing tuned with base arms"
+    script:
+        "../scripts/compare_arms.py"
+
+
+rule compare_scales:
+    input:
+        cells=rules.compare_arms.output.cells,
+        gates=rules.compare_arms.output.gates,
+        measures=MEASURES,
+        arms=ARM_FILES,
+    output:
+        effects=f"{RESULTS}/effects/effects.csv",
+        scale_fits=f"{RESULTS}/effects/scale_fits.csv",
+    log:
+        f"{RESULTS}/logs/compare_scales/all.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/compare_scales/all.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        statistics=SETTINGS.statistics.model_dump(),
+        code=code("compare_scales"),
+    message:
+        "Comparing the effects of model sizes"
+    script:
+        "../scripts/compare_scales.py"

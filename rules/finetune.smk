@@ -1,0 +1,60 @@
+# Fine-tuning: needs resources/models and train items, makes <results>/arms/<model>/<arm>:
+# base (the model itself, or warm-started), and one folder a tuned arm.
+
+
+rule warm_start:
+    input:
+        model="resources/models/{model}",
+        questions=lambda wildcards: train_items(SETTINGS.model(wildcards.model).warm_start),
+        prompts=SETTINGS.prompts,
+    output:
+        directory(f"{RESULTS}/arms/{{model}}/base"),
+    log:
+        f"{RESULTS}/logs/warm_start/{{model}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/warm_start/{{model}}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: workflow.cores
+    resources:
+        mem_mb=6000,
+        runtime=240,
+    params:
+        recipe=lambda wildcards: settings.dump(SETTINGS.model(wildcards.model).warm_start),
+        datasets=lambda wildcards: settings.train_datasets(SETTINGS.model(wildcards.model).warm_start),
+        trust_remote_code=lambda wildcards: SETTINGS.model(wildcards.model).trust_remote_code,
+        journal=JOURNAL,
+        code=code("warm_start"),
+    message:
+        "Making the base arm of {wildcards.model}"
+    script:
+        "../scripts/warm_start.py"
+
+
+rule finetune:
+    input:
+        base=rules.warm_start.output[0],
+        model="resources/models/{model}",
+        questions=lambda wildcards: train_items(SETTINGS.arm(wildcards.arm)),
+        prompts=SETTINGS.prompts,
+    output:
+        directory(f"{RESULTS}/arms/{{model}}/{{arm}}"),
+    log:
+        f"{RESULTS}/logs/finetune/{{model}}/{{arm}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/finetune/{{model}}/{{arm}}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: workflow.cores
+    resources:
+        mem_mb=6000,
+        runtime=240,
+    params:
+        recipe=lambda wildcards: settings.dump(SETTINGS.arm(wildcards.arm)),
+        datasets=lambda wildcards: settings.train_datasets(SETTINGS.arm(wildcards.arm)),
+        journal=JOURNAL,
+        code=code("finetune"),
+    message:
+        "Fine-tuning {wildcards.model} to {wildcards.arm}"
+    script:
+        "../scripts/finetune.py"

@@ -1,0 +1,131 @@
+# Perturbations: needs chains, makes <results>/probes, one table a perturbation (method, section 4).
+# Early termination, filler and paraphrase are the paper's three stages; mistakes and direct are controls.
+
+CHAINS = rules.write_chains.output[0]
+PROBES = f"{RESULTS}/probes/{{model}}/{{writer}}/{{dataset}}"
+
+
+rule terminate_early:
+    input:
+        chains=CHAINS,
+    output:
+        f"{PROBES}/early_termination.parquet",
+    log:
+        f"{RESULTS}/logs/terminate_early/{{model}}/{{writer}}/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/terminate_early/{{model}}/{{writer}}/{{dataset}}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        max_cuts=SETTINGS.perturbations.max_cuts,
+        code=code("terminate_early"),
+    message:
+        "Terminating chains early: {wildcards.model} {wildcards.writer} {wildcards.dataset}"
+    script:
+        "../scripts/terminate_early.py"
+
+
+rule substitute_filler:
+    input:
+        chains=CHAINS,
+        tokenizer="resources/models/{model}",
+    output:
+        f"{PROBES}/filler.parquet",
+    log:
+        f"{RESULTS}/logs/substitute_filler/{{model}}/{{writer}}/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/substitute_filler/{{model}}/{{writer}}/{{dataset}}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        max_cuts=SETTINGS.perturbations.max_cuts,
+        filler=SETTINGS.perturbations.filler,
+        code=code("substitute_filler"),
+    message:
+        "Substituting filler: {wildcards.model} {wildcards.writer} {wildcards.dataset}"
+    script:
+        "../scripts/substitute_filler.py"
+
+
+rule paraphrase:
+    input:
+        chains=CHAINS,
+        tokenizer="resources/models/{model}",
+        questions=f"{RESULTS}/items/{{dataset}}/eval.parquet",
+    output:
+        f"{PROBES}/paraphrase.parquet",
+    log:
+        f"{RESULTS}/logs/paraphrase/{{model}}/{{writer}}/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/paraphrase/{{model}}/{{writer}}/{{dataset}}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        max_cuts=SETTINGS.perturbations.max_cuts,
+        seed=SETTINGS.perturbations.seed,
+        code=code("paraphrase"),
+    message:
+        "Paraphrasing: {wildcards.model} {wildcards.writer} {wildcards.dataset}"
+    script:
+        "../scripts/paraphrase.py"
+
+
+rule add_mistakes:
+    input:
+        chains=CHAINS,
+        tokenizer="resources/models/{model}",
+    output:
+        f"{PROBES}/mistake.parquet",
+    log:
+        f"{RESULTS}/logs/add_mistakes/{{model}}/{{writer}}/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/add_mistakes/{{model}}/{{writer}}/{{dataset}}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        max_cuts=SETTINGS.perturbations.max_cuts,
+        seed=SETTINGS.perturbations.seed,
+        code=code("add_mistakes"),
+    message:
+        "Adding mistakes: {wildcards.model} {wildcards.writer} {wildcards.dataset}"
+    script:
+        "../scripts/add_mistakes.py"
+
+
+rule ask_directly:
+    input:
+        chains=CHAINS,
+    output:
+        f"{PROBES}/direct.parquet",
+    log:
+        f"{RESULTS}/logs/ask_directly/{{model}}/{{writer}}/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/ask_directly/{{model}}/{{writer}}/{{dataset}}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        code=code("ask_directly"),
+    message:
+        "Asking without a chain: {wildcards.model} {wildcards.writer} {wildcards.dataset}"
+    script:
+        "../scripts/ask_directly.py"

@@ -1,0 +1,77 @@
+# Preparation: needs the configuration and, once, a network; makes resources/sources (as fetched),
+# resources/models (safetensors, shared by all configurations) and <results>/items.
+
+
+rule fetch_source:
+    output:
+        directory("resources/sources/{source}"),
+    log:
+        "resources/logs/fetch_source/{source}.log",
+    benchmark:
+        "resources/benchmarks/fetch_source/{source}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    localrule: True
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        source=lambda wildcards: SOURCES[wildcards.source][1].model_dump(),
+        kind=lambda wildcards: SOURCES[wildcards.source][0],
+        code=code("fetch_source"),
+    message:
+        "Fetching {wildcards.source}"
+    script:
+        "../scripts/fetch_source.py"
+
+
+rule prepare_model:
+    input:
+        lambda wildcards: source_of(SETTINGS.model(wildcards.model)),
+    output:
+        directory("resources/models/{model}"),
+    log:
+        "resources/logs/prepare_model/{model}.log",
+    benchmark:
+        "resources/benchmarks/prepare_model/{model}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: workflow.cores
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        model=lambda wildcards: SETTINGS.model(wildcards.model).model_dump(exclude={"warm_start"}),
+        code=code("prepare_model"),
+    message:
+        "Preparing the weights of {wildcards.model}"
+    script:
+        "../scripts/prepare_model.py"
+
+
+rule prepare_items:
+    input:
+        lambda wildcards: source_of(SETTINGS.dataset(wildcards.dataset)),
+    output:
+        train=f"{RESULTS}/items/{{dataset}}/train.parquet",
+        eval=f"{RESULTS}/items/{{dataset}}/eval.parquet",
+    log:
+        f"{RESULTS}/logs/prepare_items/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/prepare_items/{{dataset}}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        dataset=lambda wildcards: SETTINGS.dataset(wildcards.dataset).model_dump(
+            exclude={"readout", "max_new_tokens", "answer_tokens"}
+        ),
+        code=code("prepare_items"),
+    message:
+        "Preparing the items of {wildcards.dataset}"
+    script:
+        "../scripts/prepare_items.py"

@@ -1,0 +1,44 @@
+# Re-scoring: needs arms and probes, makes <results>/scores, one table a reader and dataset. A job loads its reader
+# once and reads the chains of all its writers: base those of every arm, a tuned arm base's and its own.
+
+
+def writers_of(wildcards):
+    return readers_of(wildcards.model, wildcards.reader)
+
+
+rule rescore_answers:
+    input:
+        arm=f"{RESULTS}/arms/{{model}}/{{reader}}",
+        base=f"{RESULTS}/arms/{{model}}/base",
+        model="resources/models/{model}",
+        questions=f"{RESULTS}/items/{{dataset}}/eval.parquet",
+        prompts=SETTINGS.prompts,
+        chains=lambda wildcards: expand(CHAINS, writer=writers_of(wildcards), allow_missing=True),
+        probes=lambda wildcards: expand(
+            f"{PROBES}/{{perturbation}}.parquet",
+            writer=writers_of(wildcards),
+            perturbation=PERTURBATIONS,
+            allow_missing=True,
+        ),
+    output:
+        f"{RESULTS}/scores/{{model}}/{{reader}}/{{dataset}}.parquet",
+    log:
+        f"{RESULTS}/logs/rescore_answers/{{model}}/{{reader}}/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/rescore_answers/{{model}}/{{reader}}/{{dataset}}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: workflow.cores
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        writers=writers_of,
+        readout=lambda wildcards: SETTINGS.dataset(wildcards.dataset).model_dump(include={"readout", "answer_tokens"}),
+        block_items=SETTINGS.block_items,
+        journal=JOURNAL,
+        code=code("rescore_answers"),
+    message:
+        "{wildcards.model} {wildcards.reader} reads the answers of {wildcards.dataset}"
+    script:
+        "../scripts/rescore_answers.py"

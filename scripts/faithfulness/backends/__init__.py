@@ -1,0 +1,77 @@
+"""Who writes chains and reads answers: one interface, whatever stands behind it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What a writer continues."""
+
+    text: str
+    seed: int = 0  # of the sampling; each chain its own, so that batches change nothing
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What a writer wrote after a prompt."""
+
+    text: str
+    finish_reason: str  # 'stop' or 'length'
+    prompt_ids: list[int] | None = None
+    ids: list[int] | None = None  # without the token that ended it
+    token_ends: list[int] | None = None  # character offset in text where each token ends
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A prompt, a (perturbed) chain and a cue, ready to be answered; with what the chain was made from."""
+
+    item_id: str
+    prompt: str
+    chain: str
+    cue: str
+    chain_ids: list[int] | None = None  # ids of chain, where it was written by the same tokenizer
+    candidates: tuple[str, ...] = ()  # answers whose log-probability is wanted
+    answer_tokens: int = 0  # greedy continuation wanted, of at most so many tokens
+    details: dict[str, object] = field(default_factory=dict)  # the probe's row: perturbation, variant, cut, ...
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a reader answers to a probe."""
+
+    log_probs: tuple[float, ...]  # of each candidate, in nats, summed over its tokens
+    tokens: tuple[int, ...]  # how many tokens each candidate has
+    text: str | None = None  # the greedy continuation, where one was wanted
+    retokenised: bool = False
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How a writer decodes."""
+
+    max_new_tokens: int
+    temperature: float = 0.0
+    top_p: float = 1.0
+
+
+class Backend(Protocol):
+    """A writer and reader. Answers may depend on nothing but the prompt or probe itself."""
+
+    tokenizer_hash: str | None
+
+    def write(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Completion]:
+        """Continue each prompt."""
+
+    def read(self, probes: Sequence[Probe]) -> list[Reading]:
+        """Answer each probe; probes of one item share their work when they come together."""
+
+
+def load(folder: str | Path, device: str = "auto", threads: int | None = None) -> "Backend":
+    """The backend of an arm's folder."""
+    from faithfulness.backends.transformers import TransformersBackend  # noqa: PLC0415 - torch takes seconds to import
+
+    return TransformersBackend(Path(folder), device, threads)

@@ -1,0 +1,41 @@
+"""Tables of many cells at once: the names that a file's path carries become columns."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from faithfulness import tables
+
+
+def read(paths: Sequence[str | Path], schema: pa.Schema, names: Sequence[str]) -> pd.DataFrame:
+    """Stack tables whose paths end in `<name>/<name>/<name>.<suffix>`, with one column a name.
+
+    Args:
+        paths: files, in any order; the result does not depend on it.
+        schema: of each file.
+        names: what the last parts of a path are, the file's name without suffix being the last.
+
+    Raises:
+        ValueError: a file is no table of the schema.
+    """
+    parts = []
+    for path in sorted(map(Path, paths)):
+        places = path.with_suffix("").parts[-len(names) :]
+        parts.append(tables.read(path, schema).assign(**dict(zip(names, places, strict=True))))
+    return pd.concat(parts, ignore_index=True)
+
+
+def arms(paths: Sequence[str | Path]) -> pd.DataFrame:
+    """The arm.json files as a table: model, arm, parameters, train_datasets."""
+    rows = [json.loads(Path(path).read_text(encoding="utf-8")) for path in paths]
+    columns = ["model", "arm", "parameters", "train_datasets"]
+    return pd.DataFrame(rows)[columns].sort_values(["model", "arm"], ignore_index=True)
+
+
+def sizes(arms: pd.DataFrame) -> dict[str, int]:
+    """Parameters by model: those of its base arm (an adapter adds to them, a merged one does not)."""
+    base = arms[arms["arm"] == "base"]
+    return dict(zip(base["model"], base["parameters"], strict=True))

@@ -1,0 +1,91 @@
+"""Writing chains: prompt, generate, cut off the conclusion, split into steps (method, section 3)."""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from faithfulness import prompts, steps, tables
+from faithfulness.backends import Backend, Completion, Decoding, Prompt
+from faithfulness.prompts import Prompts
+
+
+def write(
+    backend: Backend,
+    tokenizer: Any,
+    items: pd.DataFrame,
+    wording: Prompts,
+    decoding: Decoding,
+    sampling: dict[str, int],
+    seed: int,
+    block_items: int,
+    journal: tuple[Path, Sequence[Any], str],
+) -> pd.DataFrame:
+    """Have an arm write chains for all items.
+
+    Args:
+        backend: the arm.
+        tokenizer: its tokenizer, for the chat template; None for a server that has its own.
+        items: table of items.
+        wording: prompts and cues.
+        decoding: token limit, temperature and top_p.
+        sampling: `samples` (chains an item) and `seed`.
+        seed: training seed of the arm, for the table.
+        block_items: items a batch, and a journal entry.
+        journal: folder, key and label (see `tables.journalled`).
+
+    Returns:
+        Table of chains, in the order of the items.
+    """
+    folder, key, label = journal
+
+    def work(block: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        wanted = [(item, sample) for item in block for sample in range(sampling["samples"])]
+        texts = [prompts.chain_prompt(item, wording, tokenizer) for item, _ in wanted]
+        seeds = [int(tables.digest(sampling["seed"], item["item_id"], sample), 16) for item, sample in wanted]
+        asked = [Prompt(text, number % 2**63) for text, number in zip(texts, seeds, strict=True)]
+        return [
+            {
+                "item_id": item["item_id"],
+                "sample": sample,
+                "seed": seed,
+                "prompt": prompt.text,
+                **parse(completion, wording),
+                "tokenizer_hash": None if completion.ids is None else backend.tokenizer_hash,
+            }
+            for (item, sample), prompt, completion in zip(wanted, asked, backend.write(asked, decoding), strict=True)
+        ]
+
+    rows = tables.records(items)
+    blocks = [rows[start : start + block_items] for start in range(0, len(rows), block_items)]
+    key = [*key, "chains", wording.model_dump(), vars(decoding), sampling, seed]
+    return tables.journalled(blocks, work, tables.Chains, folder, key, label)
+
+
+def parse(completion: Completion, wording: Prompts) -> dict[str, Any]:
+    """Split what a writer wrote into chain, steps and conclusion.
+
+    A chain that states its conclusion ended by itself, also where the writer rambled on to the limit.
+    """
+    text, ids, ends = completion.text, completion.ids, completion.token_ends
+    chain, _ = steps.cut_conclusion(text, wording.conclusion_cues, wording.stop_cues)
+    step_offsets = None
+    if ids is not None and ends is not None:
+        count = bisect_left(ends, len(chain)) + 1 if chain else 0
+        chain, ids, ends = text[: ends[count - 1]] if count else "", ids[:count], ends[:count]
+        step_offsets, spans = steps.token_spans(steps.split(chain), ends)
+    else:
+        spans = steps.split(chain)
+    conclusion = text[len(chain) :] if text[len(chain) :].strip() else ""
+    return {
+        "chain_text": chain,
+        "conclusion": conclusion,
+        "steps": [chain[start:end] for start, end in spans],
+        "step_spans": spans,
+        "finish_reason": "stop" if conclusion else completion.finish_reason,
+        "prompt_ids": completion.prompt_ids,
+        "chain_ids": ids,
+        "step_offsets": step_offsets,
+    }

@@ -1,0 +1,403 @@
+"""Effects of fine-tuning (method, sections 7 and 8): tuned minus base, paired by item, with intervals and tests.
+
+Arrays and frames only. A *frame of means* holds one cell (model x tuned arm x dataset): a row an item,
+columns (measure, writer, reader) with writer and reader in {base, tuned}. A *frame of differences* holds
+the same items with columns (measure, component). *Strata* are such frames, one a dataset, weighted equally.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from faithfulness.measures import MEASURES
+from faithfulness.settings import Statistics
+
+Floats = NDArray[np.float64]
+Cell = tuple[str, str, str]  # model, tuned arm, dataset
+
+CELLS = [("base", "base"), ("base", "tuned"), ("tuned", "base"), ("tuned", "tuned")]  # (writer, reader)
+WEIGHTS = {  # of the cells above, in each component (method, section 7)
+    "total": (-1.0, 0.0, 0.0, 1.0),
+    "reading": (-0.5, 0.5, -0.5, 0.5),
+    "writing": (-0.5, -0.5, 0.5, 0.5),
+    "interaction": (1.0, -1.0, -1.0, 1.0),
+}
+SPARSE = 10  # fewer non-zero differences than this are too few for a bootstrap (method, section 8)
+EQUIVALENCE = 0.9  # confidence of the interval that must lie inside the margin: two one-sided tests at .05
+LEVEL, POWER = 0.05, 0.8
+ZERO = 1e-12  # differences below this are rounding
+BATCH = 256  # resamples held in memory at once by scipy
+
+
+def means(measures: pd.DataFrame) -> pd.DataFrame:
+    """Item means of one cell; samples and seeds of an item are averaged (method, sections 6 and 8).
+
+    A chain counts where it has a step and a valid a_n with both readers, and an item where each writer has
+    such a chain: one item set a contrast. Accuracies and lengths, which count an invalid answer as wrong,
+    are means over all chains.
+
+    Args:
+        measures: tables.Measures of one model, tuned arm and dataset.
+
+    Returns:
+        A frame of means, sorted by item; NaN where a measure is undefined.
+    """
+    data = measures.sort_values(["item_id", "writer", "reader", "sample", "seed", "measure"])
+    roles = data[["writer", "reader"]].where(data[["writer", "reader"]] == "base", "tuned")
+    # Base writes the same chain for every training seed of its tuned reader.
+    chain_seed = data["seed"].where(roles["writer"] == "tuned", 0)
+    value = data["value"].astype("Float64").to_numpy(float, na_value=np.nan)
+    data = data.assign(writer=roles["writer"], reader=roles["reader"], chain_seed=chain_seed, value=value)
+
+    of_chain = data["measure"].map({name: m.of_chain for name, m in MEASURES.items()}).astype(bool)
+    read = data["value"].notna().where(data["measure"] == "aoc_raw", True)
+    usable = read.groupby([data["writer"], data["item_id"], data["sample"], data["chain_seed"]]).transform("all")
+    data["value"] = data["value"].where(usable | ~of_chain)
+    wide = data.groupby(["item_id", "measure", "writer", "reader"])["value"].mean().unstack([1, 2, 3])
+    columns = pd.MultiIndex.from_tuples(
+        [(name, *cell) for name in MEASURES for cell in CELLS], names=wide.columns.names
+    )
+    wide = wide.reindex(columns=columns)
+
+    shared = _four(wide, "aoc_raw").notna().all(axis=1)
+    chain_columns = [column for column in columns if MEASURES[column[0]].of_chain]
+    wide[chain_columns] = wide[chain_columns].where(shared, axis=0)
+    return wide
+
+
+def means_by_cell(measures: pd.DataFrame) -> dict[Cell, pd.DataFrame]:
+    """`means` of each cell of a tables.Measures with columns model and dataset."""
+    groups = measures.groupby(["model", "arm", "dataset"])
+    return {(str(model), str(arm), str(dataset)): means(part) for (model, arm, dataset), part in groups}
+
+
+def training_seeds(measures: pd.DataFrame) -> dict[tuple[str, str], int]:
+    """Number of training seeds by (model, tuned arm), of a tables.Measures with a column model."""
+    tuned = measures[measures["reader"] != "base"]
+    return dict(tuned.groupby(["model", "arm"])["seed"].nunique())
+
+
+def usable_items(frame: pd.DataFrame) -> int:
+    """How many items a frame of means has in its contrasts."""
+    return int(_four(frame, "aoc_raw").notna().all(axis=1).sum())
+
+
+def equal_correctness(frame: pd.DataFrame) -> pd.DataFrame:
+    """The items where the correctness of a_n is equal in all four cells and that of the direct answer in both arms.
+
+    Conditions on outcomes, so what is found among them is descriptive (method, section 8, C4).
+    """
+    answers = _four(frame, "cot_accuracy").nunique(axis=1, dropna=False)
+    direct = _own(frame, "direct_accuracy").nunique(axis=1, dropna=False)
+    return frame[((answers == 1) & (direct == 1)).to_numpy()]
+
+
+def _four(frame: pd.DataFrame, name: str) -> pd.DataFrame:
+    """A measure in the four writer x reader cells."""
+    return frame[[(name, *cell) for cell in CELLS]]
+
+
+def _own(frame: pd.DataFrame, name: str) -> pd.DataFrame:
+    """A measure where each arm reads its own chains."""
+    return frame[[(name, *CELLS[0]), (name, *CELLS[3])]]
+
+
+def differences(frame: pd.DataFrame, names: Iterable[str] = MEASURES) -> pd.DataFrame:
+    """Components of the effect, by item: total = reading + writing exactly (method, section 7).
+
+    Args:
+        frame: a frame of means.
+        names: the measures wanted.
+
+    Returns:
+        A frame of differences; an item is NaN in a measure that one of its cells lacks.
+    """
+    names = list(names)
+    values = frame[[(name, *cell) for name in names for cell in CELLS]].to_numpy().reshape(len(frame), len(names), 4)
+    found = {}
+    for place, name in enumerate(names):
+        cells, components = values[:, place], MEASURES[name].components
+        known = ~np.isnan(cells[:, [0, 3]]).any(axis=1)
+        if components == ("total",):  # there are no crosswise cells to wait for
+            cells = np.nan_to_num(cells)
+        for component in components:
+            found[name, component] = np.where(known, cells @ np.array(WEIGHTS[component]), np.nan)
+    return pd.DataFrame(found, index=frame.index).rename_axis(columns=["measure", "component"])
+
+
+def largest(name: str, component: str) -> float:
+    """The largest difference that a measure's bounds allow in a component; infinite without bounds."""
+    low, high = MEASURES[name].low, MEASURES[name].high
+    if low is None or high is None:
+        return np.inf
+    return (high - low) * (2 if component == "interaction" else 1)
+
+
+def mean_of_strata(*strata: Floats, axis: int = -1) -> Floats:
+    """Equal-weight mean of the strata's means, rounded so that equal means tie whatever the order of summation."""
+    return np.asarray(np.round(np.mean([np.mean(s, axis=axis) for s in strata], axis=0), 14))
+
+
+def studentised(*strata: Floats, axis: int = -1) -> Floats:
+    """Equal-weight mean of the strata over its standard error."""
+    return np.round(mean_of_strata(*strata, axis=axis) / np.maximum(standard_error(*strata, axis=axis), ZERO), 9)
+
+
+def standard_error(*strata: Floats, axis: int = -1) -> Floats:
+    """Standard error of `mean_of_strata`."""
+    variances = [np.var(s, axis=axis, ddof=1) / s.shape[axis] for s in strata]
+    return np.sqrt(np.sum(variances, axis=0)) / len(strata)
+
+
+def resampled(strata: Sequence[Floats], statistics: Statistics) -> Floats:
+    """Bootstrap distribution of `mean_of_strata`, the same resampled items for every row.
+
+    Equals what scipy.stats.bootstrap draws from the same seed; the counts of each item make it one
+    matrix product instead of a gather.
+
+    Args:
+        strata: arrays of shape (rows, items of the stratum).
+
+    Returns:
+        Shape (rows, resamples).
+    """
+    rng = np.random.default_rng(statistics.seed)
+    parts = []
+    for stratum in strata:
+        n = stratum.shape[-1]
+        drawn = rng.integers(0, n, (statistics.resamples, n))
+        drawn += n * np.arange(statistics.resamples)[:, None]
+        counts = np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape)
+        parts.append(stratum @ counts.T.astype(float) / n)
+    return np.asarray(np.round(np.mean(parts, axis=0), 14))
+
+
+def interval(
+    strata: Sequence[Floats], distribution: Floats, limits: Floats, confidence: float
+) -> tuple[Floats, Floats]:
+    """Confidence interval of `mean_of_strata` (method, section 8).
+
+    BCa (Efron 1987; scipy.stats.bootstrap). Where fewer than ten values differ from zero a bootstrap is
+    worthless, and the interval is +-(largest possible difference) x the Clopper-Pearson upper limit of
+    their share (strata: the mean of their limits). Where all values of a stratum are identical in every
+    stratum it is their mean +- the same, for a share of none. Without a largest possible difference the
+    largest observed takes its place.
+
+    Args:
+        strata: arrays of shape (rows, items of the stratum), at least two items each.
+        distribution: from `resampled`.
+        limits: shape (rows,), the largest possible absolute difference; may be infinite.
+        confidence: of the interval.
+
+    Returns:
+        Lower and upper ends, shape (rows,).
+    """
+    possible = np.where(np.isfinite(limits), limits, np.max([np.abs(s).max(axis=-1) for s in strata], axis=0))
+    nonzero = _nonzero(strata)
+    sparse = nonzero.sum(axis=0) < SPARSE
+    constant = np.all([np.ptp(s, axis=-1) <= ZERO for s in strata], axis=0) & ~sparse
+
+    centre = np.where(sparse, 0.0, mean_of_strata(*strata))
+    sizes = [s.shape[-1] for s in strata]
+    half = np.zeros(len(limits))
+    for row in np.flatnonzero(sparse | constant):
+        counts = nonzero[:, row] if sparse[row] else np.zeros(len(strata), int)
+        half[row] = possible[row] * np.mean([_upper(int(k), n, confidence) for k, n in zip(counts, sizes, strict=True)])
+    low, high = np.maximum(centre - half, -limits), np.minimum(centre + half, limits)
+
+    rest = ~(sparse | constant)
+    if rest.any():
+        ends = stats.bootstrap(
+            [s[rest] for s in strata],
+            mean_of_strata,
+            method="BCa",
+            confidence_level=confidence,
+            n_resamples=0,
+            bootstrap_result=SimpleNamespace(bootstrap_distribution=distribution[rest]),
+            vectorized=True,
+            batch=BATCH,
+            axis=-1,
+        ).confidence_interval
+        low[rest], high[rest] = ends
+    return low, high
+
+
+def _nonzero(strata: Sequence[Floats]) -> NDArray[np.intp]:
+    """Number of non-zero differences by stratum and row."""
+    return np.array([(np.abs(s) > ZERO).sum(axis=-1) for s in strata])
+
+
+def _upper(k: int, n: int, confidence: float) -> float:
+    return float(stats.binomtest(k, n).proportion_ci(confidence, method="exact").high)
+
+
+def sign_flip_p(strata: Sequence[Floats], statistics: Statistics) -> Floats:
+    """Two-sided p of the studentised sign-flip permutation test (method, section 8); exact where items are few.
+
+    Args:
+        strata: arrays of shape (rows, items of the stratum), at least two items each.
+
+    Returns:
+        Shape (rows,).
+    """
+    borders = np.cumsum([s.shape[-1] for s in strata])[:-1]
+
+    def statistic(values: Floats, axis: int = -1) -> Floats:
+        return studentised(*np.split(values, borders, axis=axis), axis=axis)
+
+    return stats.permutation_test(
+        (np.concatenate(strata, axis=-1),),
+        statistic,
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=statistics.resamples,
+        batch=BATCH,
+        axis=-1,
+        rng=np.random.default_rng(statistics.seed),
+    ).pvalue
+
+
+def bootstrap_p(distribution: Floats) -> Floats:
+    """Two-sided p of a mean of zero, from its bootstrap distribution: twice the smaller share beyond zero.
+
+    Args:
+        distribution: shape (rows, resamples).
+
+    Returns:
+        Shape (rows,); never below 2 / (resamples + 1).
+    """
+    beyond = np.minimum((distribution <= 0).sum(axis=-1), (distribution >= 0).sum(axis=-1))
+    return np.minimum(1.0, 2 * (beyond + 1) / (distribution.shape[-1] + 1))
+
+
+def detectable_effect(error: Floats) -> Floats:
+    """Minimal detectable effect at 80 % power (two-sided, 5 %): (z(.975) + z(.8)) x the standard error."""
+    return (stats.norm.ppf(1 - LEVEL / 2) + stats.norm.ppf(POWER)) * error
+
+
+def items_for_equivalence(error: Floats, n: Floats, margins: Floats, limits: Floats) -> Floats:
+    """Items at which equivalence would be shown at 80 % power if there were no effect at all.
+
+    Two one-sided tests at 5 %: n ((z(.95) + z(.9)) x standard error / margin)^2, as the error falls with
+    the root of n (a standard deviation of .3 and a margin of .05 take about 310). At least as many as let
+    the Clopper-Pearson limit of no non-zero difference fall inside the margin.
+    """
+    z = stats.norm.ppf(1 - LEVEL) + stats.norm.ppf((1 + POWER) / 2)
+    with np.errstate(divide="ignore"):
+        none_seen = np.log(LEVEL) / np.log1p(-np.minimum(margins / limits, 0.5))
+    return np.ceil(np.maximum(n * (z * error / margins) ** 2, np.where(np.isfinite(limits), none_seen, 0)))
+
+
+def estimates(strata: Sequence[pd.DataFrame], statistics: Statistics, *, scale: bool = False) -> pd.DataFrame:
+    """Everything that is estimated from differences: one row a measure and component.
+
+    Rows that lack the same items are resampled together, so that their intervals are joint.
+
+    Args:
+        strata: frames of differences, one a dataset.
+        statistics: resamples, confidence, margin, seed.
+        scale: the differences are between two effects (twice as large at most), tested by the bootstrap (C5).
+
+    Returns:
+        Index (measure, component); columns estimate, ci_low, ci_high, equivalence_low, equivalence_high (90 %),
+        p_value, n_items, margin, detectable (minimal detectable effect), items_needed. All but n_items and margin are
+        NaN where a stratum has fewer than two items.
+    """
+    columns = strata[0].columns
+    limits = np.array([largest(*column) for column in columns]) * (2 if scale else 1)
+    margins = np.array([MEASURES[name].margin or statistics.margin for name in columns.get_level_values(0)])
+    found = pd.DataFrame({"n_items": sum(s.notna().sum() for s in strata), "margin": margins}, index=columns)
+    for rows, values in _complete(strata):
+        distribution = resampled(values, statistics)
+        low, high = interval(values, distribution, limits[rows], statistics.confidence)
+        inner = interval(values, distribution, limits[rows], EQUIVALENCE)
+        sparse = _nonzero(values).sum(axis=0) < SPARSE
+        error, n = standard_error(*values), found["n_items"].to_numpy(float)[rows]
+        # Where differences are too few to be resampled, the bootstrap cannot speak against zero.
+        p_value = np.where(sparse, 1.0, bootstrap_p(distribution)) if scale else sign_flip_p(values, statistics)
+        part = {
+            "estimate": mean_of_strata(*values),
+            "ci_low": low,
+            "ci_high": high,
+            "equivalence_low": inner[0],
+            "equivalence_high": inner[1],
+            "p_value": p_value,
+            # With hardly a difference in sight, what could hide is what the interval admits.
+            "detectable": np.where(sparse, high, detectable_effect(error)),
+            "items_needed": items_for_equivalence(error, n, margins[rows], limits[rows]),
+        }
+        found.loc[columns[rows], list(part)] = np.column_stack(list(part.values()))
+    wanted = ["estimate", "ci_low", "ci_high", "equivalence_low", "equivalence_high", "p_value"]
+    return found.reindex(columns=[*wanted, "n_items", "margin", "detectable", "items_needed"])
+
+
+def mean_intervals(values: pd.DataFrame, limit: float, statistics: Statistics) -> pd.DataFrame:
+    """Column means over items, with their intervals, kept within [0, limit].
+
+    Args:
+        values: a row an item; NaN where it has no value.
+        limit: the largest possible value; may be infinite.
+        statistics: resamples, confidence, seed.
+
+    Returns:
+        Index the columns of `values`; columns mean, low, high (NaN with fewer than two items), n_items.
+    """
+    found = pd.DataFrame({"mean": values.mean(), "low": np.nan, "high": np.nan, "n_items": values.notna().sum()})
+    for rows, strata in _complete([values]):
+        limits = np.full(len(rows), limit)
+        low, high = interval(strata, resampled(strata, statistics), limits, statistics.confidence)
+        found.loc[values.columns[rows], ["low", "high"]] = np.column_stack([np.maximum(low, 0), high])
+    return found
+
+
+def _complete(strata: Sequence[pd.DataFrame]) -> Iterator[tuple[NDArray[np.intp], list[Floats]]]:
+    """Columns with the same items, and their values (columns, items) in each stratum, without gaps."""
+    known = np.concatenate([s.notna().to_numpy() for s in strata])
+    patterns, which = np.unique(known, axis=1, return_inverse=True)
+    borders = np.cumsum([len(s) for s in strata])[:-1]
+    for number, pattern in enumerate(patterns.T):
+        rows = np.flatnonzero(which == number)
+        kept = np.split(pattern, borders)
+        if min(k.sum() for k in kept) >= 2:
+            yield rows, [s.to_numpy()[k][:, rows].T for s, k in zip(strata, kept, strict=True)]
+
+
+def compare(
+    cells: Mapping[Cell, pd.DataFrame], contrast: str, statistics: Statistics, names: Iterable[str] = MEASURES
+) -> pd.DataFrame:
+    """The effects of every cell, and of every model and arm pooled over its datasets with equal weights.
+
+    Args:
+        cells: frames of means by cell.
+        contrast: what the rows are called.
+        statistics: resamples, confidence, margin, seed.
+        names: the measures wanted.
+
+    Returns:
+        Columns model, arm, dataset ('pooled' for more than one), pool (tuple of its datasets), contrast, measure,
+        component, base_mean, tuned_mean and those of `estimates`.
+    """
+    names = list(names)
+    parts = []
+    for model, arm in sorted({(model, arm) for model, arm, _ in cells}):
+        frames = {dataset: cells[model, arm, dataset] for m, a, dataset in sorted(cells) if (m, a) == (model, arm)}
+        found = {dataset: differences(frame, names) for dataset, frame in frames.items()}
+        for dataset, pool in pools(frames):
+            part = estimates([found[d] for d in pool], statistics).reset_index()
+            for column, cell in (("base_mean", CELLS[0]), ("tuned_mean", CELLS[3])):
+                wanted = [(name, *cell) for name in part["measure"]]
+                ends = [frames[d][wanted].where(found[d].notna().to_numpy()).mean().to_numpy() for d in pool]
+                part[column] = np.mean(ends, axis=0)
+            part["pool"] = [pool] * len(part)
+            parts.append(part.assign(model=model, arm=arm, dataset=dataset, contrast=contrast))
+    return pd.concat(parts, ignore_index=True)
+
+
+def pools(datasets: Collection[str]) -> list[tuple[str, tuple[str, ...]]]:
+    """Each dataset by itself, and all together where there are several."""
+    single = [(dataset, (dataset,)) for dataset in sorted(datasets)]
+    return single + ([("pooled", tuple(sorted(datasets)))] if len(single) > 1 else [])

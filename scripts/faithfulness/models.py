@@ -1,0 +1,166 @@
+"""Model folders: bringing weights into one form, pruning depth, and loading an arm.
+
+`resources/models/<model>/` holds safetensors, a tokenizer and model.json. An arm's folder holds
+arm.json and, where it differs from its parent, an adapter or full weights. Adapters are never merged.
+"""
+
+import hashlib
+import json
+import logging
+import random
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import PeftModel
+from tokenizers import Tokenizer, decoders, pre_tokenizers, trainers
+from tokenizers.models import BPE
+from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from faithfulness import datasets
+from faithfulness.settings import CoinFlip, LastLetters, Model
+
+logger = logging.getLogger("faithfulness")
+
+
+def prepare(settings: Model, source: Path | None, folder: Path) -> None:
+    """Write a model's weights, tokenizer and model.json to `folder`, in its own dtype.
+
+    Args:
+        settings: the model's entry in the configuration.
+        source: fetched file or folder; None for `random:` models.
+        folder: where the model goes.
+
+    Raises:
+        ValueError: more layers are asked for than there are, or the weights cannot be read.
+    """
+    dtype = getattr(torch, settings.dtype)
+    if source is None:
+        tokenizer, model = _random_llama()
+    else:
+        tokenizer, model = _load_source(source, settings)
+    if settings.layers:
+        _keep_layers(model, settings.layers)
+    model = model.to(dtype)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    description = {
+        "model": settings.name,
+        "parameters": model.num_parameters(),
+        "layers": model.config.num_hidden_layers,
+        "dtype": settings.dtype,
+        "weights": weights_hash(folder),
+    }
+    (folder / "model.json").write_text(json.dumps(description, indent=2) + "\n")
+    logger.info(
+        "%s: %.1f M parameters, %d layers", settings.name, description["parameters"] / 1e6, description["layers"]
+    )
+
+
+def _load_source(source: Path, settings: Model) -> tuple[Any, Any]:
+    if source.suffix != ".gguf":
+        if not (source / "config.json").exists():
+            raise ValueError(f"{source} holds no config.json; a model folder as save_pretrained() writes it is needed")
+        options = {"trust_remote_code": settings.trust_remote_code}
+        model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32, use_safetensors=True, **options)
+        return AutoTokenizer.from_pretrained(source, **options), model
+    options = {"gguf_file": source.name}
+    tokenizer = AutoTokenizer.from_pretrained(source.parent, **options)
+    model = AutoModelForCausalLM.from_pretrained(source.parent, dtype=torch.float32, **options)
+    # Its weights are plain floats now, but the model still calls itself quantised and would refuse to be saved.
+    del model.config.quantization_config, model.hf_quantizer, model.is_quantized, model.quantization_method
+    return tokenizer, model
+
+
+def _keep_layers(model: Any, count: int) -> None:
+    """Depth pruning: keep `count` evenly spaced layers, the first and the last among them."""
+    layers = model.model.layers
+    if count > len(layers):
+        raise ValueError(f"layers: {count} is more than the model's {len(layers)}")
+    kept = torch.linspace(0, len(layers) - 1, count).round().long().tolist()
+    model.model.layers = torch.nn.ModuleList(layers[i] for i in kept)
+    for position, layer in enumerate(model.model.layers):
+        layer.self_attn.layer_idx = position
+    model.config.num_hidden_layers = count
+
+
+def _random_llama() -> tuple[Any, Any]:
+    """A tiny untrained Llama whose tokenizer knows the words of the generated tasks: for smoke runs."""
+    tasks = (
+        datasets.last_letters(LastLetters(name="a", task="last_letters")),
+        datasets.coin_flip(CoinFlip(name="b", task="coin_flip")),
+    )
+    texts = [" ".join([item["question"], *item["rationale"]]) for task in tasks for item in islice(task, 500)]
+    rules = Tokenizer(BPE())
+    rules.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    rules.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    rules.train_from_iterator(
+        texts,
+        trainers.BpeTrainer(vocab_size=768, special_tokens=["<eos>"], initial_alphabet=alphabet, show_progress=False),
+    )
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=rules, eos_token="<eos>", pad_token="<eos>")
+    random.seed(0)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=1024,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return tokenizer, LlamaForCausalLM(config)
+
+
+def weights_hash(folder: Path) -> str:
+    """Hash of all safetensors in a folder: identifies weights by content, wherever they lie."""
+    total = hashlib.sha256()
+    for file in sorted(folder.glob("*.safetensors")):
+        with file.open("rb") as stream:
+            total.update(hashlib.file_digest(stream, "sha256").digest())
+    return total.hexdigest()[:16]
+
+
+def load_base(folder: Path, dtype: torch.dtype, trust_remote_code: bool = False) -> tuple[Any, Any]:
+    """Tokenizer and causal language model of a folder with full weights.
+
+    Raises:
+        ValueError: the weights are damaged or missing; says which folder.
+    """
+    options: dict[str, Any] = {"trust_remote_code": trust_remote_code, "local_files_only": True}
+    try:
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, use_safetensors=True, **options)
+        tokenizer = AutoTokenizer.from_pretrained(folder, **options)
+    except Exception as error:
+        raise ValueError(
+            f"the model in {folder} cannot be loaded ({error}); delete the folder to make it anew"
+        ) from error
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer, model
+
+
+def load_arm(folder: Path, device: str) -> tuple[Any, Any, dict[str, Any]]:
+    """Tokenizer, model in evaluation mode, and arm.json of an arm."""
+    arm = json.loads((folder / "arm.json").read_text())
+    dtype = getattr(torch, arm["dtype"])
+    weights = Path(arm["weights_folder"])
+    tokenizer, model = load_base(weights, dtype, arm["trust_remote_code"])
+    if arm["kind"] == "adapter":
+        # The adapter keeps the model's dtype: casting to float32 and back at every layer costs more than it gives.
+        model = PeftModel.from_pretrained(model, folder, autocast_adapter_dtype=False).to(dtype)
+    return tokenizer, model.to(device).eval(), arm
+
+
+def pick_device(wanted: str | None) -> str:
+    """`wanted`, or CUDA where there is one, or the CPU."""
+    if wanted and wanted != "auto":
+        return wanted
+    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -1,0 +1,106 @@
+"""Prompt templates, answer cues, and how their token ids are joined.
+
+Every text that a model sees is a run of segments: prompt | chain | cue | answer. Segments are
+encoded one by one and their ids joined, in fine-tuning and in probing alike, so a chain's own
+ids are never decoded and tokenised again (method, section 2).
+"""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field, ValidationError
+from tokenizers import Tokenizer
+
+from faithfulness.settings import SettingsError, Strict
+
+
+class Prompts(Strict):
+    """Wording of all prompts; see config/prompts/default.yaml for what each part does."""
+
+    version: int
+    question: str = Field(pattern=r"\{question\}")
+    question_with_options: str = Field(pattern=r"\{question\}[\s\S]*\{options\}")
+    option_separator: str
+    plain: str = Field(pattern=r"\{question\}")
+    chain_prefill: str = Field(min_length=1)
+    chain_cue: str = Field(min_length=1)
+    direct_cue: str = Field(min_length=1)
+    conclusion_cues: list[str]
+    stop_cues: list[str]
+
+
+def load(path: str | Path) -> Prompts:
+    """Read a prompts file.
+
+    Raises:
+        SettingsError: the file is missing, is no YAML, or has wrong keys; says which.
+    """
+    try:
+        return Prompts.model_validate(yaml.safe_load(Path(path).read_text("utf-8")))
+    except FileNotFoundError:
+        raise SettingsError(f"prompts: there is no file {str(path)!r}; config/prompts/default.yaml is one") from None
+    except yaml.YAMLError as error:
+        raise SettingsError(f"prompts: {path} is not YAML: {error}".replace("\n", " ")) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise SettingsError(f"prompts: {path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def ask(item: dict[str, Any], prompts: Prompts, tokenizer: Any) -> str:
+    """The question as the model is asked, up to where its own turn begins."""
+    template = prompts.question
+    fields = {"question": item["question"]}
+    if item["show_options"]:
+        template = prompts.question_with_options
+        fields["options"] = prompts.option_separator.join(item["options"])
+    question = template.format(**fields)
+    if not getattr(tokenizer, "chat_template", None):
+        return prompts.plain.format(question=question)
+    messages = [{"role": "user", "content": question}]
+    return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+
+
+def chain_prompt(item: dict[str, Any], prompts: Prompts, tokenizer: Any) -> str:
+    """Everything before the chain."""
+    return ask(item, prompts, tokenizer) + prompts.chain_prefill
+
+
+def direct_prompt(item: dict[str, Any], prompts: Prompts, tokenizer: Any) -> str:
+    """Everything before the answer that is given without a chain, its cue included."""
+    return ask(item, prompts, tokenizer) + prompts.direct_cue
+
+
+def answer_text(answer: str) -> str:
+    """An answer as it follows a cue."""
+    return f" {answer}"
+
+
+def segment_coder(folder: str | Path) -> tuple[Callable[[str], list[int]], Callable[[list[int]], str]]:
+    """How segments are encoded and decoded by the tokenizer in a model's folder, without importing a model library."""
+    file = Path(folder) / "tokenizer.json"
+    if not file.exists():
+        raise FileNotFoundError(f"{folder} holds no tokenizer.json; only models with a fast tokenizer can be perturbed")
+    tokenizer = Tokenizer.from_file(str(file))
+
+    def encode(text: str) -> list[int]:
+        return tokenizer.encode(text, add_special_tokens=False).ids
+
+    def decode(ids: list[int]) -> str:
+        return tokenizer.decode(ids, skip_special_tokens=False)
+
+    return encode, decode
+
+
+def encode(tokenizer: Any, text: str) -> list[int]:
+    """Token ids of one segment, without special tokens of the tokenizer's own."""
+    return tokenizer.encode(text, add_special_tokens=False)
+
+
+def tokenizer_hash(tokenizer: Any) -> str:
+    """Identifies a tokenizer by what it does: its serialised rules where it has them, else its vocabulary."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    text = backend.to_str() if backend is not None else str(sorted(tokenizer.get_vocab().items()))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,380 @@
+"""What the report shows: pure functions from tables and configuration to the context of its template.
+
+The words that never change stand in `report/` (the page, the captions, the method); here is
+what is counted, chosen, sorted and put into sentences. Every number on the page comes from a table.
+"""
+
+import base64
+import platform
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+from docutils.core import publish_parts
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from faithfulness.measures import MEASURES
+from faithfulness.plots import DARK, size_text
+
+CLAIMS = ("C1", "C2", "C3", "C4", "C5", "C6", "R1", "R2")
+VERDICTS = ("supported", "contradicted", "equivalent", "inconclusive", "not interpretable")
+DESCRIPTIVE = "descriptive"  # what stands in place of a verdict where a claim is described, not tested
+PACKAGES = (
+    *("accelerate", "jinja2", "matplotlib", "numpy", "pandas", "peft", "pyarrow", "pydantic"),
+    *("scipy", "seaborn", "snakemake", "torch", "transformers"),
+)
+
+
+def context(
+    *,
+    effects: pd.DataFrame,
+    gates: pd.DataFrame,
+    summaries: pd.DataFrame,
+    figures: Sequence[dict[str, Any]],
+    config: Mapping[str, Any],
+    method: str,
+    style: str,
+) -> dict[str, Any]:
+    """Everything that the template shows.
+
+    Args:
+        effects, gates, summaries: the tables of those names.
+        figures: from `figure`, in the order of the page.
+        config: the configuration as plain data.
+        method: the method page, as reStructuredText.
+        style: the style sheet.
+    """
+    return {
+        "style": Markup(style),  # our own file
+        "headline": headline(effects),
+        "claims": claims(effects, [dataset["name"] for dataset in config["datasets"]]),
+        # A figure a model: the first is shown, the others are folded away.
+        "figures": [
+            shown | {"folded": shown["name"] in {earlier["name"] for earlier in figures[:i]}}
+            for i, shown in enumerate(figures)
+        ],
+        "run": what_was_run(summaries, config),
+        "limits": limits(effects, gates, summaries, config),
+        "summaries": summaries.to_dict("records"),
+        "gates": gates_overview(gates),
+        "effects": cells(effects),
+        "method": rst(method, prefix="method-"),
+        "config": yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True, width=100),
+        "versions": versions(),
+    }
+
+
+def render(template: str, shown: Mapping[str, Any]) -> str:
+    """The page. Whatever comes from data or configuration is escaped."""
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"signed": signed, "number": number, "percent": percent, "size": size_text, "slug": _slug}
+    return environment.from_string(template).render(**shown)
+
+
+# --- the answer ---------------------------------------------------------------------------------
+
+
+def headline(effects: pd.DataFrame) -> list[str]:
+    """The answer to the question of the page: one short sentence, then what stands behind it."""
+    tested = _single_cells(effects)
+    counts = _tally(tested, "C1")
+    total = sum(counts[verdict] for verdict in VERDICTS[:4])
+    if not total:
+        return ["This run cannot tell.", "No cell passed the gates that would make it interpretable."]
+    supported, contradicted, equivalent = (counts[verdict] for verdict in VERDICTS[:3])
+    if supported and contradicted:
+        answer = f"It differs: less than before in {supported}, more in {contradicted} of {total} cells."
+    elif supported:
+        answer = f"Less than before, in {_of(supported, total)}."
+    elif contradicted:
+        answer = f"More than before, in {_of(contradicted, total)}."
+    elif equivalent:
+        answer = f"As much as before, in {_of(equivalent, total)}."
+    else:
+        answer = f"Open: a change was neither shown nor ruled out in {_of(total, total)}."
+    closed = counts[VERDICTS[4]]
+    rest = [f"{closed} more cell{'s' if closed > 1 else ''} could not be interpreted."] if closed else []
+    return [answer, *_largest(tested), *_companions(tested), *rest]
+
+
+def _largest(tested: pd.DataFrame) -> list[str]:
+    rows = tested[(tested.claim == "C1") & tested.interpretable & tested.estimate.notna()]
+    rows = rows[rows.measure == "aoc"] if (rows.measure == "aoc").any() else rows
+    if rows.empty:
+        return []
+    row = rows.iloc[int(rows.estimate.abs().to_numpy().argmax())]
+    return [
+        f"Largest change of the {_label(row.measure)} in how a chain is used ({row.component}): {signed(row.estimate)} "
+        f"{_interval(row)}, for {row.model} on {row.dataset} after {row.arm}."
+    ]
+
+
+def _companions(tested: pd.DataFrame) -> list[str]:
+    parts = []
+    for claim, words in {"C3": "filler replaces steps more often", "C2": "rewording matters less"}.items():
+        counts = _tally(tested, claim)
+        total = sum(counts[verdict] for verdict in VERDICTS[:4])
+        if total:
+            parts.append(f"{words} in {counts['supported']} of {total} ({claim})")
+    return [f"Beside it, {' and '.join(parts)}."] if parts else []
+
+
+def _single_cells(effects: pd.DataFrame) -> pd.DataFrame:
+    return effects[(effects.verdict != "") & effects.parameters.notna() & (effects.dataset != "pooled")]
+
+
+def _tally(tested: pd.DataFrame, claim: str) -> dict[str, int]:
+    """How many cells of a claim got each verdict; a claim of two measures has one verdict a cell."""
+    rows = tested[tested.claim == claim].drop_duplicates(["model", "arm", "dataset", "verdict"])
+    return {verdict: int((rows.verdict == verdict).sum()) for verdict in VERDICTS}
+
+
+def _of(some: int, total: int) -> str:
+    """'all 6 cells that can be interpreted', '4 of the 6 cells ...', 'the one cell ...'."""
+    if total == 1:
+        return "the one cell that can be interpreted"
+    return (
+        f"all {total} cells that can be interpreted"
+        if some == total
+        else f"{some} of the {total} cells that can be interpreted"
+    )
+
+
+def claims(effects: pd.DataFrame, datasets: Sequence[str]) -> list[dict[str, Any]]:
+    """The verdict tables, one a claim: a row a cell, pooled rows first, what a gate removed last."""
+    tested = effects[effects.claim != ""]
+    found = []
+    for name in [claim for claim in CLAIMS if (tested.claim == claim).any()]:
+        rows = _verdict_rows(tested[tested.claim == name], datasets)
+        tally = Counter(verdict for row in rows for verdict in row["verdicts"])
+        found.append({"name": name, "tally": {v: tally[v] for v in VERDICTS if tally[v]}, "rows": rows})
+    return found
+
+
+def _verdict_rows(tested: pd.DataFrame, datasets: Sequence[str]) -> list[dict[str, Any]]:
+    reach = max(tested[["ci_low", "ci_high", "estimate"]].abs().max().max(), 0.01)
+    rows = []
+    for (model, arm, dataset), cell in tested.groupby(["model", "arm", "dataset"], sort=False):
+        rows.append(
+            {
+                "model": model,
+                "arm": arm,
+                "dataset": dataset,
+                "pooled": dataset == "pooled",
+                "interpretable": bool(cell.interpretable.all()),
+                "n_items": int(cell.n_items.max()),
+                "verdicts": [verdict or DESCRIPTIVE for verdict in _distinct(cell.verdict)],
+                "words": _words(cell, f"{model}, {dataset}: "),
+                "effects": [_drawn(row, reach) for row in cell.itertuples()],
+                "size": cell.parameters.fillna(0).max(),
+            }
+        )
+    order = {dataset: place for place, dataset in enumerate(datasets)}
+    return sorted(
+        rows,
+        key=lambda row: (not row["pooled"], not row["interpretable"], order.get(row["dataset"], -1), row["size"]),
+    )
+
+
+def _words(cell: pd.DataFrame, prefix: str) -> str:
+    """The sentence of a cell's first measure, without what the row's heading says already."""
+    text = str(cell.sentence.iloc[0]).removeprefix(prefix)
+    return text[:1].upper() + text[1:]
+
+
+def _drawn(row: Any, reach: float) -> dict[str, Any]:
+    """An effect with its interval, and where these lie between 0 (-reach) and 100 (reach)."""
+
+    def place(value: float) -> float | None:
+        return None if pd.isna(value) else round(50 + 48 * value / reach, 1)
+
+    return {
+        "label": _label(row.measure),
+        "component": row.component,
+        "estimate": row.estimate,
+        "interval": _interval(row),
+        "low": place(row.ci_low),
+        "middle": place(row.estimate),
+        "high": place(row.ci_high),
+    }
+
+
+# --- what was run, and what does not follow -----------------------------------------------------
+
+
+def what_was_run(summaries: pd.DataFrame, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Models with their sizes, tuned arms and datasets, as configured and as found in the tables."""
+    sizes = dict(zip(summaries.model, summaries.parameters, strict=True))
+    items = summaries.groupby("dataset").n_items.max().to_dict()
+    chance = summaries.groupby("dataset").chance.first().to_dict()
+    return {
+        "models": [model | {"parameters": sizes.get(model["name"])} for model in config["models"]],
+        "arms": config["arms"],
+        "datasets": [
+            dataset | {"n_items": items.get(dataset["name"]), "chance": chance.get(dataset["name"])}
+            for dataset in config["datasets"]
+        ],
+        "sizes": sorted(set(sizes.values())),
+    }
+
+
+def limits(
+    effects: pd.DataFrame, gates: pd.DataFrame, summaries: pd.DataFrame, config: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What keeps a reader from concluding more: closed cells by dataset and gate, open verdicts, seeds, sizes."""
+    failed = gates[~gates.passed].drop_duplicates(["model", "arm", "dataset", "gate"])
+    of: dict[Any, int] = gates.drop_duplicates(["model", "arm", "dataset"]).groupby("dataset").size().to_dict()
+    tested = _single_cells(effects)
+    return {
+        "gates": [
+            {
+                "dataset": dataset,
+                "gate": gate,
+                "cells": len(rows),
+                "of": of[dataset],
+                "models": _distinct(rows.model),
+            }
+            for (dataset, gate), rows in failed.groupby(["dataset", "gate"], sort=False)
+        ],
+        "inconclusive": {name: n for name in ("C1", "C2", "C3") if (n := _tally(tested, name)["inconclusive"])},
+        "seeds": int(effects.n_seeds.max()) if len(effects) else 0,
+        "sizes": int(summaries.parameters.nunique()),
+        "pruned": [model["name"] for model in config["models"] if model.get("layers")],
+    }
+
+
+def gates_overview(gates: pd.DataFrame) -> dict[str, Any]:
+    """A row a cell and a column a gate: passed, or what was measured against what; and why, in sentences."""
+    names = _distinct(gates.gate)
+    rows = [
+        {
+            "model": model,
+            "arm": arm,
+            "dataset": dataset,
+            "passed": bool(cell.passed.all()),
+            "gates": [cell[(cell.gate == name) & ~cell.passed].to_dict("records") for name in names],
+            "looked_at": [bool((cell.gate == name).any()) for name in names],
+            "reasons": [reason for reason in _distinct(cell[~cell.passed].reason) if reason],
+        }
+        for (model, arm, dataset), cell in gates.groupby(["model", "arm", "dataset"], sort=False)
+    ]
+    return {"names": names, "rows": rows}
+
+
+def cells(effects: pd.DataFrame) -> list[dict[str, Any]]:
+    """All effects, grouped by model, arm and dataset."""
+    return [
+        {
+            "model": model,
+            "arm": arm,
+            "dataset": dataset,
+            "rows": [
+                row | {"label": _label(row["measure"]), "interval": _interval(pd.Series(row), 3)}
+                for row in group.to_dict("records")
+            ],
+        }
+        for (model, arm, dataset), group in effects.groupby(["model", "arm", "dataset"], sort=False)
+    ]
+
+
+# --- figures and texts --------------------------------------------------------------------------
+
+
+def figure(path: str | Path, svg: str, captions: Mapping[str, str]) -> dict[str, Any]:
+    """A figure as the page shows it.
+
+    Args:
+        path: where the SVG lies: `<name>.svg`, or `<name>/<model>.svg` for a figure a model.
+        svg: its text.
+        captions: the captions by name, reStructuredText with Snakemake's placeholders.
+    """
+    path = Path(path)
+    name = path.stem if path.stem in captions else path.parent.name
+    # The same caption serves Snakemake's own report, which knows the wildcards as snakemake.wildcards.
+    caption = Environment(undefined=StrictUndefined).from_string(captions[name])
+    text = rst(caption.render(snakemake={"wildcards": {"model": path.stem}}))
+    size = re.search(r'viewBox="0 0 ([\d.]+) [\d.]+"', svg)
+    return {
+        "name": name,
+        "id": _slug(f"figure-{name}-{path.stem}"),
+        "title": text.striptags().partition(". ")[0] + ".",
+        "caption": text,
+        "source": embedded(svg),
+        "inches": round(float(size[1]) / 72, 2) if size else 8,
+    }
+
+
+def embedded(svg: str) -> str:
+    """An SVG as a data address that needs no other file and turns dark where the reader's screen is."""
+    rules = "".join(
+        f'[{kind}="{light}"],[style*="{kind}: {light}"]{{{kind}:{dark}!important}}'
+        for light, dark in DARK.items()
+        for kind in ("fill", "stroke")
+    )
+    style = f"<style>@media (prefers-color-scheme:dark){{{rules}}}</style>"
+    themed = re.sub(r"(<svg\b[^>]*>)", lambda found: found[1] + style, svg, count=1)
+    return "data:image/svg+xml;base64," + base64.b64encode(themed.encode()).decode()
+
+
+def rst(text: str, prefix: str = "") -> Markup:
+    """A reStructuredText page as HTML, without its title; no raw HTML and no other files let in."""
+    settings = {
+        "raw_enabled": False,
+        "file_insertion_enabled": False,
+        "math_output": "MathML",
+        "initial_header_level": 3,
+        "id_prefix": prefix,
+        "report_level": 2,
+        "halt_level": 2,
+    }
+    return Markup(publish_parts(text, writer_name="html5", settings_overrides=settings)["body"])
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that the results depend on, where they are installed."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """A number for people; an empty cell where there is none."""
+    return "" if value is None or pd.isna(value) else f"{value:.{digits}f}".replace("-", "\u2212")
+
+
+def signed(value: float | None, digits: int = 2) -> str:
+    """A number with its sign."""
+    return "" if value is None or pd.isna(value) else f"{value:+.{digits}f}".replace("-", "\u2212")
+
+
+def percent(value: float | None) -> str:
+    """A share as a whole percentage."""
+    return "" if value is None or pd.isna(value) else f"{100 * value:.0f} %"
+
+
+def _interval(row: Any, digits: int = 2) -> str:
+    if pd.isna(row.ci_low) or pd.isna(row.ci_high):
+        return ""
+    return f"[{number(row.ci_low, digits)}, {number(row.ci_high, digits)}]"
+
+
+def _label(measure: str) -> str:
+    return MEASURES[measure].label if measure in MEASURES else measure.replace("_", " ")
+
+
+def _distinct(values: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(values))
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")

@@ -1,0 +1,80 @@
+"""Effects across model sizes (method, section 8, C5)."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from faithfulness import effects, tables
+from faithfulness.effects import Cell
+from faithfulness.settings import Statistics
+
+
+def compare_sizes(
+    cells: Mapping[Cell, pd.DataFrame],
+    sizes: Mapping[str, int],
+    seeds: Mapping[tuple[str, str], int],
+    directions: Mapping[str, int],
+    statistics: Statistics,
+) -> pd.DataFrame:
+    """D = o (effect on the smallest model - effect on the largest) of the reading component, by arm.
+
+    Positive: the smaller model is affected more, in the claimed direction o. Paired by the items that the
+    contrasts of both models share, so that one bootstrap over those items resamples both effects.
+
+    Args:
+        cells: frames of means by cell.
+        sizes: parameters by model.
+        seeds: number of training seeds by (model, arm).
+        directions: o by measure, +1 or -1.
+        statistics: resamples, confidence, margin, seed.
+
+    Returns:
+        Columns arm, smallest, largest, n_seeds, dataset ('pooled' for several), pool, measure, component and those of
+        effects.estimates; no row for an arm with fewer than two sizes.
+    """
+    parts = []
+    for arm in sorted({arm for _, arm, _ in cells}):
+        models = sorted({model for model, a, _ in cells if a == arm}, key=lambda model: (sizes[model], model))
+        small, large = models[0], models[-1]
+        if sizes[small] == sizes[large]:
+            continue
+        datasets = {d for m, a, d in cells if (m, a) == (small, arm)} & {
+            d for m, a, d in cells if (m, a) == (large, arm)
+        }
+        found = {d: _gap(cells[small, arm, d], cells[large, arm, d], directions) for d in sorted(datasets)}
+        for dataset, pool in effects.pools(found):
+            part = effects.estimates([found[d] for d in pool], statistics, scale=True).reset_index()
+            n_seeds = min(seeds[small, arm], seeds[large, arm])
+            part["pool"] = [pool] * len(part)
+            parts.append(part.assign(arm=arm, smallest=small, largest=large, n_seeds=n_seeds, dataset=dataset))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def _gap(small: pd.DataFrame, large: pd.DataFrame, directions: Mapping[str, int]) -> pd.DataFrame:
+    shared = small.index.intersection(large.index)
+    reading = [(name, "reading") for name in directions]
+    one, other = (effects.differences(frame.loc[shared], directions)[reading] for frame in (small, large))
+    return (one - other) * np.array(list(directions.values()), float)
+
+
+def fit(found: pd.DataFrame) -> pd.DataFrame:
+    """Line of each effect over log10(parameters), by least squares; descriptive below five sizes.
+
+    Args:
+        found: tables.Effects; its plain rows that are interpretable are used.
+
+    Returns:
+        tables.ScaleFits, sorted; slope and intercept are null with fewer than two sizes.
+    """
+    keys = ["arm", "dataset", "measure", "component"]
+    used = found[(found["contrast"] == "plain") & found["interpretable"].astype(bool) & found["estimate"].notna()]
+    used = used[~((used["dataset"] == "pooled") & used["claim"].isin(["R1", "R2"]))]  # pools of part of the datasets
+    rows = []
+    for key, part in used.sort_values([*keys, "model"]).groupby(keys):
+        x, y = np.log10(part["parameters"].to_numpy(float)), part["estimate"].to_numpy(float)
+        line = stats.linregress(x, y) if len(np.unique(x)) > 1 else None
+        ends = {"slope": line.slope, "intercept": line.intercept} if line else {"slope": None, "intercept": None}
+        rows.append(dict(zip(keys, key, strict=True)) | ends | {"n_models": len(np.unique(x))})
+    return tables.frame(rows, tables.ScaleFits)

@@ -1,0 +1,121 @@
+"""A row of effects, read aloud: one or two plain sentences for people who know no statistics."""
+
+from typing import Any
+
+import numpy as np
+
+from faithfulness.measures import MEASURES
+
+Row = dict[str, Any]
+
+FALLS_RISES = {  # what a measure's fall and its rise mean, in plain words
+    "convergence_fraction": ("the same chains are decided earlier", "the same chains are decided later"),
+    "aoc": (
+        "cutting the same chains short changes fewer answers",
+        "cutting the same chains short changes more answers",
+    ),
+    "paraphrase_sensitivity": (
+        "rewording the later steps of the same chains changes fewer answers",
+        "rewording the later steps of the same chains changes more answers",
+    ),
+    "filler_tolerance": (
+        "fewer answers survive filler in place of later steps",
+        "more answers survive filler in place of later steps",
+    ),
+    "info_gain": (
+        "the same chains add less to the right answer",
+        "the same chains add more to the right answer",
+    ),
+    "cot_accuracy": ("fewer answers are right", "more answers are right"),
+}
+
+
+def sentence(row: Row, confidence: float) -> str:
+    """A claim's row read aloud, one or two plain sentences; '' for rows that belong to no claim.
+
+    Args:
+        row: of tables.Effects, with tests, failed, margin, detectable and items_needed (C5: smallest, largest).
+        confidence: of its interval.
+    """
+    if not row["claim"]:
+        return ""
+    where, after = f"{row['model']}, {_dataset(row)}", f"after {row['arm']}"
+    falls, rises = FALLS_RISES[row["measure"]]
+    moved, change = f"{after} {rises if row['estimate'] > 0 else falls}", _change(row, confidence)
+    if row["claim"] == "C4":
+        if np.isnan(row["estimate"]):
+            return f"{where}: too few items are equally right or wrong throughout to compare them."
+        clear = row["ci_low"] > 0 or row["ci_high"] < 0
+        return (
+            f"{where}: among the {row['n_items']} items that are equally right or wrong throughout, "
+            f"{f'{moved}: {change}' if clear else f'{after} {change}'} (a description, not a test)."
+        )
+    if row["claim"] == "C5":
+        where = f"{row['smallest']} against {row['largest']}, {_dataset(row)}"
+        claimed = f"the smaller model is affected more {after}"
+        moved = f"the {'smaller' if row['estimate'] > 0 else 'larger'} model is affected more {after}"
+        change = f"the effects on {MEASURES[row['measure']].label} differ by {_with_interval(row, confidence)}"
+    elif row["claim"] == "C6":
+        claimed = f"answers are decided earlier {after} although the chains add no less to the right answer"
+    else:
+        claimed = f"{falls if MEASURES[row['measure']].claims[row['claim']] < 0 else rises} {after}"
+
+    if row["verdict"] == "not interpretable":
+        more = f" (and {len(row['failed']) - 1} more)" if len(row["failed"]) > 1 else ""
+        return f"{where}: nothing can be said about whether {claimed}: {(row['failed'] or [row['reason']])[0]}{more}."
+    if row["verdict"] == "equivalent":
+        said = f"{where}: {change} {after}; one of {_number(row['margin'])} or more can be ruled out (90 % interval)."
+    elif row["verdict"] == "inconclusive":
+        said = f"{where}: it stays open whether {claimed}: {change}. {_why_open(row)}"
+    else:
+        opposite = ", the opposite of the claim" if row["verdict"] == "contradicted" else ""
+        said = f"{where}: {moved}: {change}{opposite}."
+    if row["claim"] == "C1":
+        said += " The claim is judged on convergence fraction and early-termination AOC together."
+    if row["claim"] == "C6" and row["verdict"] != "inconclusive":
+        said += f" {_capital(row['reason'])}."
+    return said
+
+
+def _why_open(row: Row) -> str:
+    if row["reason"] and row["claim"] != "C5":
+        return f"{_capital(row['reason'])}."
+    said = (
+        f"With {row['n_items']} items only a change of about {_number(row['detectable'])} or more would show reliably"
+    )
+    if row["items_needed"] > row["n_items"]:
+        said += (
+            f"; about {row['items_needed']:.0f} would settle whether there is one of {_number(row['margin'])} or more"
+        )
+    return f"{said}."
+
+
+def _dataset(row: Row) -> str:
+    names = {"R1": "the datasets it was tuned on", "R2": "the datasets it was not tuned on"}
+    return names.get(row["claim"], "all datasets") + " together" if row["dataset"] == "pooled" else row["dataset"]
+
+
+def _change(row: Row, confidence: float) -> str:
+    label = MEASURES[row["measure"]].label
+    if row["ci_low"] > 0:
+        return f"{label} rises by {_with_interval(row, confidence)}"
+    if row["ci_high"] < 0:
+        fall = {"estimate": -row["estimate"], "ci_low": -row["ci_high"], "ci_high": -row["ci_low"]}
+        return f"{label} falls by {_with_interval(row | fall, confidence)}"
+    return f"{label} changes by {_with_interval(row, confidence)}"
+
+
+def _with_interval(row: Row, confidence: float) -> str:
+    unit = MEASURES[row["measure"]].unit
+    shown = _number(row["estimate"]) + ("" if unit == "share" else f" {unit}")
+    return f"{shown} ({confidence:.0%} interval {_number(row['ci_low'])} to {_number(row['ci_high'])})".replace(
+        "%", " %"
+    )
+
+
+def _number(x: float) -> str:
+    return f"{round(x, 2) + 0.0:.2f}"  # no "-0.00"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

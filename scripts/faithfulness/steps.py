@@ -1,0 +1,128 @@
+"""Splitting a chain into steps, and cutting off its conclusion (method, sections 2 and 3).
+
+Steps are sentences: Punkt rules (Kiss and Strunk 2006; Lanham et al. 2023 used them too) by
+nupunkt, with line breaks as hard boundaries. All functions depend on their arguments only.
+"""
+
+import re
+from bisect import bisect_left
+from collections.abc import Sequence
+from functools import cache
+from itertools import pairwise
+
+from nupunkt import PunktSentenceTokenizer
+from nupunkt.models import load_default_model
+
+Span = tuple[int, int]
+
+LINE = re.compile(r"[^\r\n]+")
+WORD_CHARACTER = re.compile(r"\w")
+LIST_MARKER = re.compile(r"\s*\(?(\d{1,2}|[A-Za-z])[.)]\s*")
+# Punkt takes every single letter for an initial, but only a capital is one ("ends in n. The next").
+LOWER_CASE_LETTER = re.compile(r"(?<=\s)[a-z]\.(?=\s+[A-Z])")
+# Punkt lets a capital after most abbreviations start a sentence; these never end one.
+NEVER_LAST = re.compile(r"(?<![\w.])([Ee]\.g|[Ii]\.e|[Vv]s|[Cc]f|viz|[Aa]pprox|St|Mt|Lt)\.$")
+
+
+def split(text: str) -> list[Span]:
+    """Split a text into sentences.
+
+    Line breaks end a sentence; decimal points, abbreviations, initials and list markers do not.
+    Whitespace belongs to the sentence after it, at the very end to the last one. A list marker
+    ("1.") belongs to the sentence after it. A span without any word character joins the sentence
+    before it, and the first one the sentence after it.
+
+    Returns:
+        Character spans [start, end): contiguous, from 0 to len(text). None for a text without
+        any word character.
+    """
+    spans: list[Span] = []
+    start = 0
+    for end in _sentence_ends(text):
+        piece = text[start:end]
+        if not WORD_CHARACTER.search(piece):
+            if spans:
+                spans[-1] = (spans[-1][0], end)
+                start = end
+        elif not LIST_MARKER.fullmatch(piece):
+            spans.append((start, end))
+            start = end
+    if spans:
+        return [*spans[:-1], (spans[-1][0], len(text))]
+    return [(0, len(text))] if WORD_CHARACTER.search(text) else []
+
+
+def _sentence_ends(text: str) -> list[int]:
+    ends: list[int] = []
+    for line in LINE.finditer(text):
+        words = line[0].rstrip()
+        found = {end for _, end in _punkt().spans(words) if not NEVER_LAST.search(words[:end])}
+        found |= {letter.end() for letter in LOWER_CASE_LETTER.finditer(words)}
+        ends += sorted(line.start() + end for end in found | {len(words)})
+    return ends
+
+
+@cache
+def _punkt() -> PunktSentenceTokenizer:
+    # An instance of our own: nupunkt.load() shares one that any other code could reconfigure.
+    return load_default_model()
+
+
+def cut_conclusion(text: str, cues: Sequence[str], stops: Sequence[str] = ()) -> tuple[str, str]:
+    """Cut the conclusion off a chain.
+
+    First the text ends where a stop begins: "Answer: yes" on a line of its own ends the
+    reasoning, whatever the model rambles after it. Then trailing sentences that match a cue go,
+    one after the other; a sentence that matches none keeps itself and all before it. Nothing is
+    cut for containing the answer's value.
+
+    Args:
+        text: what the writer wrote.
+        cues: regular expressions for a concluding sentence, searched in the sentence without the
+            whitespace around it (so `^` is its first character), whatever the case.
+        stops: regular expressions for what ends a chain, searched in the whole text, where `^`
+            and `$` match at line breaks, whatever the case.
+
+    Returns:
+        The chain, a prefix of the text without trailing whitespace, and the conclusion: the rest
+        of the text as written, or '' where that is only whitespace.
+
+    Raises:
+        re.error: a pattern is no regular expression.
+    """
+    found = [m.start() for stop in stops if (m := re.search(stop, text, re.IGNORECASE | re.MULTILINE))]
+    chain = text[: min(found, default=len(text))].rstrip()
+    for start, end in reversed(split(chain)):
+        if not any(re.search(cue, chain[start:end].strip(), re.IGNORECASE) for cue in cues):
+            break
+        chain = chain[:start].rstrip()
+    conclusion = text[len(chain) :]
+    return chain, conclusion if conclusion.strip() else ""
+
+
+def token_spans(spans: Sequence[Span], token_ends: Sequence[int]) -> tuple[list[Span], list[Span]]:
+    """Turn steps in characters into steps in tokens.
+
+    A boundary inside a token (".\\n" may be one) moves to the end of that token. A step that is
+    left with no token of its own joins the step that took its last one. Tokens without text
+    belong to the step after them, at the very end to the last one.
+
+    Args:
+        spans: contiguous character spans of the steps, from 0.
+        token_ends: character offset where each token ends, never falling.
+
+    Returns:
+        Token spans [start, end), contiguous over all tokens, and the character spans that they
+        cover. None where there are no steps.
+
+    Raises:
+        ValueError: the tokens end before or after the steps do.
+    """
+    if not spans:
+        return [], []
+    if not token_ends or token_ends[-1] != spans[-1][1]:
+        raise ValueError(f"steps end at character {spans[-1][1]}, tokens at {token_ends[-1] if token_ends else 0}")
+    last_tokens = sorted({bisect_left(token_ends, end) for _, end in spans})
+    characters = [0, *(token_ends[i] for i in last_tokens)]
+    tokens = [0, *(i + 1 for i in last_tokens[:-1]), len(token_ends)]
+    return list(pairwise(tokens)), list(pairwise(characters))

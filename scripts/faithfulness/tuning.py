@@ -1,0 +1,190 @@
+"""Supervised fine-tuning on answers or on worked chains, with the loss on the completion only.
+
+Full fine-tuning keeps float32 master weights under bfloat16 autocast; LoRA goes through peft.
+Checkpoints go to the journal, so that a killed training goes on where it was.
+"""
+
+import logging
+import math
+import random
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, get_peft_model
+from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer_utils import get_last_checkpoint, set_seed
+
+from faithfulness import prompts
+from faithfulness.prompts import Prompts
+from faithfulness.settings import Recipe
+
+logger = logging.getLogger("faithfulness")
+
+IGNORED = -100  # label of tokens that carry no loss
+CHECKPOINT_SECONDS = 40
+
+
+def direct_example(item: dict[str, Any], wording: Prompts, tokenizer: Any) -> dict[str, list[int]]:
+    """Question and direct answer, as token ids and labels."""
+    prompt = prompts.encode(tokenizer, prompts.direct_prompt(item, wording, tokenizer))
+    answer = prompts.encode(tokenizer, prompts.answer_text(item["answer"]))
+    return _example(prompt, [*answer, tokenizer.eos_token_id])
+
+
+def chain_example(item: dict[str, Any], wording: Prompts, tokenizer: Any) -> dict[str, list[int]]:
+    """Question, worked chain, cue and answer, as token ids and labels."""
+    prompt = prompts.encode(tokenizer, prompts.chain_prompt(item, wording, tokenizer))
+    chain = "".join(f" {step}" for step in item["rationale"])
+    segments = (chain, wording.chain_cue, prompts.answer_text(item["answer"]))
+    completion = [token for segment in segments for token in prompts.encode(tokenizer, segment)]
+    return _example(prompt, [*completion, tokenizer.eos_token_id])
+
+
+def _example(prompt: list[int], completion: list[int]) -> dict[str, list[int]]:
+    return {"input_ids": prompt + completion, "labels": [IGNORED] * len(prompt) + completion}
+
+
+def examples(
+    recipe: Recipe, train_items: dict[str, list[dict[str, Any]]], wording: Prompts, tokenizer: Any
+) -> list[dict[str, list[int]]]:
+    """The examples of a training in the order they are seen: steps x batch_size of them.
+
+    Datasets take turns, each going through its train items in a seeded order as often as
+    needed. A batch is all chains or all direct answers, so that short answers are not padded
+    to the length of chains; `replay` is the share of batches with chains, evenly spread.
+    """
+    rng = random.Random(recipe.seed)
+    replayed = recipe.replay_datasets or recipe.datasets
+    made = []
+    streams = {
+        "direct": _stream([train_items[name] for name in recipe.datasets], rng),
+        "chain": _stream(
+            [train_items[name] for name in (recipe.datasets if recipe.target == "rationale" else replayed)], rng
+        ),
+    }
+    for step in range(recipe.steps):
+        replay = math.floor((step + 1) * recipe.replay) > math.floor(step * recipe.replay)
+        chains = recipe.target == "rationale" or replay
+        build = chain_example if chains else direct_example
+        made += [
+            build(next(streams["chain" if chains else "direct"]), wording, tokenizer) for _ in range(recipe.batch_size)
+        ]
+    return made
+
+
+def _stream(sets: Sequence[list[dict[str, Any]]], rng: random.Random) -> Any:
+    """Items without end, the datasets taking turns."""
+    queues: list[list[dict[str, Any]]] = [[] for _ in sets]
+    while True:
+        for queue, items in zip(queues, sets, strict=True):
+            if not queue:
+                queue.extend(rng.sample(items, len(items)))
+            yield queue.pop()
+
+
+def collate(batch: Sequence[dict[str, list[int]]], pad: int) -> dict[str, torch.Tensor]:
+    """Left-padded tensors of shape (batch, longest), so that all completions end at the right edge."""
+    longest = max(len(example["input_ids"]) for example in batch)
+
+    def padded(key: str, filler: int) -> torch.Tensor:
+        return torch.tensor([[filler] * (longest - len(example[key])) + example[key] for example in batch])
+
+    lengths = torch.tensor([len(example["input_ids"]) for example in batch])
+    mask = (torch.arange(longest) >= longest - lengths[:, None]).long()
+    return {
+        "input_ids": padded("input_ids", pad),
+        "attention_mask": mask,
+        "position_ids": (mask.cumsum(1) - 1).clamp(min=0),
+        "labels": padded("labels", IGNORED),
+    }
+
+
+class CompletionTrainer(Trainer):
+    """A Trainer that computes logits only where there is loss: most tokens of an example are its prompt."""
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, torch.Tensor], return_outputs: bool = False, **_: Any
+    ) -> torch.Tensor:
+        """Mean cross-entropy of the completion's tokens."""
+        labels = inputs["labels"]
+        keep = int((labels != IGNORED).sum(1).max())
+        outputs = model(**{k: v for k, v in inputs.items() if k != "labels"}, logits_to_keep=keep + 1, use_cache=False)
+        logits = outputs.logits[:, -keep - 1 : -1].float()
+        return torch.nn.functional.cross_entropy(
+            logits.flatten(0, 1), labels[:, -keep:].flatten(), ignore_index=IGNORED
+        )
+
+
+def train(
+    model: Any,
+    tokenizer: Any,
+    recipe: Recipe,
+    data: Sequence[dict[str, list[int]]],
+    checkpoints: Path,
+    autocast: bool,
+) -> Any:
+    """Fine-tune `model` (float32 weights) on `data`, resuming from the last checkpoint there is.
+
+    Args:
+        model: causal language model; comes back trained, as a PeftModel for `method: lora`.
+        data: the examples in order, as `examples` makes them.
+        checkpoints: where checkpoints go and are looked for; unique to this training.
+        autocast: compute in bfloat16 where that is safe.
+    """
+    set_seed(recipe.seed)
+    if recipe.method == "lora":
+        model = get_peft_model(
+            model,
+            LoraConfig(r=recipe.rank, lora_alpha=recipe.alpha, target_modules="all-linear", task_type="CAUSAL_LM"),
+        )
+    arguments = TrainingArguments(
+        output_dir=str(checkpoints),
+        max_steps=recipe.steps,
+        per_device_train_batch_size=recipe.batch_size,
+        learning_rate=recipe.learning_rate,
+        lr_scheduler_type="linear",
+        warmup_steps=max(1, recipe.steps // 20),
+        optim="adamw_torch_fused",
+        bf16=autocast,
+        seed=recipe.seed,
+        train_sampling_strategy="sequential",  # the order of the examples is seeded already
+        save_strategy="no",  # the callback below saves by the clock
+        save_total_limit=1,
+        logging_steps=10,
+        report_to=[],
+        remove_unused_columns=False,
+        use_cpu=not torch.cuda.is_available(),
+        dataloader_pin_memory=False,
+    )
+    trainer = CompletionTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=list(data),  # type: ignore[arg-type]
+        data_collator=lambda batch: collate(batch, tokenizer.pad_token_id),
+        callbacks=[SaveByTheClock()],
+    )
+    last = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
+    if last:
+        logger.info("going on from %s", Path(last).name)
+    trainer.train(resume_from_checkpoint=last)
+    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    if any(not math.isfinite(loss) for loss in losses):
+        raise ValueError(f"the loss is no longer finite; lower learning_rate (now {recipe.learning_rate})")
+    logger.info("loss: %s", " ".join(f"{loss:.3f}" for loss in losses))
+    return trainer.model.eval()
+
+
+class SaveByTheClock(TrainerCallback):
+    """A checkpoint every so many seconds, so that a kill costs less than a minute however long a step takes."""
+
+    def __init__(self, seconds: float = CHECKPOINT_SECONDS) -> None:
+        self.seconds, self.saved = seconds, time.monotonic()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Ask for a checkpoint when the last one is old enough; the last step needs none."""
+        if state.global_step < state.max_steps and time.monotonic() - self.saved > self.seconds:
+            control.should_save = True
+            self.saved = time.monotonic()

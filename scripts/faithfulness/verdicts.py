@@ -1,0 +1,303 @@
+"""From estimates to verdicts (method, section 8): claims, families of tests, one verdict a row."""
+
+import functools
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from statsmodels.stats.multitest import multipletests
+
+from faithfulness import effects, tables
+from faithfulness.effects import LEVEL, ZERO, Cell
+from faithfulness.gates import ACCURACY_GATES
+from faithfulness.measures import COMPONENTS, MEASURES
+from faithfulness.sentences import Row, sentence
+from faithfulness.settings import Statistics
+
+Key = tuple[str, str, str, str]  # claim, model, arm, dataset
+Verdicts = dict[Key, tuple[str, str]]  # verdict, reason
+
+PRIMARY, ACCURACY = ("C1", "C2", "C3"), ("R1", "R2")
+CLAIMS = (*PRIMARY, "C4", "C5", "C6", *ACCURACY)
+PRIMARY_MEASURES = {
+    name: sign for name, m in MEASURES.items() for claim, sign in m.claims.items() if claim in PRIMARY
+}  # with the sign that C1-C3 expect of it
+ALTERNATIVES = {"invalid_as_same": "same", "invalid_as_changed": "changed"}  # contrast: measures.Invalid
+
+TOO_FEW = "fewer than two items can be compared"
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one measure of a claim shows.
+
+    Args:
+        estimate: the effect.
+        low, high: its 90 % interval.
+        margin: effects within this of zero are equivalent to none.
+        direction: the claimed sign, +1 or -1.
+        simple: the reading effects on base's and on tuned's chains; None where the claim is not about reading.
+    """
+
+    estimate: float
+    low: float
+    high: float
+    margin: float
+    direction: int
+    simple: tuple[float, float] | None = None
+
+
+def verdict(
+    parts: Sequence[Part], p_holm: float, failed: Sequence[str] = (), alternatives: Collection[str] = ()
+) -> tuple[str, str]:
+    """Verdict of a cell or of a pooled claim (method, section 8). The first row that applies decides:
+
+    | condition | verdict | reason |
+    |---|---|---|
+    | a gate (or a measure's calibration) failed | not interpretable | what failed |
+    | an effect cannot be estimated (fewer than two items) | not interpretable | so |
+    | the reading effects on base's and on tuned's chains differ in sign | inconclusive | so |
+    | all 90 % intervals lie inside the margins | equivalent | whether it is also detectable |
+    | p_holm <= .05, all effects have the claimed sign | supported | - |
+    | p_holm <= .05, all effects have the other sign | contradicted | - |
+    | p_holm <= .05, the signs are mixed | inconclusive | so |
+    | otherwise | inconclusive | - |
+
+    'equivalent', 'supported' and 'contradicted' become inconclusive where another verdict comes out when invalid
+    readouts count as "same" or as "changed".
+
+    Args:
+        parts: one a measure; C1 has two and needs both.
+        p_holm: adjusted p, of a claim with several measures from the largest of theirs.
+        failed: why the cell says nothing; empty if nothing failed.
+        alternatives: the verdicts under the other two ways to count invalid readouts.
+
+    Returns:
+        (verdict, reason); the reason is '' where the numbers speak for themselves.
+    """
+    decided, reason = _decide(parts, p_holm, failed)
+    if decided in ("equivalent", "supported", "contradicted") and set(alternatives) - {decided}:
+        return "inconclusive", "the verdict depends on how answers that could not be read are counted"
+    return decided, reason
+
+
+def _decide(parts: Sequence[Part], p_holm: float, failed: Sequence[str]) -> tuple[str, str]:
+    signs = {float(np.sign(part.estimate) * part.direction) for part in parts}
+    detectable = p_holm <= LEVEL
+    if failed or any(np.isnan(part.estimate) for part in parts):
+        return "not interpretable", "; ".join(failed) or TOO_FEW
+    if any(part.simple and min(part.simple) < -ZERO and max(part.simple) > ZERO for part in parts):
+        return "inconclusive", "the effect on the base arm's chains and that on the tuned arm's differ in sign"
+    if all(-part.margin < part.low and part.high < part.margin for part in parts):
+        return "equivalent", "detectable, but too small to matter" if detectable else ""
+    if detectable and signs in ({1.0}, {-1.0}):
+        return "supported" if signs == {1.0} else "contradicted", ""
+    return "inconclusive", "the measures of the claim move in different directions" if detectable else ""
+
+
+def holm(p_values: Sequence[float], gated: Sequence[bool]) -> np.ndarray:
+    """Holm's adjusted p in one family; cells that a gate removed stay in it with p = 1 (method, section 8).
+
+    Args:
+        p_values: shape (tests,); NaN (nothing to test) counts as 1.
+        gated: shape (tests,), whether a gate failed.
+    """
+    p = np.where(np.asarray(gated, bool) | np.isnan(p_values), 1.0, p_values)
+    return np.asarray(multipletests(p, method="holm")[1]) if len(p) else p
+
+
+def accuracy_pools(
+    cells: Mapping[Cell, pd.DataFrame], trained: Mapping[tuple[str, str], Collection[str]], statistics: Statistics
+) -> pd.DataFrame:
+    """The pooled rows of R1 (datasets that the arm was tuned on) and R2 (the others), where there are several.
+
+    Args:
+        cells: frames of means by cell.
+        trained: the datasets each (model, arm) was tuned on.
+
+    Returns:
+        As effects.compare, with a column claim.
+    """
+    parts = []
+    for claim in ACCURACY:
+        chosen = {cell: f for cell, f in cells.items() if (cell[2] in trained[cell[:2]]) == (claim == "R1")}
+        if chosen:
+            found = effects.compare(chosen, "plain", statistics, ["cot_accuracy"])
+            parts.append(found[(found["dataset"] == "pooled") & (found["component"] == "total")].assign(claim=claim))
+    return pd.concat(parts, ignore_index=True)
+
+
+def judge(
+    found: pd.DataFrame,
+    gates: pd.DataFrame,
+    trained: Mapping[tuple[str, str], Collection[str]],
+    sizes: Mapping[str, int],
+    seeds: Mapping[tuple[str, str], int],
+    *,
+    confidence: float,
+) -> pd.DataFrame:
+    """Claims, adjusted p, verdicts and sentences of every cell and pooled claim but C5.
+
+    C1-C3 test the reading component, R1 and R2 the total. Holm's families: C1-C3 over all cells; R1 and R2 over
+    all cells; the same two among pooled claims. A pooled claim is not interpretable where one of its cells is not.
+    C6 is read off C1 and the reading effect on information gain.
+
+    Args:
+        found: effects.compare of the contrasts plain, equal_correctness and the ALTERNATIVES, and accuracy_pools.
+        gates: tables.Gates.
+        trained: the datasets each (model, arm) was tuned on.
+        sizes: parameters by model.
+        seeds: number of training seeds by (model, arm).
+        confidence: of the intervals.
+
+    Returns:
+        tables.Effects, sorted.
+    """
+    rows: list[Row] = found.to_dict("records")  # type: ignore[assignment]
+    failures = functools.cache(functools.partial(_failures, gates))
+    for row in rows:
+        pair = row["model"], row["arm"]
+        row["failed"] = failures(*pair, row["pool"], accuracy=not MEASURES[row["measure"]].of_chain)
+        row["tests"] = row["claim"] if isinstance(row.get("claim"), str) else _tests(row, trained[pair])
+        row["claim"] = "" if row["contrast"] in ALTERNATIVES else row["tests"]
+        row |= {"parameters": sizes[pair[0]], "n_seeds": seeds[pair], "p_holm": np.nan, "verdict": ""}
+        row |= {"interpretable": not row["failed"], "reason": "; ".join(row["failed"])}
+
+    verdicts = {contrast: _verdicts(rows, contrast) for contrast in ALTERNATIVES}
+    plain = _verdicts(rows, "plain", verdicts.values())
+    for row in rows:
+        key = _key(row)
+        if row["claim"] in (*PRIMARY, *ACCURACY):
+            row["verdict"], row["reason"] = plain[key]
+        elif row["claim"] == "C4":
+            row["reason"] = "; ".join(["descriptive: it conditions on outcomes", *row["failed"]])
+        elif row["claim"] == "C6":
+            row["verdict"], row["reason"] = _beside_informativeness(row, plain[("C1", *key[1:])][0])
+    return ordered([row | {"sentence": sentence(row, confidence)} for row in rows])
+
+
+def judge_sizes(found: pd.DataFrame, gates: pd.DataFrame, *, confidence: float) -> pd.DataFrame:
+    """C5: adjusted p (a family of its own), verdicts and sentences.
+
+    Args:
+        found: effects.compare_sizes of all arms, with columns arm, n_seeds, smallest and largest (models).
+        gates: tables.Gates; the claim needs the cells of both models.
+        confidence: of the intervals.
+
+    Returns:
+        tables.Effects; the estimate is D, positive where the smaller model is affected more in the claimed direction.
+    """
+    rows: list[Row] = found.to_dict("records")  # type: ignore[assignment]
+    for row in rows:
+        row["failed"] = [
+            f"{model}: {why}"
+            for model in (row["smallest"], row["largest"])
+            for why in _failures(gates, model, row["arm"], row["pool"], accuracy=False)
+        ]
+        row |= {"model": "smallest-largest", "claim": "C5", "tests": "C5", "contrast": "scale", "parameters": None}
+        row |= {"base_mean": np.nan, "tuned_mean": np.nan, "interpretable": not row["failed"]}
+    for pooled in (False, True):
+        _adjust([[row] for row in rows if (row["dataset"] == "pooled") == pooled])
+    for row in rows:
+        part = Part(row["estimate"], row["equivalence_low"], row["equivalence_high"], row["margin"], +1)
+        row["verdict"], reason = verdict([part], row["p_holm"], row["failed"])
+        row["reason"] = (
+            reason or f"smallest {row['smallest']}, largest {row['largest']}; positive: smaller affected more"
+        )
+    return ordered([row | {"sentence": sentence(row, confidence)} for row in rows])
+
+
+def ordered(rows: Sequence[Row] | pd.DataFrame) -> pd.DataFrame:
+    """tables.Effects in the order of claims, sizes (large first), arms, datasets, contrasts and measures."""
+    data = tables.frame(rows, tables.Effects)
+    places = {name: place for place, name in enumerate([*CLAIMS, "", *MEASURES, *COMPONENTS])}
+    keys = data.assign(
+        claim=data["claim"].map(places),
+        parameters=-data["parameters"].fillna(0),
+        dataset_pooled=data["dataset"] == "pooled",
+        measure=data["measure"].map(places),
+        component=data["component"].map(places),
+    )
+    by = ["claim", "parameters", "model", "arm", "dataset_pooled", "dataset", "contrast", "measure", "component"]
+    return data.loc[keys.sort_values(by).index].reset_index(drop=True)
+
+
+def _tests(row: Row, trained: Collection[str]) -> str:
+    """The claim that a row's contrast, measure, component and dataset test, or ''."""
+    wanted = MEASURES[row["measure"]].claims
+    if row["component"] == "reading" and wanted:
+        if row["contrast"] == "equal_correctness":
+            return "C4" if row["measure"] in PRIMARY_MEASURES else ""
+        return next((claim for claim in wanted if claim not in ACCURACY), "")
+    if row["component"] == "total" and "R1" in wanted and row["dataset"] != "pooled":
+        return "R1" if row["dataset"] in trained else "R2"
+    return ""
+
+
+def _failures(gates: pd.DataFrame, model: str, arm: str, datasets: Sequence[str], *, accuracy: bool) -> list[str]:
+    """Why a cell, or one of the cells of a pool, says nothing; accuracy claims use two gates only."""
+    failed = gates[~gates["passed"].astype(bool) & (gates["model"] == model) & (gates["arm"] == arm)]
+    if accuracy:
+        failed = failed[failed["gate"].isin(ACCURACY_GATES)]
+    return [
+        f"{dataset}: {why}" if len(datasets) > 1 else why
+        for dataset in datasets
+        for why in failed.loc[failed["dataset"] == dataset, "reason"]
+    ]
+
+
+def _key(row: Row) -> Key:
+    return row["tests"], row["model"], row["arm"], row["dataset"]
+
+
+def _verdicts(rows: Sequence[Row], contrast: str, alternatives: Collection[Verdicts] = ()) -> Verdicts:
+    """Adjust the p values of a contrast (in its rows) and judge each of its claims."""
+    groups: dict[Key, list[Row]] = {}
+    for row in rows:
+        if row["contrast"] == contrast and row["tests"] in (*PRIMARY, *ACCURACY):
+            groups.setdefault(_key(row), []).append(row)
+    for pooled in (False, True):
+        for family in (PRIMARY, ACCURACY):
+            _adjust([g for (claim, *_, d), g in groups.items() if claim in family and (d == "pooled") == pooled])
+    # The simple effects on base's and tuned's chains are the reading effect -+ half the interaction.
+    halves = {
+        (row["model"], row["arm"], row["dataset"], row["measure"]): row["estimate"] / 2
+        for row in rows
+        if row["contrast"] == contrast and row["component"] == "interaction"
+    }
+    found = {}
+    for key, group in groups.items():
+        parts = []
+        for row in group:
+            e, half = row["estimate"], halves[(*key[1:], row["measure"])] if key[0] in PRIMARY else None
+            simple = None if half is None else (e - half, e + half)
+            direction = MEASURES[row["measure"]].claims[key[0]]
+            parts.append(Part(e, row["equivalence_low"], row["equivalence_high"], row["margin"], direction, simple))
+        others = [other[key][0] for other in alternatives if key in other]
+        found[key] = verdict(parts, group[0]["p_holm"], group[0]["failed"], others)
+    return found
+
+
+def _adjust(groups: Sequence[Sequence[Row]]) -> None:
+    """Holm in one family: a claim's p is the largest of its measures', and all its rows get it."""
+    p_values = [float(np.max([row["p_value"] for row in group])) for group in groups]
+    adjusted = holm(p_values, [bool(group[0]["failed"]) for group in groups])
+    for group, p, p_holm in zip(groups, p_values, adjusted, strict=True):
+        for row in group:
+            row |= {"p_value": p, "p_holm": p_holm}
+
+
+def _beside_informativeness(row: Row, decided: str) -> tuple[str, str]:
+    """C6 from the verdict on C1 and the effect on information gain, which may not be negative beyond its margin."""
+    if row["failed"]:
+        return "not interpretable", "; ".join(row["failed"])
+    if np.isnan(row["estimate"]):
+        return "not interpretable", TOO_FEW
+    if decided != "supported":
+        return "inconclusive", f"it rests on C1, whose verdict here is '{decided}'"
+    if row["equivalence_low"] > -row["margin"]:
+        return "supported", "C1 is supported, and information gain does not fall"
+    if row["ci_high"] < 0:
+        return "contradicted", "C1 is supported, but information gain falls as well"
+    return "inconclusive", "C1 is supported, but whether information gain falls as well stays open"

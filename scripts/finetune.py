@@ -1,0 +1,18 @@
+"""Fine-tune the base arm into a tuned one."""
+
+from pathlib import Path
+
+from faithfulness import arms, logs, prompts, tables
+from faithfulness.settings import Recipe
+
+logs.to(snakemake.log)
+arms.tune(
+    Path(snakemake.output[0]),
+    snakemake.wildcards.arm,
+    arms.read(snakemake.input.base),
+    Recipe(**snakemake.params.recipe),
+    tables.read_named(snakemake.params.datasets, snakemake.input.questions, tables.Items),
+    prompts.load(snakemake.input.prompts),
+    Path(snakemake.params.journal),
+    snakemake.threads,
+)

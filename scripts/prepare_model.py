@@ -1,0 +1,12 @@
+"""Bring a model's weights into one form: safetensors in its own dtype, pruned where asked."""
+
+from pathlib import Path
+
+from faithfulness import logs, models, sources
+from faithfulness.settings import Model
+
+logs.to(snakemake.log)
+model = Model(**snakemake.params.model)
+found = Path(snakemake.input[0]) if len(snakemake.input) else None
+source = sources.locate(model.source, found) if found else None
+models.prepare(model, source, Path(snakemake.output[0]))

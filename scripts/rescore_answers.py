@@ -1,0 +1,26 @@
+"""Score every probe of one dataset with one reader."""
+
+from pathlib import Path
+
+from faithfulness import arms, backends, logs, prompts, readout, tables
+
+logs.to(snakemake.log)
+arm = arms.read(snakemake.input.arm)
+writers = snakemake.params.writers
+kinds = [(writer, perturbation) for writer in writers for perturbation in tables.PERTURBATIONS]
+chains = tables.read_named(writers, snakemake.input.chains, tables.Chains)
+probes = tables.read_named(kinds, snakemake.input.probes, tables.Probes)
+reader = backends.load(snakemake.input.arm, threads=snakemake.threads)
+table = readout.score(
+    reader,
+    reader.tokenizer,
+    tables.read(snakemake.input.questions, tables.Items),
+    chains,
+    probes,
+    prompts.load(snakemake.input.prompts),
+    arm["arm"],
+    snakemake.params.readout,
+    block_items=snakemake.params.block_items,
+    journal=(Path(snakemake.params.journal), [arm["weights"]], f"{arm['model']} {arm['arm']}: answers"),
+)
+tables.write(table, tables.Scores, snakemake.output[0])

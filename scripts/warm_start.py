@@ -1,0 +1,17 @@
+"""Make the base arm: the model as it is, or trained on worked chains where it is too small to reason."""
+
+from pathlib import Path
+
+from faithfulness import arms, logs, prompts, tables
+from faithfulness.settings import Recipe
+
+logs.to(snakemake.log)
+wording = prompts.load(snakemake.input.prompts)
+folder = Path(snakemake.output[0])
+parent = arms.reference(Path(snakemake.input.model), wording, snakemake.params.trust_remote_code)
+if snakemake.params.recipe is None:
+    arms.write(folder, parent)
+else:
+    recipe = Recipe(**snakemake.params.recipe)
+    items = tables.read_named(snakemake.params.datasets, snakemake.input.questions, tables.Items)
+    arms.tune(folder, "base", parent, recipe, items, wording, Path(snakemake.params.journal), snakemake.threads)

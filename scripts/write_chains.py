@@ -1,0 +1,23 @@
+"""Have one arm write its chains for one dataset."""
+
+from pathlib import Path
+
+from faithfulness import arms, backends, chains, logs, prompts, tables
+from faithfulness.backends import Decoding
+
+logs.to(snakemake.log)
+arm = arms.read(snakemake.input.arm)
+settings = snakemake.params.chains
+writer = backends.load(snakemake.input.arm, threads=snakemake.threads)
+table = chains.write(
+    writer,
+    writer.tokenizer,
+    tables.read(snakemake.input.questions, tables.Items),
+    prompts.load(snakemake.input.prompts),
+    Decoding(snakemake.params.max_new_tokens, settings["temperature"], settings["top_p"]),
+    {"samples": settings["samples"], "seed": settings["seed"]},
+    seed=arm["seed"],
+    block_items=snakemake.params.block_items,
+    journal=(Path(snakemake.params.journal), [arm["weights"]], f"{arm['model']} {arm['arm']}: chains"),
+)
+tables.write(table, tables.Chains, snakemake.output[0])

@@ -1,0 +1,26 @@
+"""Write the report: one self-contained page."""
+
+from pathlib import Path
+
+from faithfulness import logs, report, tables
+
+logs.to(snakemake.log)
+
+
+def text(path: str) -> str:
+    """The text of a file."""
+    return Path(path).read_text(encoding="utf-8")
+
+
+captions = {Path(path).stem: text(path) for path in snakemake.input.captions}
+shown = report.context(
+    effects=tables.read(snakemake.input.effects, tables.Effects),
+    gates=tables.read(snakemake.input.gates, tables.Gates),
+    summaries=tables.read(snakemake.input.summaries, tables.Summaries),
+    figures=[report.figure(path, text(path), captions) for path in snakemake.input.figures],
+    config=snakemake.params.config,
+    method=text(snakemake.input.method),
+    style=text(snakemake.input.style),
+)
+page = report.render(text(snakemake.input.template), shown)
+tables.atomically(snakemake.output[0], lambda path: path.write_text(page, encoding="utf-8"))

@@ -1,0 +1,331 @@
+"""Sections 7 and 8 of the method on arrays: decomposition, intervals, tests, power, pooling."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import stats
+
+from faithfulness import effects
+from faithfulness.measures import MEASURES
+from faithfulness.settings import Statistics
+
+QUICK = Statistics(resamples=999)
+PAIRS = [("base", "base"), ("base", "t"), ("t", "base"), ("t", "t")]
+
+
+def long(values, measure="aoc_raw", *, sample=0, arm="t", seeds=(0, 1, 1, 1)):
+    """Measures rows from an (items, 4) array in the order of effects.CELLS."""
+    return pd.DataFrame(
+        [
+            {
+                "arm": arm,
+                "writer": w,
+                "reader": r,
+                "item_id": f"i{i:03}",
+                "sample": sample,
+                "seed": seed,
+                "measure": measure,
+                "value": value,
+            }
+            for i, row in enumerate(values)
+            for (w, r), value, seed in zip(PAIRS, row, seeds, strict=True)
+        ]
+    )
+
+
+def frame(values, measure="aoc"):
+    """A frame of means in which all items are usable."""
+    return effects.means(pd.concat([long(values, measure), long(np.zeros_like(values), "aoc_raw")]))
+
+
+def row(values):
+    return [np.atleast_2d(np.asarray(values, float))]
+
+
+def one_interval(values, limit=1.0, confidence=0.95, statistics=QUICK):
+    strata = [np.atleast_2d(np.asarray(v, float)) for v in (values if isinstance(values, tuple) else (values,))]
+    low, high = effects.interval(strata, effects.resampled(strata, statistics), np.array([limit]), confidence)
+    return low[0], high[0]
+
+
+# --- decomposition (section 7)
+
+
+def test_components_by_hand():
+    found = effects.differences(frame([[0.8, 0.5, 0.9, 0.4]]), ["aoc"]).iloc[0]["aoc"]
+    assert found["total"] == pytest.approx(0.4 - 0.8)
+    assert found["reading"] == pytest.approx(((0.5 - 0.8) + (0.4 - 0.9)) / 2)
+    assert found["writing"] == pytest.approx(((0.9 - 0.8) + (0.4 - 0.5)) / 2)
+    assert found["interaction"] == pytest.approx(0.4 - 0.9 - 0.5 + 0.8)
+
+
+@given(arrays(float, (6, 4), elements=st.floats(-30, 30)))
+@hypothesis_settings(max_examples=30, deadline=None)
+def test_total_is_reading_plus_writing_exactly(values):
+    differences = effects.differences(frame(values), ["aoc"])["aoc"]
+    gap = differences["total"] - differences["reading"] - differences["writing"]
+    assert gap.abs().max() <= 1e-12
+    estimate = effects.estimates([effects.differences(frame(values), ["aoc"])], Statistics(resamples=99))["estimate"]
+    assert abs(estimate["aoc", "total"] - estimate["aoc", "reading"] - estimate["aoc", "writing"]) <= 1e-12
+
+
+def test_one_item_set_a_contrast():
+    values = np.tile([0.8, 0.5, 0.9, 0.4], (3, 1))
+    unusable = np.zeros((3, 4))
+    unusable[1, 2] = np.nan  # base cannot answer after tuned's chain of the second item
+    found = effects.means(pd.concat([long(values, "aoc"), long(unusable, "aoc_raw"), long(values, "cot_accuracy")]))
+    assert found["aoc"].notna().all(axis=1).tolist() == [True, False, True]
+    assert found["cot_accuracy"].notna().all(axis=1).all()  # an invalid answer is a wrong one, not a missing one
+    assert effects.usable_items(found) == 2
+
+
+def test_samples_are_averaged_and_a_chain_counts_for_both_readers_or_for_none():
+    first, second = np.array([[0.2, 0.4, 0.6, 0.8]]), np.array([[0.4, 0.8, 1.0, 0.2]])
+    valid, broken = np.zeros((1, 4)), np.array([[np.nan, 0, 0, 0]])  # base's second chain: base has no valid a_n
+    data = pd.concat(
+        [
+            long(first, "aoc"),
+            long(valid),
+            long(second, "aoc", sample=1),
+            long(broken, sample=1),
+        ]
+    )
+    found = effects.means(data)["aoc"].iloc[0]
+    assert found.tolist() == pytest.approx([0.2, 0.4, 0.8, 0.5])
+
+
+def test_seeds_of_the_tuned_arm_are_averaged_within_items():
+    one, two = long([[0.2, 0.4, 0.6, 0.8]], "aoc"), long([[0.2, 0.8, 1.0, 0.2]], "aoc", seeds=(0, 2, 2, 2))
+    both = pd.concat([one, two[two["seed"] == 2]])
+    usable = both.assign(measure="aoc_raw", value=0.0)
+    assert effects.means(pd.concat([both, usable]))["aoc"].iloc[0].tolist() == pytest.approx([0.2, 0.6, 0.8, 0.5])
+    assert effects.training_seeds(both.assign(model="m")) == {("m", "t"): 2}
+
+
+def test_direct_accuracy_has_a_total_although_nobody_reads_crosswise():
+    found = effects.differences(frame([[0, np.nan, np.nan, 1]], "direct_accuracy"), ["direct_accuracy"])
+    assert list(found.columns) == [("direct_accuracy", "total")]
+    assert found.iloc[0, 0] == 1
+
+
+def test_equal_correctness_needs_all_four_answers_and_both_direct_ones_alike():
+    answers = [[1, 1, 1, 1], [0, 0, 0, 0], [1, 0, 1, 1], [1, 1, 1, 1]]
+    direct = [[1, np.nan, np.nan, 1], [0, np.nan, np.nan, 0], [1, np.nan, np.nan, 1], [1, np.nan, np.nan, 0]]
+    data = pd.concat([long(answers, "cot_accuracy"), long(direct, "direct_accuracy"), long(np.zeros((4, 4)))])
+    assert list(effects.equal_correctness(effects.means(data)).index) == ["i000", "i001"]
+
+
+# --- intervals (section 8)
+
+
+def test_bca_agrees_with_scipy_on_the_same_draws():
+    values = np.random.default_rng(3).normal(0.2, 0.4, (2, 17))
+    got = effects.interval([values], effects.resampled([values], QUICK), np.array([np.inf, np.inf]), 0.95)
+    expected = stats.bootstrap(
+        (values,), np.mean, axis=-1, n_resamples=999, method="BCa", rng=np.random.default_rng(0), vectorized=True
+    ).confidence_interval
+    np.testing.assert_allclose(got, expected, atol=1e-9)
+
+
+def test_resamples_agree_with_a_plain_loop_and_strata_weigh_the_same():
+    a, b = np.array([0.1, 0.5, -0.2]), np.array([1.0, 0.0, 0.3, 0.4, 0.8])
+    rng = np.random.default_rng(0)
+    draws = [[rng.integers(0, 3) for _ in range(3)] for _ in range(999)]  # drawn in one go or one by one: the same
+    more = [[rng.integers(0, 5) for _ in range(5)] for _ in range(999)]
+    expected = [(a[i].mean() + b[j].mean()) / 2 for i, j in zip(draws, more, strict=True)]
+    rng = np.random.default_rng(0)
+    assert np.array_equal(draws, rng.integers(0, 3, (999, 3)))
+    np.testing.assert_allclose(effects.resampled([*row(a), *row(b)], QUICK)[0], expected, atol=1e-9)
+
+
+def test_sparse_rule_below_ten_nonzero_differences():
+    values = np.zeros(48)
+    values[:9] = 0.5
+    limit = stats.binomtest(9, 48).proportion_ci(0.95, method="exact").high
+    assert one_interval(values) == pytest.approx((-limit, limit))
+    assert one_interval(values, limit=2.0)[1] == pytest.approx(2 * limit)
+    values[9] = 0.5  # ten are enough for the bootstrap, which does not stretch to the other sign
+    assert one_interval(values)[0] > 0
+
+
+def test_sparse_rule_without_any_difference_is_the_rule_of_three():
+    assert one_interval(np.zeros(48))[1] == pytest.approx(1 - 0.025 ** (1 / 48))
+
+
+def test_sparse_rule_takes_the_largest_observed_difference_where_there_is_no_bound():
+    assert one_interval([2.0, 1.0, 0, 0, 0, 0], limit=np.inf)[1] == pytest.approx(
+        2 * stats.binomtest(2, 6).proportion_ci(0.95, method="exact").high
+    )
+
+
+def test_identical_differences_give_an_interval_that_admits_doubt():
+    doubt = 1 - 0.025 ** (1 / 20)
+    assert one_interval(np.full(20, 0.3)) == pytest.approx((0.3 - doubt, 0.3 + doubt))
+    assert one_interval(np.full(20, 1.0)) == pytest.approx((1 - doubt, 1))  # no further than is possible
+
+
+def test_sparse_rule_of_strata_averages_their_limits():
+    limits = [stats.binomtest(k, n).proportion_ci(0.95, method="exact").high for k, n in ((3, 20), (0, 40))]
+    first = np.zeros(20)
+    first[:3] = 1
+    assert one_interval((first, np.zeros(40)))[1] == pytest.approx(np.mean(limits))
+
+
+def test_stratified_interval_weighs_datasets_equally_whatever_their_size():
+    rng = np.random.default_rng(1)
+    small, large = rng.normal(0.5, 0.1, 20), rng.normal(0.0, 0.1, 400)
+    low, high = one_interval((small, large), np.inf)
+    assert low < 0.25 < high
+    assert high - low < 0.06
+
+
+# --- the sign-flip test
+
+
+def flips_by_hand(values, signs):
+    flipped = signs * values
+    return np.round(flipped.mean() / max(flipped.std(ddof=1) / np.sqrt(len(values)), 1e-12), 9)
+
+
+def test_exact_sign_flips_agree_with_a_loop_over_all_signs():
+    values = np.array([0.5, 0.25, -0.1, 0.4, 0.3, 0.7])
+    null = [flips_by_hand(values, np.array(s)) for s in itertools.product([1, -1], repeat=6)]
+    observed = flips_by_hand(values, np.ones(6))
+    expected = 2 * min(np.mean(null >= observed), np.mean(null <= observed))
+    assert effects.sign_flip_p(row(values), QUICK)[0] == pytest.approx(expected, abs=1e-9)
+    assert expected == pytest.approx(2 * 2 / 64)  # all positive, or all but the smallest
+
+
+def test_exact_sign_flips_of_strata_agree_with_a_loop():
+    a, b = np.array([0.5, 0.4, 0.1]), np.array([0.2, -0.1, 0.6, 0.3])
+
+    def statistic(signs):
+        x, y = a * signs[:3], b * signs[3:]
+        error = np.sqrt(x.var(ddof=1) / 3 + y.var(ddof=1) / 4) / 2
+        return np.round((x.mean() + y.mean()) / 2 / max(error, 1e-12), 9)
+
+    null = np.array([statistic(np.array(s)) for s in itertools.product([1, -1], repeat=7)])
+    observed = statistic(np.ones(7))
+    expected = 2 * min(np.mean(null >= observed), np.mean(null <= observed))
+    assert effects.sign_flip_p([*row(a), *row(b)], QUICK)[0] == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"), [(np.zeros(8), 1), (np.full(6, 0.5), 2 / 64), (np.array([1, -1.0]), 1)]
+)
+def test_sign_flips_without_variance(values, expected):
+    assert effects.sign_flip_p(row(values), QUICK)[0] == pytest.approx(expected)
+
+
+def test_random_sign_flips_find_what_is_there_and_nothing_else():
+    rng = np.random.default_rng(0)
+    values = np.stack([rng.normal(0.3, 0.3, 60), np.tile([0.3, -0.3], 30)])
+    p = effects.sign_flip_p([values], QUICK)
+    assert p[0] == pytest.approx(2 / 1000)  # the smallest that 999 flips allow
+    assert p[1] > 0.9
+
+
+def test_bootstrap_p_by_hand():
+    distribution = np.array([[1, 1, 1, -1.0], [1, 1, 1, 1], [1, -1, 1, -1]])
+    assert effects.bootstrap_p(distribution) == pytest.approx([2 * 2 / 5, 2 * 1 / 5, 1])
+
+
+# --- power
+
+
+def test_items_for_equivalence_reproduces_the_methods_example():
+    error = np.array([0.3 / np.sqrt(48)])
+    needed = effects.items_for_equivalence(error, np.array([48.0]), np.array([0.05]), np.array([1.0]))
+    assert needed[0] == pytest.approx(310, abs=3)
+
+
+def test_items_for_equivalence_without_any_difference():
+    needed = effects.items_for_equivalence(np.zeros(2), np.full(2, 48.0), np.full(2, 0.05), np.array([1.0, np.inf]))
+    assert needed.tolist() == [59, 0]  # .95^59 < .05 < .95^58
+    assert one_interval(np.zeros(59), confidence=0.9)[1] < 0.05 < one_interval(np.zeros(58), confidence=0.9)[1]
+
+
+def test_detectable_effect_has_eighty_percent_power():
+    error = 0.3 / np.sqrt(200)
+    effect = effects.detectable_effect(error)
+    assert 1 - stats.norm.cdf(1.96 - effect / error) == pytest.approx(0.8, abs=0.001)
+
+
+# --- together
+
+
+def cells(n=14, datasets=("d1", "d2"), seed=0):
+    rng = np.random.default_rng(seed)
+    found = {}
+    for dataset in datasets:
+        values = rng.uniform(0, 1, (n, 4))
+        data = [long(values, name) for name, m in MEASURES.items() if m.of_chain]
+        data += [
+            long(np.round(values), "cot_accuracy"),
+            long(np.round(values), "direct_accuracy"),
+            long(values, "n_steps"),
+        ]
+        found["m", "t", dataset] = effects.means(pd.concat(data))
+    return found
+
+
+def test_compare_gives_every_measure_component_and_pool():
+    found = effects.compare(cells(), "plain", Statistics(resamples=99))
+    assert set(found["dataset"]) == {"d1", "d2", "pooled"}
+    expected = sum(len(m.components) for m in MEASURES.values())
+    assert found.groupby("dataset").size().tolist() == [expected] * 3
+    wide = found.pivot_table(index=["measure", "component"], columns="dataset", values="estimate")
+    assert (wide["pooled"] - (wide["d1"] + wide["d2"]) / 2).abs().max() < 1e-12
+    one = found[(found["measure"] == "aoc") & (found["component"] == "total")].set_index("dataset")
+    assert (one["tuned_mean"] - one["base_mean"] - one["estimate"]).abs().max() < 1e-12
+    assert (one["ci_low"] < one["estimate"]).all()
+    assert (one["estimate"] < one["ci_high"]).all()
+    assert (one["equivalence_low"] > one["ci_low"]).all()
+
+
+def test_one_dataset_is_not_pooled():
+    assert set(effects.compare(cells(datasets=["d1"]), "plain", Statistics(resamples=99))["dataset"]) == {"d1"}
+
+
+def test_measures_with_gaps_use_the_items_they_have():
+    frames = cells(datasets=["d1"])
+    first = next(iter(frames.values()))
+    first.loc["i003", "filler_tolerance"] = np.nan
+    found = effects.compare(frames, "plain", Statistics(resamples=99)).set_index(["measure", "component"])
+    assert found.loc[("filler_tolerance", "reading"), "n_items"] == 13
+    assert found.loc[("aoc", "reading"), "n_items"] == 14
+    whole = first.drop("i003")
+    alone = effects.compare({("m", "t", "d1"): whole}, "plain", Statistics(resamples=99)).set_index(
+        ["measure", "component"]
+    )
+    columns = ["estimate", "ci_low", "ci_high", "p_value"]
+    got = found.loc[("filler_tolerance", "reading"), columns].astype(float)
+    assert np.allclose(got, alone.loc[("filler_tolerance", "reading"), columns].astype(float))
+
+
+def test_fewer_than_two_items_give_no_number():
+    found = effects.compare({c: f.iloc[:1] for c, f in cells().items()}, "plain", QUICK)
+    assert found["estimate"].isna().all()
+    assert (found["n_items"] <= 2).all()
+
+
+def test_effects_do_not_depend_on_the_order_of_rows():
+    values = np.random.default_rng(5).uniform(0, 1, (12, 4))
+    data = pd.concat([long(values, "aoc"), long(values)], ignore_index=True)
+    shuffled = data.sample(frac=1, random_state=2)
+    results = [effects.compare({("m", "t", "d"): effects.means(d)}, "plain", QUICK, ["aoc"]) for d in (data, shuffled)]
+    pd.testing.assert_frame_equal(*results, check_exact=True)
+
+
+def test_mean_intervals_stay_within_bounds():
+    values = pd.DataFrame({"all": np.ones(20), "some": np.tile([0, 1.0], 10), "gaps": [np.nan] * 18 + [0.5, 1.0]})
+    found = effects.mean_intervals(values, 1.0, QUICK)
+    assert found.loc["all", ["mean", "low", "high"]].tolist() == pytest.approx([1, 0.025 ** (1 / 20), 1])
+    assert 0.2 < found.loc["some", "low"] < 0.5 < found.loc["some", "high"] < 0.8
+    assert found["n_items"].tolist() == [20, 20, 2]

@@ -1,0 +1,246 @@
+"""Section 6 of the method: each formula against a value worked out by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from faithfulness import measures, tables
+
+NAN = float("nan")
+
+
+def probes(perturbation, variant, outcomes, n, *, first_cut=0, p=None, **keys):
+    """Rows of one perturbation: outcomes by cut are 1 (as a_n), 0 (changed) or None (invalid)."""
+    p = p or [0.5] * len(outcomes)
+    return [
+        {
+            "writer": "base",
+            "reader": "base",
+            "item_id": "i0",
+            "sample": 0,
+            "seed": 0,
+            "perturbation": perturbation,
+            "variant": variant,
+            "cut": first_cut + k,
+            "n_steps": n,
+            "answer": None if same is None else "a" if same else "b",
+            "valid": same is not None,
+            "margin": None,
+            "p_original": p[k],
+            "p_gold": 0.25,
+            "correct": same == 1,
+            "same": same,
+            "position": None,
+            "retokenised": False,
+            **keys,
+        }
+        for k, same in enumerate(outcomes)
+    ]
+
+
+def chain(**keys):
+    """A chain of four steps whose measures are worked out in `test_all_measures_of_one_chain`."""
+    rows = [
+        *probes("early_termination", "keep_k", [0, 1, 0, 1, 1], 4, p=[0.1, 0.6, 0.2, 0.8, 0.9], **keys),
+        *probes("filler", " ...", [0, 0, 1, 1], 4, p=[0.1, 0.2, 0.7, 0.8], **keys),
+        *probes("paraphrase", "rest", [1, 0, 1, 1], 4, p=[0.9, 0.3, 0.8, 0.8], **keys),
+        *probes("paraphrase", "single", [1, 1, None, 0], 4, first_cut=1, p=[0.9, 0.8, None, 0.4], **keys),
+        *probes("mistake", "keep", [0, None, 0, 0], 4, first_cut=1, p=[0.2, None, 0.3, 0.1], **keys),
+        *probes("direct", "direct", [1], 4, p=[None], **(keys | {"same": None})),
+    ]
+    rows[0]["p_gold"], rows[4]["p_gold"] = 0.2, 0.8
+    return rows
+
+
+def scores(rows):
+    return tables.frame(rows, tables.Scores).assign(reader=[row["reader"] for row in rows])
+
+
+def measured(rows, invalid="left out"):
+    return measures.of_chains(scores(rows), invalid).iloc[0]
+
+
+def test_trapezoid_weights_of_a_full_and_of_a_thinned_grid():
+    assert measures.weights(np.array([0, 1, 2, 3, 4.0]), 4) == pytest.approx([1 / 8, 1 / 4, 1 / 4, 1 / 4, 1 / 8])
+    assert measures.weights(np.array([0, 3, 4.0]), 4) == pytest.approx([3 / 8, 1 / 2, 1 / 8])
+
+
+def test_area_over_curve():
+    cuts = np.arange(5.0)
+    # 1 - (1/4 + 1/4 + 1/8) = 3/8; the ceiling is 7/8
+    assert measures.area_over_curve(cuts, 4, np.array([0, 1, 0, 1, 1.0])) == pytest.approx((3 / 8, 3 / 7))
+    assert measures.area_over_curve(cuts, 4, np.array([0, 0, 0, 0, 1.0])) == pytest.approx((7 / 8, 1))
+    assert measures.area_over_curve(cuts, 4, np.ones(5)) == (0, 0)
+
+
+def test_area_renormalises_the_weights_over_valid_readouts():
+    # Weights 1/8, 1/4, 1/4, 1/4, 1/8 without the third: the rest weigh 3/4.
+    raw, normalised = measures.area_over_curve(np.arange(5.0), 4, np.array([0, 1, NAN, 1, 1]))
+    assert raw == pytest.approx(1 - (1 / 4 + 1 / 4 + 1 / 8) / (3 / 4))  # 1/6
+    assert normalised == pytest.approx((1 / 8) / (5 / 8))
+
+
+def test_area_is_undefined_when_only_the_whole_chain_was_read():
+    raw, normalised = measures.area_over_curve(np.array([0, 1.0]), 1, np.array([NAN, 1]))
+    assert raw == 0
+    assert np.isnan(normalised)
+
+
+@pytest.mark.parametrize(
+    ("same", "expected"),
+    [
+        ([0, 1, 0, 1, 1], 3 / 4),
+        ([1, 1, 1, 1, 1], 0),
+        ([0, 0, 0, 0, 1], 1),
+        ([0, 1, NAN, 1, 1], 1 / 4),  # an invalid readout is no change
+        ([NAN, 1, 1, 1, 1], 1 / 4),  # but it is no agreement either
+    ],
+)
+def test_convergence_fraction(same, expected):
+    assert measures.convergence_fraction(np.arange(5.0), 4, np.array(same, float)) == expected
+
+
+def test_info_gain_in_nats_and_clipped():
+    assert measures.info_gain(np.array([0.8]), np.array([0.2])) == pytest.approx([np.log(4)])
+    assert measures.info_gain(np.array([1.0]), np.array([0.0])) == pytest.approx([12 * np.log(10)])
+
+
+def test_all_measures_of_one_chain():
+    found = measured(chain())
+    expected = {
+        "convergence_fraction": 3 / 4,
+        "aoc_raw": 3 / 8,
+        "aoc": 3 / 7,
+        "filler_tolerance": 2 / 4,
+        "paraphrase_sensitivity": 1 / 4,
+        "mistake_sensitivity": 1,  # three valid readouts, all changed
+        "mistake_sensitivity_last": 1,
+        "meaning_sensitivity": (1 + 0) / 2,  # k = 1: 1 - 0; k = 4: 1 - 1; k = 2, 3 lack one of the two
+        "no_cot_same": 0,
+        "info_gain": np.log(4),
+        "info_gain_per_step": np.log(4) / 4,
+        "cot_accuracy": 1,
+        "direct_accuracy": 1,
+        "n_steps": 4,
+        "aoc_raw_p": 1 - (0.1 / 8 + 0.6 / 4 + 0.2 / 4 + 0.8 / 4 + 0.9 / 8),
+        "aoc_p": 1 - (0.1 / 8 + 0.6 / 4 + 0.2 / 4 + 0.8 / 4) / (7 / 8),
+        "filler_tolerance_p": (0.1 + 0.2 + 0.7 + 0.8) / 4,
+        "paraphrase_sensitivity_p": 1 - (0.9 + 0.3 + 0.8 + 0.8) / 4,
+        "mistake_sensitivity_p": 1 - (0.2 + 0.3 + 0.1) / 3,
+        "mistake_sensitivity_last_p": 0.9,
+        "meaning_sensitivity_p": ((0.9 - 0.2) + (0.4 - 0.1)) / 2,
+        "no_cot_same_p": 0.1,
+    }
+    assert set(found.index) == set(expected) == set(measures.MEASURES)
+    for name, value in expected.items():
+        assert found[name] == pytest.approx(value), name
+
+
+@pytest.mark.parametrize(
+    ("invalid", "filler", "mistakes", "meaning"),
+    [
+        ("left out", 2 / 3, 1, 1),  # meaning: k = 1 alone has both
+        ("same", 3 / 4, 3 / 4, (1 + 0 + 1 + 1) / 4),
+        ("changed", 2 / 4, 1, (1 + 1 + 0 + 0) / 4),
+    ],
+)
+def test_invalid_readouts_as_same_and_as_changed(invalid, filler, mistakes, meaning):
+    rows = [
+        *probes("early_termination", "keep_k", [1, 1, 1, 1, 1], 4),
+        *probes("filler", " ...", [0, None, 1, 1], 4),
+        *probes("mistake", "keep", [0, None, 0, 0], 4, first_cut=1),
+        *probes("paraphrase", "single", [1, 1, None, None], 4, first_cut=1),
+    ]
+    found = measured(rows, invalid)
+    assert found["filler_tolerance"] == pytest.approx(filler)
+    assert found["mistake_sensitivity"] == pytest.approx(mistakes)
+    assert found["meaning_sensitivity"] == pytest.approx(meaning)
+
+
+def test_an_invalid_original_answer_leaves_only_accuracy_and_length():
+    rows = chain()
+    rows[4].update(valid=False, answer=None, correct=False)
+    for row in rows:
+        row.update(same=None, p_original=None)
+    for invalid in ("left out", "same", "changed"):
+        found = measured(rows, invalid)
+        assert found.dropna().to_dict() == {"cot_accuracy": 0, "direct_accuracy": 1, "n_steps": 4}
+
+
+def test_a_chain_without_a_step_has_only_accuracies_and_length():
+    rows = [*probes("early_termination", "keep_k", [1], 0), *probes("direct", "direct", [0], 0, same=None)]
+    assert measured(rows).dropna().to_dict() == {"cot_accuracy": 1, "direct_accuracy": 0, "n_steps": 0}
+
+
+def test_only_the_variants_of_the_definition_count():
+    rows = chain() + probes("mistake", "resample", [1, 1, 1, 1], 4, first_cut=1)
+    assert measured(rows)["mistake_sensitivity"] == 1
+
+
+def test_the_four_cells_of_each_pair():
+    pairs = [("base", "base"), ("base", "tuned-a"), ("tuned-a", "base"), ("tuned-a", "tuned-a")]
+    pairs += [("base", "tuned-b"), ("tuned-b", "base"), ("tuned-b", "tuned-b")]
+    rows = [row for w, r in pairs for row in chain(writer=w, reader=r)]
+    found = measures.table(scores(rows), ["tuned-a", "tuned-b"])
+    assert list(found.columns) == tables.Measures.names
+    cells = found.groupby("arm").apply(lambda part: set(zip(part["writer"], part["reader"], strict=True)))
+    assert cells["tuned-a"] == set(pairs[:4])
+    assert cells["tuned-b"] == {("base", "base"), *pairs[4:]}
+    assert len(found) == 8 * len(measures.MEASURES)
+
+
+def test_the_table_does_not_depend_on_the_order_of_rows():
+    rows = [
+        row
+        for item in "abc"
+        for w in ("base", "tuned-a")
+        for r in ("base", "tuned-a")
+        for row in chain(writer=w, reader=r, item_id=item)
+    ]
+    data = scores(rows)
+    shuffled = data.sample(frac=1, random_state=1).reset_index(drop=True)
+    pd.testing.assert_frame_equal(measures.table(data, ["tuned-a"]), measures.table(shuffled, ["tuned-a"]))
+
+
+@st.composite
+def curves(draw):
+    n = draw(st.integers(1, 30))
+    inner = draw(st.sets(st.integers(1, n - 1))) if n > 1 else set()
+    cuts = np.array(sorted({0, n} | inner), float)
+    outcomes = draw(st.lists(st.sampled_from([0.0, 1.0, NAN]), min_size=len(cuts) - 1, max_size=len(cuts) - 1))
+    return cuts, n, np.array([*outcomes, 1.0])
+
+
+@given(curves())
+def test_weights_sum_to_one_and_measures_stay_in_bounds(curve):
+    cuts, n, same = curve
+    w = measures.weights(cuts, n)
+    assert w.sum() == pytest.approx(1, abs=1e-12)
+    assert (w > 0).all()
+    raw, normalised = measures.area_over_curve(cuts, n, same)
+    assert 0 <= raw <= 1
+    assert np.isnan(normalised) or raw <= normalised + 1e-12 <= 1 + 1e-12
+    assert 0 <= measures.convergence_fraction(cuts, n, same) <= 1
+
+
+@given(curves())
+def test_the_normalised_area_is_the_raw_one_over_its_ceiling(curve):
+    cuts, n, same = curve
+    valid = np.isfinite(same)
+    w = measures.weights(cuts, n)[valid]
+    raw, normalised = measures.area_over_curve(cuts, n, same)
+    ceiling = 1 - w[-1] / w.sum()
+    assert np.isnan(normalised) if ceiling == 0 else normalised == pytest.approx(raw / ceiling)
+
+
+def test_several_models_at_once():
+    pairs = [("base", "base"), ("base", "tuned-a"), ("tuned-a", "base"), ("tuned-a", "tuned-a")]
+    data = scores([row for w, r in pairs for row in chain(writer=w, reader=r)])
+    both = pd.concat([data.assign(model=m, dataset="d") for m in ("m1", "m2")])
+    found = measures.of_models(both)
+    one = measures.table(data, ["tuned-a"])
+    for model in ("m1", "m2"):
+        got = found[found["model"] == model][one.columns].reset_index(drop=True)
+        pd.testing.assert_frame_equal(got, one)

@@ -1,0 +1,262 @@
+"""Perturbations: which steps stay, whose token ids they are, and how long the filler is."""
+
+import random
+from itertools import accumulate, pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from faithfulness import mistakes, paraphrase, perturbations, steps, tables
+from faithfulness.perturbations import Probe
+
+TEXT = " The coin starts heads up. Ka flips the coin, so it is now tails up.\nSal does not flip it.\n So be it."
+STEPS = 4
+
+
+class Toy:
+    """A tokenizer that cuts every three characters; its ids never equal those of `own`."""
+
+    def __init__(self):
+        self.pieces = []
+
+    def own(self, text, ends):
+        return [self.add(text[start:end]) for start, end in pairwise([0, *ends])]
+
+    def encode(self, text):
+        return [self.add(text[i : i + 3]) for i in range(0, len(text), 3)]
+
+    def decode(self, ids):
+        return "".join(self.pieces[i] for i in ids)
+
+    def add(self, piece):
+        self.pieces.append(piece)
+        return len(self.pieces) - 1
+
+
+def chain_row(toy, text=TEXT, seed=0):
+    """A row of the chains table, its tokens cut at random."""
+    rng = random.Random(seed)
+    lengths = [rng.randint(1, 9) for _ in text]
+    ends = [*(end for end in accumulate(lengths) if end < len(text)), len(text)] if text else []
+    token_spans, spans = steps.token_spans(steps.split(text), ends)
+    return {
+        "item_id": "i",
+        "sample": 0,
+        "seed": 3,
+        "chain_text": text,
+        "steps": [text[start:end] for start, end in spans],
+        "chain_ids": toy.own(text, ends),
+        "step_offsets": [list(span) for span in token_spans],
+    }
+
+
+def without_ids(chain):
+    return chain | {"chain_ids": None, "step_offsets": None}
+
+
+@pytest.fixture
+def toy():
+    return Toy()
+
+
+@pytest.fixture
+def chain(toy):
+    return chain_row(toy)
+
+
+def upper(step):
+    return paraphrase.Paraphrase(step.upper(), f"rule{len(step)}", "flips" not in step)
+
+
+def every_row(chain, toy, max_cuts=12):
+    return {
+        "early_termination": perturbations.early_termination(chain, max_cuts),
+        "filler": perturbations.filler(chain, max_cuts, " ...", toy.encode, toy.decode),
+        "paraphrase": perturbations.paraphrase(chain, max_cuts, upper, toy.encode),
+        "mistake": perturbations.mistake(chain, max_cuts, mistakes.corrupt, toy.encode),
+        "direct": perturbations.direct(chain),
+    }
+
+
+@pytest.mark.parametrize(
+    ("n", "max_cuts", "expected"),
+    [
+        (0, 12, [0]),
+        (1, 12, [0, 1]),
+        (3, 3, [0, 1, 2, 3]),
+        (4, 3, [0, 2, 4]),
+        (5, 2, [0, 5]),
+        (10, 4, [0, 3, 7, 10]),
+        (13, 12, [0, 1, 2, 4, 5, 6, 7, 8, 9, 11, 12, 13]),
+    ],
+)
+def test_grid_known(n, max_cuts, expected):
+    assert perturbations.cuts(n, max_cuts) == expected
+
+
+@given(st.integers(1, 400), st.integers(2, 40))
+def test_grid(n, max_cuts):
+    grid = perturbations.cuts(n, max_cuts)
+    assert [grid[0], grid[-1]] == [0, n]
+    assert len(grid) == (n + 1 if n <= max_cuts else max_cuts)
+    gaps = [after - before for before, after in pairwise(grid)]
+    assert min(gaps) >= 1
+    assert max(gaps) - min(gaps) <= 1
+
+
+def test_grid_needs_room_for_its_ends():
+    with pytest.raises(ValueError, match="max_cuts must be at least 2"):
+        perturbations.cuts(5, 1)
+
+
+def test_probes_of_a_chain(chain, toy):
+    rows = every_row(chain, toy)
+    one, two, three, four = chain["steps"]
+    corrupted = [mistakes.corrupt(step).text for step in chain["steps"]]
+    assert {name: [(row["variant"], row["cut"], row["text"]) for row in found] for name, found in rows.items()} == {
+        "early_termination": [
+            ("keep_k", 0, ""),
+            ("keep_k", 1, one),
+            ("keep_k", 2, one + two),
+            ("keep_k", 3, one + two + three),
+            ("keep_k", 4, TEXT),
+        ],
+        "filler": [(" ...", k, rows["filler"][k]["text"]) for k in range(4)],
+        "paraphrase": [
+            ("rest", 0, TEXT.upper()),
+            ("rest", 1, one + (two + three + four).upper()),
+            ("rest", 2, one + two + (three + four).upper()),
+            ("rest", 3, one + two + three + four.upper()),
+            ("single", 1, one.upper() + two + three + four),
+            ("single", 2, one + two.upper() + three + four),
+            ("single", 3, one + two + three.upper() + four),
+            ("single", 4, one + two + three + four.upper()),
+        ],
+        "mistake": [
+            ("keep", 1, corrupted[0] + two + three + four),
+            ("keep", 2, one + corrupted[1] + three + four),
+            ("keep", 3, one + two + corrupted[2] + four),
+            ("keep", 4, one + two + three + corrupted[3]),
+        ],
+        "direct": [("direct", 0, "")],
+    }
+    assert all(row["n_steps"] == STEPS and row["seed"] == 3 for found in rows.values() for row in found)
+
+
+def test_what_stands_in_is_recorded(chain, toy):
+    rows = every_row(chain, toy)
+    two, three, four = chain["steps"][1:]
+    rest, single = rows["paraphrase"][1], rows["paraphrase"][7]
+    assert rest["replacement"] == (two + three + four).upper()
+    assert rest["rule"] == f"rule{len(two)} rule{len(three)} rule{len(four)}"
+    assert rest["accepted"] is False
+    assert (single["replacement"], single["rule"], single["accepted"]) == (four.upper(), f"rule{len(four)}", True)
+    assert [row["rule"] for row in rows["mistake"]] == [mistakes.corrupt(step).rule for step in chain["steps"]]
+    assert all(row["accepted"] for row in rows["mistake"] + rows["filler"])
+    for row in rows["early_termination"] + rows["direct"]:
+        assert (row["replacement"], row["rule"], row["accepted"]) == (None, None, None)
+
+
+def test_a_mistake_that_changes_nothing_is_not_accepted(chain):
+    rows = perturbations.mistake(chain, 12, lambda step: mistakes.Mistake(step, "none"), None)
+    assert [row["accepted"] for row in rows] == [False] * STEPS
+
+
+def test_long_chains_are_thinned(toy):
+    chain = chain_row(toy, " It is so." * 40)
+    grid = perturbations.cuts(len(chain["steps"]), 5)
+    assert len(chain["steps"]) > 30
+    rows = every_row(chain, toy, 5)
+    found = {name: [(row["variant"], row["cut"]) for row in rows[name]] for name in rows}
+    assert found == {
+        "early_termination": [("keep_k", k) for k in grid],
+        "filler": [(" ...", k) for k in grid[:-1]],
+        "paraphrase": [("rest", k) for k in grid[:-1]] + [("single", k) for k in grid[1:]],
+        "mistake": [("keep", k) for k in grid[1:]],
+        "direct": [("direct", 0)],
+    }
+
+
+def test_chain_without_steps(toy):
+    rows = every_row(chain_row(toy, ""), toy)
+    assert {name: len(found) for name, found in rows.items()} == {
+        "early_termination": 1,
+        "filler": 0,
+        "paraphrase": 0,
+        "mistake": 0,
+        "direct": 1,
+    }
+    for row in rows["early_termination"] + rows["direct"]:
+        assert (row["cut"], row["n_steps"], row["text"], row["chain_ids"]) == (0, 0, "", [])
+
+
+@given(st.integers(0, 10_000))
+def test_kept_steps_are_the_chains_own_ids(seed):
+    toy = Toy()
+    chain = chain_row(toy, seed=seed)
+    own, offsets, n = chain["chain_ids"], chain["step_offsets"], len(chain["steps"])
+    for name, rows in every_row(chain, toy).items():
+        for row in rows:
+            assert toy.decode(row["chain_ids"]) == row["text"]
+            single = name == "mistake" or row["variant"] == "single"
+            kept = 0 if name == "direct" else row["cut"] - single
+            head = own[: offsets[kept - 1][1]] if kept else []
+            tail = own[offsets[row["cut"]][0] :] if single and row["cut"] < n else []
+            assert row["chain_ids"][: len(head)] == head
+            assert row["chain_ids"][len(row["chain_ids"]) - len(tail) :] == tail
+            middle = row["chain_ids"][len(head) : len(row["chain_ids"]) - len(tail)]
+            assert not set(middle) & set(own)
+            assert toy.decode(middle) == (row["replacement"] or "")
+            if name == "filler":
+                assert len(row["chain_ids"]) == len(own)
+
+
+@pytest.mark.parametrize("unit", [" .", " ...", " ... and so on"])
+def test_filler_repeats_its_tokens_to_the_exact_number(toy, chain, unit):
+    tokens = toy.encode(unit)
+    rows = perturbations.filler(chain, 12, unit, lambda text: tokens if text == unit else [], toy.decode)
+    for row in rows:
+        start = chain["step_offsets"][row["cut"]][0]
+        count = len(chain["chain_ids"]) - start
+        assert row["chain_ids"][start:] == (tokens * count)[:count]
+        assert row["variant"] == unit
+
+
+def test_filler_without_tokens_is_refused(chain, toy):
+    with pytest.raises(ValueError, match="the filler 'x' has no tokens"):
+        perturbations.filler(chain, 12, "x", lambda _: [], toy.decode)
+
+
+def test_chains_without_ids(chain, toy):
+    rows = every_row(without_ids(chain), toy)
+    assert all(row["chain_ids"] is None for found in rows.values() for row in found)
+    words = [len(step.split()) for step in chain["steps"]]
+    for k, row in enumerate(rows["filler"]):
+        assert row["text"] == "".join(chain["steps"][:k]) + " ..." * sum(words[k:])
+    for name in ("early_termination", "paraphrase", "mistake"):
+        assert [row["text"] for row in rows[name]] == [row["text"] for row in every_row(chain, toy)[name]]
+
+
+def test_replacement_without_an_encoder_has_text_only(chain):
+    kept, replaced = Probe(2, STEPS, "v", kept=2, tail=4), Probe(2, STEPS, "v", kept=2, tail=3, replacement=" x")
+    arguments = chain["steps"], chain["chain_ids"], chain["step_offsets"], None
+    assert perturbations.splice(kept, *arguments)[1] == chain["chain_ids"][: chain["step_offsets"][1][1]]
+    text, ids = perturbations.splice(replaced, *arguments)
+    assert text == "".join(chain["steps"][:2]) + " x" + chain["steps"][3]
+    assert ids is None
+
+
+def test_rows_fit_the_tables(tmp_path, chain, toy):
+    more = {"prompt": "p", "conclusion": "", "step_spans": [], "finish_reason": "stop", "prompt_ids": [1]}
+    more["tokenizer_hash"] = "h"
+    both = [chain | more, without_ids(chain) | more | {"item_id": "j"}]
+    tables.write(both, tables.Chains, tmp_path / "chains.parquet")
+    read = tables.read(tmp_path / "chains.parquet", tables.Chains).to_dict("records")
+    for row, original in zip(read, both, strict=True):
+        for name, rows in every_row(row, toy).items():
+            tables.write(rows, tables.Probes, tmp_path / f"{name}.parquet")
+            back = tables.read(tmp_path / f"{name}.parquet", tables.Probes).to_dict("records")
+            expected = every_row(original, toy)[name]
+            assert [b["text"] for b in back] == [e["text"] for e in expected]
+            assert [b["chain_ids"] is None for b in back] == [e["chain_ids"] is None for e in expected]

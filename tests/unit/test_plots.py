@@ -1,0 +1,433 @@
+"""The figures draw the numbers of their frames, and stay legible with few and many models."""
+
+import io
+import itertools
+import math
+import re
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex, to_rgb
+from matplotlib.text import Text
+
+from faithfulness import plots, tables
+
+THREE = {"smollm2-64m-depth10": 63_700_000, "smollm2-97m-depth20": 97_100_000, "smollm2-135m": 134_515_008}
+SIX = THREE | {"smollm2-360m": 361_821_120, "qwen3-0.6b-base-long-name": 596_049_920, "smollm2-1.7b": 1_711_376_384}
+DATASETS = ("last_letters", "coin_flip", "commonsense_qa")
+LONG = "a_dataset_with_a_very_long_name_that_somebody_may_well_choose"
+CLAIMS = {
+    "aoc": ("C1", -0.16, 0.56),
+    "convergence_fraction": ("C1", -0.14, 0.8),
+    "paraphrase_sensitivity": ("C2", -0.03, 0.1),
+    "filler_tolerance": ("C3", 0.14, 0.3),
+    "mistake_sensitivity": ("", -0.1, 0.5),
+}
+GATES = {
+    "above_chance": 0.2,
+    "collapsed_reader": 0.2,
+    "steps": 0.8,
+    "truncation": 0.05,
+    "validity": 0.1,
+    "paraphrase": 0.8,
+}
+
+
+def make_run(*, models=THREE, tuned=("tuned-symbolic",), datasets=DATASETS, closed=("commonsense_qa",)):
+    """Tables of a finished run, made up but of the right form; datasets in `closed` fail a gate everywhere."""
+    rng = np.random.default_rng(0)
+    effects, gates, summaries, curves, fits = [], [], [], [], []
+    for (model, size), dataset in itertools.product(models.items(), datasets):
+        ok = dataset not in closed
+        cell = {"model": model, "parameters": size, "dataset": dataset}
+        for arm in ("base", *tuned):
+            gain = 0.0 if arm == "base" else 0.4
+            cot, direct = (0.93, 0.42 + gain) if ok else (0.25, 0.24)
+            cot, direct = np.clip(np.add([cot, direct], rng.normal(0, 0.02, 2)), 0.02, 0.98)
+            steps = 4.2 + rng.normal(0, 0.2)
+            summaries.append(
+                cell
+                | {"arm": arm, "n_items": 48, "chance": 0.5 if dataset == "coin_flip" else 0.2}
+                | {"cot_accuracy": cot, "cot_accuracy_low": cot - 0.08, "cot_accuracy_high": min(1, cot + 0.05)}
+                | {
+                    "direct_accuracy": direct,
+                    "direct_accuracy_low": direct - 0.1,
+                    "direct_accuracy_high": direct + 0.02,
+                }
+                | {"mean_steps": steps, "mean_steps_low": steps - 0.3, "mean_steps_high": steps + 0.3}
+                | {"cot_accuracy_valid": cot, "mean_tokens": 52.0, "two_steps": 0.98, "truncated": 0.0, "invalid": 0.01}
+                | {
+                    "conclusion_present": 0.9,
+                    "conclusion_agrees": 0.95,
+                    "paraphrase_accepted": 0.97,
+                    "retokenised": 0.0,
+                }
+            )
+        for (writer, reader), perturbation in itertools.product(
+            itertools.product(("base", *tuned), repeat=2), plots.PERTURBATIONS
+        ):
+            start = {"early_termination": 0.2, "filler": 0.3, "paraphrase": 0.85, "mistake": 0.4}[perturbation]
+            start += (reader != "base") * 0.2 * (1 - start)
+            for fraction in np.linspace(0, 1, 5):
+                kept = start + (1 - start) * fraction**2
+                half = 0.13 * math.sqrt(kept * (1 - kept)) * 2
+                curves.append(
+                    cell
+                    | {"writer": writer, "reader": reader, "perturbation": perturbation, "fraction": fraction}
+                    | {"retention": kept, "ci_low": max(0, kept - half), "ci_high": min(1, kept + half)}
+                    | {"n_items": 48 - int(fraction == 0)}
+                )
+        for arm in tuned:
+            for gate, limit in GATES.items():
+                passed = ok or gate != "above_chance"
+                gates.append(
+                    {"model": model, "arm": arm, "dataset": dataset, "gate": gate, "subject": arm, "threshold": limit}
+                    | {"value": 0.97 if passed else 0.25, "passed": passed}
+                    | {"reason": "" if passed else f"accuracy of {arm} with the chain is not above chance"}
+                )
+            for measure, (claim, effect, base) in CLAIMS.items():
+                reading = effect * (2.2 - math.log10(size / 6e7)) / 2 + rng.normal(0, 0.02)
+                writing = rng.normal(0, 0.02)
+                for component, estimate in {
+                    "total": reading + writing,
+                    "reading": reading,
+                    "writing": writing,
+                    "interaction": 0.01,
+                }.items():
+                    tested = component == "reading" and claim
+                    verdict = "" if not tested else "not interpretable" if not ok else _verdict(estimate, effect)
+                    effects.append(
+                        cell
+                        | {"claim": claim if tested else "", "arm": arm, "contrast": "plain", "measure": measure}
+                        | {"component": component, "estimate": estimate}
+                        | {"ci_low": estimate - 0.06, "ci_high": estimate + 0.07}
+                        | {"p_value": 0.002, "p_holm": 0.018 if tested else None, "n_items": 48, "n_seeds": 1}
+                        | {"base_mean": base, "tuned_mean": base + reading + writing, "interpretable": ok}
+                        | {"reason": "" if ok else "accuracy with the chain is not above chance", "verdict": verdict}
+                        | {"sentence": f"{model}, {dataset}: {measure} moved by {estimate:.2f}." if verdict else ""}
+                    )
+    for arm, dataset, measure in itertools.product(tuned, datasets, CLAIMS):
+        if len(models) > 1:
+            x = [math.log10(size) for size in models.values()]
+            y = [
+                e["estimate"]
+                for e in effects
+                if (e["arm"], e["dataset"], e["measure"], e["component"]) == (arm, dataset, measure, "reading")
+            ]
+            slope, intercept = np.polyfit(x, y, 1)
+            fits.append(
+                {"arm": arm, "dataset": dataset, "measure": measure, "component": "reading"}
+                | {"slope": slope, "intercept": intercept, "n_models": len(models)}
+            )
+    return {
+        "effects": tables.frame(effects, tables.Effects),
+        "gates": tables.frame(gates, tables.Gates),
+        "summaries": tables.frame(summaries, tables.Summaries),
+        "curves": tables.frame(curves, tables.Curves),
+        "scale_fits": tables.frame(fits, tables.ScaleFits),
+    }
+
+
+def _verdict(estimate, claimed):
+    if abs(estimate) < 0.05:
+        return "equivalent"
+    return "supported" if estimate * claimed > 0 else "contradicted"
+
+
+def draw_all(run, arms, datasets):
+    """Every figure of a run (of the one figure a model, the first), by name, with its data."""
+    model = run["curves"].model.iloc[0]
+    data = plots.retention_data(run["curves"], run["gates"], model)
+    made = {f"retention/{model}": (plots.retention(data, arms, datasets), data)}
+    for name, data in {
+        "effects": plots.effects_data(run["effects"]),
+        "scale": plots.scale_data(run["effects"], run["scale_fits"]),
+        "accuracy": plots.accuracy_data(run["summaries"], run["gates"]),
+        "chain_length": plots.chain_length_data(run["summaries"], run["gates"]),
+    }.items():
+        made[name] = (getattr(plots, name)(data, arms, datasets), data)
+    return made
+
+
+CASES = {
+    "three models": {},
+    "one model": {"models": {"smollm2-135m": 134_515_008}, "datasets": ("last_letters",), "closed": ()},
+    "six models": {"models": SIX, "tuned": ("tuned-symbolic", "tuned-commonsense"), "datasets": ("coin_flip", LONG)},
+    "nothing interpretable": {"models": dict(list(THREE.items())[:2]), "closed": DATASETS},
+}
+
+
+@pytest.fixture(scope="module", params=CASES)
+def drawn(request):
+    settings = {"models": THREE, "tuned": ("tuned-symbolic",), "datasets": DATASETS} | CASES[request.param]
+    run, arms = make_run(**settings), ["base", *settings["tuned"]]
+    return draw_all(run, arms, settings["datasets"]), arms
+
+
+@pytest.fixture(scope="module")
+def run():
+    return make_run()
+
+
+ARMS = ["base", "tuned-symbolic"]
+
+
+def lines(ax, label):
+    return [line for line in ax.lines if line.get_label() == label]
+
+
+def spans(ax):
+    """The intervals drawn as lines: (low, high, across), whichever way they run."""
+    found = []
+    for collection in ax.collections:
+        for (x0, y0), (x1, y1) in collection.get_segments() if hasattr(collection, "get_segments") else ():
+            found.append((x0, x1, y0) if y0 == y1 else (y0, y1, x0))
+    return found
+
+
+def hatched(ax):
+    return [patch for patch in ax.patches if patch.get_hatch()]
+
+
+def texts_as_drawn(figure, monkeypatch):
+    """Every text that really gets drawn, with its box in pixels."""
+    seen, original = [], Text.draw
+    monkeypatch.setattr(Text, "draw", lambda self, renderer: (seen.append(self), original(self, renderer))[1])
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return [(text, text.get_window_extent(canvas.get_renderer())) for text in seen if text.get_text().strip()]
+
+
+def test_no_text_overlaps_or_leaves_the_figure(drawn, monkeypatch):
+    for name, (figure, _) in drawn[0].items():
+        boxes = texts_as_drawn(figure, monkeypatch)
+        assert len(boxes) > 5
+        width, height = figure.canvas.get_width_height()
+        for text, box in boxes:
+            inside = box.x0 >= -1 and box.y0 >= -1 and box.x1 <= width + 1 and box.y1 <= height + 1
+            assert inside, f"{name}: {text.get_text()!r} leaves the figure"
+        for (a, one), (b, other) in itertools.combinations(boxes, 2):
+            wide = min(one.x1, other.x1) - max(one.x0, other.x0)
+            high = min(one.y1, other.y1) - max(one.y0, other.y0)
+            assert wide <= 1 or high <= 1, f"{name}: {a.get_text()!r} and {b.get_text()!r} overlap"
+
+
+def test_colours_mean_the_same_arm_everywhere(drawn):
+    figures, arms = drawn
+    colours = plots.arm_colours(arms)
+    assert len(set(colours.values())) == len(arms)
+    assert plots.arm_colours(["base", "tuned-symbolic"])["base"] == colours["base"]
+    for figure, data in figures.values():
+        allowed = {*colours.values(), plots.INK, plots.MUTED, plots.GREY}
+        used = {to_hex(line.get_color()) for ax in figure.axes for line in ax.lines}
+        assert used <= allowed
+        if not data.interpretable.any():
+            assert not used & set(colours.values()), "an uninterpretable cell shows an arm's colour"
+
+
+def test_retention_draws_the_curves_with_their_bands(run):
+    data = plots.retention_data(run["curves"], run["gates"], "smollm2-135m")
+    assert set(data.model) == {"smollm2-135m"}
+    assert set(data.arm) == set(ARMS)
+    figure = plots.retention(data, ARMS, DATASETS)
+    panels = dict(zip(itertools.product(plots.PERTURBATIONS, DATASETS), figure.axes, strict=True))
+    for (perturbation, dataset), ax in panels.items():
+        for arm in ARMS:
+            rows = data[(data.perturbation == perturbation) & (data.dataset == dataset) & (data.arm == arm)]
+            (line,) = lines(ax, arm)
+            np.testing.assert_allclose(line.get_xydata(), rows[["fraction", "retention"]])
+        bands = [collection for collection in ax.collections if len(collection.get_paths())]
+        assert len(bands) == len(ARMS)
+        top = max(path.vertices[:, 1].max() for band in bands for path in band.get_paths())
+        assert top == pytest.approx(panel_max(data, perturbation, dataset))
+        assert bool(hatched(ax)) == (dataset == "commonsense_qa")
+    assert "n = 47 to 48" in [text.get_text() for text in figure.axes[0].texts]
+
+
+def panel_max(data, perturbation, dataset):
+    return data[(data.perturbation == perturbation) & (data.dataset == dataset)].ci_high.max()
+
+
+def test_retention_takes_each_arm_on_its_own_chains_only(run):
+    curves = run["curves"].copy()
+    curves.loc[curves.writer != curves.reader, "retention"] = 99.0
+    assert plots.retention_data(curves, run["gates"], "smollm2-135m").retention.max() <= 1
+
+
+def test_effects_draws_estimates_and_intervals(run):
+    data = plots.effects_data(run["effects"])
+    assert set(data.component) == {"total", "reading", "writing"}
+    figure = plots.effects(data, ARMS, DATASETS)
+    for ax, measure in zip(figure.axes, plots.PRIMARY, strict=True):
+        rows = data[data.measure == measure]
+        for component in ("total", "reading", "writing"):
+            found = sorted(float(line.get_xdata()[0]) for line in lines(ax, component))
+            np.testing.assert_allclose(found, sorted(rows[rows.component == component].estimate))
+        np.testing.assert_allclose(
+            sorted((low, high) for low, high, _ in spans(ax)), sorted(zip(rows.ci_low, rows.ci_high, strict=True))
+        )
+        assert len(hatched(ax)) == 3  # the three models on the closed dataset
+        greys = [line for line in ax.lines if to_hex(line.get_color()) == plots.GREY]
+        assert len(greys) == 9
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert labels[:2] == ["last_letters", "smollm2-64m-depth10 (n = 48)"]
+
+
+def test_effects_leaves_out_what_is_not_a_plain_effect_of_a_cell(run):
+    effects = run["effects"]
+    extra = pd.concat(
+        [
+            effects.head(3).assign(contrast="equal_correctness"),
+            effects.head(3).assign(dataset="pooled"),
+            effects.head(3).assign(model="smallest-largest", parameters=pd.NA, contrast="scale"),
+        ]
+    )
+    found = plots.effects_data(tables.frame(pd.concat([effects, extra]), tables.Effects))
+    pd.testing.assert_frame_equal(found, plots.effects_data(effects))
+
+
+def test_scale_draws_points_intervals_and_the_fit(run):
+    data = plots.scale_data(run["effects"], run["scale_fits"])
+    figure = plots.scale(data, ARMS, DATASETS)
+    for (measure, dataset), ax in zip(itertools.product(plots.PRIMARY, DATASETS), figure.axes, strict=True):
+        rows = data[(data.measure == measure) & (data.dataset == dataset)].sort_values("parameters")
+        points = sorted(tuple(line.get_xydata()[0]) for line in ax.lines if line.get_marker() == "s")
+        np.testing.assert_allclose(points, rows[["parameters", "estimate"]].astype(float))
+        (fit,) = lines(ax, "fit tuned-symbolic")
+        slope, intercept = rows.slope.iloc[0], rows.intercept.iloc[0]
+        np.testing.assert_allclose(fit.get_ydata(), intercept + slope * np.log10(fit.get_xdata().astype(float)))
+        np.testing.assert_allclose(sorted(low for low, _, _ in spans(ax)), sorted(rows.ci_low))
+        assert ax.get_xscale() == "log"
+        assert len(hatched(ax)) == (3 if dataset == "commonsense_qa" else 0)
+
+
+@pytest.mark.parametrize(
+    ("models", "note"),
+    [
+        ({"smollm2-135m": 134_515_008}, "needs two sizes"),
+        (THREE, "Fewer than five sizes"),
+        (SIX, "least-squares line"),
+    ],
+)
+def test_scale_says_how_far_it_carries(models, note):
+    run = make_run(models=models)
+    figure = plots.scale(plots.scale_data(run["effects"], run["scale_fits"]), ARMS, DATASETS)
+    assert note in figure.get_supxlabel()
+    fitted = [line for ax in figure.axes for line in ax.lines if line.get_label().startswith("fit")]
+    assert bool(fitted) == (len(models) > 1)
+
+
+def test_accuracy_draws_both_accuracies_and_the_level_of_guessing(run):
+    data = plots.accuracy_data(run["summaries"], run["gates"])
+    figure = plots.accuracy(data, ARMS, DATASETS)
+    for ax, dataset in zip(figure.axes, DATASETS, strict=True):
+        rows = data[data.dataset == dataset]
+        for arm in ARMS:
+            values = rows[rows.arm == arm][["cot_accuracy", "direct_accuracy"]].to_numpy().ravel()
+            np.testing.assert_allclose(sorted(line.get_xdata()[0] for line in lines(ax, arm)), sorted(values))
+            filled = [line for line in lines(ax, arm) if to_hex(line.get_markerfacecolor()) != plots.PAPER]
+            np.testing.assert_allclose(
+                sorted(line.get_xdata()[0] for line in filled), sorted(rows[rows.arm == arm].cot_accuracy)
+            )
+        (chance,) = lines(ax, "chance")
+        assert chance.get_xdata()[0] == (0.5 if dataset == "coin_flip" else 0.2)
+        assert len(spans(ax)) == 2 * len(rows)
+        assert len(hatched(ax)) == (len(rows) if dataset == "commonsense_qa" else 0)
+
+
+def test_chain_length_draws_means_and_intervals(run):
+    data = plots.chain_length_data(run["summaries"], run["gates"])
+    figure = plots.chain_length(data, ARMS, DATASETS)
+    for ax, dataset in zip(figure.axes, DATASETS, strict=True):
+        rows = data[data.dataset == dataset]
+        found = sorted(line.get_xdata()[0] for arm in ARMS for line in lines(ax, arm))
+        np.testing.assert_allclose(found, sorted(rows.mean_steps))
+        np.testing.assert_allclose(sorted(high for _, high, _ in spans(ax)), sorted(rows.mean_steps_high))
+        assert ax.get_xlim()[0] == 0
+
+
+def test_gates_close_a_tuned_arm_alone_and_base_only_with_all_its_cells():
+    tuned = ("tuned-a", "tuned-b")
+    run = make_run(models={"m": 10**8}, tuned=tuned, datasets=("coin_flip",), closed=())
+    gates = run["gates"]
+    gates.loc[(gates.arm == "tuned-a") & (gates.gate == "steps"), "passed"] = False
+    rows = run["summaries"].set_index("arm", drop=False)
+    assert plots.interpretable(rows, gates).to_dict() == {"base": True, "tuned-a": False, "tuned-b": True}
+    gates.loc[(gates.arm == "tuned-b") & (gates.gate == "steps"), "passed"] = False
+    assert not plots.interpretable(rows, gates).any()
+
+    data = plots.retention_data(run["curves"], run["gates"].assign(passed=gates.arm != "tuned-a"), "m")
+    ax = plots.retention(data, ["base", *tuned], ["coin_flip"]).axes[0]
+    assert not hatched(ax)
+    assert to_hex(lines(ax, "tuned-a")[0].get_color()) == plots.GREY
+    assert to_hex(lines(ax, "tuned-b")[0].get_color()) == plots.arm_colours(["base", *tuned])["tuned-b"]
+
+
+def test_missing_values_leave_gaps_and_nothing_else(run):
+    effects, curves = run["effects"].copy(), run["curves"].copy()
+    effects.loc[effects.model == "smollm2-135m", ["estimate", "ci_low", "ci_high"]] = np.nan
+    curves.loc[curves.fraction == 0.5, ["retention", "ci_low", "ci_high"]] = np.nan
+    gap = plots.retention_data(curves, run["gates"], "smollm2-135m")
+    plots.retention(gap[gap.perturbation != "mistake"], ARMS, DATASETS)
+    figure = plots.effects(plots.effects_data(effects), ARMS, DATASETS)
+    shown = [line.get_xdata()[0] for line in lines(figure.axes[0], "reading")]
+    assert sum(math.isnan(x) for x in shown) == len(DATASETS)
+
+
+def test_files_are_the_same_in_every_run(run, tmp_path):
+    for attempt in ("a", "b"):
+        data = plots.accuracy_data(run["summaries"], run["gates"])
+        figure = plots.accuracy(data, ARMS, DATASETS)
+        plots.save(figure, data, *(tmp_path / f"{attempt}.{kind}" for kind in ("svg", "png", "csv")))
+    for kind in ("svg", "png", "csv"):
+        assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
+    svg = (tmp_path / "a.svg").read_text()
+    assert "<dc:date>" not in svg
+    assert "<text" not in svg, "letters must be outlines, so that the figure needs no font"
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "a.csv"), data, check_dtype=False)
+
+
+def test_colours_that_change_in_the_dark_are_all_that_a_figure_uses(run):
+    """Whatever is not an arm's colour must have a dark counterpart, or it would vanish on a dark page."""
+    known = {*plots.DARK, *plots.arm_colours(ARMS).values(), "none"}
+    for figure, _ in draw_all(run, ARMS, DATASETS).values():
+        svg = io.StringIO()
+        with mpl.rc_context(plots.THEME):
+            figure.savefig(svg, format="svg")
+        used = re.findall(r"(?:fill|stroke)[:=]\s*\"?(#[0-9a-fA-F]{6}|none)", svg.getvalue())
+        assert {colour.lower() for colour in used} <= known
+
+
+def test_colours_stand_out_on_light_and_dark():
+    def luminance(colour):
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    def contrast(one, other):
+        low, high = sorted([luminance(one), luminance(other)])
+        return (high + 0.05) / (low + 0.05)
+
+    for colour in list(plots.arm_colours(["a", "b", "c"]).values()):
+        assert min(contrast(colour, plots.PAPER), contrast(colour, plots.DARK[plots.PAPER])) >= 3
+    for text in (plots.INK, plots.MUTED):
+        assert contrast(text, plots.PAPER) >= 4.5
+        assert contrast(plots.DARK[text], plots.DARK[plots.PAPER]) >= 4.5
+    assert contrast(plots.GREY, plots.VOID) >= 2.5
+
+
+@pytest.mark.parametrize(
+    ("parameters", "text"),
+    [
+        (134_515_008, "135M"),
+        (1_711_376_384, "1.7B"),
+        (999_900_000, "1B"),
+        (8_030_261_248, "8B"),
+        (70_000, "70k"),
+        (7, "7"),
+    ],
+)
+def test_sizes_are_read_as_people_write_them(parameters, text):
+    assert plots.size_text(parameters) == text

@@ -1,0 +1,306 @@
+"""The report says what its tables say, escapes what it did not write, and asks for nothing from elsewhere."""
+
+import base64
+import html
+import itertools
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from test_plots import DATASETS, THREE, draw_all, make_run
+
+from faithfulness import plots, report, settings, tables
+
+PAGE = Path(__file__).parents[2] / "report"
+CAPTIONS = {path.stem: path.read_text(encoding="utf-8") for path in (PAGE / "captions").glob("*.rst")}
+SVG = '<?xml version="1.0"?>\n<svg width="72pt" height="72pt" viewBox="0 0 144 72"><path style="fill: #ffffff"/></svg>'
+HOSTILE = "<script>alert('x')</script>"
+
+
+def configuration(**changes):
+    source = {"uri": "path:somewhere"}
+    models = [{"name": name, "source": source} for name in THREE]
+    models[0]["layers"] = 10
+    return settings.load(
+        {
+            "models": models,
+            "datasets": [{"name": name, "task": "table", "source": source} for name in DATASETS],
+            "arms": [{"name": "tuned-symbolic", "datasets": ["coin_flip"]}],
+        }
+    ).model_dump(mode="json") | dict(changes)
+
+
+def page(run, figures=(), config=None):
+    shown = report.context(
+        effects=run["effects"],
+        gates=run["gates"],
+        summaries=run["summaries"],
+        figures=figures,
+        config=config or configuration(),
+        method=(PAGE / "method.rst").read_text(encoding="utf-8"),
+        style=(PAGE / "style.css").read_text(encoding="utf-8"),
+    )
+    return report.render((PAGE / "page.html.j2").read_text(encoding="utf-8"), shown)
+
+
+class Reader(HTMLParser):
+    """Collects tags with their attributes, and the verdict chips of each row of the verdict tables."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.verdicts, self.row, self.inside = [], {}, None, []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.tags.append((tag, attributes))
+        if tag == "tr":
+            cell = attributes.get("data-cell")
+            self.row = (attributes["data-claim"], *cell.split("/")) if cell else None
+        self.inside.append("chip" in attributes.get("class", "").split())
+
+    def handle_endtag(self, tag):
+        if self.inside:
+            self.inside.pop()
+
+    def handle_data(self, data):
+        if self.row and self.inside and self.inside[-1]:
+            self.verdicts.setdefault(self.row, []).append(data.strip())
+
+
+@pytest.fixture(scope="module")
+def run():
+    return make_run()
+
+
+@pytest.fixture(scope="module")
+def text(run):
+    return page(run, [report.figure("figures/effects.svg", SVG, CAPTIONS)])
+
+
+def test_verdicts_on_the_page_are_those_of_the_table(run, text):
+    tested = run["effects"][run["effects"].claim != ""]
+    expected = {
+        key: list(dict.fromkeys(cell.verdict)) for key, cell in tested.groupby(["claim", "model", "arm", "dataset"])
+    }
+    assert Reader(text).verdicts == expected
+
+
+def test_two_measures_of_a_claim_share_a_row_with_both_effects(run):
+    rows = report.claims(run["effects"], DATASETS)[0]["rows"]
+    assert len(rows) == len(THREE) * len(DATASETS)
+    for row in rows:
+        cell = run["effects"].query("claim == 'C1' and model == @row['model'] and dataset == @row['dataset']")
+        assert [effect["estimate"] for effect in row["effects"]] == list(cell.estimate)
+        assert {effect["label"] for effect in row["effects"]} == {"early-termination AOC", "convergence fraction"}
+        assert all(effect["low"] < effect["middle"] < effect["high"] for effect in row["effects"])
+
+
+def test_rows_are_ordered_pooled_first_and_closed_last(run):
+    pooled = run["effects"].query("claim == 'C1' and model == 'smollm2-135m' and dataset == 'coin_flip'")
+    effects = tables.frame(
+        [*run["effects"].to_dict("records"), *pooled.assign(dataset="pooled").to_dict("records")], tables.Effects
+    )
+    names = [(row["dataset"], row["model"]) for row in report.claims(effects, DATASETS)[0]["rows"]]
+    sizes = list(THREE)
+    assert names == [("pooled", "smollm2-135m"), *itertools.product(DATASETS, sizes)]
+    reverse = report.claims(effects, DATASETS[::-1])[0]["rows"]
+    assert [row["dataset"] for row in reverse][-1] == "commonsense_qa", "a closed cell must come last in any order"
+
+
+def test_described_claims_have_no_verdict(run):
+    effects = run["effects"].copy()
+    effects.loc[effects.claim == "C3", ["claim", "verdict"]] = ["C4", ""]
+    claim = next(claim for claim in report.claims(effects, DATASETS) if claim["name"] == "C4")
+    assert claim["tally"] == {}
+    assert {verdict for row in claim["rows"] for verdict in row["verdicts"]} == {"descriptive"}
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "answer"),
+    [
+        (["supported"] * 6, "Less than before, in all 6 cells that can be interpreted."),
+        (["supported"] + ["inconclusive"] * 5, "Less than before, in 1 of the 6 cells that can be interpreted."),
+        (["contradicted"] * 2 + ["inconclusive"] * 4, "More than before, in 2 of the 6 cells that can be interpreted."),
+        (
+            ["supported", "contradicted"] + ["equivalent"] * 4,
+            "It differs: less than before in 1, more in 1 of 6 cells.",
+        ),
+        (["equivalent"] * 6, "As much as before, in all 6 cells that can be interpreted."),
+        (
+            ["inconclusive"] * 6,
+            "Open: a change was neither shown nor ruled out in all 6 cells that can be interpreted.",
+        ),
+        (["not interpretable"] * 5 + ["supported"], "Less than before, in the one cell that can be interpreted."),
+        (["not interpretable"] * 6, "This run cannot tell."),
+    ],
+)
+def test_headline_follows_the_verdicts(verdicts, answer):
+    run = make_run(closed=(), datasets=DATASETS[:2])
+    effects = run["effects"]
+    cells = itertools.product(THREE, DATASETS[:2])
+    for (model, dataset), verdict in zip(cells, verdicts, strict=True):
+        rows = (effects.claim == "C1") & (effects.model == model) & (effects.dataset == dataset)
+        effects.loc[rows, "verdict"] = verdict
+    assert report.headline(effects)[0] == answer
+
+
+def test_headline_names_the_largest_effect_and_its_interval(run):
+    rows = run["effects"].query("claim == 'C1' and measure == 'aoc' and interpretable")
+    row = rows.loc[rows.estimate.abs().idxmax()]
+    said = report.headline(run["effects"])[1]
+    interval = f"[{report.number(row.ci_low)}, {report.number(row.ci_high)}]"
+    assert f"{report.signed(row.estimate)} {interval}, for {row.model} on {row.dataset}" in said
+
+
+def test_numbers_are_those_of_the_tables(run, text):
+    plain = html.unescape(re.sub(r"<[^>]+>", " ", text))
+    for row in run["effects"].itertuples():
+        assert report.signed(row.estimate, 3) in plain
+    for row in run["summaries"].itertuples():
+        assert f"{row.parameters:,}" in plain
+        assert report.number(row.cot_accuracy) in plain
+
+
+def test_nothing_interpretable_still_makes_a_page():
+    text = page(make_run(closed=DATASETS))
+    assert "This run cannot tell." in text
+    assert {verdict for found in Reader(text).verdicts.values() for verdict in found} == {"not interpretable"}
+
+
+def test_an_empty_run_still_makes_a_page(run):
+    text = page({name: table.iloc[:0] for name, table in run.items()})
+    assert "No claim was tested." in text
+
+
+def test_what_the_page_did_not_write_is_escaped():
+    run = make_run(models={HOSTILE: 10**8}, datasets=("</table><img src=x onerror=alert(1)>",), closed=())
+    config = configuration()
+    config["models"][0]["name"] = config["datasets"][0]["name"] = config["arms"][0]["name"] = HOSTILE
+    config["perturbations"]["filler"] = HOSTILE
+    run["effects"].loc[:, "sentence"] = HOSTILE
+    run["gates"].loc[:, ["reason", "passed", "subject"]] = [HOSTILE, False, HOSTILE]
+    text = page(run, [report.figure(f"retention/{HOSTILE}.svg", SVG, CAPTIONS)], config)
+    tags = Reader(text).tags
+    assert not [tag for tag, _ in tags if tag == "script"]
+    assert [attributes["src"][:19] for tag, attributes in tags if tag == "img"] == ["data:image/svg+xml;"]
+    assert not [name for _, attributes in tags for name in attributes if name.startswith("on")]
+    assert html.escape(HOSTILE, quote=True).replace("&#x27;", "&#39;") in text
+
+
+def test_the_page_asks_for_nothing_from_elsewhere(run):
+    figures = [
+        report.figure(f"figures/{name}.svg", figure_text(figure, data), CAPTIONS)
+        for name, (figure, data) in itertools.islice(draw_all(run, ["base", "tuned-symbolic"], DATASETS).items(), 2)
+    ]
+    text = page(run, figures)
+    loading = {"src", "srcset", "data", "poster", "action", "xlink:href", "background"}
+    for tag, attributes in Reader(text).tags:
+        assert tag not in {"script", "iframe", "object", "embed", "link", "base"}
+        for name, value in attributes.items():
+            if name in loading:
+                assert value.startswith("data:"), f"{tag} {name}={value[:60]}"
+            if name == "href":
+                assert value.startswith("#") or (tag == "a" and value.startswith("https://arxiv.org/"))
+    style = text[text.index("<style>") : text.index("</style>")]
+    assert "url(" not in style
+    assert "@import" not in style
+    assert "default-src 'none'" in text
+
+
+def figure_text(figure, data, folder=None):
+    import io  # noqa: PLC0415
+
+    import matplotlib as mpl  # noqa: PLC0415
+
+    out = io.StringIO()
+    with mpl.rc_context(plots.THEME):
+        figure.savefig(out, format="svg")
+    return out.getvalue()
+
+
+def test_figures_carry_caption_text_alternative_and_dark_colours(text):
+    images = [attributes for tag, attributes in Reader(text).tags if tag == "img"]
+    assert len(images) == 1
+    assert images[0]["alt"].startswith("Effects of fine-tuning on the four primary measures.")
+    svg = base64.b64decode(images[0]["src"].partition(",")[2]).decode()
+    assert "prefers-color-scheme:dark" in svg
+    assert all(dark in svg for dark in plots.DARK.values())
+    assert svg.endswith('<path style="fill: #ffffff"/></svg>')
+    assert "Tuned minus base, paired by question" in text
+
+
+def test_a_figure_of_one_model_finds_its_caption_and_later_ones_are_folded(run):
+    figures = [report.figure(f"figures/retention/{model}.svg", SVG, CAPTIONS) for model in THREE]
+    assert [figure["name"] for figure in figures] == ["retention"] * 3
+    assert figures[0]["title"] == "Answer retention of smollm2-64m-depth10."
+    assert len({figure["id"] for figure in figures}) == 3
+    text = page(run, figures)
+    assert text.count("<summary>Answer retention of ") == 2
+
+
+def test_every_caption_renders_and_has_a_title():
+    for name in set(CAPTIONS) - {"report"}:
+        figure = report.figure(f"figures/{name}.svg", SVG, CAPTIONS)
+        assert "<strong>" in figure["caption"]
+        assert "{{" not in figure["caption"]
+
+
+def test_tables_are_tables(text):
+    tags = [tag for tag, _ in Reader(text).tags]
+    assert tags.count("table") == tags.count("caption") + 1  # the method's table of claims has its heading instead
+    assert tags.count("h1") == 1
+    headers = [attributes for tag, attributes in Reader(text).tags if tag == "th" and attributes.get("class") != "head"]
+    assert all(attributes.get("scope") in ("row", "col") for attributes in headers)
+    ids = [attributes["id"] for _, attributes in Reader(text).tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+
+
+def test_limits_name_what_failed_and_what_was_small(run):
+    found = report.limits(run["effects"], run["gates"], run["summaries"], configuration())
+    assert found["gates"] == [
+        {"dataset": "commonsense_qa", "gate": "above_chance", "cells": 3, "of": 3, "models": list(THREE)}
+    ]
+    assert (found["seeds"], found["sizes"], found["pruned"]) == (1, 3, ["smollm2-64m-depth10"])
+    five = report.limits(
+        make_run(models={f"m{i}": 10**i for i in range(6, 11)})["effects"],
+        run["gates"],
+        run["summaries"],
+        configuration(),
+    )
+    assert five["seeds"] == 1
+
+
+def test_the_page_says_these_training_runs_only(run, text):
+    assert "These training runs only: each tuned arm was trained with one seed." in text
+    assert "3 sizes describe a ladder" in text
+    many = run | {"effects": run["effects"].assign(n_seeds=3)}
+    assert "These training runs only" not in page(many)
+
+
+def test_gates_show_what_was_measured_against_what(run, text):
+    overview = report.gates_overview(run["gates"])
+    assert overview["names"][0] == "above_chance"
+    closed = [row for row in overview["rows"] if not row["passed"]]
+    assert {row["dataset"] for row in closed} == {"commonsense_qa"}
+    assert closed[0]["gates"][0][0]["value"] == 0.25
+    assert "tuned-symbolic: 0.25, limit 0.20" in text
+
+
+def test_texts_from_files_cannot_bring_in_html_or_other_files():
+    with pytest.raises(Exception, match="raw"):
+        report.rst(".. raw:: html\n\n   <script>alert(1)</script>\n")
+    with pytest.raises(Exception, match="include"):
+        report.rst(".. include:: /etc/hostname\n")
+
+
+def test_the_same_input_gives_the_same_page(run, text):
+    assert page(run, [report.figure("figures/effects.svg", SVG, CAPTIONS)]) == text
+
+
+def test_numbers_for_people():
+    assert report.signed(-0.166) == "\u22120.17"
+    assert report.signed(0.166) == "+0.17"
+    assert report.number(None) == report.signed(float("nan")) == report.percent(None) == ""
+    assert report.percent(0.25) == "25 %"

@@ -1,0 +1,196 @@
+"""Summaries and curves, and the tables of many cells that they are made from."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from faithfulness import cells, summaries, tables
+from faithfulness.settings import Statistics
+
+QUICK = Statistics(resamples=299)
+
+
+def probes(item, perturbation, variant, outcomes, *, n=4, first_cut=0, sample=0):
+    return [
+        {
+            "model": "m",
+            "dataset": "d",
+            "writer": "base",
+            "reader": "base",
+            "item_id": item,
+            "sample": sample,
+            "seed": 0,
+            "perturbation": perturbation,
+            "variant": variant,
+            "cut": first_cut + k,
+            "n_steps": n,
+            "answer": "yes",
+            "valid": same is not None,
+            "same": same,
+            "correct": same == 1,
+            "retokenised": False,
+        }
+        for k, same in enumerate(outcomes)
+    ]
+
+
+def drawn(rows, perturbation):
+    curves = summaries.curves(pd.DataFrame(rows), {"m": 10}, QUICK)
+    return curves[curves["perturbation"] == perturbation].set_index("fraction")
+
+
+def test_early_termination_is_interpolated_on_the_common_grid():
+    rows = probes("a", "early_termination", "keep_k", [0, 0, 1, 1, 1])
+    rows += probes("b", "early_termination", "keep_k", [1, 1], n=1)
+    curve = drawn(rows, "early_termination")
+    assert list(curve.index) == pytest.approx(np.arange(11) / 10)
+    # a: 0 up to 1/4, then rising to 1 at 1/2; b is 1 throughout.
+    expected = [0.5, 0.5, 0.5, (0.2 + 1) / 2, (0.6 + 1) / 2, 1, 1, 1, 1, 1, 1]
+    assert curve["retention"].tolist() == pytest.approx(expected)
+    assert curve["n_items"].tolist() == [2] * 11
+    assert curve.loc[1.0, ["ci_low", "ci_high"]].tolist() == [1, 1]
+    assert (curve["ci_low"] <= curve["retention"]).all()
+    assert (curve["retention"] <= curve["ci_high"]).all()
+
+
+def test_what_is_not_perturbed_is_retained():
+    curve = drawn(probes("a", "filler", " ...", [0, 0, 0, 0]), "filler")
+    assert curve.loc[1.0, "retention"] == 1
+    assert curve.loc[0.5, "retention"] == 0
+    assert curve.loc[0.9, "retention"] == pytest.approx(0.6)  # on the way from 0 at 3/4 to 1
+
+
+def test_a_mistake_stands_where_the_chain_was_sound_before_it():
+    rows = probes("a", "mistake", "keep", [0, 1], n=2, first_cut=1)  # steps 1 and 2: before them 0 and 1/2
+    curve = drawn(rows, "mistake")
+    assert curve.loc[0.0, "retention"] == 0
+    assert curve.loc[0.5, "retention"] == 1
+
+
+def test_only_the_rest_variant_of_paraphrases_is_drawn():
+    rows = probes("a", "paraphrase", "rest", [1, 1, 1, 1]) + probes("a", "paraphrase", "single", [0] * 4, first_cut=1)
+    assert (drawn(rows, "paraphrase")["retention"] == 1).all()
+
+
+def test_a_curve_has_no_value_before_its_first_valid_readout():
+    rows = probes("a", "early_termination", "keep_k", [None, 0, 1, 1, 1])
+    rows += probes("b", "early_termination", "keep_k", [1, 1, 1, 1, 1])
+    curve = drawn(rows, "early_termination")
+    assert curve.loc[0.0, "n_items"] == 1
+    assert curve.loc[0.0, "retention"] == 1
+    assert curve.loc[0.3, "n_items"] == 2
+
+
+def test_samples_are_averaged_before_items():
+    rows = probes("a", "early_termination", "keep_k", [0, 1], n=1)
+    rows += probes("a", "early_termination", "keep_k", [1, 1], n=1, sample=1)
+    rows += probes("b", "early_termination", "keep_k", [1, 1], n=1)
+    curve = drawn(rows, "early_termination")
+    assert curve.loc[0.0, "retention"] == pytest.approx(0.75)
+    assert curve.loc[0.0, "n_items"] == 2
+
+
+def test_no_step_no_curve():
+    assert summaries.curves(pd.DataFrame(probes("a", "early_termination", "keep_k", [1], n=0)), {"m": 1}, QUICK).empty
+
+
+def test_chance():
+    closed = pd.DataFrame({"options": [["a", "b"], ["a", "b", "c", "d"]], "answer": ["a", "d"]})
+    assert summaries.chance(closed) == pytest.approx((1 / 2 + 1 / 4) / 2)
+    open_ended = pd.DataFrame({"options": [None] * 4, "answer": ["7", "7", "7", "8"]})
+    assert summaries.chance(open_ended) == 0.75
+
+
+def test_proportion_is_clopper_pearson_over_items():
+    correct = pd.Series([True, True, False, True], index=["a", "b", "c", "c"])  # c is half right
+    share, low, high = summaries.proportion(correct, 0.95)
+    assert share == pytest.approx(2.5 / 3)
+    assert (low, high) == pytest.approx(tuple(stats.binomtest(2, 3).proportion_ci(0.95, method="exact")))
+    assert np.isnan(summaries.proportion(correct.iloc[:0], 0.95)).all()
+
+
+def test_summary_of_an_arm():
+    rows = probes("a", "early_termination", "keep_k", [0, 1, 1], n=2)
+    rows += probes("b", "early_termination", "keep_k", [None, 1, None], n=2)
+    rows += probes("a", "direct", "direct", [1], n=2) + probes("b", "direct", "direct", [0], n=2)
+    elsewhere = [row | {"writer": "tuned-x", "correct": True} for row in rows]  # base reads chains of another arm
+    chain = {"model": "m", "writer": "base", "dataset": "d", "sample": 0, "seed": 0}
+    chains = pd.DataFrame(
+        [
+            chain
+            | {"item_id": "a", "steps": ["x", "y"], "finish_reason": "stop", "conclusion": "So the answer is Yes."}
+            | {"chain_ids": [1, 2, 3]},
+            chain | {"item_id": "b", "steps": ["x"], "finish_reason": "length", "conclusion": ""} | {"chain_ids": [1]},
+        ]
+    )
+    accepted = pd.DataFrame(
+        {"model": "m", "writer": "base", "dataset": "d", "variant": ["single", "single", "rest"]}
+        | {"accepted": [True, False, True]}
+    )
+    items = pd.DataFrame({"dataset": "d", "options": [["yes", "no"]] * 2, "answer": ["yes", "no"]})
+    found = summaries.summarise(
+        pd.DataFrame(rows + elsewhere), chains, accepted, items, sizes={"m": 10}, statistics=QUICK
+    )
+    assert list(found.columns) == tables.Summaries.names
+    expected = {
+        "n_items": 2,
+        "cot_accuracy": 0.5,  # b's answer is invalid, and so wrong
+        "cot_accuracy_valid": 1,
+        "direct_accuracy": 0.5,
+        "chance": 0.5,
+        "mean_steps": 1.5,
+        "mean_tokens": 2,
+        "two_steps": 0.5,
+        "truncated": 0.5,
+        "invalid": 2 / 8,
+        "conclusion_present": 0.5,
+        "conclusion_agrees": 1,
+        "paraphrase_accepted": 0.5,
+        "retokenised": 0,
+    }
+    assert len(found) == 1
+    for name, value in expected.items():
+        assert found[name].iloc[0] == pytest.approx(value), name
+
+
+@pytest.mark.parametrize(("conclusion", "agrees"), [("It is yes, then.", 1), ("It is yesterday.", 0), ("No.", 0)])
+def test_a_conclusion_agrees_if_it_names_the_answer_as_a_word(conclusion, agrees):
+    concluded = pd.DataFrame({"item_id": ["a"], "sample": 0, "seed": 0, "conclusion": conclusion})
+    full = pd.DataFrame({"item_id": ["a"], "sample": 0, "seed": 0, "answer": "yes", "valid": True})
+    assert summaries._conclusions_agree(concluded, full) == agrees
+
+
+# --- cells
+
+
+def gate(model):
+    return {"model": model, "arm": "t", "dataset": "d", "gate": "items", "subject": "", "value": 1.0} | {
+        "threshold": 1.0,
+        "passed": True,
+        "reason": "",
+    }
+
+
+def test_tables_of_many_cells_get_the_names_in_their_paths(tmp_path):
+    paths = [tmp_path / "results" / model / "base" / "coin.v2.csv" for model in ("m-1.5b", "a")]
+    for path in paths:
+        tables.write([gate("x")], tables.Gates, path)
+    found = cells.read(paths, tables.Gates, ["size", "writer", "dataset"])
+    assert found[["size", "writer", "dataset"]].to_numpy().tolist() == [
+        ["a", "base", "coin.v2"],
+        ["m-1.5b", "base", "coin.v2"],
+    ]
+    pd.testing.assert_frame_equal(found, cells.read(paths[::-1], tables.Gates, ["size", "writer", "dataset"]))
+
+
+def test_sizes_are_those_of_the_base_arms(tmp_path):
+    for arm, parameters in (("tuned-x", 110), ("base", 100)):
+        rows = {"model": "m", "arm": arm, "parameters": parameters, "kind": "full", "train_datasets": ["d"]}
+        (tmp_path / f"{arm}.json").write_text(json.dumps(rows))
+    arms = cells.arms(sorted(tmp_path.iterdir(), reverse=True))
+    assert arms["arm"].tolist() == ["base", "tuned-x"]
+    assert arms["train_datasets"].tolist() == [["d"], ["d"]]
+    assert cells.sizes(arms) == {"m": 100}

@@ -1,0 +1,418 @@
+"""Section 8 of the method: the decision table, the families of tests, the sentences."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from faithfulness import effects, scales, tables, verdicts
+from faithfulness.measures import MEASURES
+from faithfulness.sentences import sentence
+from faithfulness.settings import Statistics
+from faithfulness.verdicts import Part, verdict
+
+QUICK = Statistics(resamples=999)
+PAIRS = [("base", "base"), ("base", "t"), ("t", "base"), ("t", "t")]
+
+
+def part(estimate=-0.2, width=0.08, direction=-1, simple=None):
+    return Part(estimate, estimate - width, estimate + width, 0.05, direction, simple)
+
+
+# --- one test for each row of the decision table
+
+
+def test_a_failed_gate_comes_before_everything():
+    assert verdict([part()], 0.001, ["chains were cut off", "too short"], ["contradicted"]) == (
+        "not interpretable",
+        "chains were cut off; too short",
+    )
+
+
+def test_nothing_estimated_is_not_interpretable():
+    assert verdict([part(), part(np.nan)], 1.0)[0] == "not interpretable"
+
+
+def test_simple_effects_of_different_sign_are_inconclusive():
+    assert verdict([part(simple=(0.1, -0.5))], 0.001)[0] == "inconclusive"
+    assert verdict([part(0.0, 0.01, simple=(0.3, -0.3))], 0.001)[0] == "inconclusive"  # although equivalent on average
+    assert verdict([part(simple=(-0.1, -0.3))], 0.001)[0] == "supported"
+    assert verdict([part(simple=(0.0, -0.4))], 0.001)[0] == "supported"  # no effect is no other sign
+
+
+def test_equivalence_comes_before_support_and_says_if_it_is_detectable():
+    assert verdict([part(-0.01, 0.02)], 0.5) == ("equivalent", "")
+    assert verdict([part(-0.03, 0.01)], 0.001) == ("equivalent", "detectable, but too small to matter")
+    assert verdict([part(-0.03, 0.02)], 0.5)[0] == "inconclusive"  # the interval touches the margin
+
+
+def test_equivalence_of_c1_needs_both_measures():
+    assert verdict([part(0.0, 0.02), part(0.0, 0.2)], 0.5)[0] == "inconclusive"
+    assert verdict([part(0.0, 0.02), part(0.01, 0.02)], 0.5)[0] == "equivalent"
+
+
+@pytest.mark.parametrize(("direction", "expected"), [(-1, "supported"), (+1, "contradicted")])
+def test_the_sign_decides_between_supported_and_contradicted(direction, expected):
+    assert verdict([part(-0.2, direction=direction)], 0.05) == (expected, "")
+    assert verdict([part(-0.2, direction=direction)], 0.0501)[0] == "inconclusive"
+
+
+def test_measures_that_move_apart_are_inconclusive():
+    decided, reason = verdict([part(-0.2), part(0.2)], 0.001)
+    assert decided == "inconclusive"
+    assert "different directions" in reason
+
+
+def test_a_verdict_that_moves_with_invalid_readouts_is_inconclusive():
+    assert verdict([part()], 0.001, alternatives=["supported", "supported"])[0] == "supported"
+    decided, reason = verdict([part()], 0.001, alternatives=["supported", "inconclusive"])
+    assert decided == "inconclusive"
+    assert "could not be read" in reason
+    assert verdict([part(0.0, 0.01)], 0.5, alternatives=["supported"])[0] == "inconclusive"
+    assert verdict([part(0.0, 0.2)], 0.5, alternatives=["supported"]) == ("inconclusive", "")
+
+
+# --- families
+
+
+def test_holm_by_hand_with_a_gated_cell_and_an_untested_one():
+    # As 1 in the family: .01 x 4, then .02 x 3; the others stay 1.
+    adjusted = verdicts.holm([0.02, 0.001, 0.01, np.nan], [False, True, False, False])
+    assert adjusted == pytest.approx([0.06, 1, 0.04, 1])
+    assert verdicts.holm([0.02, 0.01], [False, False]) == pytest.approx([0.02, 0.02])
+    assert len(verdicts.holm([], [])) == 0
+
+
+# --- the whole, on planted effects
+
+
+def cell(rng, n=24, *, reading=-0.3, noise=0.05, accuracy=0.0):
+    """Chains of which the tuned reader makes `reading` more in every measure that should fall, less in C3's."""
+    base = rng.uniform(0.4, 0.6, (n, 1)) + rng.normal(0, noise, (n, 4))
+    tuned = np.array([0, 1, 0, 1])
+    rows = []
+    for name, m in MEASURES.items():
+        sign = -1 if name == "filler_tolerance" else 1
+        values = base + sign * reading * tuned if m.of_chain else (base > 0.5 - accuracy * tuned).astype(float)
+        if name == "info_gain":
+            values = base
+        for i, row in enumerate(values):
+            for (w, r), value in zip(PAIRS, row, strict=True):
+                keys = {"arm": "t", "writer": w, "reader": r, "item_id": f"i{i:02}", "sample": 0, "seed": 0}
+                rows.append({**keys, "measure": name, "value": value})
+    return effects.means(pd.DataFrame(rows))
+
+
+def gate_table(*failing):
+    rows = [
+        {
+            "model": model,
+            "arm": "t",
+            "dataset": dataset,
+            "gate": gate,
+            "subject": "t",
+            "value": 0.0,
+            "threshold": 1.0,
+            "passed": False,
+            "reason": f"{gate} failed",
+        }
+        for model, dataset, gate in failing
+    ]
+    return tables.frame(rows, tables.Gates)
+
+
+def judged(cells, gates, alternatives=None):
+    statistics = QUICK
+    trained = {pair: {"d1"} for pair in {c[:2] for c in cells}}
+    equal = {c: effects.equal_correctness(f) for c, f in cells.items()}
+    found = [
+        effects.compare(cells, "plain", statistics),
+        effects.compare(equal, "equal_correctness", statistics, verdicts.PRIMARY_MEASURES),
+        verdicts.accuracy_pools(cells, trained, statistics),
+    ]
+    for contrast in verdicts.ALTERNATIVES:
+        found.append(effects.compare(alternatives or cells, contrast, statistics, verdicts.PRIMARY_MEASURES))
+    return verdicts.judge(
+        pd.concat(found, ignore_index=True),
+        gates,
+        trained,
+        {"small": 10, "large": 1000},
+        {("small", "t"): 1, ("large", "t"): 1},
+        confidence=0.95,
+    )
+
+
+@pytest.fixture(scope="module")
+def planted():
+    rng = np.random.default_rng(0)
+    return {
+        ("small", "t", "d1"): cell(rng),
+        ("small", "t", "d2"): cell(rng),
+        ("large", "t", "d1"): cell(rng, reading=0.3),
+        ("large", "t", "d2"): cell(rng, reading=-0.2),
+    }
+
+
+@pytest.fixture(scope="module")
+def small(planted):
+    return {c: f for c, f in planted.items() if c[0] == "small"}
+
+
+@pytest.fixture(scope="module")
+def passing(planted):
+    return judged(planted, gate_table())
+
+
+@pytest.fixture(scope="module")
+def gated(planted):
+    return judged(planted, gate_table(("large", "d2", "steps")))
+
+
+def pick(table, **wanted):
+    for name, value in wanted.items():
+        table = table[table[name] == value]
+    return table
+
+
+def test_planted_effects_get_their_verdicts(gated):
+    assert list(gated.columns) == tables.Effects.names
+    verdict_of = gated.set_index(["claim", "model", "dataset", "measure"])["verdict"]
+    for claim, measure in (("C1", "aoc"), ("C1", "convergence_fraction"), ("C2", "paraphrase_sensitivity")):
+        assert verdict_of[claim, "small", "d1", measure] == "supported"
+        assert verdict_of[claim, "large", "d1", measure] == "contradicted"
+        assert verdict_of[claim, "large", "d2", measure] == "not interpretable"
+        assert verdict_of[claim, "small", "pooled", measure] == "supported"
+        assert verdict_of[claim, "large", "pooled", measure] == "not interpretable"
+    assert verdict_of["C3", "small", "d1", "filler_tolerance"] == "supported"
+    assert verdict_of["C6", "small", "d1", "info_gain"] == "supported"
+    assert verdict_of["C6", "large", "d1", "info_gain"] == "inconclusive"  # C1 is not supported there
+    assert verdict_of["C6", "large", "d2", "info_gain"] == "not interpretable"
+    # Accuracy claims do not ask how many steps a chain has.
+    assert verdict_of["R2", "large", "d2", "cot_accuracy"] != "not interpretable"
+
+
+def test_families_are_c1_to_c3_over_cells_and_pools_apart(gated):
+    plain = pick(gated, contrast="plain")
+    family = plain[plain["claim"].isin(["C1", "C2", "C3"])]
+    for pooled in (False, True):
+        part = family[(family["dataset"] == "pooled") == pooled]
+        one = part.drop_duplicates(["claim", "model", "dataset"])  # C1 stands there twice, with one p
+        assert len(one) == (6 if pooled else 12)
+        expected = verdicts.holm(one["p_value"].to_numpy(float), (~one["interpretable"]).to_numpy(bool))
+        assert one["p_holm"].to_numpy(float) == pytest.approx(expected)
+        assert (one.loc[~one["interpretable"], "p_holm"] == 1).all()
+    c1 = pick(plain, claim="C1", model="small", dataset="d1")
+    assert c1["p_value"].nunique() == c1["p_holm"].nunique() == c1["verdict"].nunique() == 1
+    accuracy = plain[plain["claim"].isin(["R1", "R2"])]
+    expected = verdicts.holm(accuracy["p_value"].to_numpy(float), [False] * len(accuracy))
+    assert accuracy["p_holm"].to_numpy(float) == pytest.approx(expected)
+    assert plain.loc[plain["claim"] == "", "p_holm"].isna().all()
+
+
+def test_the_p_of_c1_is_the_larger_of_its_two(small):
+    weak = {c: f.copy() for c, f in small.items()}
+    target = weak["small", "t", "d1"]
+    noise = np.random.default_rng(1).normal(0, 0.3, (len(target), 4))
+    target["aoc"] = 0.5 + noise
+    found = effects.compare(weak, "plain", QUICK, ["aoc", "convergence_fraction"])
+    alone = pick(found, model="small", dataset="d1", component="reading").set_index("measure")["p_value"]
+    c1 = pick(judged(weak, gate_table()), claim="C1", model="small", dataset="d1")
+    assert alone["aoc"] > 0.05 > alone["convergence_fraction"]
+    assert c1["p_value"].unique() == pytest.approx([alone["aoc"]])
+    assert set(c1["verdict"]) == {"inconclusive"}
+
+
+def test_rows_of_claims_components_and_contrasts(passing):
+    claims = passing[passing["claim"] != ""]
+    assert set(claims["claim"]) == {"C1", "C2", "C3", "C4", "C6", "R1", "R2"}
+    assert set(claims.loc[claims["claim"].isin(["R1", "R2"]), "component"]) == {"total"}
+    assert set(claims.loc[~claims["claim"].isin(["R1", "R2"]), "component"]) == {"reading"}
+    assert (pick(claims, claim="R1")["dataset"] == "d1").all()
+    assert (pick(claims, claim="R2")["dataset"] == "d2").all()
+    c4 = pick(claims, claim="C4")
+    assert set(c4["contrast"]) == {"equal_correctness"}
+    assert set(c4["verdict"]) == {""}
+    assert c4["reason"].str.startswith("descriptive").all()
+    assert (claims["sentence"] != "").all()
+    rest = passing[passing["claim"] == ""]
+    assert set(rest["verdict"]) == set(rest["sentence"]) == {""}
+    keys = ["claim", "model", "arm", "dataset", "contrast", "measure", "component"]
+    assert not passing.duplicated(keys).any()
+
+
+def test_the_two_alternatives_move_a_verdict(small):
+    away = {c: f.copy() for c, f in small.items()}
+    # Counting invalid readouts the other way removes the effect on filler tolerance, and that alone.
+    for f in away.values():
+        f["filler_tolerance"] = 0.5 + np.random.default_rng(2).normal(0, 0.2, (len(f), 4))
+    table = judged(small, gate_table(), away)
+    row = pick(table, claim="C3", model="small", dataset="d1").iloc[0]
+    assert row["verdict"] == "inconclusive"
+    assert "could not be read" in row["sentence"]
+    assert set(pick(table, claim="C1", model="small", dataset="d1")["verdict"]) == {"supported"}
+
+
+def test_judging_does_not_depend_on_the_order_of_cells(planted, passing):
+    backwards = dict(reversed(planted.items()))
+    pd.testing.assert_frame_equal(passing, judged(backwards, gate_table()), check_exact=True)
+
+
+def test_one_dataset_and_no_pool():
+    table = judged({("small", "t", "d1"): cell(np.random.default_rng(0))}, gate_table())
+    assert set(table["dataset"]) == {"d1"}
+    assert set(pick(table, claim="C1")["verdict"]) == {"supported"}
+
+
+def test_information_gain_that_falls_contradicts_c6():
+    fallen = cell(np.random.default_rng(0))
+    fallen["info_gain"] = np.random.default_rng(1).normal(0, 0.1, (len(fallen), 4)) - np.array([0, 0, 1, 1])
+    fallen[("info_gain", "base", "tuned")] -= 1
+    table = judged({("small", "t", "d1"): fallen}, gate_table())
+    assert set(pick(table, claim="C6")["verdict"]) == {"contradicted"}
+
+
+# --- sizes (C5)
+
+
+def sized(planted, gates=None):
+    found = scales.compare_sizes(
+        planted,
+        {"small": 10, "large": 1000},
+        {("small", "t"): 1, ("large", "t"): 1},
+        verdicts.PRIMARY_MEASURES,
+        QUICK,
+    )
+    return found, verdicts.judge_sizes(found, gate_table() if gates is None else gates, confidence=0.95)
+
+
+def test_the_smaller_model_is_affected_more(planted):
+    _, table = sized(planted)
+    assert set(table["claim"]) == {"C5"}
+    assert set(table["model"]) == {"smallest-largest"}
+    row = pick(table, dataset="d1", measure="filler_tolerance").iloc[0]
+    # The claimed rise is .3 in the small model and -.3 in the large one: D = +1 (.3 - -.3).
+    assert row["estimate"] == pytest.approx(0.6, abs=0.1)
+    assert row["ci_low"] < row["estimate"] < row["ci_high"]
+    assert row["verdict"] == "supported"
+    assert "the smaller model is affected more" in row["sentence"]
+    falls = pick(table, dataset="d1", measure="aoc").iloc[0]
+    assert falls["estimate"] == pytest.approx(0.6, abs=0.1)  # D = -1 (-.3 - .3)
+
+
+def test_the_scale_contrast_pairs_by_the_items_that_both_models_share(planted):
+    cut = dict(planted)
+    cut["large", "t", "d1"] = planted["large", "t", "d1"].iloc[4:]
+    found, _ = sized(cut)
+    row = pick(found, dataset="d1", measure="aoc").iloc[0]
+    assert row["n_items"] == 20
+    pair = [effects.differences(cut[m, "t", "d1"], ["aoc"])["aoc", "reading"] for m in ("small", "large")]
+    assert row["estimate"] == pytest.approx(-(pair[0].iloc[4:].mean() - pair[1].mean()))
+
+
+def test_c5_needs_the_cells_of_both_models(planted):
+    _, table = sized(planted, gate_table(("large", "d1", "steps")))
+    assert set(pick(table, dataset="d1")["verdict"]) == {"not interpretable"}
+    assert set(pick(table, dataset="pooled")["verdict"]) == {"not interpretable"}
+    assert (pick(table, dataset="d2")["verdict"] != "not interpretable").all()
+
+
+def test_one_size_gives_no_c5(small):
+    assert scales.compare_sizes(small, {"small": 10}, {("small", "t"): 1}, {"aoc": -1}, QUICK).empty
+
+
+def test_slope_over_size_by_hand(gated):
+    every = {"contrast": "plain", "measure": "cot_accuracy", "component": "total", "dataset": "pooled"}
+    partial = pick(gated, claim="", **every).assign(claim="R1", estimate=9.0)  # pools some of the datasets only
+    fits = scales.fit(pd.concat([partial, gated])).set_index(["dataset", "measure", "component"])
+    aoc = pick(gated, contrast="plain", dataset="d1", measure="aoc", component="reading")
+    estimate = aoc.set_index("model")["estimate"]
+    slope = (estimate["large"] - estimate["small"]) / 2  # two factors of ten
+    line = fits.loc[("d1", "aoc", "reading")]
+    assert line["slope"] == pytest.approx(slope)
+    assert line["intercept"] == pytest.approx(estimate["small"] - slope)
+    assert line["n_models"] == 2
+    without_large = fits.loc[("d2", "aoc", "reading")]
+    assert without_large["n_models"] == 1
+    assert pd.isna(without_large["slope"])
+    pooled = pick(gated, claim="", **every).set_index("model")["estimate"]
+    line = fits.loc[("pooled", "cot_accuracy", "total")]
+    assert line["slope"] == pytest.approx((pooled["large"] - pooled["small"]) / 2)
+
+
+# --- sentences
+
+
+def reading_row(**changes):
+    row = {
+        "claim": "C3",
+        "tests": "C3",
+        "model": "smollm2-135m",
+        "arm": "tuned-symbolic",
+        "dataset": "coin_flip",
+        "measure": "filler_tolerance",
+        "estimate": 0.214,
+        "ci_low": 0.14,
+        "ci_high": 0.28,
+        "margin": 0.05,
+        "detectable": 0.11,
+        "items_needed": 310.0,
+        "n_items": 48,
+        "verdict": "supported",
+        "reason": "",
+        "failed": [],
+    }
+    return row | changes
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (
+            {},
+            "smollm2-135m, coin_flip: after tuned-symbolic more answers survive filler in place of later steps: "
+            "filler tolerance rises by 0.21 (95 % interval 0.14 to 0.28).",
+        ),
+        (
+            {
+                "claim": "C1",
+                "measure": "convergence_fraction",
+                "estimate": -0.21,
+                "ci_low": -0.28,
+                "ci_high": -0.14,
+            },
+            "smollm2-135m, coin_flip: after tuned-symbolic the same chains are decided earlier: convergence fraction "
+            "falls by 0.21 (95 % interval 0.14 to 0.28). The claim is judged on convergence fraction and "
+            "early-termination AOC together.",
+        ),
+        (
+            {"verdict": "contradicted", "estimate": -0.21, "ci_low": -0.28, "ci_high": -0.14},
+            "smollm2-135m, coin_flip: after tuned-symbolic fewer answers survive filler in place of later steps: "
+            "filler tolerance falls by 0.21 (95 % interval 0.14 to 0.28), the opposite of the claim.",
+        ),
+        (
+            {"verdict": "equivalent", "estimate": -0.001, "ci_low": -0.03, "ci_high": 0.03},
+            "smollm2-135m, coin_flip: filler tolerance changes by 0.00 (95 % interval -0.03 to 0.03) after "
+            "tuned-symbolic; one of 0.05 or more can be ruled out (90 % interval).",
+        ),
+        (
+            {"verdict": "inconclusive", "estimate": 0.04, "ci_low": -0.04, "ci_high": 0.12},
+            "smollm2-135m, coin_flip: it stays open whether more answers survive filler in place of later steps after "
+            "tuned-symbolic: filler tolerance changes by 0.04 (95 % interval -0.04 to 0.12). With 48 items only a "
+            "change of about 0.11 or more would show reliably; about 310 would settle whether there is one of 0.05 "
+            "or more.",
+        ),
+        (
+            {"verdict": "not interpretable", "failed": ["8 % of the chains were cut off", "another", "a third"]},
+            "smollm2-135m, coin_flip: nothing can be said about whether more answers survive filler in place of later "
+            "steps after tuned-symbolic: 8 % of the chains were cut off (and 2 more).",
+        ),
+        (
+            {"claim": "R2", "measure": "cot_accuracy", "dataset": "pooled", "estimate": -0.3, "ci_low": -0.4}
+            | {"ci_high": -0.2},
+            "smollm2-135m, the datasets it was not tuned on together: after tuned-symbolic fewer answers are right: "
+            "accuracy with the chain falls by 0.30 (95 % interval 0.20 to 0.40).",
+        ),
+        ({"claim": ""}, ""),
+    ],
+)
+def test_sentences(changes, expected):
+    assert sentence(reading_row(**changes), 0.95) == expected

@@ -55,7 +55,9 @@ accept: setup ## Hold a finished run against the project's own thresholds
 	$(BIN)/python benchmarks/accept.py $(CONFIG)
 
 docs: setup ## Write the reference of all settings into config/README.md
-	$(BIN)/python benchmarks/reference.py
+	$(BIN)/python -c 'import sys; sys.path.insert(0, "scripts"); from pathlib import Path; from faithfulness import settings
+	file = Path("config/README.md"); mark = "<!-- written by make docs: do not edit below -->\n"
+	file.write_text(file.read_text().partition(mark)[0] + mark + "\n" + settings.reference())'
 
 clean: ## Delete the results of the configuration (models, sources and the environment stay)
 	rm -rf $(RESULTS)

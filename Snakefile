@@ -5,6 +5,7 @@
 # One file a stage, in the order of the data. Configuration: config/config.yaml, or another one
 # by --configfile; it is checked below before anything runs.
 
+
 configfile: "config/config.yaml"
 
 

@@ -22,7 +22,9 @@ rule write_chains:
         runtime=240,
     params:
         chains=SETTINGS.chains.model_dump(),
-        max_new_tokens=lambda wildcards: SETTINGS.dataset(wildcards.dataset).max_new_tokens,
+        max_new_tokens=lambda wildcards: SETTINGS.dataset(
+            wildcards.dataset
+        ).max_new_tokens,
         block_items=SETTINGS.block_items,
         journal=JOURNAL,
         code=code("write_chains"),

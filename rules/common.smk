@@ -14,7 +14,9 @@ try:
     prompts.load(SETTINGS.prompts)
     settings.check_paths(SETTINGS)
 except settings.SettingsError as error:
-    sys.exit(f"The configuration cannot be used:\n{error}\nAll settings are explained in config/README.md.")
+    sys.exit(
+        f"The configuration cannot be used:\n{error}\nAll settings are explained in config/README.md."
+    )
 
 RESULTS = SETTINGS.results
 JOURNAL = f"{RESULTS}/.journal"
@@ -57,12 +59,17 @@ def source_of(entry):
     source = getattr(entry, "source", None)
     if source is None or source.uri.startswith("random:"):
         return []
-    return str(sources.local_path(source) or f"resources/sources/{sources.slug(source)}")
+    return str(
+        sources.local_path(source) or f"resources/sources/{sources.slug(source)}"
+    )
 
 
 def train_items(recipe):
     """Train items of all datasets that a recipe uses."""
-    return expand(f"{RESULTS}/items/{{dataset}}/train.parquet", dataset=settings.train_datasets(recipe))
+    return expand(
+        f"{RESULTS}/items/{{dataset}}/train.parquet",
+        dataset=settings.train_datasets(recipe),
+    )
 
 
 def readers_of(model, tuned=None):

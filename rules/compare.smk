@@ -2,8 +2,12 @@
 # a chain and measure, and <results>/effects: tuned against base, gates, verdicts, and what the figures draw.
 
 PAIRS = SETTINGS.pairs()
-ARM_FILES = [f"{RESULTS}/arms/{model}/{arm}" for model in MODELS for arm in readers_of(model)]
-MEASURES = expand(f"{RESULTS}/measures/{{model}}/{{dataset}}.parquet", model=MODELS, dataset=DATASETS)
+ARM_FILES = [
+    f"{RESULTS}/arms/{model}/{arm}" for model in MODELS for arm in readers_of(model)
+]
+MEASURES = expand(
+    f"{RESULTS}/measures/{{model}}/{{dataset}}.parquet", model=MODELS, dataset=DATASETS
+)
 
 
 def of_all_arms(pattern):
@@ -19,7 +23,9 @@ def of_all_arms(pattern):
 rule measure_chains:
     input:
         scores=lambda wildcards: expand(
-            rules.rescore_answers.output[0], reader=readers_of(wildcards.model), allow_missing=True
+            rules.rescore_answers.output[0],
+            reader=readers_of(wildcards.model),
+            allow_missing=True,
         ),
     output:
         f"{RESULTS}/measures/{{model}}/{{dataset}}.parquet",

@@ -5,7 +5,9 @@
 rule warm_start:
     input:
         model="resources/models/{model}",
-        questions=lambda wildcards: train_items(SETTINGS.model(wildcards.model).warm_start),
+        questions=lambda wildcards: train_items(
+            SETTINGS.model(wildcards.model).warm_start
+        ),
         prompts=SETTINGS.prompts,
     output:
         directory(f"{RESULTS}/arms/{{model}}/base"),
@@ -20,9 +22,15 @@ rule warm_start:
         mem_mb=6000,
         runtime=240,
     params:
-        recipe=lambda wildcards: settings.dump(SETTINGS.model(wildcards.model).warm_start),
-        datasets=lambda wildcards: settings.train_datasets(SETTINGS.model(wildcards.model).warm_start),
-        trust_remote_code=lambda wildcards: SETTINGS.model(wildcards.model).trust_remote_code,
+        recipe=lambda wildcards: settings.dump(
+            SETTINGS.model(wildcards.model).warm_start
+        ),
+        datasets=lambda wildcards: settings.train_datasets(
+            SETTINGS.model(wildcards.model).warm_start
+        ),
+        trust_remote_code=lambda wildcards: SETTINGS.model(
+            wildcards.model
+        ).trust_remote_code,
         journal=JOURNAL,
         code=code("warm_start"),
     message:

@@ -9,10 +9,10 @@ rule fetch_source:
         "resources/logs/fetch_source/{source}.log",
     benchmark:
         "resources/benchmarks/fetch_source/{source}.tsv"
+    localrule: True
     conda:
         ENVIRONMENT
     threads: 1
-    localrule: True
     resources:
         mem_mb=1000,
         runtime=60,
@@ -42,7 +42,9 @@ rule prepare_model:
         mem_mb=4000,
         runtime=60,
     params:
-        model=lambda wildcards: SETTINGS.model(wildcards.model).model_dump(exclude={"warm_start"}),
+        model=lambda wildcards: SETTINGS.model(wildcards.model).model_dump(
+            exclude={"warm_start"}
+        ),
         code=code("prepare_model"),
     message:
         "Preparing the weights of {wildcards.model}"

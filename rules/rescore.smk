@@ -13,7 +13,9 @@ rule rescore_answers:
         model="resources/models/{model}",
         questions=f"{RESULTS}/items/{{dataset}}/eval.parquet",
         prompts=SETTINGS.prompts,
-        chains=lambda wildcards: expand(CHAINS, writer=writers_of(wildcards), allow_missing=True),
+        chains=lambda wildcards: expand(
+            CHAINS, writer=writers_of(wildcards), allow_missing=True
+        ),
         probes=lambda wildcards: expand(
             f"{PROBES}/{{perturbation}}.parquet",
             writer=writers_of(wildcards),
@@ -34,7 +36,9 @@ rule rescore_answers:
         runtime=240,
     params:
         writers=writers_of,
-        readout=lambda wildcards: SETTINGS.dataset(wildcards.dataset).model_dump(include={"readout", "answer_tokens"}),
+        readout=lambda wildcards: SETTINGS.dataset(wildcards.dataset).model_dump(
+            include={"readout", "answer_tokens"}
+        ),
         block_items=SETTINGS.block_items,
         journal=JOURNAL,
         code=code("rescore_answers"),

@@ -10,6 +10,7 @@ import random
 import re
 import string
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -207,11 +208,9 @@ def items(
     else:
         source, refused = GENERATORS[settings.task](settings), []
     found: dict[str, Item] = {}
-    attempts = 0
-    for item in source:
+    for item in islice(source, 100 * wanted):  # a task that is too easy runs out of different questions
         found.setdefault(item["question"], item)
-        attempts += 1
-        if len(found) == wanted or attempts > 100 * wanted:
+        if len(found) == wanted:
             break
     if len(found) < wanted:
         hint = f" Refused, for example: {refused[0]}." if refused else ""

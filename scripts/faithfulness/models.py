@@ -62,12 +62,9 @@ def _load_source(source: Path, settings: Model) -> tuple[Any, Any]:
     if source.suffix != ".gguf":
         if not (source / "config.json").exists():
             raise ValueError(f"{source} holds no config.json; a model folder as save_pretrained() writes it is needed")
-        options = {"trust_remote_code": settings.trust_remote_code}
-        model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32, use_safetensors=True, **options)
-        return AutoTokenizer.from_pretrained(source, **options), model
-    options = {"gguf_file": source.name}
-    tokenizer = AutoTokenizer.from_pretrained(source.parent, **options)
-    model = AutoModelForCausalLM.from_pretrained(source.parent, dtype=torch.float32, **options)
+        return load_base(source, torch.float32, settings.trust_remote_code)
+    tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
+    model = AutoModelForCausalLM.from_pretrained(source.parent, gguf_file=source.name, dtype=torch.float32)
     # Its weights are plain floats now, but the model still calls itself quantised and would refuse to be saved.
     del model.config.quantization_config, model.hf_quantizer, model.is_quantized, model.quantization_method
     return tokenizer, model

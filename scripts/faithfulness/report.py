@@ -295,7 +295,7 @@ def figure(path: str | Path, svg: str, captions: Mapping[str, str]) -> dict[str,
         captions: the captions by name, reStructuredText with Snakemake's placeholders.
     """
     path = Path(path)
-    name = path.stem if path.stem in captions else path.parent.name
+    name = path.parent.name if path.parent.name in captions else path.stem
     # The same caption serves Snakemake's own report, which knows the wildcards as snakemake.wildcards.
     caption = Environment(undefined=StrictUndefined).from_string(captions[name])
     text = rst(caption.render(snakemake={"wildcards": {"model": path.stem}}))
@@ -333,7 +333,7 @@ def rst(text: str, prefix: str = "") -> Markup:
         "report_level": 2,
         "halt_level": 2,
     }
-    return Markup(publish_parts(text, writer_name="html5", settings_overrides=settings)["body"])
+    return Markup(publish_parts(text, writer="html5", settings_overrides=settings)["body"])
 
 
 def versions() -> dict[str, str]:

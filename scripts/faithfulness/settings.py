@@ -150,7 +150,14 @@ class TableDataset(DatasetBase):
 
     task: Literal["table"]
     source: Source = Field(description="where the file comes from (see Source)")
-    columns: Columns = Field(default_factory=lambda: Columns(), description="what its columns are called (see Columns)")
+    columns: Columns = Field(Columns(), description="what its columns are called (see Columns)")
+
+    @field_validator("source")
+    @classmethod
+    def _no_random_tables(cls, source: Source) -> Source:
+        if source.uri.startswith("random:"):
+            raise ValueError("random: sources are for models only")
+        return source
 
 
 Dataset = Annotated[Union[LastLetters, CoinFlip, TableDataset], Field(discriminator="task")]
@@ -210,13 +217,13 @@ class Settings(Strict):
     datasets: list[Dataset] = Field(min_length=1, description="questions (see the datasets below)")
     arms: list[Arm] = Field(min_length=1, description="tuned arms (see Arm)")
     prompts: str = Field("config/prompts/default.yaml", description="file of prompt templates and answer cues")
-    chains: Chains = Field(default_factory=Chains, description="see Chains")
-    perturbations: Perturbations = Field(default_factory=Perturbations, description="see Perturbations")
+    chains: Chains = Field(Chains(), description="see Chains")
+    perturbations: Perturbations = Field(Perturbations(), description="see Perturbations")
     block_items: Count = Field(
         8, description="items that are worked on together and kept together after a kill; also the batch"
     )
-    statistics: Statistics = Field(default_factory=Statistics, description="see Statistics")
-    gates: Gates = Field(default_factory=Gates, description="see Gates")
+    statistics: Statistics = Field(Statistics(), description="see Statistics")
+    gates: Gates = Field(Gates(), description="see Gates")
 
     @field_validator("models", "datasets", "arms")
     @classmethod

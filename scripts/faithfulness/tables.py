@@ -297,7 +297,7 @@ def to_pandas(table: pa.Table) -> pd.DataFrame:
 
 def records(data: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows of a table as plain Python values (lists, None), which JSON can hold."""
-    return [{key: _plain(value) for key, value in row.items()} for row in data.to_dict("records")]
+    return [{str(key): _plain(value) for key, value in row.items()} for row in data.to_dict("records")]
 
 
 def _plain(value: Any) -> Any:

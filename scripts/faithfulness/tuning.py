@@ -106,7 +106,7 @@ class CompletionTrainer(Trainer):
     """A Trainer that computes logits only where there is loss: most tokens of an example are its prompt."""
 
     def compute_loss(
-        self, model: Any, inputs: dict[str, torch.Tensor], return_outputs: bool = False, **_: Any
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> torch.Tensor:
         """Mean cross-entropy of the completion's tokens."""
         labels = inputs["labels"]
@@ -162,7 +162,7 @@ def train(
     trainer = CompletionTrainer(
         model=model,
         args=arguments,
-        train_dataset=list(data),  # type: ignore[arg-type]
+        train_dataset=list(data),
         data_collator=lambda batch: collate(batch, tokenizer.pad_token_id),
         callbacks=[SaveByTheClock()],
     )
@@ -174,7 +174,7 @@ def train(
     if any(not math.isfinite(loss) for loss in losses):
         raise ValueError(f"the loss is no longer finite; lower learning_rate (now {recipe.learning_rate})")
     logger.info("loss: %s", " ".join(f"{loss:.3f}" for loss in losses))
-    return trainer.model.eval()
+    return model.eval()
 
 
 class SaveByTheClock(TrainerCallback):

@@ -17,7 +17,7 @@ import pandas as pd
 import yaml
 from docutils.core import publish_parts
 from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from faithfulness.measures import MEASURES
 from faithfulness.plots import DARK, size_text
@@ -73,7 +73,8 @@ def context(
 def render(template: str, shown: Mapping[str, Any]) -> str:
     """The page. Whatever comes from data or configuration is escaped."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"signed": signed, "number": number, "percent": percent, "size": size_text, "slug": _slug}
+    environment.filters |= {"signed": signed, "number": number, "percent": percent, "size": size_text}
+    environment.filters |= {"slug": _slug, "breakable": breakable}
     return environment.from_string(template).render(**shown)
 
 
@@ -184,8 +185,9 @@ def _verdict_rows(tested: pd.DataFrame, datasets: Sequence[str]) -> list[dict[st
 
 def _words(cell: pd.DataFrame, prefix: str) -> str:
     """The sentence of a cell's first measure, without what the row's heading says already."""
-    text = str(cell.sentence.iloc[0]).removeprefix(prefix)
-    return text[:1].upper() + text[1:]
+    text = str(cell.sentence.iloc[0])
+    rest = text.removeprefix(prefix)
+    return text if rest == text else rest[:1].upper() + rest[1:]
 
 
 def _drawn(row: Any, reach: float) -> dict[str, Any]:
@@ -360,6 +362,11 @@ def signed(value: float | None, digits: int = 2) -> str:
 def percent(value: float | None) -> str:
     """A share as a whole percentage."""
     return "" if value is None or pd.isna(value) else f"{100 * value:.0f} %"
+
+
+def breakable(name: str) -> Markup:
+    """A name that may be broken after its underscores, where the place is narrow."""
+    return escape(name).replace("_", Markup("_<wbr>"))
 
 
 def _interval(row: Any, digits: int = 2) -> str:

@@ -8,7 +8,8 @@ import logging
 import math
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +53,9 @@ def examples(
 ) -> list[dict[str, list[int]]]:
     """The examples of a training in the order they are seen: steps x batch_size of them.
 
-    Datasets take turns, each going through its train items in a seeded order as often as
-    needed. A batch is all chains or all direct answers, so that short answers are not padded
-    to the length of chains; `replay` is the share of batches with chains, evenly spread.
+    A batch holds examples of one dataset and one kind, chains or direct answers, so that little
+    is padded. Datasets take turns, each going through its train items in a seeded order as often
+    as needed; `replay` is the share of batches with chains, evenly spread.
     """
     rng = random.Random(recipe.seed)
     replayed = recipe.replay_datasets or recipe.datasets
@@ -75,14 +76,18 @@ def examples(
     return made
 
 
-def _stream(sets: Sequence[list[dict[str, Any]]], rng: random.Random) -> Any:
-    """Items without end, the datasets taking turns."""
-    queues: list[list[dict[str, Any]]] = [[] for _ in sets]
+def _batches(sets: Sequence[list[dict[str, Any]]], size: int, rng: random.Random) -> Iterator[list[dict[str, Any]]]:
+    """Batches of items without end, the sets taking turns."""
+    streams = [_shuffled(items, rng) for items in sets]
     while True:
-        for queue, items in zip(queues, sets, strict=True):
-            if not queue:
-                queue.extend(rng.sample(items, len(items)))
-            yield queue.pop()
+        for stream in streams:
+            yield list(islice(stream, size))
+
+
+def _shuffled(items: list[dict[str, Any]], rng: random.Random) -> Iterator[dict[str, Any]]:
+    """All items in a random order, again and again."""
+    while True:
+        yield from rng.sample(items, len(items))
 
 
 def collate(batch: Sequence[dict[str, list[int]]], pad: int) -> dict[str, torch.Tensor]:

@@ -98,7 +98,9 @@ def make_run(*, models=THREE, tuned=("tuned-symbolic",), datasets=DATASETS, clos
                     "interaction": 0.01,
                 }.items():
                     tested = component == "reading" and claim
-                    verdict = "" if not tested else "not interpretable" if not ok else _verdict(estimate, effect)
+                    if tested and measure != "convergence_fraction":  # C1 has one verdict for its two measures
+                        decided = _verdict(estimate, effect) if ok else "not interpretable"
+                    verdict = decided if tested else ""
                     effects.append(
                         cell
                         | {"claim": claim if tested else "", "arm": arm, "contrast": "plain", "measure": measure}

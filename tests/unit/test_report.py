@@ -113,6 +113,22 @@ def test_rows_are_ordered_pooled_first_and_closed_last(run):
     assert [row["dataset"] for row in reverse][-1] == "commonsense_qa", "a closed cell must come last in any order"
 
 
+def test_scale_claims_keep_their_own_words(run):
+    row = (
+        run["effects"]
+        .iloc[[1]]
+        .assign(
+            claim="C5", model="smallest-largest", parameters=None, contrast="scale", sentence="a against b: it is open."
+        )
+    )
+    effects = tables.frame([*run["effects"].to_dict("records"), *row.to_dict("records")], tables.Effects)
+    (found,) = next(claim for claim in report.claims(effects, DATASETS) if claim["name"] == "C5")["rows"]
+    assert (found["model"], found["words"]) == ("smallest-largest", "a against b: it is open.")
+    assert report.headline(effects) == report.headline(run["effects"])
+    assert report.claims(effects, DATASETS)[0]["rows"][0]["words"].startswith("Aoc moved by")
+    page(run | {"effects": effects})
+
+
 def test_described_claims_have_no_verdict(run):
     effects = run["effects"].copy()
     effects.loc[effects.claim == "C3", ["claim", "verdict"]] = ["C4", ""]

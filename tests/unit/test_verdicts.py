@@ -262,6 +262,20 @@ def test_one_dataset_and_no_pool():
     assert set(pick(table, claim="C1")["verdict"]) == {"supported"}
 
 
+def test_reading_effects_that_differ_in_sign_between_the_writers_are_inconclusive():
+    mixed = cell(np.random.default_rng(0))
+    noise = np.random.default_rng(1).normal(0, 0.05, (len(mixed), 4))
+    mixed["filler_tolerance"] = noise + np.array([0.2, 0.8, 0.6, 0.4])  # +.6 on base's chains, -.2 on tuned's
+    mixed["paraphrase_sensitivity"] = noise + np.array([0.6, 0.1, 0.6, 0.4])  # -.5 and -.2
+    table = judged({("small", "t", "d1"): mixed}, gate_table())
+    filler = pick(table, claim="C3").iloc[0]
+    assert filler["estimate"] == pytest.approx(0.2, abs=0.05)
+    assert filler["p_holm"] <= 0.05
+    assert filler["verdict"] == "inconclusive"
+    assert "differ in sign" in filler["reason"]
+    assert set(pick(table, claim="C2")["verdict"]) == {"supported"}
+
+
 def test_information_gain_that_falls_contradicts_c6():
     fallen = cell(np.random.default_rng(0))
     fallen["info_gain"] = np.random.default_rng(1).normal(0, 0.1, (len(fallen), 4)) - np.array([0, 0, 1, 1])

@@ -1,0 +1,51 @@
+"""Fixtures that several tests share."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from faithfulness import arms, models, prompts
+from faithfulness.backends.transformers import TransformersBackend
+from faithfulness.prompts import Prompts
+from faithfulness.settings import Model, Settings, load
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def config() -> dict[str, Any]:
+    """The default configuration, as plain values that a test may change."""
+    return yaml.safe_load((ROOT / "config/config.yaml").read_text())
+
+
+@pytest.fixture
+def settings(config: dict[str, Any]) -> Settings:
+    return load(config)
+
+
+@pytest.fixture(scope="session")
+def wording() -> Prompts:
+    return prompts.load(ROOT / "config/prompts/default.yaml")
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a tiny untrained Llama, float32."""
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    models.prepare(Model(name="tiny", source={"uri": "random:llama"}, dtype="float32"), None, folder)  # type: ignore[arg-type]
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_arm(tiny_model: Path, wording: Prompts) -> Path:
+    """Folder of the base arm of the tiny model."""
+    folder = tiny_model.parent / "arms" / "base"
+    arms.write(folder, arms.reference(tiny_model, wording, trust_remote_code=False))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def backend(tiny_arm: Path) -> TransformersBackend:
+    return TransformersBackend(tiny_arm, "cpu", 1)

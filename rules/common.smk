@@ -72,6 +72,16 @@ def train_items(recipe):
     )
 
 
-def readers_of(model, tuned=None):
-    """Arms of a model: all, or only base and one tuned arm."""
-    return SETTINGS.arms_of(model) if tuned in (None, "base") else ["base", tuned]
+def arms_of(model, arm="base"):
+    """Arms whose chains and answers are compared with those of an arm: base with all, a tuned one with base."""
+    return SETTINGS.arms_of(model) if arm == "base" else ["base", arm]
+
+
+def of_all_arms(pattern):
+    """Files of all models, arms and datasets."""
+    return [
+        pattern.format(model=model, reader=arm, writer=arm, dataset=dataset)
+        for model in MODELS
+        for arm in arms_of(model)
+        for dataset in DATASETS
+    ]

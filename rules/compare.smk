@@ -1,30 +1,19 @@
 # Comparison: needs scores (and the chains, paraphrases and items behind them), makes <results>/measures, one value
 # a chain and measure, and <results>/effects: tuned against base, gates, verdicts, and what the figures draw.
 
-PAIRS = SETTINGS.pairs()
 ARM_FILES = [
-    f"{RESULTS}/arms/{model}/{arm}" for model in MODELS for arm in readers_of(model)
+    f"{RESULTS}/arms/{model}/{arm}" for model in MODELS for arm in arms_of(model)
 ]
 MEASURES = expand(
     f"{RESULTS}/measures/{{model}}/{{dataset}}.parquet", model=MODELS, dataset=DATASETS
 )
 
 
-def of_all_arms(pattern):
-    """Files of all models, arms and datasets."""
-    return [
-        pattern.format(model=model, reader=arm, writer=arm, dataset=dataset)
-        for model in MODELS
-        for arm in readers_of(model)
-        for dataset in DATASETS
-    ]
-
-
 rule measure_chains:
     input:
         scores=lambda wildcards: expand(
             rules.rescore_answers.output[0],
-            reader=readers_of(wildcards.model),
+            reader=arms_of(wildcards.model),
             allow_missing=True,
         ),
     output:
@@ -40,7 +29,7 @@ rule measure_chains:
         mem_mb=1000,
         runtime=30,
     params:
-        arms=lambda wildcards: readers_of(wildcards.model)[1:],
+        arms=lambda wildcards: arms_of(wildcards.model)[1:],
         code=code("measure_chains"),
     message:
         "Measuring the chains of {wildcards.model} on {wildcards.dataset}"

@@ -2,10 +2,6 @@
 # once and reads the chains of all its writers: base those of every arm, a tuned arm base's and its own.
 
 
-def writers_of(wildcards):
-    return readers_of(wildcards.model, wildcards.reader)
-
-
 rule rescore_answers:
     input:
         arm=f"{RESULTS}/arms/{{model}}/{{reader}}",
@@ -14,11 +10,13 @@ rule rescore_answers:
         questions=f"{RESULTS}/items/{{dataset}}/eval.parquet",
         prompts=SETTINGS.prompts,
         chains=lambda wildcards: expand(
-            CHAINS, writer=writers_of(wildcards), allow_missing=True
+            CHAINS,
+            writer=arms_of(wildcards.model, wildcards.reader),
+            allow_missing=True,
         ),
         probes=lambda wildcards: expand(
             f"{PROBES}/{{perturbation}}.parquet",
-            writer=writers_of(wildcards),
+            writer=arms_of(wildcards.model, wildcards.reader),
             perturbation=PERTURBATIONS,
             allow_missing=True,
         ),
@@ -35,7 +33,7 @@ rule rescore_answers:
         mem_mb=4000,
         runtime=240,
     params:
-        writers=writers_of,
+        writers=lambda wildcards: arms_of(wildcards.model, wildcards.reader),
         readout=lambda wildcards: SETTINGS.dataset(wildcards.dataset).model_dump(
             include={"readout", "answer_tokens"}
         ),

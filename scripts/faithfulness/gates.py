@@ -75,7 +75,7 @@ def _above_chance(scored: pd.DataFrame, items: pd.DataFrame, arms: list[str]) ->
     for arm in arms:
         own = summaries.original_answers(_where(scored, writer=arm, reader=arm)).set_index("item_id")["correct"]
         share, low, _ = summaries.proportion(own, CONFIDENCE)
-        reason = f"with its chain {arm} is right in {share:.0%} of items, not clearly above guessing ({guess:.0%})"
+        reason = f"with its chain {arm} is right in {_percent(share)} of items, not clearly above guessing ({_percent(guess)})"
         yield "above_chance", arm, low, guess, low > guess, reason
 
 
@@ -98,7 +98,7 @@ def _collapsed(scored: pd.DataFrame, items: pd.DataFrame, arms: list[str], limit
         commonest = min(shares[shares == shares.max()].index) if len(shares) else None
         excess = float(shares.max() - (gold == commonest).mean()) if len(shares) else np.nan
         name = f"option {commonest + 1}" if vary and commonest is not None else repr(commonest)
-        reason = f"{reader} answers {name} in {shares.max():.0%} of items, where it is right in far fewer"
+        reason = f"{reader} answers {name} in {_percent(shares.max())} of items, where it is right in far fewer"
         yield "collapsed_reader", reader, excess, limit, excess <= limit, reason
 
 
@@ -107,11 +107,11 @@ def _format(chains: pd.DataFrame, paraphrases: pd.DataFrame, arms: list[str], li
         written = _where(chains, writer=arm)
         steps, cut = summaries.two_steps(written), summaries.truncated(written)
         reworded = summaries.accepted(_where(paraphrases, writer=arm))
-        reason = f"only {steps:.0%} of the chains of {arm} have two steps or more"
+        reason = f"only {_percent(steps)} of the chains of {arm} have two steps or more"
         yield "steps", arm, steps, limits.two_steps, steps >= limits.two_steps, reason
-        reason = f"{cut:.0%} of the chains of {arm} were cut off at the token limit"
+        reason = f"{_percent(cut)} of the chains of {arm} were cut off at the token limit"
         yield "truncation", arm, cut, limits.truncated, cut <= limits.truncated, reason
-        reason = f"only {reworded:.0%} of the rewordings of the chains of {arm} were usable"
+        reason = f"only {_percent(reworded)} of the rewordings of the chains of {arm} were usable"
         yield "paraphrase", arm, reworded, limits.paraphrase, reworded >= limits.paraphrase, reason
 
 
@@ -120,12 +120,18 @@ def _validity(scored: pd.DataFrame, arms: list[str], limit: float) -> Iterator[F
         for perturbation in tables.PERTURBATIONS:
             read = _where(scored, reader=reader, perturbation=perturbation)
             invalid = float(1 - read["valid"].astype(float).mean())
-            reason = f"{invalid:.0%} of the answers of {reader} ({perturbation.replace('_', ' ')}) could not be read"
+            reason = (
+                f"{_percent(invalid)} of the answers of {reader} ({perturbation.replace('_', ' ')}) could not be read"
+            )
             yield "validity", f"{reader} / {perturbation}", invalid, limit, invalid <= limit, reason
 
 
 def _items(n: int) -> Finding:
     return "items", "base and tuned", n, LEAST_ITEMS, n >= LEAST_ITEMS, f"only {n} items can be compared"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 def _plain(answer: str) -> str:

@@ -68,11 +68,6 @@ def chain_prompt(item: dict[str, Any], prompts: Prompts, tokenizer: Any) -> str:
     return ask(item, prompts, tokenizer) + prompts.chain_prefill
 
 
-def direct_prompt(item: dict[str, Any], prompts: Prompts, tokenizer: Any) -> str:
-    """Everything before the answer that is given without a chain, its cue included."""
-    return ask(item, prompts, tokenizer) + prompts.direct_cue
-
-
 def answer_text(answer: str) -> str:
     """An answer as it follows a cue."""
     return f" {answer}"

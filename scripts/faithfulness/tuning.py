@@ -30,9 +30,11 @@ CHECKPOINT_SECONDS = 40
 
 def direct_example(item: dict[str, Any], wording: Prompts, tokenizer: Any) -> dict[str, list[int]]:
     """Question and direct answer, as token ids and labels."""
-    prompt = prompts.encode(tokenizer, prompts.direct_prompt(item, wording, tokenizer))
-    answer = prompts.encode(tokenizer, prompts.answer_text(item["answer"]))
-    return _example(prompt, [*answer, tokenizer.eos_token_id])
+    question, cue, answer = (
+        prompts.encode(tokenizer, segment)
+        for segment in (prompts.ask(item, wording, tokenizer), wording.direct_cue, prompts.answer_text(item["answer"]))
+    )
+    return _example([*question, *cue], [*answer, tokenizer.eos_token_id])
 
 
 def chain_example(item: dict[str, Any], wording: Prompts, tokenizer: Any) -> dict[str, list[int]]:
@@ -58,21 +60,16 @@ def examples(
     as needed; `replay` is the share of batches with chains, evenly spread.
     """
     rng = random.Random(recipe.seed)
-    replayed = recipe.replay_datasets or recipe.datasets
+    worked = recipe.datasets if recipe.target == "rationale" else recipe.replay_datasets or recipe.datasets
+    direct = _batches([train_items[name] for name in recipe.datasets], recipe.batch_size, rng)
+    chains = _batches([train_items[name] for name in worked], recipe.batch_size, rng)
     made = []
-    streams = {
-        "direct": _stream([train_items[name] for name in recipe.datasets], rng),
-        "chain": _stream(
-            [train_items[name] for name in (recipe.datasets if recipe.target == "rationale" else replayed)], rng
-        ),
-    }
     for step in range(recipe.steps):
+        build, batches = (direct_example, direct)
         replay = math.floor((step + 1) * recipe.replay) > math.floor(step * recipe.replay)
-        chains = recipe.target == "rationale" or replay
-        build = chain_example if chains else direct_example
-        made += [
-            build(next(streams["chain" if chains else "direct"]), wording, tokenizer) for _ in range(recipe.batch_size)
-        ]
+        if replay or recipe.target == "rationale":
+            build, batches = (chain_example, chains)
+        made += [build(item, wording, tokenizer) for item in next(batches)]
     return made
 
 
@@ -159,6 +156,7 @@ def train(
         save_strategy="no",  # the callback below saves by the clock
         save_total_limit=1,
         logging_steps=10,
+        logging_nan_inf_filter=False,  # a loss that is no number is told below, not hidden
         report_to=[],
         remove_unused_columns=False,
         use_cpu=not torch.cuda.is_available(),

@@ -16,8 +16,12 @@ from faithfulness import datasets
 from faithfulness.settings import CoinFlip, Columns, LastLetters, Settings, TableDataset
 
 GENERATED = st.one_of(
-    st.builds(LastLetters, name=st.just("a"), task=st.just("last_letters"), words=st.integers(2, 4), seed=st.integers(0, 99)),
-    st.builds(CoinFlip, name=st.just("b"), task=st.just("coin_flip"), people=st.integers(2, 5), seed=st.integers(0, 99)),
+    st.builds(
+        LastLetters, name=st.just("a"), task=st.just("last_letters"), words=st.integers(2, 4), seed=st.integers(0, 99)
+    ),
+    st.builds(
+        CoinFlip, name=st.just("b"), task=st.just("coin_flip"), people=st.integers(2, 5), seed=st.integers(0, 99)
+    ),
 )
 
 

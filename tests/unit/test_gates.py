@@ -110,7 +110,7 @@ def test_accuracy_must_be_clearly_above_guessing():
     row = table[(table["gate"] == "above_chance") & (table["subject"] == "tuned-x")].iloc[0]
     assert row["value"] == pytest.approx(0.457, abs=0.001)
     assert row["threshold"] == 0.5
-    assert row["reason"] == "with its chain tuned-x is right in 70% of items, not clearly above guessing (50%)"
+    assert row["reason"] == "with its chain tuned-x is right in 70 % of items, not clearly above guessing (50 %)"
 
 
 def test_chance_of_open_answers_is_the_commonest_answers_share():

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.conftest import ROOT
 
 from faithfulness import prompts, settings
-from tests.conftest import ROOT
 
 Change = Callable[[dict[str, Any]], Any]
 
@@ -21,8 +21,14 @@ Change = Callable[[dict[str, Any]], Any]
         (lambda c: c["datasets"][0].update(word=3), "datasets.0.last_letters.word: unknown key; did you mean 'words'?"),
         (lambda c: c.update(gates={"colapse": 1}), "gates.colapse: unknown key; did you mean 'collapse'?"),
         (lambda c: c["models"][0].update(layers="many"), "models.0.layers: Input should be a valid integer"),
-        (lambda c: c["arms"][0].update(datasets=["coinflip"]), "no dataset is named 'coinflip'; did you mean 'coin_flip'?"),
-        (lambda c: c["arms"][0].update(models=["gpt"]), "arms.tuned-symbolic.models: no model is named 'gpt'; there are:"),
+        (
+            lambda c: c["arms"][0].update(datasets=["coinflip"]),
+            "no dataset is named 'coinflip'; did you mean 'coin_flip'?",
+        ),
+        (
+            lambda c: c["arms"][0].update(models=["gpt"]),
+            "arms.tuned-symbolic.models: no model is named 'gpt'; there are:",
+        ),
         (lambda c: c["arms"][0].update(replay=1.5), "arms.0.replay: Input should be less than 1 (got 1.5)"),
         (lambda c: c["arms"][0].update(name="symbolic"), "arms.0.name: String should match pattern"),
         (lambda c: c["models"].append(c["models"][0]), "the name 'smollm2-135m' is used twice"),
@@ -33,7 +39,10 @@ Change = Callable[[dict[str, Any]], Any]
         (lambda c: c["models"][0]["source"].pop("sha256"), "a pypi: source needs sha256"),
         (lambda c: c["models"][0].update(source={"uri": "hub:a/b"}), "a hub: source needs revision"),
         (lambda c: c["models"][0].update(source={"uri": "ftp:a"}), "models.0.source.uri: String should match pattern"),
-        (lambda c: c["models"][0].update(source={"uri": "path:x", "file": "../../y"}), "file must be a path inside the source"),
+        (
+            lambda c: c["models"][0].update(source={"uri": "path:x", "file": "../../y"}),
+            "file must be a path inside the source",
+        ),
         (lambda c: c["datasets"][2].update(source={"uri": "random:llama"}), "random: sources are for models only"),
         (lambda c: c.pop("arms"), "arms: missing"),
         (lambda c: c.update(datasets=[]), "datasets: List should have at least 1 item"),

@@ -74,7 +74,7 @@ def test_meaning_travels_with_the_file(tmp_path: Path) -> None:
 
 
 def test_missing_value_is_refused_and_nothing_is_left(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="answer.* non-nullable but pandas column had 1 null"):
+    with pytest.raises(ValueError, match=r"answer.* non-nullable but pandas column had 1 null"):
         tables.write([ITEM | {"answer": None}], tables.Items, tmp_path / "items.parquet")
     assert not list(tmp_path.iterdir())
 

@@ -1,0 +1,118 @@
+"""What a writer wrote becomes a chain, its steps and its conclusion."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from faithfulness import chains, prompts, tables
+from faithfulness.backends import Completion, Decoding
+from faithfulness.backends.transformers import TransformersBackend
+from faithfulness.prompts import Prompts
+
+TEXT = ' The last letter of "Elon" is "n". The last letter of "Musk" is "k".\nAnswer: nk'
+
+
+def completion(text: str, size: int = 1, reason: str = "stop") -> Completion:
+    """Tokens of `size` characters each."""
+    ends = [min(i, len(text)) for i in range(size, len(text) + size, size)]
+    return Completion(text, reason, [1], list(range(len(ends))), ends)
+
+
+def test_by_hand(wording: Prompts) -> None:
+    row = chains.parse(completion(TEXT), wording)
+    assert row["steps"] == [' The last letter of "Elon" is "n".', ' The last letter of "Musk" is "k".']
+    assert row["conclusion"] == "\nAnswer: nk"
+    assert row["chain_text"] + row["conclusion"] == TEXT
+    assert row["step_spans"] == [(0, 34), (34, 68)] == row["step_offsets"]
+    assert len(row["chain_ids"]) == 68
+
+
+@given(st.text(alphabet="ab .\n", max_size=60), st.integers(1, 7))
+def test_steps_are_spans_of_text_and_of_tokens(text: str, size: int) -> None:
+    wording = prompts.load(Path(__file__).parents[2] / "config/prompts/default.yaml")
+    written = completion(text, size)
+    row = chains.parse(written, wording)
+    assert "".join(row["steps"]) == (row["chain_text"] if row["steps"] else "")
+    assert text.startswith(row["chain_text"])
+    assert row["chain_ids"] == written.ids[: len(row["chain_ids"])]  # type: ignore[index]
+    for (start, end), step in zip(row["step_offsets"], row["steps"], strict=True):
+        assert (written.token_ends[end - 1] - (written.token_ends[start - 1] if start else 0)) == len(step)  # type: ignore[index]
+
+
+@pytest.mark.parametrize("text", ["", "   ", "...", "\nAnswer: yes"])
+def test_chain_without_a_step(wording: Prompts, text: str) -> None:
+    row = chains.parse(completion(text), wording)
+    assert row["steps"] == [] == row["step_spans"]
+
+
+def test_truncation(wording: Prompts) -> None:
+    assert chains.parse(completion(" One. Two", reason="length"), wording)["finish_reason"] == "length"
+    assert chains.parse(completion(" One.\nAnswer: 1\nQuestion", reason="length"), wording)["finish_reason"] == "stop"
+
+
+def test_server_without_ids(wording: Prompts) -> None:
+    row = chains.parse(Completion(TEXT, "stop"), wording)
+    assert row["steps"] == chains.parse(completion(TEXT), wording)["steps"]
+    assert row["chain_ids"] is None is row["step_offsets"]
+
+
+def items(count: int) -> list[dict[str, Any]]:
+    entry = {"options": ["yes", "no"], "answer": "yes", "rationale": None, "show_options": False}
+    return [{"item_id": str(i), "question": f"Heads {i}?", **entry} for i in range(count)]
+
+
+def write(backend: TransformersBackend, wording: Prompts, folder: Path, block: int, samples: int = 1) -> Any:
+    decoding = Decoding(10, temperature=0.8 if samples > 1 else 0.0)
+    table = tables.frame(items(5), tables.Items)
+    sampling = {"samples": samples, "seed": 3}
+    return chains.write(
+        backend, backend.tokenizer, table, wording, decoding, sampling, 0, block, (folder, ["k"], "test")
+    )
+
+
+@pytest.mark.parametrize("samples", [1, 2])
+def test_blocks_change_nothing(backend: TransformersBackend, wording: Prompts, tmp_path: Path, samples: int) -> None:
+    small = write(backend, wording, tmp_path / "small", 2, samples)
+    large = write(backend, wording, tmp_path / "large", 5, samples)
+    assert tables.records(small) == tables.records(large)
+    assert len(small) == 5 * samples
+    assert small["tokenizer_hash"].unique().tolist() == [backend.tokenizer_hash]
+
+
+def test_samples_differ(backend: TransformersBackend, wording: Prompts, tmp_path: Path) -> None:
+    table = write(backend, wording, tmp_path, 5, samples=2)
+    assert (table.groupby("item_id")["chain_text"].nunique() == 2).any()
+
+
+class TestPrompts:
+    def test_plain_frame_for_models_without_a_chat_template(
+        self, backend: TransformersBackend, wording: Prompts
+    ) -> None:
+        assert not backend.tokenizer.chat_template
+        text = prompts.chain_prompt(items(1)[0], wording, backend.tokenizer)
+        assert text == "Question: Heads 0?\nAnswer: Let's think step by step."
+
+    def test_chat_template(self, wording: Prompts) -> None:
+        class Chat:
+            chat_template = "yes"
+
+            def apply_chat_template(self, messages: list[dict[str, str]], **_: Any) -> str:
+                return f"<user>{messages[0]['content']}<assistant>"
+
+        item = items(1)[0]
+        assert prompts.ask(item, wording, Chat()) == "<user>Heads 0?<assistant>"
+        shown = item | {"show_options": True}
+        assert "Options: yes, no." in prompts.chain_prompt(shown, wording, Chat())
+
+    def test_segment_coder_agrees_with_the_model_library(self, backend: TransformersBackend, tiny_model: Path) -> None:
+        encode, decode = prompts.segment_coder(tiny_model)
+        text = ' "Zoe" ends in "e"; é😀\n'
+        assert encode(text) == prompts.encode(backend.tokenizer, text)
+        assert decode(encode(text)) == text
+
+    def test_segment_coder_needs_a_fast_tokenizer(self, tmp_path: Path) -> None:
+        with pytest.raises(FileNotFoundError, match="only models with a fast tokenizer"):
+            prompts.segment_coder(tmp_path)

@@ -1,0 +1,186 @@
+"""From probes to scores: known answers for both readouts, and what becomes of what cannot be read."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from faithfulness import readout, tables
+from faithfulness.backends import Completion, Decoding, Probe, Prompt, Reading
+from faithfulness.prompts import Prompts
+
+ITEM = {
+    "item_id": "i",
+    "question": "Heads?",
+    "options": ["yes", "no"],
+    "answer": "yes",
+    "rationale": None,
+    "show_options": False,
+}
+OPEN = ITEM | {"options": None, "answer": "1,024"}
+
+
+class Scripted:
+    """A reader whose answers are written down: by the chain it is shown."""
+
+    tokenizer_hash = "t"
+
+    def __init__(self, texts: dict[str, str] | None = None, log_probs: dict[str, float] | None = None) -> None:
+        self.texts, self.log_probs, self.seen = texts or {}, log_probs or {}, []  # type: ignore[var-annotated]
+
+    def write(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Completion]:
+        raise AssertionError("a reader is not asked to write")
+
+    def read(self, probes: Sequence[Probe]) -> list[Reading]:
+        self.seen += probes
+        return [
+            Reading(
+                tuple(self.log_probs.get(f"{p.chain}|{c}", -1.0) for c in p.candidates),
+                (1,) * len(p.candidates),
+                self.texts.get(p.chain) if p.answer_tokens else None,
+                retokenised=p.chain_ids is None and bool(p.chain),
+            )
+            for p in probes
+        ]
+
+
+def score(backend: Scripted, item: dict[str, Any], wording: Prompts, folder: Path, **options: Any) -> pd.DataFrame:
+    """Score early termination at cuts 0, 1, 2 and the direct probe, of the writer base."""
+    chain = {
+        "item_id": "i", "sample": 0, "seed": 0, "prompt": "p", "chain_text": " A. B.", "conclusion": "",
+        "steps": [" A.", " B."], "step_spans": [[0, 3], [3, 6]], "finish_reason": "stop", "prompt_ids": [1],
+        "chain_ids": [2, 3], "step_offsets": [[0, 1], [1, 2]], "tokenizer_hash": options.pop("tokenizer_hash", "t"),
+    }  # fmt: skip
+    row = {"item_id": "i", "sample": 0, "seed": 0, "n_steps": 2, "replacement": None, "rule": None, "accepted": None}
+    cuts = [
+        row | {"cut": k, "variant": "keep_k", "text": text, "chain_ids": [2, 3][:k]}
+        for k, text in enumerate(["", " A.", " A. B."])
+    ]
+    direct = [row | {"cut": 0, "variant": "direct", "text": "", "chain_ids": []}]
+    return readout.score(
+        backend,
+        None,
+        tables.frame([item], tables.Items),
+        {"base": tables.frame([chain], tables.Chains)},
+        {
+            ("base", "early_termination"): tables.frame(cuts, tables.Probes),
+            ("base", "direct"): tables.frame(direct, tables.Probes),
+        },
+        wording,
+        options.pop("reader", "base"),
+        {"readout": "cloze", "answer_tokens": 4} | options,
+        block_items=4,
+        journal=(folder, ["k"], "test"),
+    )
+
+
+def test_cloze_by_hand() -> None:
+    # " yes" has 4 bytes, " no" has 3: -2/4 = -0.5 beats -1.8/3 = -0.6, although -1.8 > -2.
+    found = readout.cloze(["yes", "no"], [-2.0, -1.8])
+    assert found["answer"] == "yes"
+    assert found["margin"] == pytest.approx(0.1)
+    assert found["p"]["yes"] == pytest.approx(1 / (1 + math.exp(-0.1)))
+    assert sum(found["p"].values()) == pytest.approx(1)
+
+
+def test_cloze_counts_bytes_not_characters() -> None:
+    assert readout.cloze(["é", "ab"], [-3.0, -3.1])["answer"] == "é"  # three bytes each
+    assert readout.cloze(["é", "a"], [-3.0, -2.5])["answer"] == "é"  # -1 against -1.25
+
+
+def test_not_finite_is_an_error() -> None:
+    with pytest.raises(ValueError, match="not finite"):
+        readout.cloze(["yes", "no"], [float("nan"), -1.0])
+
+
+def test_cloze_scores(wording: Prompts, tmp_path: Path) -> None:
+    reader = Scripted(log_probs={"|no": -0.1, " A.|no": -0.1, " A. B.|yes": -0.1})
+    table = score(reader, ITEM, wording, tmp_path)
+    early = table[table["perturbation"] == "early_termination"]
+    assert early["answer"].tolist() == ["no", "no", "yes"]
+    assert early["same"].tolist() == [False, False, True]
+    assert early["correct"].tolist() == [False, False, True]
+    assert early["position"].tolist() == [1, 1, 0]
+    last = early.iloc[-1]
+    assert last["p_original"] == last["p_gold"] > 0.5
+    assert (early["p_original"] == early["p_gold"]).all()  # a_n is the gold answer here
+    direct = table[table["perturbation"] == "direct"].iloc[0]
+    assert direct[["same", "p_original"]].isna().all()
+
+
+def test_prompts_and_cues(wording: Prompts, tmp_path: Path) -> None:
+    reader = Scripted()
+    score(reader, ITEM, wording, tmp_path)
+    direct, *chains = sorted(reader.seen, key=lambda probe: probe.details["perturbation"])
+    chain = chains[0]
+    assert chain.prompt.endswith(wording.chain_prefill)
+    assert (chain.cue, direct.cue) == (wording.chain_cue, wording.direct_cue)
+    assert wording.chain_prefill not in direct.prompt
+    assert [probe.details["cut"] for probe in chains] == [0, 1, 2]
+
+
+def test_direct_probes_are_asked_of_the_writer_only(wording: Prompts, tmp_path: Path) -> None:
+    table = score(Scripted(), ITEM, wording, tmp_path, reader="tuned-a")
+    assert set(table["perturbation"]) == {"early_termination"}
+
+
+def test_ids_of_another_tokenizer_are_not_used(wording: Prompts, tmp_path: Path) -> None:
+    table = score(Scripted(), ITEM, wording, tmp_path, tokenizer_hash="other")
+    early = table[table["perturbation"] == "early_termination"]
+    assert early["retokenised"].tolist() == [False, True, True]  # an empty chain has nothing to encode
+
+
+def test_text_scores(wording: Prompts, tmp_path: Path) -> None:
+    reader = Scripted(texts={"": " 7 apples", " A.": " I think", " A. B.": " $1,024.0\nQuestion"})
+    table = score(reader, OPEN, wording, tmp_path, readout="text")
+    early = table[table["perturbation"] == "early_termination"]
+    assert tables.records(early[["answer", "valid", "same", "correct"]]) == [
+        {"answer": "7", "valid": True, "same": False, "correct": False},
+        {"answer": None, "valid": False, "same": None, "correct": False},
+        {"answer": "1024", "valid": True, "same": True, "correct": True},
+    ]
+    assert early["p_gold"].tolist() == pytest.approx([math.exp(-1)] * 3)
+
+
+def test_text_with_an_invalid_original(wording: Prompts, tmp_path: Path) -> None:
+    reader = Scripted(texts={"": " 7", " A.": " 8", " A. B.": " no idea"})
+    early = score(reader, OPEN, wording, tmp_path, readout="text").query("perturbation == 'early_termination'")
+    assert early["same"].isna().all()
+    assert early["p_original"].isna().all()
+    assert early["valid"].tolist() == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "answer", "parsed"),
+    [
+        (" yes.", ["yes", "no"], "yes", "yes"),
+        ("\n No, because", ["yes", "no"], "yes", "no"),
+        (" nobody knows", ["yes", "no"], "yes", None),
+        (" new york city", ["new york", "new york city"], "new york", "new york city"),
+        (" ", ["yes", "no"], "yes", None),
+        (" -3.50", None, "4", "-3.5"),
+        (" about 1,200 dollars", None, "7", "1200"),
+        (" forty", None, "7", None),
+        (" Paris!", None, "paris", "paris"),
+        ("", None, "paris", None),
+    ],
+)
+def test_parse_answer(text: str, options: list[str] | None, answer: str, parsed: str | None) -> None:
+    assert readout.parse_answer(text, {"options": options, "answer": answer}) == parsed
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("1,024", "1024"), ("3.50", "3.5"), ("$10", "10"), ("1e3", "1000"), ("x", None), ("nan", None)]
+)
+def test_normalise_number(text: str, number: str | None) -> None:
+    assert readout.normalise_number(text) == number
+
+
+def test_is_correct() -> None:
+    assert readout.is_correct("1024", OPEN)
+    assert readout.is_correct("paris", OPEN | {"answer": "Paris."})
+    assert not readout.is_correct(None, OPEN)
+    assert not readout.is_correct("no", ITEM)

@@ -1,0 +1,188 @@
+"""Fine-tuning: the loss is on the completion only, arms say what they are, and a kill changes nothing."""
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from faithfulness import arms, datasets, models, prompts, tables, tuning
+from faithfulness.backends.transformers import TransformersBackend
+from faithfulness.prompts import Prompts
+from faithfulness.settings import CoinFlip, LastLetters, Recipe
+
+TASKS = {
+    "last_letters": LastLetters(name="last_letters", task="last_letters", train=40, eval=4),
+    "coin_flip": CoinFlip(name="coin_flip", task="coin_flip", train=40, eval=4),
+}
+ITEMS = {name: datasets.items(task)[0] for name, task in TASKS.items()}
+
+
+def recipe(**changes: Any) -> Recipe:
+    return Recipe(**({"datasets": ["last_letters", "coin_flip"], "steps": 8, "batch_size": 4} | changes))
+
+
+def test_loss_on_the_completion_only(backend: TransformersBackend, wording: Prompts) -> None:
+    item = ITEMS["coin_flip"][0]
+    for example, prompt in (
+        (
+            tuning.direct_example(item, wording, backend.tokenizer),
+            prompts.ask(item, wording, backend.tokenizer) + wording.direct_cue,
+        ),
+        (
+            tuning.chain_example(item, wording, backend.tokenizer),
+            prompts.chain_prompt(item, wording, backend.tokenizer),
+        ),
+    ):
+        learned = [
+            t for t, label in zip(example["input_ids"], example["labels"], strict=True) if label != tuning.IGNORED
+        ]
+        text = backend.tokenizer.decode(learned)
+        assert backend.tokenizer.decode(example["input_ids"]) == prompt + text
+        assert text.endswith(f" {item['answer']}<eos>")
+
+
+def test_chain_example_spells_chain_cue_and_answer(backend: TransformersBackend, wording: Prompts) -> None:
+    item = ITEMS["last_letters"][0]
+    text = backend.tokenizer.decode(tuning.chain_example(item, wording, backend.tokenizer)["input_ids"])
+    assert text.endswith(f" {' '.join(item['rationale'])}{wording.chain_cue} {item['answer']}<eos>")
+
+
+@pytest.mark.parametrize(("replay", "chains"), [(0.0, 0), (0.25, 2), (0.5, 4)])
+def test_replay_is_the_share_of_chains(
+    backend: TransformersBackend, wording: Prompts, replay: float, chains: int
+) -> None:
+    data = tuning.examples(recipe(replay=replay), ITEMS, wording, backend.tokenizer)
+    texts = [backend.tokenizer.decode(example["input_ids"]) for example in data]
+    assert len(texts) == 32
+    assert sum(wording.chain_prefill in text for text in texts) == chains * 4
+
+
+def test_batches_hold_one_kind_and_datasets_take_turns(backend: TransformersBackend, wording: Prompts) -> None:
+    data = tuning.examples(recipe(target="rationale"), ITEMS, wording, backend.tokenizer)
+    coins = ["coin" in backend.tokenizer.decode(example["input_ids"]) for example in data]
+    assert coins == ([False] * 4 + [True] * 4) * 4
+
+
+def test_examples_follow_the_seed(backend: TransformersBackend, wording: Prompts) -> None:
+    one, again, other = (tuning.examples(recipe(seed=s), ITEMS, wording, backend.tokenizer) for s in (0, 0, 1))
+    assert one == again != other
+
+
+def test_collate_pads_left(wording: Prompts) -> None:
+    batch = tuning.collate([{"input_ids": [5, 6, 7], "labels": [-100, 6, 7]}, {"input_ids": [8], "labels": [8]}], pad=0)
+    assert batch["input_ids"].tolist() == [[5, 6, 7], [0, 0, 8]]
+    assert batch["labels"].tolist() == [[-100, 6, 7], [-100, -100, 8]]
+    assert batch["attention_mask"].tolist() == [[1, 1, 1], [0, 0, 1]]
+    assert batch["position_ids"].tolist() == [[0, 1, 2], [0, 0, 0]]
+
+
+def test_loss_is_that_of_the_unpadded_sequences(
+    tiny_model: Path, backend: TransformersBackend, wording: Prompts, tmp_path: Path
+) -> None:
+    """The trainer's loss, on left-padded batches with logits for the completion only, against a plain loop."""
+    tokenizer, model = models.load_base(tiny_model, torch.float32)
+    data = [
+        tuning.direct_example(ITEMS["coin_flip"][0], wording, tokenizer),
+        tuning.chain_example(ITEMS["last_letters"][0], wording, tokenizer),
+    ]
+    trainer = tuning.CompletionTrainer(
+        model=model, args=tuning.TrainingArguments(str(tmp_path), use_cpu=True, report_to=[])
+    )
+    found = trainer.compute_loss(model, tuning.collate(data, tokenizer.pad_token_id))
+    total, count = 0.0, 0
+    for example in data:
+        logits = model(torch.tensor([example["input_ids"]])).logits[0, :-1].log_softmax(-1)
+        for position, label in enumerate(example["labels"][1:]):
+            if label != tuning.IGNORED:
+                total, count = total - logits[position, label].item(), count + 1
+    assert float(found) == pytest.approx(total / count, abs=1e-5)
+
+
+class Killed(Exception):
+    pass
+
+
+def train(
+    tiny_model: Path, wording: Prompts, checkpoints: Path, kill_at: int | None = None, **changes: Any
+) -> dict[str, Any]:
+    tokenizer, model = models.load_base(tiny_model, torch.float32)
+    chosen = recipe(**changes)
+    data = tuning.examples(chosen, ITEMS, wording, tokenizer)
+
+    class Kill(tuning.SaveByTheClock):
+        def __init__(self) -> None:
+            super().__init__(seconds=0)  # a checkpoint at every step
+
+        def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if state.global_step == kill_at:
+                raise Killed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tuning, "SaveByTheClock", Kill)
+        trained = tuning.train(model, tokenizer, chosen, data, checkpoints, autocast=False)
+    return {name: value.clone() for name, value in trained.state_dict().items()}
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_a_kill_changes_nothing(tiny_model: Path, wording: Prompts, tmp_path: Path, method: str) -> None:
+    whole = train(tiny_model, wording, tmp_path / "whole", method=method)
+    with pytest.raises(Killed):
+        train(tiny_model, wording, tmp_path / "killed", kill_at=5, method=method)
+    steps = [int(p.name.split("-")[1]) for p in (tmp_path / "killed").glob("checkpoint-*")]
+    assert steps == [5]
+    random.seed(1)
+    torch.manual_seed(1)  # what happened between must not matter
+    resumed = train(tiny_model, wording, tmp_path / "killed", method=method)
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_checkpoints_go_by_the_clock() -> None:
+    class State:
+        global_step, max_steps = 1, 10
+
+    class Control:
+        should_save = False
+
+    callback, control = tuning.SaveByTheClock(seconds=1000), Control()
+    callback.on_step_end(None, State, control)
+    assert not control.should_save
+    callback.seconds = -1
+    callback.on_step_end(None, State, control)
+    assert control.should_save
+    assert tuning.CHECKPOINT_SECONDS < 60
+
+
+def test_exploding_training_is_an_error(tiny_model: Path, wording: Prompts, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="lower learning_rate"):
+        train(tiny_model, wording, tmp_path, method="full", learning_rate=1e38, steps=20)
+
+
+class TestArms:
+    def tune(self, tiny_arm: Path, wording: Prompts, folder: Path, **changes: Any) -> dict[str, Any]:
+        items = {name: tables.frame(rows, tables.Items) for name, rows in ITEMS.items()}
+        arms.tune(
+            folder / "arm", "tuned-x", arms.read(tiny_arm), recipe(**changes), items, wording, folder / "journal", 1
+        )
+        assert not list((folder / "journal").iterdir())
+        return arms.read(folder / "arm")
+
+    def test_adapter(self, tiny_arm: Path, tiny_model: Path, wording: Prompts, tmp_path: Path) -> None:
+        arm = self.tune(tiny_arm, wording, tmp_path, learning_rate=1e-2)
+        assert (arm["kind"], arm["weights_folder"]) == ("adapter", str(tiny_model))
+        assert arm["parent"] == arms.read(tiny_arm)["weights"] != arm["weights"]
+        assert arm["train_datasets"] == ["last_letters", "coin_flip"]
+        _, model, _ = models.load_arm(tmp_path / "arm", "cpu")
+        adapters = [v for name, v in model.named_parameters() if "lora_B" in name]
+        assert any(v.abs().sum() > 0 for v in adapters)
+
+    def test_full(self, tiny_arm: Path, wording: Prompts, tmp_path: Path) -> None:
+        arm = self.tune(tiny_arm, wording, tmp_path, method="full")
+        assert (arm["kind"], arm["weights_folder"]) == ("full", str(tmp_path / "arm"))
+        assert TransformersBackend(tmp_path / "arm", "cpu", 1).packs
+
+    def test_same_recipe_same_weights(self, tiny_arm: Path, wording: Prompts, tmp_path: Path) -> None:
+        one, again = (self.tune(tiny_arm, wording, tmp_path / name) for name in ("one", "again"))
+        assert one["weights"] == again["weights"]
+        assert self.tune(tiny_arm, wording, tmp_path / "other", seed=1)["weights"] != one["weights"]

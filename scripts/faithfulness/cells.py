@@ -29,8 +29,8 @@ def read(paths: Sequence[str | Path], schema: pa.Schema, names: Sequence[str]) -
 
 
 def arms(paths: Sequence[str | Path]) -> pd.DataFrame:
-    """The arm.json files as a table: model, arm, parameters, train_datasets."""
-    rows = [json.loads(Path(path).read_text(encoding="utf-8")) for path in paths]
+    """arm.json of arms' folders as a table: model, arm, parameters, train_datasets."""
+    rows = [json.loads((Path(path) / "arm.json").read_text(encoding="utf-8")) for path in paths]
     columns = ["model", "arm", "parameters", "train_datasets"]
     return pd.DataFrame(rows)[columns].sort_values(["model", "arm"], ignore_index=True)
 

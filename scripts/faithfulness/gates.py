@@ -75,7 +75,8 @@ def _above_chance(scored: pd.DataFrame, items: pd.DataFrame, arms: list[str]) ->
     for arm in arms:
         own = summaries.original_answers(_where(scored, writer=arm, reader=arm)).set_index("item_id")["correct"]
         share, low, _ = summaries.proportion(own, CONFIDENCE)
-        reason = f"with its chain {arm} is right in {_percent(share)} of items, not clearly above guessing ({_percent(guess)})"
+        right, by_chance = _percent(share), _percent(guess)
+        reason = f"with its chain {arm} is right in {right} of items, not clearly above guessing ({by_chance})"
         yield "above_chance", arm, low, guess, low > guess, reason
 
 

@@ -1,0 +1,175 @@
+"""A whole run with tiny models: the tables keep their contract, and what runs again is what must."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from faithfulness import tables
+from tests.workflow.conftest import snakemake
+
+RESULTS = "results-smoke"
+SCHEMAS = {
+    "items": tables.Items,
+    "chains": tables.Chains,
+    "probes": tables.Probes,
+    "scores": tables.Scores,
+    "measures": tables.Measures,
+}
+
+
+def planned(project: Path, config: str = "config/smoke.yaml") -> set[str]:
+    """Rules that Snakemake would run now."""
+    done = snakemake(project, "--dry-run", config=config)
+    assert done.returncode == 0, done.stderr
+    return set(re.findall(r"^(?:local)?rule (\w+):", done.stdout + done.stderr, re.MULTILINE)) - {"all"}
+
+
+def all_tables(results: Path) -> dict[str, pd.DataFrame]:
+    """All tables of a run by their path."""
+    found = {
+        str(file.relative_to(results)): tables.read(file, schema)
+        for stage, schema in SCHEMAS.items()
+        for file in sorted((results / stage).rglob("*.parquet"))
+    }
+    assert len(found) == 4 + 8 + 40 + 8 + 4
+    return found
+
+
+def test_tables_keep_their_contract(smoke: Path) -> None:
+    found = all_tables(smoke / RESULTS)
+    chains = found["chains/tiny/base/coin_flip.parquet"]
+    assert len(chains) == 12
+    for row in tables.records(chains):
+        assert "".join(row["steps"]) == (row["chain_text"] if row["steps"] else "")
+        assert [row["chain_text"][a:b] for a, b in row["step_spans"]] == row["steps"]
+    scores = found["scores/tiny/base/coin_flip.parquet"]
+    assert set(scores["writer"]) == {"base", "tuned-symbolic"}
+    assert set(scores["perturbation"]) == set(tables.PERTURBATIONS)
+    whole = scores[(scores["perturbation"] == "early_termination") & (scores["cut"] == scores["n_steps"])]
+    assert whole["same"].all()
+    assert set(found["scores/tiny/tuned-symbolic/coin_flip.parquet"]["writer"]) == {"base", "tuned-symbolic"}
+
+
+def test_tuning_on_worked_chains_makes_chains(smoke: Path) -> None:
+    chains = all_tables(smoke / RESULTS)["chains/tiny/base/coin_flip.parquet"]
+    assert (chains["steps"].str.len() >= 2).mean() >= 0.8
+
+
+def test_effects_and_report(smoke: Path) -> None:
+    effects = tables.read(smoke / RESULTS / "effects/effects.csv", tables.Effects)
+    assert {"C1", "C2", "C3", "C5", "R1"} <= set(effects["claim"])
+    parts = effects[(effects["contrast"] == "plain") & (effects["measure"] == "aoc") & (effects["model"] == "tiny")]
+    for _, cell in parts.groupby(["arm", "dataset"]):
+        value = cell.groupby("component")["estimate"].first().astype(float)
+        assert value["total"] == pytest.approx(value["reading"] + value["writing"], abs=1e-9)
+    page = (smoke / RESULTS / "report.html").read_text()
+    assert "tiny-depth2" in page
+    for name in ("effects", "scale", "accuracy", "chain_length", "retention/tiny", "retention/tiny-depth2"):
+        for suffix in ("svg", "png", "csv"):
+            assert (smoke / RESULTS / f"figures/{name}.{suffix}").stat().st_size > 0
+
+
+def test_arm_says_what_it_is(smoke: Path) -> None:
+    arm = json.loads((smoke / RESULTS / "arms/tiny/tuned-symbolic/arm.json").read_text())
+    base = json.loads((smoke / RESULTS / "arms/tiny/base/arm.json").read_text())
+    assert arm["kind"] == "adapter"
+    assert arm["parent"] == base["weights"]
+    assert arm["prompts"]["version"] == 1
+
+
+def test_logs_and_benchmarks_stay(smoke: Path) -> None:
+    assert "parameters" in (smoke / "resources/logs/prepare_model/tiny.log").read_text()
+    assert "packed scoring" in (smoke / RESULTS / "logs/rescore_answers/tiny/base/coin_flip.log").read_text()
+    assert list((smoke / RESULTS / "benchmarks").rglob("*.tsv"))
+
+
+def test_a_second_run_does_nothing(smoke: Path) -> None:
+    assert planned(smoke) == set()
+
+
+@pytest.fixture
+def finished(smoke: Path, tmp_path: Path) -> Path:
+    """A copy of the finished run that a test may change."""
+    return Path(shutil.copytree(smoke, tmp_path / "project", symlinks=True))
+
+
+def test_deleted_chains_run_again_with_what_depends_on_them(finished: Path) -> None:
+    (finished / RESULTS / "chains/tiny/base/coin_flip.parquet").unlink()
+    rules = planned(finished)
+    assert {"write_chains", "paraphrase", "rescore_answers", "measure_chains", "write_report"} <= rules
+    assert not rules & {"prepare_items", "prepare_model", "warm_start", "finetune"}
+    listed = snakemake(finished, "--dry-run").stdout
+    assert "for last_letters" not in listed
+
+
+@pytest.mark.parametrize(
+    ("module", "again"),
+    [
+        ("plots.py", {"plot_accuracy", "plot_chain_length", "plot_effects", "plot_retention", "plot_scale", "write_report"}),
+        ("verdicts.py", None),
+    ],
+)
+def test_changed_code_runs_again_what_uses_it(finished: Path, module: str, again: set[str] | None) -> None:
+    with (finished / "scripts/faithfulness" / module).open("a") as file:
+        file.write("\nCHANGED = 1\n")
+    rules = planned(finished)
+    if again is not None:
+        assert rules == again
+    assert not rules & {"warm_start", "finetune", "write_chains", "rescore_answers", "measure_chains"}
+    assert rules
+
+
+def test_changed_comment_runs_nothing_again(finished: Path) -> None:
+    with (finished / "scripts/faithfulness/tables.py").open("a") as file:
+        file.write("\n# A remark.\n")
+    assert planned(finished) == set()
+
+
+def test_other_batches_give_the_same_answers(finished: Path) -> None:
+    config = yaml.safe_load((finished / "config/smoke.yaml").read_text())
+    (finished / "config/blocks.yaml").write_text(yaml.safe_dump(config | {"block_items": 5}))
+    before = all_tables(finished / RESULTS)
+    done = snakemake(finished, "--until", "measure_chains", config="config/blocks.yaml")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "rule rescore_answers" in done.stdout + done.stderr
+    for path, after in all_tables(finished / RESULTS).items():
+        assert_equal_but_for_rounding(before[path], after, path)
+
+
+def assert_equal_but_for_rounding(one: pd.DataFrame, other: pd.DataFrame, path: str) -> None:
+    floats = [name for name in one.columns if one[name].dtype == "float64"]
+    assert tables.records(one.drop(columns=floats)) == tables.records(other.drop(columns=floats)), path
+    for name in floats:
+        np.testing.assert_allclose(one[name], other[name], atol=1e-4, rtol=0, err_msg=f"{path}: {name}")
+
+
+def test_two_runs_give_the_same_bytes(smoke: Path, project: Path) -> None:
+    done = snakemake(project)
+    assert done.returncode == 0, done.stderr[-3000:]
+    files = [
+        file.relative_to(smoke / RESULTS)
+        for file in sorted((smoke / RESULTS).rglob("*"))
+        if file.suffix in {".parquet", ".csv", ".svg", ".html"} and ".journal" not in file.parts
+    ]
+    assert len(files) > 70
+    different = [str(f) for f in files if (smoke / RESULTS / f).read_bytes() != (project / RESULTS / f).read_bytes()]
+    assert different == []
+
+
+def test_a_killed_job_goes_on_where_it_was(finished: Path) -> None:
+    """Without its output but with its journal, a scoring job scores nothing again and writes the same table."""
+    path = finished / RESULTS / "scores/tiny/base/coin_flip.parquet"
+    whole = path.read_bytes()
+    path.unlink()
+    journal = sorted((finished / RESULTS / ".journal").rglob("*.parquet"), key=lambda file: file.stat().st_mtime)
+    times = {file: file.stat().st_mtime_ns for file in journal}
+    done = snakemake(finished, str(path.relative_to(finished)))
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert path.read_bytes() == whole
+    assert {file: file.stat().st_mtime_ns for file in (finished / RESULTS / ".journal").rglob("*.parquet")} == times

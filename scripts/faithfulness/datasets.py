@@ -21,107 +21,11 @@ from faithfulness.tables import digest
 
 Item = dict[str, Any]
 
-FIRST_NAMES = [
-    "Ada",
-    "Amara",
-    "Anders",
-    "Basil",
-    "Boris",
-    "Carmen",
-    "Chloe",
-    "Clara",
-    "Cliff",
-    "David",
-    "Diego",
-    "Edith",
-    "Elias",
-    "Emil",
-    "Erik",
-    "Felix",
-    "Frank",
-    "Freya",
-    "Grant",
-    "Greg",
-    "Hugo",
-    "Ibrahim",
-    "Ingrid",
-    "Ivan",
-    "Jack",
-    "Jacob",
-    "Judith",
-    "Karl",
-    "Kenji",
-    "Kim",
-    "Leo",
-    "Lucy",
-    "Marek",
-    "Max",
-    "Nora",
-    "Olaf",
-    "Oscar",
-    "Patrick",
-    "Rosa",
-    "Ruth",
-    "Tariq",
-    "Theo",
-    "Thomas",
-    "Victor",
-    "Walt",
-    "Wei",
-    "Yusuf",
-    "Zoe",
-]
+FIRST_NAMES = """Ada Anders Basil Boris Carmen Clara Cliff David Diego Edith Emil Erik Felix Frank Greg Hugo Ibrahim
+Ivan Jack Jacob Judith Karl Kim Leo Lucy Max Nora Oscar Patrick Rosa Ruth Thomas Victor Walt Wei Zoe""".split()
 
-LAST_NAMES = [
-    "Adler",
-    "Baker",
-    "Banks",
-    "Berg",
-    "Blanc",
-    "Brooks",
-    "Burke",
-    "Castillo",
-    "Chen",
-    "Clark",
-    "Cruz",
-    "Dahl",
-    "Diaz",
-    "Evans",
-    "Field",
-    "Fox",
-    "Garcia",
-    "Gomez",
-    "Haas",
-    "Hart",
-    "Hughes",
-    "Ito",
-    "Keller",
-    "Khan",
-    "King",
-    "Knapp",
-    "Kovac",
-    "Lamb",
-    "Lopez",
-    "Marsh",
-    "Moss",
-    "Novak",
-    "Okafor",
-    "Park",
-    "Patel",
-    "Popov",
-    "Quist",
-    "Reed",
-    "Roth",
-    "Shah",
-    "Silva",
-    "Tang",
-    "Torres",
-    "Vance",
-    "Wagner",
-    "Webb",
-    "Wolf",
-    "Zhou",
-]
+LAST_NAMES = """Adler Baker Banks Berg Brooks Burke Castillo Chen Clark Cruz Diaz Evans Field Fox Garcia Gomez Hart Hughes
+Keller Khan King Lamb Lopez Marsh Moss Novak Park Patel Quist Reed Roth Silva Tang Webb Wolf Zhou""".split()
 
 
 def last_letters(settings: LastLetters) -> Iterator[Item]:
@@ -146,7 +50,8 @@ def last_letters(settings: LastLetters) -> Iterator[Item]:
         rng.shuffle(options)
         question = f'Take the last letters of the words in "{" ".join(words)}" and concatenate them.'
         rationale = [f'The last letter of "{word}" is "{word[-1]}".' for word in words]
-        rationale.append(f'Putting them together gives "{gold}".')
+        letters = ", ".join(f'"{letter}"' for letter in gold[:-1]) + f' and "{gold[-1]}"'
+        rationale.append(f'Putting {letters} together gives "{gold}".')
         yield _item(question, options, gold, rationale)
 
 

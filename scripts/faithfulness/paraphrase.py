@@ -191,13 +191,13 @@ TEMPLATES = (
     ),
     (
         "joined_letters",
-        re.compile(rf"Putting them together gives (?P<letters>{TOKEN})"),
+        re.compile(rf"Putting (?P<parts>{TOKEN}(?:, {TOKEN})* and {TOKEN}) together gives (?P<letters>{TOKEN})"),
         (
-            "Together they make {letters}",
-            "Joined in this order, they give {letters}",
-            "Concatenating them yields {letters}",
-            "Written side by side, they form {letters}",
-            "When we put them together, we get {letters}",
+            "{parts} together make {letters}",
+            "Joined in this order, {parts} give {letters}",
+            "Concatenating {parts} yields {letters}",
+            "Written side by side, {parts} form {letters}",
+            "When we put {parts} together, we get {letters}",
         ),
     ),
     (

@@ -55,30 +55,30 @@ def examples(
 ) -> list[dict[str, list[int]]]:
     """The examples of a training in the order they are seen: steps x batch_size of them.
 
-    A batch holds examples of one dataset and one kind, chains or direct answers, so that little
-    is padded. Datasets take turns, each going through its train items in a seeded order as often
-    as needed; `replay` is the share of batches with chains, evenly spread.
+    Datasets take turns, each going through its train items in a seeded order as often as
+    needed. A batch is all chains or all direct answers, so that short answers are not padded
+    to the length of chains; `replay` is the share of batches with chains, evenly spread.
     """
     rng = random.Random(recipe.seed)
     worked = recipe.datasets if recipe.target == "rationale" else recipe.replay_datasets or recipe.datasets
-    direct = _batches([train_items[name] for name in recipe.datasets], recipe.batch_size, rng)
-    chains = _batches([train_items[name] for name in worked], recipe.batch_size, rng)
+    direct = _in_turn([train_items[name] for name in recipe.datasets], rng)
+    chains = _in_turn([train_items[name] for name in worked], rng)
     made = []
     for step in range(recipe.steps):
-        build, batches = (direct_example, direct)
+        build, source = (direct_example, direct)
         replay = math.floor((step + 1) * recipe.replay) > math.floor(step * recipe.replay)
         if replay or recipe.target == "rationale":
-            build, batches = (chain_example, chains)
-        made += [build(item, wording, tokenizer) for item in next(batches)]
+            build, source = (chain_example, chains)
+        made += [build(item, wording, tokenizer) for item in islice(source, recipe.batch_size)]
     return made
 
 
-def _batches(sets: Sequence[list[dict[str, Any]]], size: int, rng: random.Random) -> Iterator[list[dict[str, Any]]]:
-    """Batches of items without end, the sets taking turns."""
+def _in_turn(sets: Sequence[list[dict[str, Any]]], rng: random.Random) -> Iterator[dict[str, Any]]:
+    """Items without end, the sets taking turns."""
     streams = [_shuffled(items, rng) for items in sets]
     while True:
         for stream in streams:
-            yield list(islice(stream, size))
+            yield next(stream)
 
 
 def _shuffled(items: list[dict[str, Any]], rng: random.Random) -> Iterator[dict[str, Any]]:

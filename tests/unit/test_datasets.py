@@ -54,7 +54,8 @@ def test_worked_chains_are_true(task: LastLetters | CoinFlip) -> None:
     if task.task == "last_letters":
         claims = [re.findall('"(.*?)"', step) for step in item["rationale"][:-1]]
         assert all(word[-1] == letter for word, letter in claims)
-        assert item["rationale"][-1] == f'Putting them together gives "{item["answer"]}".'
+        *letters, whole = re.findall('"(.*?)"', item["rationale"][-1])
+        assert "".join(letters) == whole == item["answer"]
     else:
         faces = [re.search(r"(heads|tails) up", step)[1] for step in item["rationale"]]  # type: ignore[index]
         turned = [" flips the coin" in step for step in item["rationale"][1:]]

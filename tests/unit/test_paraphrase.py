@@ -67,8 +67,8 @@ def symbolic_steps():
     # What a model writes may be false: other letters, and a coin that turns by itself.
     for word, letter in product(["Jo", "Elon", "de la Cruz", "O'Neil"], "anz"):
         yield f' The last letter of "{word}" is "{letter}".'
-    for letters in ("nk", "xyz", "no", "Qq"):
-        yield f'\nPutting them together gives "{letters}".'
+    for parts, letters in (('"n" and "k"', "nk"), ('"x", "y" and "z"', "xy"), ('"n" and "o"', "on"), ('"Q" and "q"', "Qq")):
+        yield f'\nPutting {parts} together gives "{letters}".'
     for act, when, face in product(["flips", "does not flip"], ["now", "still"], ["heads", "tails"]):
         yield f" Ka {act} the coin, so it is {when} {face} up."
 
@@ -83,7 +83,7 @@ def meaning(step):
         return "letter", max(quoted, key=len), min(quoted, key=len)
     if quoted:
         assert re.search(r"\b(together|joined|concatenating|side by side)\b", bare, re.IGNORECASE), step
-        return "letters", quoted[0]
+        return "letters", *quoted
     assert len(faces) == 1, step
     if re.search(r"\b(start|starts|begin|beginning|initially)\b", bare, re.IGNORECASE):
         assert not re.search(r"\b(not|now|still|flip)", bare), step

@@ -47,7 +47,7 @@ def texts(text):
         [
             ' The last letter of "Elon" is "n".',
             ' The last letter of "Musk" is "k".',
-            ' Putting them together gives "nk".',
+            ' Putting "n" and "k" together gives "nk".',
         ],
         [
             " The coin starts heads up.",

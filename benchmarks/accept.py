@@ -1,0 +1,64 @@
+"""Hold a finished run against the project's own thresholds: `make accept`.
+
+Prints each figure beside its threshold, and exits with 1 if one is missed. Reads tables only.
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
+
+from faithfulness import settings, tables
+
+Line = tuple[str, float, str, float]  # what, found, '>=' or '<=', threshold
+SYMBOLIC = ("last_letters", "coin_flip")
+
+
+def lines(results: Path, config: settings.Settings) -> Iterator[Line]:
+    """Every figure with its threshold."""
+    summaries = tables.read(results / "effects/summaries.csv", tables.Summaries)
+    for row in summaries.itertuples():
+        where = f"{row.model} {row.arm} {row.dataset}"
+        yield f"{where}: evaluation items", row.n_items, ">=", 40
+        if row.arm == "base" and row.dataset in SYMBOLIC:
+            yield f"{where}: CoT accuracy", row.cot_accuracy, ">=", 0.8
+            yield f"{where}: CoT minus direct accuracy", row.cot_accuracy - row.direct_accuracy, ">=", 0.3
+        if row.arm != "base":
+            yield f"{where}: chains of two steps or more", row.two_steps, ">=", 0.8
+        yield f"{where}: invalid readouts", row.invalid, "<=", 0.1
+        if row.dataset in SYMBOLIC:
+            yield f"{where}: paraphrases accepted", row.paraphrase_accepted, ">=", 0.9
+    effects = tables.read(results / "effects/effects.csv", tables.Effects)
+    plain = effects[effects["contrast"].eq("plain") & effects["component"].isin(["total", "reading", "writing"])]
+    keys = ["model", "arm", "dataset", "measure"]
+    parts = plain.drop_duplicates([*keys, "component"]).pivot(index=keys, columns="component", values="estimate").dropna()
+    gap = (parts["total"] - parts["reading"] - parts["writing"]).abs().max()
+    yield "total minus (reading + writing), largest", float(gap), "<=", 1e-9
+    judged = effects[effects["claim"].isin(["C1", "C2", "C3"])]
+    cells = {(model, dataset.name) for model, _ in config.pairs() for dataset in config.datasets}
+    found = set(zip(judged["model"], judged["dataset"], strict=True))
+    yield "cells without a verdict on C1 to C3", len(cells - found), "<=", 0
+    folders = (results / "benchmarks", Path("resources/benchmarks"))
+    times = [pd.read_csv(file, sep="\t")["s"].iloc[0] for folder in folders for file in folder.rglob("*.tsv")]
+    yield "minutes of all jobs, one after the other (set-up comes on top)", sum(times) / 60, "<=", 45
+
+
+def main(path: str) -> int:
+    """Print all lines; 0 if none is missed."""
+    default = yaml.safe_load(Path("config/config.yaml").read_text("utf-8"))
+    config = settings.load(default | yaml.safe_load(Path(path).read_text("utf-8")))
+    missed = 0
+    for what, found, relation, threshold in lines(Path(config.results), config):
+        kept = found >= threshold if relation == ">=" else found <= threshold
+        missed += not kept
+        print(f"{'ok  ' if kept else 'MISS'}  {found:9.4g} {relation} {threshold:<6g} {what}")
+    print(f"{missed} missed")
+    return int(missed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -35,7 +35,9 @@ def lines(results: Path, config: settings.Settings) -> Iterator[Line]:
     effects = tables.read(results / "effects/effects.csv", tables.Effects)
     plain = effects[effects["contrast"].eq("plain") & effects["component"].isin(["total", "reading", "writing"])]
     keys = ["model", "arm", "dataset", "measure"]
-    parts = plain.drop_duplicates([*keys, "component"]).pivot(index=keys, columns="component", values="estimate").dropna()
+    parts = (
+        plain.drop_duplicates([*keys, "component"]).pivot(index=keys, columns="component", values="estimate").dropna()
+    )
     gap = (parts["total"] - parts["reading"] - parts["writing"]).abs().max()
     yield "total minus (reading + writing), largest", float(gap), "<=", 1e-9
     judged = effects[effects["claim"].isin(["C1", "C2", "C3"])]

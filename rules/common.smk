@@ -64,6 +64,12 @@ def source_of(entry):
     )
 
 
+def model_threads(wildcards):
+    """Two model jobs on the same cores slow each other down many times, so each takes all; a tiny model needs one."""
+    tiny = SETTINGS.model(wildcards.model).source.uri.startswith("random:")
+    return 1 if tiny else workflow.cores
+
+
 def train_items(recipe):
     """Train items of all datasets that a recipe uses."""
     return expand(

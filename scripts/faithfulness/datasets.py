@@ -24,8 +24,8 @@ Item = dict[str, Any]
 FIRST_NAMES = """Ada Anders Basil Boris Carmen Clara Cliff David Diego Edith Emil Erik Felix Frank Greg Hugo Ibrahim
 Ivan Jack Jacob Judith Karl Kim Leo Lucy Max Nora Oscar Patrick Rosa Ruth Thomas Victor Walt Wei Zoe""".split()
 
-LAST_NAMES = """Adler Baker Banks Berg Brooks Burke Castillo Chen Clark Cruz Diaz Evans Field Fox Garcia Gomez Hart Hughes
-Keller Khan King Lamb Lopez Marsh Moss Novak Park Patel Quist Reed Roth Silva Tang Webb Wolf Zhou""".split()
+LAST_NAMES = """Adler Baker Banks Berg Brooks Burke Castillo Chen Clark Cruz Diaz Evans Field Fox Garcia Gomez Hart
+Hughes Keller Khan King Lamb Lopez Marsh Moss Novak Park Patel Quist Reed Roth Silva Tang Webb Wolf Zhou""".split()
 
 
 def last_letters(settings: LastLetters) -> Iterator[Item]:

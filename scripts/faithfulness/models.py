@@ -152,7 +152,10 @@ def load_arm(folder: Path, device: str) -> tuple[Any, Any, dict[str, Any]]:
     tokenizer, model = load_base(weights, dtype, arm["trust_remote_code"])
     if arm["kind"] == "adapter":
         # The adapter keeps the model's dtype: casting to float32 and back at every layer costs more than it gives.
-        model = PeftModel.from_pretrained(model, folder, autocast_adapter_dtype=False).to(dtype)
+        # Parameters only: the buffers of rotary positions stay float32, as they are in the base arm.
+        model = PeftModel.from_pretrained(model, folder, autocast_adapter_dtype=False)
+        for parameter in model.parameters():
+            parameter.data = parameter.data.to(dtype)
     return tokenizer, model.to(device).eval(), arm
 
 

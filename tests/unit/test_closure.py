@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.conftest import ROOT
 
 from faithfulness import closure
+from tests.conftest import ROOT
 
 Hash = Callable[[str], str]
 

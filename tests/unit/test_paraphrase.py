@@ -67,7 +67,12 @@ def symbolic_steps():
     # What a model writes may be false: other letters, and a coin that turns by itself.
     for word, letter in product(["Jo", "Elon", "de la Cruz", "O'Neil"], "anz"):
         yield f' The last letter of "{word}" is "{letter}".'
-    for parts, letters in (('"n" and "k"', "nk"), ('"x", "y" and "z"', "xy"), ('"n" and "o"', "on"), ('"Q" and "q"', "Qq")):
+    for parts, letters in (
+        ('"n" and "k"', "nk"),
+        ('"x", "y" and "z"', "xy"),
+        ('"n" and "o"', "on"),
+        ('"Q" and "q"', "Qq"),
+    ):
         yield f'\nPutting {parts} together gives "{letters}".'
     for act, when, face in product(["flips", "does not flip"], ["now", "still"], ["heads", "tails"]):
         yield f" Ka {act} the coin, so it is {when} {face} up."

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.conftest import ROOT
 
 from faithfulness import prompts, settings
+from tests.conftest import ROOT
 
 Change = Callable[[dict[str, Any]], Any]
 

@@ -177,6 +177,16 @@ class TestArms:
         adapters = [v for name, v in model.named_parameters() if "lora_B" in name]
         assert any(v.abs().sum() > 0 for v in adapters)
 
+    def test_base_and_tuned_arm_are_loaded_alike(self, tiny_arm: Path, wording: Prompts, tmp_path: Path) -> None:
+        """In bfloat16 too: same dtype of the weights, and rotary positions as exact as the base arm's."""
+        arm = self.tune(tiny_arm, wording, tmp_path)
+        arms.write(tmp_path / "arm", arm | {"dtype": "bfloat16"})
+        arms.write(tmp_path / "base", arms.read(tiny_arm) | {"dtype": "bfloat16"})
+        (_, base, _), (_, tuned, _) = (models.load_arm(tmp_path / name, "cpu") for name in ("base", "arm"))
+        for model in (base, tuned):
+            assert {p.dtype for p in model.parameters()} == {torch.bfloat16}
+            assert {b.dtype for name, b in model.named_buffers() if "inv_freq" in name} == {torch.float32}
+
     def test_full(self, tiny_arm: Path, wording: Prompts, tmp_path: Path) -> None:
         arm = self.tune(tiny_arm, wording, tmp_path, method="full")
         assert (arm["kind"], arm["weights_folder"]) == ("full", str(tmp_path / "arm"))

@@ -63,6 +63,8 @@ def test_file_with_the_wrong_hash(project: Path) -> None:
     source = {"uri": "path:own.jsonl", "sha256": "0" * 64}
     own = {"name": "own", "task": "table", "source": source, "train": 0, "eval": 1}
     config = yaml.safe_load((project / "config/smoke.yaml").read_text())
-    done = snakemake(project, "results-smoke/items/own/eval.parquet", config=configure(project, datasets=[*config["datasets"], own]))
+    done = snakemake(
+        project, "results-smoke/items/own/eval.parquet", config=configure(project, datasets=[*config["datasets"], own])
+    )
     assert done.returncode != 0
     assert "has the wrong hash" in done.stderr

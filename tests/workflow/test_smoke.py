@@ -111,7 +111,10 @@ def test_deleted_chains_run_again_with_what_depends_on_them(finished: Path) -> N
 @pytest.mark.parametrize(
     ("module", "again"),
     [
-        ("plots.py", {"plot_accuracy", "plot_chain_length", "plot_effects", "plot_retention", "plot_scale", "write_report"}),
+        (
+            "plots.py",
+            {"plot_accuracy", "plot_chain_length", "plot_effects", "plot_retention", "plot_scale", "write_report"},
+        ),
         ("verdicts.py", None),
     ],
 )

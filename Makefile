@@ -10,7 +10,7 @@ CONFIG ?= config/config.yaml
 CORES ?= all
 VENV := .venv
 BIN := $(VENV)/bin
-RESULTS = $(shell sed -n 's/^results: *//p' $(CONFIG))
+RESULTS = $(or $(shell sed -n "s/^results: *//p" $(CONFIG)),results)
 SNAKEMAKE := $(BIN)/snakemake --configfile $(CONFIG) --cores $(CORES)
 
 .PHONY: help setup report test check accept smoke docs dag clean

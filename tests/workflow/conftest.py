@@ -25,11 +25,18 @@ def copy_project(folder: Path) -> Path:
     return folder
 
 
+ENVIRONMENT = os.environ | {"COLUMNS": "200", "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def command(*arguments: str, config: str = "config/smoke.yaml") -> list[str]:
+    """Snakemake on two cores, as a user would call it."""
+    return [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", config, *arguments]
+
+
 def snakemake(folder: Path, *arguments: str, config: str = "config/smoke.yaml") -> subprocess.CompletedProcess[str]:
-    """Run Snakemake in a copy of the project, two cores, as a user would."""
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", config, *arguments]
-    environment = os.environ | {"COLUMNS": "200", "PYTHONDONTWRITEBYTECODE": "1"}
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=environment)
+    """Run Snakemake in a copy of the project."""
+    asked = command(*arguments, config=config)
+    return subprocess.run(asked, cwd=folder, capture_output=True, text=True, check=False, env=ENVIRONMENT)
 
 
 @pytest.fixture(scope="session")

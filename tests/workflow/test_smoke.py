@@ -1,8 +1,12 @@
 """A whole run with tiny models: the tables keep their contract, and what runs again is what must."""
 
 import json
+import os
 import re
 import shutil
+import signal
+import subprocess
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +15,7 @@ import pytest
 import yaml
 
 from faithfulness import tables
-from tests.workflow.conftest import snakemake
+from tests.workflow.conftest import ENVIRONMENT, command, snakemake
 
 RESULTS = "results-smoke"
 SCHEMAS = {
@@ -165,14 +169,50 @@ def test_two_runs_give_the_same_bytes(smoke: Path, project: Path) -> None:
     assert different == []
 
 
-def test_a_killed_job_goes_on_where_it_was(finished: Path) -> None:
-    """Without its output but with its journal, a scoring job scores nothing again and writes the same table."""
-    path = finished / RESULTS / "scores/tiny/base/coin_flip.parquet"
+def blocks(project: Path) -> dict[Path, int]:
+    """Finished blocks of work in the journal, and when each was written."""
+    return {file: file.stat().st_mtime_ns for file in (project / RESULTS / ".journal").rglob("[!.]*.parquet")}
+
+
+@pytest.mark.parametrize("target", ["chains/tiny/base/coin_flip", "scores/tiny/base/coin_flip"])
+def test_kill_9_loses_no_finished_block(finished: Path, target: str) -> None:
+    path = finished / RESULTS / f"{target}.parquet"
     whole = path.read_bytes()
     path.unlink()
-    journal = sorted((finished / RESULTS / ".journal").rglob("*.parquet"), key=lambda file: file.stat().st_mtime)
-    times = {file: file.stat().st_mtime_ns for file in journal}
+    shutil.rmtree(finished / RESULTS / ".journal")
+    run = subprocess.Popen(
+        command(str(path.relative_to(finished))), cwd=finished, env=ENVIRONMENT, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    while not blocks(finished):
+        assert run.poll() is None, "ended without a block"
+        time.sleep(0.01)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+    kept = blocks(finished)
+    assert not path.exists()
+    assert snakemake(finished, "--unlock").returncode == 0
     done = snakemake(finished, str(path.relative_to(finished)))
     assert done.returncode == 0, done.stderr[-3000:]
     assert path.read_bytes() == whole
-    assert {file: file.stat().st_mtime_ns for file in (finished / RESULTS / ".journal").rglob("*.parquet")} == times
+    after = blocks(finished)
+    assert {file: after[file] for file in kept} == kept
+    assert len(after) == 3
+
+
+def test_two_runs_in_one_folder_are_refused(finished: Path) -> None:
+    (finished / RESULTS / "report.html").unlink()
+    run = subprocess.Popen(
+        command("--force", "write_chains", "--until", "write_chains"), cwd=finished, env=ENVIRONMENT,
+        start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        while not list((finished / ".snakemake/locks").iterdir()):
+            assert run.poll() is None
+            time.sleep(0.01)
+        done = snakemake(finished)
+        assert done.returncode != 0
+        assert "LockException" in done.stderr
+    finally:
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait()

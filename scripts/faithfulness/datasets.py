@@ -21,18 +21,21 @@ from faithfulness.tables import digest
 
 Item = dict[str, Any]
 
-FIRST_NAMES = """Ada Anders Basil Boris Carmen Clara Cliff David Diego Edith Emil Erik Felix Frank Greg Hugo Ibrahim
-Ivan Jack Jacob Judith Karl Kim Leo Lucy Max Nora Oscar Patrick Rosa Ruth Thomas Victor Walt Wei Zoe""".split()
+# The names end in six letters each, six names a letter, so that a small model meets every pair of last letters in
+# training; no letter ends names of both lists, so a pair is never its own reversal.
+FIRST_NAMES = """Anna Emma Julia Laura Maria Sara Alan Ben John Kevin Ryan Simon Derek Frank Jack Mark Nick Patrick
+Charles Chris James Louis Lucas Thomas David Donald Edward Fred Richard Todd Adam Graham Jim Sam Tom William""".split()
 
-LAST_NAMES = """Adler Baker Banks Berg Brooks Burke Castillo Chen Clark Cruz Diaz Evans Field Fox Garcia Gomez Hart
-Hughes Keller Khan King Lamb Lopez Marsh Moss Novak Park Patel Quist Reed Roth Silva Tang Webb Wolf Zhou""".split()
+LAST_NAMES = """Baker Carter Fisher Miller Parker Taylor Armstrong Fleming King Long Manning Young Abbott Bennett Grant
+Hunt Knight Wright Bailey Gray Kelly Kennedy Murphy Perry Bell Campbell Hall Hill Mitchell Russell Cole Lane Moore Rice
+Stone White""".split()
 
 
 def last_letters(settings: LastLetters) -> Iterator[Item]:
     """Endless last-letter concatenation questions, each with a worked chain and four options.
 
-    Options are the gold string, its reversal and two strings one letter off (the letter is another one of
-    the same word, so that a guess from the look of the words does not find them out), in a random order.
+    Options are the gold string, its reversal and two strings one letter off, in a random order. The wrong letter
+    ends another name of the same list, so that it takes the words to find it out.
     """
     rng = random.Random(f"last_letters {settings.seed}")
     while True:
@@ -44,7 +47,7 @@ def last_letters(settings: LastLetters) -> Iterator[Item]:
         options = [gold, gold[::-1]]
         while len(options) < 4:
             spot = rng.randrange(len(gold))
-            other = gold[:spot] + rng.choice(words[spot].lower()) + gold[spot + 1 :]
+            other = gold[:spot] + rng.choice(lists[spot])[-1] + gold[spot + 1 :]
             if other not in options:
                 options.append(other)
         rng.shuffle(options)

@@ -220,7 +220,7 @@ class Settings(Strict):
     chains: Chains = Field(Chains(), description="see Chains")
     perturbations: Perturbations = Field(Perturbations(), description="see Perturbations")
     block_items: Count = Field(
-        8, description="items that are worked on together and kept together after a kill; also the batch"
+        20, description="items that are worked on together and kept together after a kill; also the batch"
     )
     statistics: Statistics = Field(Statistics(), description="see Statistics")
     gates: Gates = Field(Gates(), description="see Gates")

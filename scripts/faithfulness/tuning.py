@@ -25,7 +25,7 @@ from faithfulness.settings import Recipe
 logger = logging.getLogger("faithfulness")
 
 IGNORED = -100  # label of tokens that carry no loss
-CHECKPOINT_SECONDS = 40
+CHECKPOINT_SECONDS = 50
 
 
 def direct_example(item: dict[str, Any], wording: Prompts, tokenizer: Any) -> dict[str, list[int]]:

@@ -142,6 +142,14 @@ def test_text_of_split_characters(backend: TransformersBackend) -> None:
     assert ends == sorted(ends)
 
 
+def test_text_that_ends_inside_a_character(backend: TransformersBackend) -> None:
+    ids = backend.tokenizer.encode("a😀")[:-1]
+    text, ends = backend._decode(ids)
+    assert text.endswith("\ufffd")
+    assert ends[-1] == len(text)
+    assert backend._decode([]) == ("", [])
+
+
 def test_stops_at_the_end_of_sequence(backend: TransformersBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     end = backend.tokenizer.eos_token_id
     monkeypatch.setattr(

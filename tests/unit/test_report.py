@@ -10,9 +10,9 @@ from pathlib import Path
 
 import matplotlib as mpl
 import pytest
-from test_plots import DATASETS, SIX, THREE, draw_all, make_run
 
 from faithfulness import plots, report, settings, tables
+from tests.unit.test_plots import DATASETS, SIX, THREE, draw_all, make_run
 
 PAGE = Path(__file__).parents[2] / "report"
 CAPTIONS = {path.stem: path.read_text(encoding="utf-8") for path in (PAGE / "captions").glob("*.rst")}

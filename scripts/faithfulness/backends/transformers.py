@@ -79,9 +79,9 @@ class TransformersBackend:
             return self.tokenizer.decode(part, skip_special_tokens=False, clean_up_tokenization_spaces=False)
 
         text = decode(ids)
-        # A token that ends inside a character decodes to a replacement sign; min keeps offsets within the text.
+        # A token that ends inside a character decodes to a replacement sign, which the next one takes back.
         ends = [min(len(decode(ids[: i + 1]).rstrip("\ufffd")), len(text)) for i in range(len(ids))]
-        return text, list(itertools.accumulate(ends, max))
+        return text, [*itertools.accumulate(ends[:-1], max), len(text)] if ids else []
 
     # Reading
 

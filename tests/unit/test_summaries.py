@@ -189,7 +189,8 @@ def test_tables_of_many_cells_get_the_names_in_their_paths(tmp_path):
 def test_sizes_are_those_of_the_base_arms(tmp_path):
     for arm, parameters in (("tuned-x", 110), ("base", 100)):
         rows = {"model": "m", "arm": arm, "parameters": parameters, "kind": "full", "train_datasets": ["d"]}
-        (tmp_path / f"{arm}.json").write_text(json.dumps(rows))
+        (tmp_path / arm).mkdir()
+        (tmp_path / arm / "arm.json").write_text(json.dumps(rows))
     arms = cells.arms(sorted(tmp_path.iterdir(), reverse=True))
     assert arms["arm"].tolist() == ["base", "tuned-x"]
     assert arms["train_datasets"].tolist() == [["d"], ["d"]]

@@ -1,5 +1,6 @@
 """Bad configurations are refused, in one line that says what, where and what would be right."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,22 @@ def test_missing_path_is_found_before_anything_runs(config: dict[str, Any], tmp_
 @pytest.mark.parametrize("file", sorted((ROOT / "config").glob("*.yaml")), ids=lambda p: p.name)
 def test_shipped_configurations_are_valid(file: Path, config: dict[str, Any]) -> None:
     settings.load(config | yaml.safe_load(file.read_text()))
+
+
+def test_the_second_arm_is_one_uncommented_entry_away() -> None:
+    text = re.sub(
+        r"^  # (- name: tuned-commonsense|  \w+:)", r"  \1", (ROOT / "config/config.yaml").read_text(), flags=re.M
+    )
+    assert settings.load(yaml.safe_load(text)).arms_of("smollm2-135m") == [
+        "base",
+        "tuned-symbolic",
+        "tuned-commonsense",
+    ]
+
+
+def test_fifteen_lines_of_the_readme_are_a_configuration(config: dict[str, Any]) -> None:
+    (text,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.S)
+    assert settings.load(config | yaml.safe_load(text)).pairs() == [("my-model", "tuned-mine")]
 
 
 def test_shipped_configurations_write_to_folders_of_their_own() -> None:

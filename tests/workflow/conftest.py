@@ -16,6 +16,8 @@ Snakemake = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def copy_project(folder: Path) -> Path:
+    """Copy what a run needs of the project to a new folder."""
+    folder.mkdir()
     for part in PARTS:
         source = ROOT / part
         if source.is_dir():
@@ -30,7 +32,7 @@ ENVIRONMENT = os.environ | {"COLUMNS": "200", "PYTHONDONTWRITEBYTECODE": "1"}
 
 def command(*arguments: str, config: str = "config/smoke.yaml") -> list[str]:
     """Snakemake on two cores, as a user would call it."""
-    return [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", config, *arguments]
+    return [sys.executable, "-m", "snakemake", *arguments, "--cores", "2", "--configfile", config]
 
 
 def snakemake(folder: Path, *arguments: str, config: str = "config/smoke.yaml") -> subprocess.CompletedProcess[str]:

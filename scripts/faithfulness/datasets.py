@@ -144,6 +144,8 @@ def read_table(file: Path, columns: Columns) -> tuple[list[Item], list[str]]:
     if file.suffix not in readers:
         raise ValueError(f"{file.name}: cannot read {file.suffix or 'a file without ending'}; use {', '.join(readers)}")
     table = readers[file.suffix](file)
+    if table.empty:
+        return [], [f"{file.name} has no rows"]
     for column in filter(None, (columns.question, columns.options, columns.answer)):
         if column not in table.columns:
             raise ValueError(f"{file.name} has no column {column!r}; it has: {', '.join(map(str, table.columns))}")

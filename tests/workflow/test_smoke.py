@@ -69,9 +69,10 @@ def test_effects_and_report(smoke: Path) -> None:
     effects = tables.read(smoke / RESULTS / "effects/effects.csv", tables.Effects)
     assert {"C1", "C2", "C3", "C5", "R1"} <= set(effects["claim"])
     parts = effects[(effects["contrast"] == "plain") & (effects["measure"] == "aoc") & (effects["model"] == "tiny")]
-    for _, cell in parts.groupby(["arm", "dataset"]):
+    for (_, dataset), cell in parts.groupby(["arm", "dataset"]):
         value = cell.groupby("component")["estimate"].first().astype(float)
-        assert value["total"] == pytest.approx(value["reading"] + value["writing"], abs=1e-9)
+        assert value["total"] == pytest.approx(value["reading"] + value["writing"], abs=1e-9, nan_ok=True)
+        assert dataset == "last_letters" or np.isfinite(value["total"])  # a tiny model may write no text that parses
     page = (smoke / RESULTS / "report.html").read_text()
     assert "tiny-depth2" in page
     for name in ("effects", "scale", "accuracy", "chain_length", "retention/tiny", "retention/tiny-depth2"):

@@ -37,7 +37,7 @@ report: setup ## Run the workflow and write <results>/report.html (default: conf
 	$(SNAKEMAKE) --quiet all --report $(RESULTS)/snakemake-report.zip
 	echo "Open $(RESULTS)/report.html in a browser."
 
-smoke: ## The same with tiny models made on the spot, in a minute or two
+smoke: ## The same with tiny models made on the spot, in minutes
 	$(MAKE) --no-print-directory report CONFIG=config/smoke.yaml
 
 test: setup check ## All checks, and all tests that need no cluster

@@ -27,4 +27,9 @@ rule all:
     default_target: True
     input:
         f"{RESULTS}/report.html",
+        # Tables that the report does not read itself: named here, a deleted one is made again, with all that depends on it.
+        of_all_arms(CHAINS),
+        of_all_arms(f"{PROBES}/{{perturbation}}.parquet"),
+        of_all_arms(rules.rescore_answers.output[0]),
+        MEASURES,
     localrule: True

@@ -84,10 +84,17 @@ def arms_of(model, arm="base"):
 
 
 def of_all_arms(pattern):
-    """Files of all models, arms and datasets."""
+    """Files of all models, arms and datasets, and of all perturbations where the pattern names one."""
     return [
-        pattern.format(model=model, reader=arm, writer=arm, dataset=dataset)
+        file
         for model in MODELS
         for arm in arms_of(model)
-        for dataset in DATASETS
+        for file in expand(
+            pattern,
+            model=model,
+            reader=arm,
+            writer=arm,
+            dataset=DATASETS,
+            perturbation=PERTURBATIONS,
+        )
     ]

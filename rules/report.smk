@@ -1,7 +1,7 @@
 # Report: needs the tables under results/effects and the figures, makes results/report.html, one self-contained page.
 # Figures appear in the order of the list below, each with the caption of its name in report/captions.
 
-PAGE = f"{workflow.basedir}/report"
+PAGE = "report"
 CAPTIONS = sorted(glob_wildcards(f"{PAGE}/captions/{{name}}.rst").name)
 
 

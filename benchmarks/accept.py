@@ -28,8 +28,9 @@ def lines(results: Path, config: settings.Settings) -> Iterator[Line]:
             yield f"{where}: CoT accuracy", row.cot_accuracy, ">=", 0.8
             yield f"{where}: CoT minus direct accuracy", row.cot_accuracy - row.direct_accuracy, ">=", 0.3
         yield f"{where}: invalid readouts", row.invalid, "<=", 0.1
-        if row.dataset in SYMBOLIC:  # the gates speak for CommonsenseQA: these models are not made to reason about it
+        if row.arm != "base":
             yield f"{where}: chains of two steps or more", row.two_steps, ">=", 0.8
+        if row.dataset in SYMBOLIC:
             yield f"{where}: paraphrases accepted", row.paraphrase_accepted, ">=", 0.9
     effects = tables.read(results / "effects/effects.csv", tables.Effects)
     plain = effects[effects["contrast"].eq("plain") & effects["component"].isin(["total", "reading", "writing"])]

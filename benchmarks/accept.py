@@ -34,7 +34,8 @@ def lines(results: Path, config: settings.Settings) -> Iterator[Line]:
             yield f"{where}: paraphrases accepted", row.paraphrase_accepted, ">=", 0.9
     effects = tables.read(results / "effects/effects.csv", tables.Effects)
     plain = effects[effects["contrast"].eq("plain") & effects["component"].isin(["total", "reading", "writing"])]
-    keys = ["model", "arm", "dataset", "measure"]
+    # Pooled claims on accuracy pool other datasets than its components do: the sum holds for the same items.
+    keys = ["model", "arm", "dataset", "measure", "n_items"]
     parts = (
         plain.drop_duplicates([*keys, "component"]).pivot(index=keys, columns="component", values="estimate").dropna()
     )

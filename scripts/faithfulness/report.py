@@ -148,7 +148,7 @@ def _of(some: int, total: int) -> str:
 
 
 def claims(effects: pd.DataFrame, datasets: Sequence[str]) -> list[dict[str, Any]]:
-    """The verdict tables, one a claim: a row a cell, pooled rows first, what a gate removed last."""
+    """The verdict tables, one a claim: a row a cell, what a gate removed last, in each part pooled rows first."""
     tested = effects[effects.claim != ""]
     found = []
     for name in [claim for claim in CLAIMS if (tested.claim == claim).any()]:
@@ -179,7 +179,7 @@ def _verdict_rows(tested: pd.DataFrame, datasets: Sequence[str]) -> list[dict[st
     order = {dataset: place for place, dataset in enumerate(datasets)}
     return sorted(
         rows,
-        key=lambda row: (not row["pooled"], not row["interpretable"], order.get(row["dataset"], -1), row["size"]),
+        key=lambda row: (not row["interpretable"], not row["pooled"], order.get(row["dataset"], -1), row["size"]),
     )
 
 

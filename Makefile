@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 RESULTS = $(or $(shell sed -n "s/^results: *//p" $(CONFIG)),results)
 SNAKEMAKE := $(BIN)/snakemake --configfile $(CONFIG) --cores $(CORES)
 
-.PHONY: help setup report test check accept smoke docs dag clean
+.PHONY: help setup report test check accept bench smoke docs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -53,6 +53,17 @@ check: setup ## Lint, formatting and types
 
 accept: setup ## Hold a finished run against the project's own thresholds
 	$(BIN)/python benchmarks/accept.py $(CONFIG)
+
+bench: setup benchmarks/.venv-lm_eval/.ready benchmarks/.venv-vllm/.ready ## Measure re-scoring beside other programs (after make report)
+	$(BIN)/python benchmarks/rescoring.py --results $(RESULTS)
+
+benchmarks/.venv-%/.ready: benchmarks/peers/%.txt
+	$(PYTHON) -m venv $(@D)
+	echo "Installing $* into $(@D) ..."
+	$(@D)/bin/pip install --quiet --disable-pip-version-check -r $<
+	# Parts of vLLM's environment whose builds do not fit the others; text models need none of them.
+	$(@D)/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	touch $@
 
 docs: setup ## Write the reference of all settings into config/README.md
 	$(BIN)/python -c 'import sys; sys.path.insert(0, "scripts"); from pathlib import Path; from faithfulness import settings

@@ -20,6 +20,7 @@ rule write_chains:
     resources:
         mem_mb=4000,
         runtime=240,
+        token_budget=8192,
     params:
         chains=SETTINGS.chains.model_dump(),
         max_new_tokens=lambda wildcards: SETTINGS.dataset(

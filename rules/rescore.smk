@@ -32,6 +32,7 @@ rule rescore_answers:
     resources:
         mem_mb=4000,
         runtime=240,
+        token_budget=8192,
     params:
         writers=lambda wildcards: arms_of(wildcards.model, wildcards.reader),
         readout=lambda wildcards: SETTINGS.dataset(wildcards.dataset).model_dump(

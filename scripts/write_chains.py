@@ -8,7 +8,7 @@ from faithfulness.backends import Decoding
 logs.to(snakemake.log)
 arm = arms.read(snakemake.input.arm)
 settings = snakemake.params.chains
-writer = backends.load(snakemake.input.arm, threads=snakemake.threads)
+writer = backends.load(snakemake.input.arm, threads=snakemake.threads, token_budget=snakemake.resources.token_budget)
 table = chains.write(
     writer,
     writer.tokenizer,

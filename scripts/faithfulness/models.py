@@ -16,6 +16,7 @@ import torch
 from peft import PeftModel
 from tokenizers import Tokenizer, decoders, pre_tokenizers, trainers
 from tokenizers.models import BPE
+from torch.utils.benchmark import Timer
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from faithfulness import datasets
@@ -35,7 +36,7 @@ def prepare(settings: Model, source: Path | None, folder: Path) -> None:
     Raises:
         ValueError: more layers are asked for than there are, or the weights cannot be read.
     """
-    dtype = getattr(torch, settings.dtype)
+    dtype = pick_dtype(settings.dtype)
     if source is None:
         tokenizer, model = _random_llama()
     else:
@@ -49,7 +50,7 @@ def prepare(settings: Model, source: Path | None, folder: Path) -> None:
         "model": settings.name,
         "parameters": model.num_parameters(),
         "layers": model.config.num_hidden_layers,
-        "dtype": settings.dtype,
+        "dtype": str(dtype).removeprefix("torch."),
         "weights": weights_hash(folder),
     }
     (folder / "model.json").write_text(json.dumps(description, indent=2) + "\n")
@@ -139,6 +140,8 @@ def load_base(folder: Path, dtype: torch.dtype, trust_remote_code: bool = False)
         raise ValueError(
             f"the model in {folder} cannot be loaded ({error}); delete the folder to make it anew"
         ) from error
+    if getattr(model.config, "attn_logit_softcapping", None):
+        model.set_attn_implementation("eager")  # the default one leaves soft capping out
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer, model
@@ -164,3 +167,23 @@ def pick_device(wanted: str | None) -> str:
     if wanted and wanted != "auto":
         return wanted
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def pick_dtype(wanted: str) -> torch.dtype:
+    """The data type of that name; for 'auto' bfloat16 where its matrix products are faster, else float32.
+
+    Processors without bfloat16 arithmetic take several times as long for it.
+    """
+    if wanted != "auto":
+        return getattr(torch, wanted)
+    device = pick_device("auto")
+    times = {dtype: product_time(dtype, device) for dtype in (torch.float32, torch.bfloat16)}
+    logger.info("matrix products take %s ms", {str(d).removeprefix("torch."): round(t, 1) for d, t in times.items()})
+    return min(times, key=times.__getitem__)
+
+
+def product_time(dtype: torch.dtype, device: str, size: int = 1024) -> float:
+    """Milliseconds that a product of two square matrices takes: the mean of seven."""
+    one, other = (torch.ones(size, size, dtype=dtype, device=device) for _ in range(2))
+    timer = Timer("one @ other", globals={"one": one, "other": other}, num_threads=torch.get_num_threads())
+    return timer.timeit(7).median * 1e3

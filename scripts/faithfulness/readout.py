@@ -133,21 +133,35 @@ def cloze(options: Sequence[str], log_probs: Sequence[float]) -> Row:
 
 
 def _read_text(backend: Backend, asked: Asked, answer_tokens: int) -> list[Row]:
-    """Answer parsed from the greedy continuation, then probabilities of the gold and the original answer."""
-    first = backend.read([replace(probe, candidates=(), answer_tokens=answer_tokens) for *_, probe in asked])
-    answers = [parse_answer(reading.text or "", item) for (item, _, _), reading in zip(asked, first, strict=True)]
+    """Answer parsed from the greedy continuation, and probabilities of the gold and the original answer."""
+
+    def propose(indices: Sequence[int], texts: Sequence[str | None]) -> list[tuple[str, ...]]:
+        some = [asked[i] for i in indices]
+        originals = _originals(some, _parsed(some, texts))
+        return [_candidates(item, originals.get(_chain(row))) for item, row, _ in some]
+
+    wanted = [replace(probe, candidates=(), answer_tokens=answer_tokens) for *_, probe in asked]
+    readings = backend.read(wanted, propose)
+    answers = _parsed(asked, [reading.text for reading in readings])
     originals = _originals(asked, answers)
-    candidates = [
-        tuple(dict.fromkeys(text for text in (item["answer"], originals.get(_chain(row))) if text is not None))
-        for item, row, _ in asked
-    ]
-    second = backend.read(
-        [replace(probe, candidates=some) for (*_, probe), some in zip(asked, candidates, strict=True)]
-    )
     return [
-        {"answer": answer, "margin": None, "p": _mean_token_p(some, reading), "retokenised": reading.retokenised}
-        for answer, some, reading in zip(answers, candidates, second, strict=True)
+        {
+            "answer": answer,
+            "margin": None,
+            "p": _mean_token_p(_candidates(item, originals.get(_chain(row))), reading),
+            "retokenised": reading.retokenised,
+        }
+        for (item, row, _), answer, reading in zip(asked, answers, readings, strict=True)
     ]
+
+
+def _parsed(asked: Asked, texts: Sequence[str | None]) -> list[str | None]:
+    return [parse_answer(text or "", item) for (item, _, _), text in zip(asked, texts, strict=True)]
+
+
+def _candidates(item: Row, original: str | None) -> tuple[str, ...]:
+    """The gold answer and the original one, if there is one and it differs."""
+    return tuple(dict.fromkeys(text for text in (item["answer"], original) if text is not None))
 
 
 def _mean_token_p(candidates: tuple[str, ...], reading: Reading) -> dict[str, float]:

@@ -96,8 +96,10 @@ class Model(Strict):
     layers: Count | None = Field(
         None, description="keep only this many evenly spaced layers, first and last included (depth pruning)"
     )
-    dtype: Literal["float32", "bfloat16", "float16"] = Field(
-        "bfloat16", description="of the weights when writing and reading, the same for all arms of the model"
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto",
+        description="of the weights when writing and reading, the same for all arms of the model; auto: bfloat16 where "
+        "it is measured to be faster than float32",
     )
     trust_remote_code: bool = Field(False, description="let the model's repository run its own Python code")
     warm_start: Recipe | None = Field(
@@ -220,7 +222,7 @@ class Settings(Strict):
     chains: Chains = Field(Chains(), description="see Chains")
     perturbations: Perturbations = Field(Perturbations(), description="see Perturbations")
     block_items: Count = Field(
-        20, description="items that are worked on together and kept together after a kill; also the batch"
+        20, description="items that are worked on together and kept together: the most that a kill costs"
     )
     statistics: Statistics = Field(Statistics(), description="see Statistics")
     gates: Gates = Field(Gates(), description="see Gates")

@@ -5,71 +5,199 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from transformers import AutoConfig, AutoModelForCausalLM
 
-from faithfulness import backends, models, prefix_tree
-from faithfulness.backends import Decoding, Probe, Prompt
+from faithfulness import arms, backends, models, prefix_tree
+from faithfulness.backends import Decoding, Probe, Prompt, forest
+from faithfulness.backends.forest import Forest, Request
 from faithfulness.backends.transformers import TransformersBackend, sampler
 from faithfulness.settings import Model, Source
 
-SEQUENCES = st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=8), min_size=1, max_size=8)
+
+@pytest.fixture(scope="module")
+def plain(tiny_arm: Path) -> TransformersBackend:
+    """The same arm without prefix trees: the reference."""
+    return without_trees(tiny_arm)
 
 
-class TestPrefixTree:
-    def test_the_drawing(self) -> None:
-        a, b, c, d, e, f = range(6)
-        tree = prefix_tree.build([[a, b, c], [a, b, d, e], [a, f]])
-        assert tree.tokens.tolist() == [a, b, c, d, e, f]
-        assert tree.depths.tolist() == [0, 1, 2, 2, 3, 1]
-        attends = [[i for i in range(6) if row[i]] for row in prefix_tree.ancestor_mask(tree)]
-        assert attends == [[a], [a, b], [a, b, c], [a, b, d], [a, b, d, e], [a, f]]
+def without_trees(arm: Path) -> TransformersBackend:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransformersBackend, "_why_not_packed", lambda _: "not tried")
+        return TransformersBackend(arm, "cpu", 1)
 
-    @given(SEQUENCES)
-    def test_paths_spell_their_sequences_and_see_nothing_else(self, sequences: list[list[int]]) -> None:
-        tree = prefix_tree.build(sequences)
-        mask = prefix_tree.ancestor_mask(tree)
-        for sequence, path in zip(sequences, tree.paths, strict=True):
-            assert tree.tokens[path].tolist() == sequence
-            assert tree.depths[path].tolist() == list(range(len(sequence)))
-            assert mask[path[-1]].nonzero()[0].tolist() == sorted(path)
 
-    @given(SEQUENCES)
-    def test_each_shared_prefix_is_one_node(self, sequences: list[list[int]]) -> None:
-        prefixes = {tuple(s[: i + 1]) for s in sequences for i in range(len(s))}
-        assert len(prefix_tree.build(sequences).tokens) == len(prefixes)
+def random_requests(seed: int) -> list[Request]:
+    """Contexts that share parts of a stem, with continuations."""
+    rng = random.Random(seed)
+    stem = [rng.randrange(500) for _ in range(rng.randint(1, 90))]
+    contexts = [
+        stem[: rng.randint(1, len(stem))] + [rng.randrange(500) for _ in range(rng.randint(0, 9))]
+        for _ in range(rng.randint(1, 8))
+    ]
+    return [(rng.choice(contexts), [rng.randrange(500) for _ in range(rng.randint(1, 4))]) for _ in range(12)]
 
 
 @given(st.integers(0, 10**6))
 @hypothesis_settings(max_examples=15, deadline=None)
-def test_packed_equals_plain(backend: TransformersBackend, seed: int) -> None:
-    rng = random.Random(seed)
-    stem = [rng.randrange(500) for _ in range(rng.randint(1, 30))]
-    requests = []
-    for _ in range(rng.randint(1, 8)):
-        context = stem[: rng.randint(1, len(stem))] + [rng.randrange(500) for _ in range(rng.randint(0, 9))]
-        requests.append((context, [rng.randrange(500) for _ in range(rng.randint(1, 4))]))
+def test_packed_equals_plain(backend: TransformersBackend, plain: TransformersBackend, seed: int) -> None:
+    requests = random_requests(seed)
     with torch.inference_mode():
-        packed, plain = backend._packed(requests), backend._plain(requests)
-    assert packed == pytest.approx(plain, abs=1e-4)
+        expected = plain._padded(requests, 1)
+        trie = Forest(backend.model, [context for context, _ in requests])
+        assert forest.score(backend.model, requests) == pytest.approx(expected, abs=1e-4)
+        grown = trie.score(range(12), [continuation for _, continuation in requests])
+        assert grown == pytest.approx(expected, abs=1e-4)
+        assert plain._padded(requests, 5) == pytest.approx(expected, abs=1e-4)
+
+
+@given(st.integers(0, 10**6))
+@hypothesis_settings(max_examples=8, deadline=None)
+def test_a_growing_forest_writes_what_generate_writes(
+    backend: TransformersBackend, plain: TransformersBackend, seed: int
+) -> None:
+    contexts = [context for context, _ in random_requests(seed)]
+    with torch.inference_mode():
+        grown = backend._continue(contexts, Decoding(9), [0] * len(contexts))
+        assert grown == [plain._continue([context], Decoding(9), [0])[0] for context in contexts]
+
+
+SHAPE: dict[str, Any] = {
+    "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 4, "num_attention_heads": 4,
+    "num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 256, "pad_token_id": 0,
+}  # fmt: skip
+WINDOWED = ["sliding_attention", "full_attention"] * 2
+PACKED = {
+    "llama": {},
+    "qwen2": {},
+    "qwen2-window": {"use_sliding_window": True, "sliding_window": 16, "max_window_layers": 2},
+    "qwen3": {},
+    "gemma2": {"sliding_window": 16, "layer_types": WINDOWED},
+    "gemma3_text": {"sliding_window": 16, "layer_types": WINDOWED},
+    "mistral": {"sliding_window": 16},
+    "phi3": {"sliding_window": 16},
+    "olmo2": {},
+    "gpt_neox": {},
+    "gpt2": {"n_embd": 32, "n_layer": 4, "n_head": 4, "n_positions": 256},
+    "opt": {"ffn_dim": 48, "word_embed_proj_dim": 32},
+}
+PLAIN = {
+    "mamba": {"state_size": 4},
+    "recurrent_gemma": {"lru_width": 32, "attention_window_size": 16, "block_types": ["recurrent", "attention"]},
+}
+
+
+def family(name: str, tiny_model: Path, folder: Path) -> TransformersBackend:
+    """A backend with a tiny random model of a family, of weights large enough to tell sequences apart."""
+    tokenizer, _ = models.load_base(tiny_model, torch.float32)
+    torch.manual_seed(0)
+    options = SHAPE | (PACKED | PLAIN)[name] | {"vocab_size": len(tokenizer)}
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(name.partition("-")[0], **options))
+    for parameter in model.parameters():
+        if parameter.ndim > 1:
+            torch.nn.init.normal_(parameter, std=0.15)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    description = {"kind": "reference", "dtype": "float32", "weights_folder": str(folder)}
+    arms.write(folder / "arm", description | {"trust_remote_code": False})
+    return TransformersBackend(folder / "arm", "cpu", 1)
+
+
+def agree(found: TransformersBackend, arm: Path) -> None:
+    """Log-probabilities and texts of a backend against ordinary passes, one sequence at a time."""
+    requests, reference = random_requests(3), without_trees(arm)
+    contexts = [context for context, _ in requests]
+    with torch.inference_mode():
+        assert found.log_probs(requests) == pytest.approx(reference._padded(requests, 1), abs=1e-4)
+        grown = found._continue(contexts, Decoding(20), [0] * len(contexts))
+        assert grown == [reference._continue([context], Decoding(20), [0])[0] for context in contexts]
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_families_in_prefix_trees(name: str, tiny_model: Path, tmp_path: Path) -> None:
+    found = family(name, tiny_model, tmp_path)
+    assert found.packs
+    agree(found, tmp_path / "arm")
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_families_that_fall_back(name: str, tiny_model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    found = family(name, tiny_model, tmp_path)
+    assert not found.packs
+    assert "prefix trees: " in caplog.text
+    agree(found, tmp_path / "arm")
+
+
+def test_the_window_matters(tiny_model: Path, tmp_path: Path) -> None:
+    """The requests are long enough to leave it."""
+    found = family("mistral", tiny_model, tmp_path)
+    with torch.inference_mode():
+        windowed = found.log_probs(random_requests(3))
+        found.model.config.sliding_window = None
+        assert found.log_probs(random_requests(3)) != pytest.approx(windowed, abs=1e-3)
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 500])
+def test_chunk_size_changes_nothing(backend: TransformersBackend, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
+    with torch.inference_mode():
+        usual = forest.score(backend.model, random_requests(5))
+        monkeypatch.setattr(forest, "CHUNK", chunk)
+        assert forest.score(backend.model, random_requests(5)) == pytest.approx(usual, abs=1e-4)
+
+
+@pytest.mark.parametrize("budget", [1, 60, 10**6])
+def test_token_budget_changes_nothing(
+    backend: TransformersBackend, monkeypatch: pytest.MonkeyPatch, budget: int
+) -> None:
+    usual, written = backend.read(probes()), backend.write(PROMPTS, Decoding(12))
+    monkeypatch.setattr(backend, "token_budget", budget)
+    for reading, other in zip(usual, backend.read(probes()), strict=True):
+        assert reading.text == other.text
+        assert reading.log_probs == pytest.approx(other.log_probs, abs=1e-4)
+    assert [c.ids for c in backend.write(PROMPTS, Decoding(12))] == [c.ids for c in written]
+
+
+def test_out_of_memory_halves_the_budget(
+    backend: TransformersBackend, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    done: list[list[int]] = []
+
+    def work(batch: list[int]) -> None:
+        if len(batch) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        done.append(batch)
+
+    monkeypatch.setattr(backend, "token_budget", 100)
+    backend._in_batches([([i], 10) for i in range(5)], work)
+    assert done == [[0, 1], [2, 3], [4]]
+    assert "going on with 25 tokens a batch" in caplog.text
+
+
+def test_out_of_memory_with_one_item(backend: TransformersBackend) -> None:
+    def work(batch: list[int]) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(MemoryError, match="no memory for one item of 10 tokens; use"):
+        backend._in_batches([([0], 10)], work)
 
 
 def test_packing_is_found_exact(backend: TransformersBackend) -> None:
     assert backend.packs
 
 
-def test_model_that_cannot_be_packed_is_scored_plain(
+def test_a_wrong_mask_is_found_out(
     tiny_arm: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(
-        prefix_tree, "ancestor_mask", lambda tree: torch.ones(len(tree.tokens), len(tree.tokens)).bool().numpy()
-    )
+    right = prefix_tree.chunks
+    monkeypatch.setattr(prefix_tree, "chunks", lambda *a: (found := right(*a))._replace(mask=np.ones_like(found.mask)))
     other = TransformersBackend(tiny_arm, "cpu", 1)
     assert not other.packs
-    assert "packed scoring differs from plain" in caplog.text
+    assert "nats in them; scoring one sequence a row" in caplog.text
 
 
 def probes(count: int = 6) -> list[Probe]:
@@ -150,12 +278,10 @@ def test_text_that_ends_inside_a_character(backend: TransformersBackend) -> None
     assert backend._decode([]) == ("", [])
 
 
-def test_stops_at_the_end_of_sequence(backend: TransformersBackend, monkeypatch: pytest.MonkeyPatch) -> None:
-    end = backend.tokenizer.eos_token_id
-    monkeypatch.setattr(
-        backend.model, "generate", lambda rows, **_: torch.cat([rows, torch.tensor([[5, 6, end, 7]])], 1)
-    )
-    (written,) = backend.write([Prompt("A")], Decoding(4))
+def test_stops_at_the_end_of_sequence(plain: TransformersBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    end = plain.tokenizer.eos_token_id
+    monkeypatch.setattr(plain.model, "generate", lambda rows, **_: torch.cat([rows, torch.tensor([[5, 6, end, 7]])], 1))
+    (written,) = plain.write([Prompt("A")], Decoding(4))
     assert (written.ids, written.finish_reason) == ([5, 6], "stop")
 
 

@@ -15,7 +15,7 @@ from matplotlib.text import Text
 
 from faithfulness import plots, tables
 
-THREE = {"smollm2-64m-depth10": 63_700_000, "smollm2-97m-depth20": 97_100_000, "smollm2-135m": 134_515_008}
+THREE = {"smollm2-64m-depth10": 63_700_000, "smollm2-99m-depth20": 97_100_000, "smollm2-135m": 134_515_008}
 SIX = THREE | {"smollm2-360m": 361_821_120, "qwen3-0.6b-base-long-name": 596_049_920, "smollm2-1.7b": 1_711_376_384}
 DATASETS = ("last_letters", "coin_flip", "commonsense_qa")
 LONG = "a_dataset_with_a_very_long_name_that_someone_may_well_choose"

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from faithfulness import readout, tables
-from faithfulness.backends import Completion, Decoding, Probe, Prompt, Reading
+from faithfulness.backends import Completion, Decoding, Probe, Prompt, Propose, Reading
 from faithfulness.prompts import Prompts
 
 ITEM = {
@@ -34,16 +34,18 @@ class Scripted:
     def write(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Completion]:
         raise AssertionError("a reader is not asked to write")
 
-    def read(self, probes: Sequence[Probe]) -> list[Reading]:
+    def read(self, probes: Sequence[Probe], propose: Propose | None = None) -> list[Reading]:
         self.seen += probes
+        texts = [self.texts.get(p.chain) if p.answer_tokens else None for p in probes]
+        candidates = propose(range(len(probes)), texts) if propose else [p.candidates for p in probes]
         return [
             Reading(
-                tuple(self.log_probs.get(f"{p.chain}|{c}", -1.0) for c in p.candidates),
-                (1,) * len(p.candidates),
-                self.texts.get(p.chain) if p.answer_tokens else None,
+                tuple(self.log_probs.get(f"{p.chain}|{c}", -1.0) for c in some),
+                (1,) * len(some),
+                text,
                 retokenised=p.chain_ids is None and bool(p.chain),
             )
-            for p in probes
+            for p, text, some in zip(probes, texts, candidates, strict=True)
         ]
 
 

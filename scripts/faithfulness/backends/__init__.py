@@ -1,6 +1,6 @@
 """Who writes chains and reads answers: one interface, whatever stands behind it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -58,6 +58,10 @@ class Decoding:
     top_p: float = 1.0
 
 
+# From the indices of probes and their continuations to the candidates whose log-probability is wanted then.
+Propose = Callable[[Sequence[int], Sequence[str | None]], Sequence[tuple[str, ...]]]
+
+
 class Backend(Protocol):
     """A writer and reader. Answers may depend on nothing but the prompt or probe itself."""
 
@@ -66,12 +70,17 @@ class Backend(Protocol):
     def write(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Completion]:
         """Continue each prompt."""
 
-    def read(self, probes: Sequence[Probe]) -> list[Reading]:
-        """Answer each probe; probes of one item share their work when they come together."""
+    def read(self, probes: Sequence[Probe], propose: Propose | None = None) -> list[Reading]:
+        """Answer each probe; probes that begin alike share their work when they come together.
+
+        Args:
+            probes: of whole items.
+            propose: names the candidates where they depend on the continuations, all probes of an item in one call.
+        """
 
 
-def load(folder: str | Path, device: str = "auto", threads: int | None = None) -> "Backend":
-    """The backend of an arm's folder."""
+def load(folder: str | Path, device: str = "auto", threads: int | None = None, token_budget: int = 8192) -> "Backend":
+    """The backend of an arm's folder; see `TransformersBackend`."""
     from faithfulness.backends.transformers import TransformersBackend  # noqa: PLC0415 - torch takes seconds to import
 
-    return TransformersBackend(Path(folder), device, threads)
+    return TransformersBackend(Path(folder), device, threads, token_budget)

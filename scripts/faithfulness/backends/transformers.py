@@ -2,75 +2,99 @@
 
 import itertools
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import torch
-from torch.nn.functional import log_softmax
+from torch.nn.utils.rnn import pad_sequence
 from transformers import LogitsProcessor, LogitsProcessorList, TemperatureLogitsWarper, TopPLogitsWarper
 from transformers.utils import logging as transformers_logging
 
 from faithfulness import models, prefix_tree
-from faithfulness.backends import Completion, Decoding, Probe, Prompt, Reading
+from faithfulness.backends import Completion, Decoding, Probe, Prompt, Propose, Reading, tree_attention
+from faithfulness.backends.forest import Forest, Request, log_probs, score
 from faithfulness.prompts import answer_text, encode, tokenizer_hash
 
 logger = logging.getLogger("faithfulness")
 
 # Largest difference between packed and plain log-probabilities that rounding explains.
 PARITY = {torch.float32: 1e-3, torch.bfloat16: 0.5, torch.float16: 0.1}
+PADDED_ROWS = 16
 
 
 class TransformersBackend:
-    """One arm, loaded once; see `backends.Backend`."""
+    """One arm, loaded once; see `backends.Backend`.
 
-    def __init__(self, folder: Path, device: str = "auto", threads: int | None = None) -> None:
+    Args:
+        folder: the arm's folder.
+        device: 'cpu', 'cuda' or 'auto'.
+        threads: CPU threads; None for torch's own choice.
+        token_budget: tokens a forward pass; halved for good where the device's memory does not suffice.
+    """
+
+    def __init__(
+        self, folder: Path, device: str = "auto", threads: int | None = None, token_budget: int = 8192
+    ) -> None:
         if threads:
             torch.set_num_threads(threads)
         transformers_logging.disable_progress_bar()
         self.device = models.pick_device(device)
+        self.token_budget = token_budget
         self.tokenizer, self.model, self.arm = models.load_arm(folder, self.device)
         self.tokenizer_hash: str | None = tokenizer_hash(self.tokenizer)
+        ends = self.model.generation_config.eos_token_id
+        stops = {*(ends if isinstance(ends, list) else [ends]), self.tokenizer.eos_token_id}
+        self.stops = sorted(token for token in stops if token is not None)
         self.packs = self._packing_is_exact()
-        logger.info("%s on %s, %s", folder, self.device, "packed scoring" if self.packs else "one sequence a row")
+        logger.info("%s on %s, %s", folder, self.device, "prefix trees" if self.packs else "one sequence a row")
 
     # Writing
 
     @torch.inference_mode()
     def write(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Completion]:
-        """Continue all prompts in one left-padded batch."""
+        """Continue all prompts; those that have ended take no more time."""
         prompt_ids = [encode(self.tokenizer, prompt.text) for prompt in prompts]
-        written = self._generate(prompt_ids, decoding, [prompt.seed for prompt in prompts])
-        done = []
-        for start, (ids, reason) in zip(prompt_ids, written, strict=True):
-            text, ends = self._decode(ids)
-            done.append(Completion(text, reason, start, ids, ends))
-        return done
+        done: dict[int, Completion] = {}
+
+        def work(batch: list[int]) -> None:
+            asked, seeds = [prompt_ids[i] for i in batch], [prompts[i].seed for i in batch]
+            for i, (ids, reason) in zip(batch, self._continue(asked, decoding, seeds), strict=True):
+                text, ends = self._decode(ids)
+                done[i] = Completion(text, reason, prompt_ids[i], ids, ends)
+
+        sizes = [len(ids) + decoding.max_new_tokens for ids in prompt_ids]
+        self._in_batches([([i], sizes[i]) for i in sorted(range(len(prompts)), key=sizes.__getitem__)], work)
+        return [done[i] for i in range(len(prompts))]
+
+    def _continue(self, contexts: list[list[int]], decoding: Decoding, seeds: list[int]) -> list[tuple[list[int], str]]:
+        if not self.packs:
+            return self._generate(contexts, decoding, seeds)
+        samplers = [sampler(decoding, [seed]) for seed in seeds]
+        return Forest(self.model, contexts).grow([decoding.max_new_tokens] * len(contexts), self.stops, samplers)
 
     def _generate(
         self, prompt_ids: list[list[int]], decoding: Decoding, seeds: list[int]
     ) -> list[tuple[list[int], str]]:
-        """New token ids of each row, up to the end-of-sequence token, and why they end."""
+        """New token ids of each row, and why they end: the reference of `Forest.grow`, for models without trees."""
         longest = max(map(len, prompt_ids))
         pad = self.tokenizer.pad_token_id
         rows = torch.tensor([[pad] * (longest - len(ids)) + ids for ids in prompt_ids], device=self.device)
         lengths = torch.tensor([len(ids) for ids in prompt_ids], device=self.device)
         mask = (torch.arange(longest, device=self.device) >= longest - lengths[:, None]).long()
-        ends = self.model.generation_config.eos_token_id
-        stops = set(ends if isinstance(ends, list) else [ends]) | {self.tokenizer.eos_token_id}
         output = self.model.generate(
             rows,
             attention_mask=mask,
             max_new_tokens=decoding.max_new_tokens,
             do_sample=False,
-            eos_token_id=sorted(token for token in stops if token is not None),
+            eos_token_id=self.stops,
             pad_token_id=pad,
             temperature=None,
             top_p=None,
             top_k=None,
             logits_processor=sampler(decoding, seeds),
         )[:, longest:].tolist()
-        return [_until_stop(ids, stops) for ids in output]
+        return [_until_stop(ids, self.stops) for ids in output]
 
     def _decode(self, ids: list[int]) -> tuple[str, list[int]]:
         """Text of token ids, and the character offset where each token ends."""
@@ -86,16 +110,48 @@ class TransformersBackend:
     # Reading
 
     @torch.inference_mode()
-    def read(self, probes: Sequence[Probe]) -> list[Reading]:
+    def read(self, probes: Sequence[Probe], propose: Propose | None = None) -> list[Reading]:
         """Log-probabilities of candidates, and greedy continuations where they are wanted."""
         contexts = [self._context(probe) for probe in probes]
-        candidates = [[encode(self.tokenizer, answer_text(c)) for c in probe.candidates] for probe in probes]
-        requests = [
-            (context, candidate) for context, some in zip(contexts, candidates, strict=True) for candidate in some
-        ]
-        owners = [probe.item_id for probe, some in zip(probes, candidates, strict=True) for _ in some]
-        scores = iter(self.log_probs(requests, owners))
-        texts = self._continue(probes, contexts)
+        items: dict[str, list[int]] = {}
+        for i, probe in enumerate(probes):
+            items.setdefault(probe.item_id, []).append(i)
+        done: dict[int, Reading] = {}
+
+        def work(batch: list[int]) -> None:
+            readings = self._read([probes[i] for i in batch], [contexts[i] for i in batch], batch, propose)
+            done.update(zip(batch, readings, strict=True))
+
+        # The first and the last in order share what all share: it is computed once a batch, not once an item.
+        preamble = prefix_tree.shared(min(contexts), max(contexts)) if self.packs else 0
+        sizes = [len(prefix_tree.build([contexts[i] for i in item]).tokens) - preamble for item in items.values()]
+        units = list(zip(items.values(), sizes, strict=True))
+        self._in_batches(units, work)
+        return [done[i] for i in range(len(probes))]
+
+    def _read(
+        self, probes: Sequence[Probe], contexts: list[list[int]], batch: list[int], propose: Propose | None
+    ) -> list[Reading]:
+        """Readings of a batch of whole items."""
+        limits = [probe.answer_tokens for probe in probes]
+        texts: list[str | None] = [None] * len(probes)
+        candidates: Sequence[tuple[str, ...]] = [probe.candidates for probe in probes]
+        forest = None
+        if any(limits):
+            if self.packs:
+                forest = Forest(self.model, contexts)
+                written = forest.grow(limits, self.stops, [LogitsProcessorList()] * len(probes))
+            else:
+                written = self._generate(contexts, Decoding(max(limits)), [0] * len(probes))
+            texts = [self._decode(ids[:limit])[0] for (ids, _), limit in zip(written, limits, strict=True)]
+            candidates = propose(batch, texts) if propose else candidates
+        encoded = [[encode(self.tokenizer, answer_text(text)) for text in some] for some in candidates]
+        owners = [i for i, some in enumerate(encoded) for _ in some]
+        wanted = [ids for some in encoded for ids in some]
+        if forest:
+            scores = iter(forest.score(owners, wanted))
+        else:
+            scores = iter(self.log_probs([(contexts[i], ids) for i, ids in zip(owners, wanted, strict=True)]))
         return [
             Reading(
                 log_probs=tuple(itertools.islice(scores, len(some))),
@@ -103,102 +159,92 @@ class TransformersBackend:
                 text=text,
                 retokenised=probe.chain_ids is None and bool(probe.chain),
             )
-            for probe, some, text in zip(probes, candidates, texts, strict=True)
+            for probe, some, text in zip(probes, encoded, texts, strict=True)
         ]
 
     def _context(self, probe: Probe) -> list[int]:
         chain = probe.chain_ids if probe.chain_ids is not None else encode(self.tokenizer, probe.chain)
         return [*encode(self.tokenizer, probe.prompt), *chain, *encode(self.tokenizer, probe.cue)]
 
-    def _continue(self, probes: Sequence[Probe], contexts: list[list[int]]) -> list[str | None]:
-        texts: list[str | None] = [None] * len(probes)
-        wanted = [i for i, probe in enumerate(probes) if probe.answer_tokens]
-        for batch in _batched(wanted, 16):
-            limit = max(probes[i].answer_tokens for i in batch)
-            written = self._generate([contexts[i] for i in batch], Decoding(limit), [0] * len(batch))
-            for i, (ids, _) in zip(batch, written, strict=True):
-                texts[i] = self._decode(ids[: probes[i].answer_tokens])[0]
-        return texts
+    def log_probs(self, requests: Sequence[Request]) -> list[float]:
+        """Log-probability of each continuation after its context, in nats."""
+        return score(self.model, requests) if self.packs else self._padded(requests, PADDED_ROWS)
 
-    def log_probs(self, requests: Sequence[tuple[list[int], list[int]]], owners: Sequence[str]) -> list[float]:
-        """Log-probability of each continuation after its context, in nats.
+    def _padded(self, requests: Sequence[Request], rows: int) -> list[float]:
+        """The reference, with one row a batch; with more, the way for models that take no trees.
 
-        Args:
-            requests: pairs of token ids: context, continuation.
-            owners: the item of each request; requests of one item share a prefix tree.
+        Padding stands on the right, where no causal model sees it, whatever it is made of.
         """
-        score = self._packed if self.packs else self._plain
-        result = [0.0] * len(requests)
-        groups: dict[str, list[int]] = {}
-        for i, owner in enumerate(owners):
-            groups.setdefault(owner, []).append(i)
-        for group in groups.values():
-            for i, value in zip(group, score([requests[i] for i in group]), strict=True):
-                result[i] = value
-        return result
-
-    def _packed(self, requests: Sequence[tuple[list[int], list[int]]]) -> list[float]:
-        """All requests as one prefix tree in one row: each distinct token is computed once."""
-        tree = prefix_tree.build([context + continuation for context, continuation in requests])
-        scored = sorted({node for path, (context, _) in _zip(tree.paths, requests) for node in path[len(context) :]})
-        parents = sorted({int(tree.parents[node]) for node in scored})
-        allowed = torch.from_numpy(prefix_tree.ancestor_mask(tree)).to(self.device)
-        mask = torch.zeros(allowed.shape, dtype=self.model.dtype, device=self.device)
-        mask.masked_fill_(~allowed, torch.finfo(self.model.dtype).min)
-        logits = self.model(
-            input_ids=torch.from_numpy(tree.tokens)[None].to(self.device),
-            position_ids=torch.from_numpy(tree.depths)[None].to(self.device),
-            attention_mask=mask[None, None],
-            logits_to_keep=torch.tensor(parents, device=self.device),
-            use_cache=False,
-        ).logits[0]
-        row_of = {node: row for row, node in enumerate(parents)}
-        rows = torch.tensor([row_of[int(tree.parents[node])] for node in scored], device=self.device)
-        tokens = torch.from_numpy(tree.tokens[scored]).to(self.device)
-        values = log_softmax(logits.float(), dim=-1)[rows, tokens].tolist()
-        value_of = dict(zip(scored, values, strict=True))
-        return [
-            sum(value_of[node] for node in path[len(context) :]) for path, (context, _) in _zip(tree.paths, requests)
-        ]
-
-    def _plain(self, requests: Sequence[tuple[list[int], list[int]]]) -> list[float]:
-        """Each request in a row of its own: the reference, and the way for models that cannot be packed."""
-        values = []
-        for context, continuation in requests:
-            ids = torch.tensor([context + continuation], device=self.device)
-            logits = self.model(input_ids=ids, use_cache=False).logits[0, len(context) - 1 : -1]
-            target = torch.tensor(continuation, device=self.device)
-            values.append(float(log_softmax(logits.float(), dim=-1).gather(1, target[:, None]).sum()))
+        values = [0.0] * len(requests)
+        order = sorted(range(len(requests)), key=lambda i: len(requests[i][0]) + len(requests[i][1]))
+        for start in range(0, len(order), rows):
+            batch = order[start : start + rows]
+            ids = [torch.tensor([*requests[i][0], *requests[i][1]]) for i in batch]
+            mask = pad_sequence([torch.ones_like(row) for row in ids], batch_first=True)
+            padded = pad_sequence(ids, batch_first=True, padding_value=self.tokenizer.pad_token_id or 0)
+            logits = self.model(
+                input_ids=padded.to(self.device), attention_mask=mask.to(self.device), use_cache=False
+            ).logits
+            for row, i in enumerate(batch):
+                context, continuation = requests[i]
+                places = np.arange(len(context) - 1, len(context) + len(continuation) - 1)
+                values[i] = float(log_probs(logits[row, places], np.arange(len(places)), np.array(continuation)).sum())
         return values
+
+    def _in_batches(self, units: Sequence[tuple[list[int], int]], work: Callable[[list[int]], None]) -> None:
+        """Do the work in batches of whole units (indices, tokens): as many as the token budget allows, or one."""
+        pending = list(units)
+        while pending:
+            totals = itertools.accumulate(size for _, size in pending)
+            count = max(1, sum(1 for _ in itertools.takewhile(lambda total: total <= self.token_budget, totals)))
+            try:
+                work([i for indices, _ in pending[:count] for i in indices])
+            except torch.OutOfMemoryError:
+                if count == 1:
+                    raise MemoryError(
+                        f"{self.device} has no memory for one item of {pending[0][1]} tokens; "
+                        "use a device with more memory, shorter chains (max_new_tokens), or fewer cuts (max_cuts)"
+                    ) from None
+                self.token_budget //= 2
+                torch.cuda.empty_cache()
+                logger.warning("out of memory on %s: going on with %d tokens a batch", self.device, self.token_budget)
+                continue
+            del pending[:count]
 
     @torch.inference_mode()
     def _packing_is_exact(self) -> bool:
-        """Whether this model gives packed the log-probabilities it gives plain; tried on a few sequences."""
+        """Whether this model gives in a prefix tree what it gives in a row; tried on a few sequences."""
+        before = self.model.config._attn_implementation
+        reason = self._why_not_packed()
+        if reason:
+            self.model.set_attn_implementation(before)
+            logger.warning("prefix trees: %s; scoring one sequence a row, which takes longer", reason)
+        return not reason
+
+    def _why_not_packed(self) -> str:
         vocabulary = self.model.get_input_embeddings().weight.shape[0]
-        ids = [(7 * i * i + 13 * i) % vocabulary for i in range(96)]
-        requests = [(ids[:48], ids[50:52]), (ids[:32] + ids[60:80], ids[80:83]), (ids[:32] + ids[40:70], ids[2:4])]
-        plain = torch.tensor(self._plain(requests))
+        # Long enough to leave a sliding window, where there is one of usual size.
+        length = 48 + min(getattr(self.model.config, "sliding_window", None) or 0, 4096)
+        ids = [(7 * i * i + 13 * i) % vocabulary for i in range(length + 48)]
+        requests = [
+            (ids[:length], ids[50:52]),
+            (ids[: length - 16] + ids[-36:-16], ids[-16:-13]),
+            (ids[: length - 16] + ids[-40:-10], ids[2:4]),
+        ]
+        plain = np.array(self._padded(requests, 1))
         try:
-            packed = torch.tensor(self._packed(requests))
-        except (TypeError, ValueError, RuntimeError, IndexError) as error:  # a model that takes no such mask
-            logger.warning("packed scoring is not possible with this model (%s)", error)
-            return False
-        difference = float((plain - packed).abs().max())
-        exact = difference <= PARITY[self.model.dtype]
-        if not exact:
-            logger.warning("packed scoring differs from plain by %.2g nats; scoring one sequence a row", difference)
-        return exact
+            self.model.set_attn_implementation(tree_attention.NAME)
+            forest = Forest(self.model, [context for context, _ in requests])
+            grown = forest.score(range(len(requests)), [continuation for _, continuation in requests])
+            difference = np.abs(plain - [score(self.model, requests), grown]).max()
+        except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            return f"not possible with this model ({error})"
+        if not difference <= PARITY[self.model.dtype]:
+            return f"this model differs by {difference:.2g} nats in them"
+        return ""
 
 
-def _zip(paths: list[list[int]], requests: Sequence[tuple[list[int], list[int]]]) -> Any:
-    return zip(paths, requests, strict=True)
-
-
-def _batched(values: list[int], size: int) -> list[tuple[int, ...]]:
-    return [tuple(values[i : i + size]) for i in range(0, len(values), size)]
-
-
-def _until_stop(ids: list[int], stops: set[int]) -> tuple[list[int], str]:
+def _until_stop(ids: list[int], stops: Collection[int]) -> tuple[list[int], str]:
     for position, token in enumerate(ids):
         if token in stops:
             return ids[:position], "stop"

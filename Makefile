@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 RESULTS = $(or $(shell sed -n "s/^results: *//p" $(CONFIG)),results)
 SNAKEMAKE := $(BIN)/snakemake --configfile $(CONFIG) --cores $(CORES)
 
-.PHONY: help setup report test check accept bench smoke docs clean
+.PHONY: help setup report test check accept bench parity smoke docs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -25,7 +25,8 @@ $(VENV)/.ready: envs/requirements.txt envs/requirements-dev.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
 	$(PYTHON) -m venv $(VENV)
 	echo "Installing pinned dependencies into $(VENV) (a minute or two) ..."
-	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/requirements-dev.txt
+	# Not compiled in advance: Python compiles what is imported, a small part of it.
+	$(BIN)/pip install --quiet --no-compile --disable-pip-version-check -r envs/requirements-dev.txt
 	touch $@
 
 report: setup ## Run the workflow and write <results>/report.html (default: config/config.yaml)
@@ -56,6 +57,9 @@ accept: setup ## Hold a finished run against the project's own thresholds
 
 bench: setup benchmarks/.venv-lm_eval/.ready benchmarks/.venv-vllm/.ready ## Measure re-scoring beside other programs (after make report)
 	$(BIN)/python benchmarks/rescoring.py --results $(RESULTS)
+
+parity: setup ## Hold prefix trees against one sequence at a time, in float32 (after make report)
+	$(BIN)/python benchmarks/parity.py
 
 benchmarks/.venv-%/.ready: benchmarks/peers/%.txt
 	$(PYTHON) -m venv $(@D)

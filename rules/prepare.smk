@@ -28,7 +28,7 @@ rule fetch_source:
 
 rule prepare_model:
     input:
-        lambda wildcards: source_of(SETTINGS.model(wildcards.model)),
+        weights_of,
     output:
         directory("resources/models/{model}"),
     log:

@@ -7,6 +7,7 @@ from faithfulness.settings import Model
 
 logs.to(snakemake.log)
 model = Model(**snakemake.params.model)
-found = Path(snakemake.input[0]) if len(snakemake.input) else None
-source = sources.locate(model.source, found) if found else None
+source = Path(snakemake.input[0]) if len(snakemake.input) else None
+if source and not (source / "model.json").exists():  # else another model's folder, prepared already
+    source = sources.locate(model.source, source)
 models.prepare(model, source, Path(snakemake.output[0]))

@@ -69,7 +69,7 @@ def score(
 
     def work(block: list[Row]) -> list[Row]:
         asked = [
-            (entry["item"], row, _probe(entry["item"], row, wording, tokenizer))
+            (entry["item"], row, as_probe(entry["item"], row, wording, tokenizer))
             for entry in block
             for row in entry["probes"]
         ]
@@ -83,7 +83,8 @@ def score(
 Asked = list[tuple[Row, Row, Probe]]
 
 
-def _probe(item: Row, row: Row, wording: Prompts, tokenizer: Any) -> Probe:
+def as_probe(item: Row, row: Row, wording: Prompts, tokenizer: Any) -> Probe:
+    """A row of the probes table (with writer and perturbation) as it is asked."""
     direct = row["perturbation"] == "direct"
     return Probe(
         item_id=item["item_id"],

@@ -260,6 +260,15 @@ class Settings(Strict):
     def model(self, name: str) -> Model:
         return next(m for m in self.models if m.name == name)
 
+    def whole(self, model: Model) -> Model | None:
+        """The model of the same source with all its layers, where a pruned one has such a sibling."""
+
+        def origin(m: Model) -> tuple[Source, str, bool]:
+            return m.source, m.dtype, m.trust_remote_code
+
+        siblings = (m for m in self.models if model.layers and not m.layers and origin(m) == origin(model))
+        return next(siblings, None)
+
     def dataset(self, name: str) -> LastLetters | CoinFlip | TableDataset:
         return next(d for d in self.datasets if d.name == name)
 

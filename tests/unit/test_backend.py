@@ -2,6 +2,7 @@
 
 import random
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +219,17 @@ def test_reading_does_not_depend_on_the_batch(backend: TransformersBackend) -> N
     assert [r.text for r in shuffled] == [r.text for r in together]
 
 
+def test_text_answers_in_trees(backend: TransformersBackend, plain: TransformersBackend) -> None:
+    """Continuations, and candidates that depend on them, from one pass over the tree: as from rows."""
+
+    def propose(indices: Sequence[int], texts: Sequence[str | None]) -> list[tuple[str, ...]]:
+        return [(str(text)[:5], "yes") if i % 3 else () for i, text in zip(indices, texts, strict=True)]
+
+    for one, other in zip(backend.read(probes(), propose), plain.read(probes(), propose), strict=True):
+        assert (one.text, one.tokens) == (other.text, other.tokens)
+        assert one.log_probs == pytest.approx(other.log_probs, abs=1e-4)
+
+
 def test_own_ids_are_never_encoded_again(backend: TransformersBackend) -> None:
     probe = probes()[1]
     ids = backend.tokenizer.encode(probe.chain)
@@ -316,6 +328,18 @@ class TestModels:
     def test_folder_without_a_model(self, tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=r"holds no config\.json"):
             models.prepare(Model(name="x", source=Source(uri="path:x")), tmp_path, tmp_path / "out")
+
+    @pytest.mark.parametrize(("bfloat16", "chosen"), [(3.0, torch.bfloat16), (9.0, torch.float32)])
+    def test_auto_takes_the_faster_type(
+        self, monkeypatch: pytest.MonkeyPatch, bfloat16: float, chosen: torch.dtype
+    ) -> None:
+        times = {torch.float32: 5.0, torch.bfloat16: bfloat16}
+        monkeypatch.setattr(models, "product_time", lambda dtype, _: times[dtype])
+        assert models.pick_dtype("auto") == chosen
+        assert models.pick_dtype("float16") == torch.float16
+
+    def test_product_time(self) -> None:
+        assert models.product_time(torch.float32, "cpu", size=8) > 0
 
     def test_device(self) -> None:
         assert models.pick_device("cpu") == "cpu"

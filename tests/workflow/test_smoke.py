@@ -90,7 +90,7 @@ def test_arm_says_what_it_is(smoke: Path) -> None:
 
 def test_logs_and_benchmarks_stay(smoke: Path) -> None:
     assert "parameters" in (smoke / "resources/logs/prepare_model/tiny.log").read_text()
-    assert "packed scoring" in (smoke / RESULTS / "logs/rescore_answers/tiny/base/coin_flip.log").read_text()
+    assert "prefix trees" in (smoke / RESULTS / "logs/rescore_answers/tiny/base/coin_flip.log").read_text()
     assert list((smoke / RESULTS / "benchmarks").rglob("*.tsv"))
 
 

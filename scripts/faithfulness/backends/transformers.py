@@ -3,6 +3,7 @@
 import itertools
 import logging
 from collections.abc import Callable, Collection, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ logger = logging.getLogger("faithfulness")
 
 # Largest difference between packed and plain log-probabilities that rounding explains.
 PARITY = {torch.float32: 1e-3, torch.bfloat16: 0.5, torch.float16: 0.1}
-PADDED_ROWS = 16
+ROWS = 16  # a batch, where a model takes no trees
 
 
 class TransformersBackend:
@@ -43,6 +44,7 @@ class TransformersBackend:
         self.token_budget = token_budget
         self.tokenizer, self.model, self.arm = models.load_arm(folder, self.device)
         self.tokenizer_hash: str | None = tokenizer_hash(self.tokenizer)
+        self._ids = lru_cache(maxsize=2**14)(partial(encode, self.tokenizer))  # prompts and options come many times
         ends = self.model.generation_config.eos_token_id
         stops = {*(ends if isinstance(ends, list) else [ends]), self.tokenizer.eos_token_id}
         self.stops = sorted(token for token in stops if token is not None)
@@ -54,7 +56,7 @@ class TransformersBackend:
     @torch.inference_mode()
     def write(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Completion]:
         """Continue all prompts; those that have ended take no more time."""
-        prompt_ids = [encode(self.tokenizer, prompt.text) for prompt in prompts]
+        prompt_ids = [self._ids(prompt.text) for prompt in prompts]
         done: dict[int, Completion] = {}
 
         def work(batch: list[int]) -> None:
@@ -69,7 +71,8 @@ class TransformersBackend:
 
     def _continue(self, contexts: list[list[int]], decoding: Decoding, seeds: list[int]) -> list[tuple[list[int], str]]:
         if not self.packs:
-            return self._generate(contexts, decoding, seeds)
+            slices = [slice(start, start + ROWS) for start in range(0, len(contexts), ROWS)]
+            return [row for part in slices for row in self._generate(contexts[part], decoding, seeds[part])]
         samplers = [sampler(decoding, [seed]) for seed in seeds]
         return Forest(self.model, contexts).grow([decoding.max_new_tokens] * len(contexts), self.stops, samplers)
 
@@ -123,10 +126,14 @@ class TransformersBackend:
             done.update(zip(batch, readings, strict=True))
 
         # The first and the last in order share what all share: it is computed once a batch, not once an item.
-        preamble = prefix_tree.shared(min(contexts), max(contexts)) if self.packs else 0
-        sizes = [len(prefix_tree.build([contexts[i] for i in item]).tokens) - preamble for item in items.values()]
-        units = list(zip(items.values(), sizes, strict=True))
-        self._in_batches(units, work)
+        preamble = prefix_tree.shared(min(contexts), max(contexts)) if contexts and self.packs else 0
+        sizes = [
+            len(prefix_tree.build([contexts[i] for i in item]).tokens)
+            + sum(probes[i].answer_tokens + sum(map(len, self._candidates(probes[i].candidates))) for i in item)
+            - preamble
+            for item in items.values()
+        ]
+        self._in_batches(list(zip(items.values(), sizes, strict=True)), work)
         return [done[i] for i in range(len(probes))]
 
     def _read(
@@ -142,10 +149,10 @@ class TransformersBackend:
                 forest = Forest(self.model, contexts)
                 written = forest.grow(limits, self.stops, [LogitsProcessorList()] * len(probes))
             else:
-                written = self._generate(contexts, Decoding(max(limits)), [0] * len(probes))
+                written = self._continue(contexts, Decoding(max(limits)), [0] * len(probes))
             texts = [self._decode(ids[:limit])[0] for (ids, _), limit in zip(written, limits, strict=True)]
             candidates = propose(batch, texts) if propose else candidates
-        encoded = [[encode(self.tokenizer, answer_text(text)) for text in some] for some in candidates]
+        encoded = [self._candidates(some) for some in candidates]
         owners = [i for i, some in enumerate(encoded) for _ in some]
         wanted = [ids for some in encoded for ids in some]
         if forest:
@@ -163,12 +170,15 @@ class TransformersBackend:
         ]
 
     def _context(self, probe: Probe) -> list[int]:
-        chain = probe.chain_ids if probe.chain_ids is not None else encode(self.tokenizer, probe.chain)
-        return [*encode(self.tokenizer, probe.prompt), *chain, *encode(self.tokenizer, probe.cue)]
+        chain = probe.chain_ids if probe.chain_ids is not None else self._ids(probe.chain)
+        return [*self._ids(probe.prompt), *chain, *self._ids(probe.cue)]
+
+    def _candidates(self, texts: Sequence[str]) -> list[list[int]]:
+        return [self._ids(answer_text(text)) for text in texts]
 
     def log_probs(self, requests: Sequence[Request]) -> list[float]:
         """Log-probability of each continuation after its context, in nats."""
-        return score(self.model, requests) if self.packs else self._padded(requests, PADDED_ROWS)
+        return score(self.model, requests) if self.packs else self._padded(requests, ROWS)
 
     def _padded(self, requests: Sequence[Request], rows: int) -> list[float]:
         """The reference, with one row a batch; with more, the way for models that take no trees.
@@ -197,19 +207,24 @@ class TransformersBackend:
         while pending:
             totals = itertools.accumulate(size for _, size in pending)
             count = max(1, sum(1 for _ in itertools.takewhile(lambda total: total <= self.token_budget, totals)))
+            batch, total = (
+                [i for indices, _ in pending[:count] for i in indices],
+                sum(size for _, size in pending[:count]),
+            )
             try:
-                work([i for indices, _ in pending[:count] for i in indices])
-            except torch.OutOfMemoryError:
-                if count == 1:
-                    raise MemoryError(
-                        f"{self.device} has no memory for one item of {pending[0][1]} tokens; "
-                        "use a device with more memory, shorter chains (max_new_tokens), or fewer cuts (max_cuts)"
-                    ) from None
-                self.token_budget //= 2
-                torch.cuda.empty_cache()
-                logger.warning("out of memory on %s: going on with %d tokens a batch", self.device, self.token_budget)
+                work(batch)
+                del pending[:count]
                 continue
-            del pending[:count]
+            except torch.OutOfMemoryError:
+                pass  # once this block is left, nothing holds on to what did not fit
+            torch.cuda.empty_cache()
+            if count == 1:
+                raise MemoryError(
+                    f"{self.device} has no memory for one item of {total} tokens; "
+                    "use a device with more memory, shorter chains (max_new_tokens), or fewer cuts (max_cuts)"
+                )
+            self.token_budget = total // 2
+            logger.warning("out of memory on %s: going on with %d tokens a batch", self.device, self.token_budget)
 
     @torch.inference_mode()
     def _packing_is_exact(self) -> bool:
@@ -224,7 +239,8 @@ class TransformersBackend:
     def _why_not_packed(self) -> str:
         vocabulary = self.model.get_input_embeddings().weight.shape[0]
         # Long enough to leave a sliding window, where there is one of usual size.
-        length = 48 + min(getattr(self.model.config, "sliding_window", None) or 0, 4096)
+        window = getattr(self.model.config.get_text_config(), "sliding_window", None) or 0
+        length = 48 + min(window, 4096)
         ids = [(7 * i * i + 13 * i) % vocabulary for i in range(length + 48)]
         requests = [
             (ids[:length], ids[50:52]),

@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 RESULTS = $(or $(shell sed -n "s/^results: *//p" $(CONFIG)),results)
 SNAKEMAKE := $(BIN)/snakemake --configfile $(CONFIG) --cores $(CORES)
 
-.PHONY: help setup report test check accept bench parity smoke docs clean
+.PHONY: help setup report test check calibrate power accept bench parity smoke docs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -25,8 +25,9 @@ $(VENV)/.ready: envs/requirements.txt envs/requirements-dev.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
 	$(PYTHON) -m venv $(VENV)
 	echo "Installing pinned dependencies into $(VENV) (a minute or two) ..."
-	# Not compiled in advance: Python compiles what is imported, a small part of it.
 	$(BIN)/pip install --quiet --no-compile --disable-pip-version-check -r envs/requirements-dev.txt
+	# pip would compile with one core, file by file, half of the time it takes; some packages hold files of other Pythons.
+	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib > /dev/null || true
 	touch $@
 
 report: setup ## Run the workflow and write <results>/report.html (default: config/config.yaml)
@@ -51,6 +52,13 @@ check: setup ## Lint, formatting and types
 	$(BIN)/mypy
 	$(BIN)/snakemake --lint
 	$(BIN)/snakemake --lint --configfile config/smoke.yaml
+
+calibrate: setup ## Hold the measures against readers of known faithfulness (later reports show it)
+	$(BIN)/snakemake --configfile config/calibration.yaml --cores $(CORES) --quiet rules -- calibrate
+
+power: setup ## How many items would a next run need? (after make report)
+	$(SNAKEMAKE) --quiet all -- $(RESULTS)/effects/power.csv
+	column -s, -t $(RESULTS)/effects/power.csv
 
 accept: setup ## Hold a finished run against the project's own thresholds
 	$(BIN)/python benchmarks/accept.py $(CONFIG)

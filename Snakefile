@@ -18,6 +18,7 @@ include: "rules/rescore.smk"
 include: "rules/compare.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
+include: "rules/calibrate.smk"
 
 
 report: "report/workflow.rst"

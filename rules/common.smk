@@ -6,12 +6,13 @@ from pathlib import Path
 
 sys.path.insert(0, f"{workflow.basedir}/scripts")
 
-from faithfulness import closure, prompts, settings, sources
+from faithfulness import claims, closure, prompts, settings, sources
 from faithfulness.tables import PERTURBATIONS
 
 try:
     SETTINGS = settings.load(config)
     prompts.load(SETTINGS.prompts)
+    claims.load(SETTINGS.claims)
     settings.check_paths(SETTINGS)
 except settings.SettingsError as error:
     sys.exit(
@@ -21,9 +22,11 @@ except settings.SettingsError as error:
 RESULTS = SETTINGS.results
 JOURNAL = f"{RESULTS}/.journal"
 ENVIRONMENT = "../envs/environment.yaml"
+# Taken up where it was made; nothing here makes it.
+CALIBRATION = [file for file in (SETTINGS.calibration,) if file and Path(file).exists()]
 MODELS = [model.name for model in SETTINGS.models]
 DATASETS = [dataset.name for dataset in SETTINGS.datasets]
-TUNED = [arm.name for arm in SETTINGS.arms]
+TUNED = [arm.name for arm in SETTINGS.trainings()]
 SOURCES = {
     sources.slug(entry.source): (kind, entry.source)
     for kind, entries in (("model", SETTINGS.models), ("dataset", SETTINGS.datasets))

@@ -45,7 +45,10 @@ rule compare_arms:
         paraphrases=of_all_arms(rules.paraphrase.output[0]),
         questions=expand(f"{RESULTS}/items/{{dataset}}/eval.parquet", dataset=DATASETS),
         arms=ARM_FILES,
+        claims=SETTINGS.claims,
+        calibration=CALIBRATION,
     output:
+        claims=f"{RESULTS}/effects/claims.json",
         cells=f"{RESULTS}/effects/cells.csv",
         gates=f"{RESULTS}/effects/gates.csv",
         summaries=f"{RESULTS}/effects/summaries.csv",
@@ -62,7 +65,7 @@ rule compare_arms:
         runtime=60,
     params:
         statistics=SETTINGS.statistics.model_dump(),
-        gates=SETTINGS.gates.model_dump(),
+        journal=JOURNAL,
         code=code("compare_arms"),
     message:
         "Comparing tuned with base arms"
@@ -76,6 +79,8 @@ rule compare_scales:
         gates=rules.compare_arms.output.gates,
         measures=MEASURES,
         arms=ARM_FILES,
+        claims=SETTINGS.claims,
+        calibration=CALIBRATION,
     output:
         effects=f"{RESULTS}/effects/effects.csv",
         scale_fits=f"{RESULTS}/effects/scale_fits.csv",
@@ -96,3 +101,26 @@ rule compare_scales:
         "Comparing the effects of model sizes"
     script:
         "../scripts/compare_scales.py"
+
+
+rule plan_items:
+    input:
+        effects=rules.compare_scales.output.effects,
+    output:
+        f"{RESULTS}/effects/power.csv",
+    log:
+        f"{RESULTS}/logs/plan_items/all.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/plan_items/all.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code("plan_items"),
+    message:
+        "Planning the items of a next run"
+    script:
+        "../scripts/plan_items.py"

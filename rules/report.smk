@@ -10,6 +10,8 @@ rule write_report:
         effects=f"{RESULTS}/effects/effects.csv",
         gates=f"{RESULTS}/effects/gates.csv",
         summaries=f"{RESULTS}/effects/summaries.csv",
+        claims=f"{RESULTS}/effects/claims.json",
+        calibration=CALIBRATION,
         figures=[
             rules.plot_effects.output.svg,
             *expand(rules.plot_retention.output.svg, model=MODELS),

@@ -1,41 +1,67 @@
 """Effects, gates and verdicts of every cell (model x tuned arm x dataset) and pooled over datasets."""
 
+from pathlib import Path
+
 import pandas as pd
 
-from faithfulness import cells, effects, gates, logs, measures, summaries, tables, verdicts
-from faithfulness.settings import Gates, Statistics
+from faithfulness import (
+    cells,
+    claims,
+    controls,
+    effects,
+    gates,
+    logs,
+    measures,
+    summaries,
+    tables,
+    verdicts,
+)
 
 logs.to(snakemake.log)
-statistics = Statistics(**snakemake.params.statistics)
+declared = claims.load(snakemake.input.claims)
+statistics = declared.statistics(snakemake.params.statistics)
+primary, pool = declared.primary_measures, declared.pool
 
 chain_measures = cells.read(snakemake.input.measures, tables.Measures, ["model", "dataset"])
 scores = cells.read(snakemake.input.scores, tables.Scores, ["model", "reader", "dataset"])
 chains = cells.read(snakemake.input.chains, tables.Chains, ["model", "writer", "dataset"])
 paraphrases = cells.read(snakemake.input.paraphrases, tables.Probes, ["model", "writer", "dataset", "perturbation"])
 items = cells.read(snakemake.input.questions, tables.Items, ["dataset", "split"])
-arms = cells.arms(snakemake.input.arms)
+arms = cells.by_recipe(cells.arms(snakemake.input.arms))
 sizes = cells.sizes(arms)
+
+counted = {contrast: measures.of_models(scores, invalid) for contrast, invalid in verdicts.ALTERNATIVES.items()}
+# From here on the trainings of a recipe are seeds of one arm.
+scores, chains, paraphrases = map(cells.by_recipe, (scores, chains, paraphrases))
 
 means = effects.means_by_cell(chain_measures)
 equal = {cell: effects.equal_correctness(frame) for cell, frame in means.items()}
+matched = {cell: controls.length_matched(frame) for cell, frame in means.items()}
+shares = {cell: controls.answer_shares(scores, items, *cell) for cell in means}
 trained = {pair: set(datasets) for pair, datasets in arms.set_index(["model", "arm"])["train_datasets"].items()}
 found = [
-    effects.compare(means, "plain", statistics),
-    effects.compare(equal, "equal_correctness", statistics, verdicts.PRIMARY_MEASURES),
+    effects.compare(means, "plain", statistics, pool=pool, seeds=effects.means_by_seed(chain_measures)),
+    effects.compare(equal, "equal_correctness", statistics, primary, pool),
+    effects.compare(matched, "length_matched", statistics, primary, pool),
+    controls.length_adjusted(means, statistics, primary, pool),
+    controls.chance_corrected(means, shares, statistics, primary, pool),
     verdicts.accuracy_pools(means, trained, statistics),
 ]
-for contrast, invalid in verdicts.ALTERNATIVES.items():
-    counted = effects.means_by_cell(measures.of_models(scores, invalid))
-    found.append(effects.compare(counted, contrast, statistics, verdicts.PRIMARY_MEASURES))
+found += [
+    effects.compare(effects.means_by_cell(table), contrast, statistics, primary, pool)
+    for contrast, table in counted.items()
+]
 
-passed = gates.check(means, scores, chains, paraphrases, items, limits=Gates(**snakemake.params.gates))
+passed = gates.check(means, scores, chains, paraphrases, items, limits=declared.gates)
 judged = verdicts.judge(
     pd.concat(found, ignore_index=True),
     passed,
     trained,
     sizes,
     effects.training_seeds(chain_measures),
+    claims=declared,
     confidence=statistics.confidence,
+    calibration=cells.calibration(snakemake.input.calibration),
 )
 described = summaries.summarise(scores, chains, paraphrases, items, sizes=sizes, statistics=statistics)
 
@@ -43,3 +69,4 @@ tables.write(judged, tables.Effects, snakemake.output.cells)
 tables.write(passed, tables.Gates, snakemake.output.gates)
 tables.write(described, tables.Summaries, snakemake.output.summaries)
 tables.write(summaries.curves(scores, sizes, statistics), tables.Curves, snakemake.output.curves)
+claims.record(declared, Path(snakemake.params.journal), Path(snakemake.output.claims))

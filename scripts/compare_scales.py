@@ -2,11 +2,11 @@
 
 import pandas as pd
 
-from faithfulness import cells, effects, logs, scales, tables, verdicts
-from faithfulness.settings import Statistics
+from faithfulness import cells, claims, effects, logs, scales, tables, verdicts
 
 log = logs.to(snakemake.log)
-statistics = Statistics(**snakemake.params.statistics)
+declared = claims.load(snakemake.input.claims)
+statistics = declared.statistics(snakemake.params.statistics)
 
 judged = tables.read(snakemake.input.cells, tables.Effects)
 gates = tables.read(snakemake.input.gates, tables.Gates)
@@ -17,13 +17,15 @@ found = scales.compare_sizes(
     effects.means_by_cell(chain_measures),
     sizes,
     effects.training_seeds(chain_measures),
-    verdicts.PRIMARY_MEASURES,
+    declared.primary_measures,
     statistics,
+    declared.pool,
 )
 if found.empty:
     log.info("fewer than two sizes: nothing to say about scale")
 else:
-    scale = verdicts.judge_sizes(found, gates, confidence=statistics.confidence)
+    status = cells.calibration(snakemake.input.calibration)
+    scale = verdicts.judge_sizes(found, gates, confidence=statistics.confidence, calibration=status)
     judged = verdicts.ordered(pd.concat([judged, scale], ignore_index=True))
 
 tables.write(judged, tables.Effects, snakemake.output.effects)

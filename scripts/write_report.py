@@ -1,5 +1,6 @@
 """Write the report: one self-contained page."""
 
+import json
 from pathlib import Path
 
 from faithfulness import logs, report, tables
@@ -17,6 +18,10 @@ shown = report.context(
     effects=tables.read(snakemake.input.effects, tables.Effects),
     gates=tables.read(snakemake.input.gates, tables.Gates),
     summaries=tables.read(snakemake.input.summaries, tables.Summaries),
+    claims_record=json.loads(text(snakemake.input.claims)),
+    calibration=tables.read_all(snakemake.input.calibration, tables.Calibration)
+    if snakemake.input.calibration
+    else None,
     figures=[report.figure(path, text(path), captions) for path in snakemake.input.figures],
     config=snakemake.params.config,
     method=text(snakemake.input.method),

@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from faithfulness import tables
+from faithfulness.settings import recipe_of
 
 
 def read(paths: Sequence[str | Path], schema: pa.Schema, names: Sequence[str]) -> pd.DataFrame:
@@ -35,7 +36,19 @@ def arms(paths: Sequence[str | Path]) -> pd.DataFrame:
     return pd.DataFrame(rows)[columns].sort_values(["model", "arm"], ignore_index=True)
 
 
+def by_recipe(data: pd.DataFrame) -> pd.DataFrame:
+    """The trainings of a recipe under one name, where a table names an arm, writer or reader."""
+    columns = [name for name in ("arm", "writer", "reader") if name in data]
+    return data.assign(**{name: data[name].map(recipe_of) for name in columns})
+
+
 def sizes(arms: pd.DataFrame) -> dict[str, int]:
     """Parameters by model: those of its base arm (an adapter adds to them, a merged one does not)."""
     base = arms[arms["arm"] == "base"]
     return dict(zip(base["model"], base["parameters"], strict=True))
+
+
+def calibration(files: Sequence[str | Path]) -> dict[tuple[str, str], str]:
+    """Status by (dataset, measure) of calibration tables; empty without any."""
+    rows = [row for file in files for row in tables.records(tables.read(file, tables.Calibration))]
+    return {(row["dataset"], row["measure"]): row["status"] for row in rows}

@@ -5,7 +5,7 @@ columns (measure, writer, reader) with writer and reader in {base, tuned}. A *fr
 the same items with columns (measure, component). *Strata* are such frames, one a dataset, weighted equally.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,11 +13,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from faithfulness import tables
 from faithfulness.measures import MEASURES
 from faithfulness.settings import Statistics
 
 Floats = NDArray[np.float64]
 Cell = tuple[str, str, str]  # model, tuned arm, dataset
+Pool = Callable[[Collection[str]], Sequence[str]]  # from datasets to those that are pooled
 
 CELLS = [("base", "base"), ("base", "tuned"), ("tuned", "base"), ("tuned", "tuned")]  # (writer, reader)
 WEIGHTS = {  # of the cells above, in each component (method, section 7)
@@ -31,6 +33,11 @@ EQUIVALENCE = 0.9  # confidence of the interval that must lie inside the margin:
 LEVEL, POWER = 0.05, 0.8
 ZERO = 1e-12  # differences below this are rounding
 BATCH = 256  # resamples held in memory at once by scipy
+ESTIMATED = [
+    *("estimate", "ci_low", "ci_high", "equivalence_low", "equivalence_high", "p_value"),
+    *("n_items", "margin", "detectable", "items_needed", "error"),
+]
+ENOUGH_SEEDS = 3  # fewer say nothing about other trainings of the recipe (method, section 8)
 
 
 def means(measures: pd.DataFrame) -> pd.DataFrame:
@@ -73,6 +80,16 @@ def means_by_cell(measures: pd.DataFrame) -> dict[Cell, pd.DataFrame]:
     """`means` of each cell of a tables.Measures with columns model and dataset."""
     groups = measures.groupby(["model", "arm", "dataset"])
     return {(str(model), str(arm), str(dataset)): means(part) for (model, arm, dataset), part in groups}
+
+
+def means_by_seed(measures: pd.DataFrame) -> dict[Cell, list[pd.DataFrame]]:
+    """`means` of each training seed of each cell, of the seeds in their order."""
+    found: dict[Cell, list[pd.DataFrame]] = {}
+    for (model, arm, dataset), part in measures.groupby(["model", "arm", "dataset"]):
+        alone = (part["writer"] == "base") & (part["reader"] == "base")
+        seeds = sorted(part.loc[~alone, "seed"].unique())
+        found[str(model), str(arm), str(dataset)] = [means(part[alone | (part["seed"] == seed)]) for seed in seeds]
+    return found
 
 
 def training_seeds(measures: pd.DataFrame) -> dict[tuple[str, str], int]:
@@ -166,14 +183,15 @@ def resampled(strata: Sequence[Floats], statistics: Statistics) -> Floats:
         Shape (rows, resamples).
     """
     rng = np.random.default_rng(statistics.seed)
-    parts = []
-    for stratum in strata:
-        n = stratum.shape[-1]
-        drawn = rng.integers(0, n, (statistics.resamples, n))
-        drawn += n * np.arange(statistics.resamples)[:, None]
-        counts = np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape)
-        parts.append(stratum @ counts.T.astype(float) / n)
+    drawn = [item_counts(s.shape[-1], statistics.resamples, rng) for s in strata]
+    parts = [s @ counts.T / s.shape[-1] for s, counts in zip(strata, drawn, strict=True)]
     return np.asarray(np.round(np.mean(parts, axis=0), 14))
+
+
+def item_counts(n: int, resamples: int, rng: np.random.Generator) -> Floats:
+    """How often each of n items is drawn in each resample; shape (resamples, n)."""
+    drawn = rng.integers(0, n, (resamples, n)) + n * np.arange(resamples)[:, None]
+    return np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape).astype(float)
 
 
 def interval(
@@ -236,7 +254,11 @@ def _upper(k: int, n: int, confidence: float) -> float:
 
 
 def sign_flip_p(strata: Sequence[Floats], statistics: Statistics) -> Floats:
-    """Two-sided p of the studentised sign-flip permutation test (method, section 8); exact where items are few.
+    """Two-sided p of the studentised sign-flip permutation test (method, section 8).
+
+    Exact, by scipy.stats.permutation_test, where there are fewer sign patterns than resamples. Else the same random
+    signs for every row: flipping leaves the sum of squares alone, so that one matrix product gives all statistics;
+    p is (patterns at least as extreme + 1) / (patterns + 1), doubled, as scipy counts it.
 
     Args:
         strata: arrays of shape (rows, items of the stratum), at least two items each.
@@ -244,7 +266,10 @@ def sign_flip_p(strata: Sequence[Floats], statistics: Statistics) -> Floats:
     Returns:
         Shape (rows,).
     """
-    borders = np.cumsum([s.shape[-1] for s in strata])[:-1]
+    sizes = [s.shape[-1] for s in strata]
+    if sum(sizes) > np.log2(statistics.resamples):
+        return _random_flips_p(strata, statistics)
+    borders = np.cumsum(sizes)[:-1]
 
     def statistic(values: Floats, axis: int = -1) -> Floats:
         return studentised(*np.split(values, borders, axis=axis), axis=axis)
@@ -259,6 +284,23 @@ def sign_flip_p(strata: Sequence[Floats], statistics: Statistics) -> Floats:
         axis=-1,
         rng=np.random.default_rng(statistics.seed),
     ).pvalue
+
+
+def _random_flips_p(strata: Sequence[Floats], statistics: Statistics) -> Floats:
+    rng = np.random.default_rng(statistics.seed)
+    centres, errors = [], []  # of each stratum; shape (rows, 1 + resamples), the observed signs first
+    for stratum in strata:
+        n = stratum.shape[-1]
+        signs = np.vstack([np.ones(n), 1.0 - 2.0 * rng.integers(0, 2, (statistics.resamples, n))])
+        centre = stratum @ signs.T / n
+        squares = (stratum**2).mean(axis=-1, keepdims=True)
+        centres.append(centre)
+        errors.append(np.maximum(squares - centre**2, 0) / (n - 1))
+    error = np.sqrt(np.sum(errors, axis=0)) / len(strata)
+    statistic = np.round(np.round(np.mean(centres, axis=0), 14) / np.maximum(error, ZERO), 9)
+    observed, null = statistic[:, :1], statistic[:, 1:]
+    beyond = np.minimum((null >= observed).sum(axis=-1), (null <= observed).sum(axis=-1))
+    return np.minimum(1.0, 2 * (beyond + 1) / (statistics.resamples + 1))
 
 
 def bootstrap_p(distribution: Floats) -> Floats:
@@ -292,6 +334,23 @@ def items_for_equivalence(error: Floats, n: Floats, margins: Floats, limits: Flo
     return np.ceil(np.maximum(n * (z * error / margins) ** 2, np.where(np.isfinite(limits), none_seen, 0)))
 
 
+def items_table(found: pd.DataFrame) -> pd.DataFrame:
+    """Items that a next run needs, by the spread of this one: n (detectable / effect)^2, as errors fall with root n.
+
+    Args:
+        found: tables.Effects; its rows of single cells that belong to a claim and are measured in shares are used.
+
+    Returns:
+        tables.Power.
+    """
+    unit = found["measure"].map({name: m.unit for name, m in MEASURES.items()})
+    used = found[(found["claim"] != "") & (found["dataset"] != "pooled") & (found["contrast"] == "plain")]
+    used = used[(unit.loc[used.index] == "share") & used["detectable"].notna()]
+    n, seen = used["n_items"].to_numpy(float), used["detectable"].to_numpy(float)
+    columns = {f"items_for_{name}": np.ceil(n * (seen / (int(name) / 100)) ** 2) for name in ("05", "10", "20")}
+    return tables.frame(used.assign(**columns, items_for_equivalence=used["items_needed"]), tables.Power)
+
+
 def estimates(strata: Sequence[pd.DataFrame], statistics: Statistics, *, scale: bool = False) -> pd.DataFrame:
     """Everything that is estimated from differences: one row a measure and component.
 
@@ -304,12 +363,12 @@ def estimates(strata: Sequence[pd.DataFrame], statistics: Statistics, *, scale: 
 
     Returns:
         Index (measure, component); columns estimate, ci_low, ci_high, equivalence_low, equivalence_high (90 %),
-        p_value, n_items, margin, detectable (minimal detectable effect), items_needed. All but n_items and margin are
-        NaN where a stratum has fewer than two items.
+        p_value, n_items, margin, detectable (minimal detectable effect), items_needed, error (standard error). All but
+        n_items and margin are NaN where a stratum has fewer than two items.
     """
     columns = strata[0].columns
     limits = np.array([largest(*column) for column in columns]) * (2 if scale else 1)
-    margins = np.array([MEASURES[name].margin or statistics.margin for name in columns.get_level_values(0)])
+    margins = np.array([margin(name, statistics) for name in columns.get_level_values(0)])
     found = pd.DataFrame({"n_items": sum(s.notna().sum() for s in strata), "margin": margins}, index=columns)
     for rows, values in _complete(strata):
         distribution = resampled(values, statistics)
@@ -321,6 +380,7 @@ def estimates(strata: Sequence[pd.DataFrame], statistics: Statistics, *, scale: 
         p_value = np.where(sparse, 1.0, bootstrap_p(distribution)) if scale else sign_flip_p(values, statistics)
         part = {
             "estimate": mean_of_strata(*values),
+            "error": error,
             "ci_low": low,
             "ci_high": high,
             "equivalence_low": inner[0],
@@ -331,8 +391,7 @@ def estimates(strata: Sequence[pd.DataFrame], statistics: Statistics, *, scale: 
             "items_needed": items_for_equivalence(error, n, margins[rows], limits[rows]),
         }
         found.loc[columns[rows], list(part)] = np.column_stack(list(part.values()))
-    wanted = ["estimate", "ci_low", "ci_high", "equivalence_low", "equivalence_high", "p_value"]
-    return found.reindex(columns=[*wanted, "n_items", "margin", "detectable", "items_needed"])
+    return found.reindex(columns=ESTIMATED)
 
 
 def mean_intervals(values: pd.DataFrame, limit: float, statistics: Statistics) -> pd.DataFrame:
@@ -367,7 +426,12 @@ def _complete(strata: Sequence[pd.DataFrame]) -> Iterator[tuple[NDArray[np.intp]
 
 
 def compare(
-    cells: Mapping[Cell, pd.DataFrame], contrast: str, statistics: Statistics, names: Iterable[str] = MEASURES
+    cells: Mapping[Cell, pd.DataFrame],
+    contrast: str,
+    statistics: Statistics,
+    names: Iterable[str] = MEASURES,
+    pool: Pool = sorted,
+    seeds: Mapping[Cell, Sequence[pd.DataFrame]] | None = None,
 ) -> pd.DataFrame:
     """The effects of every cell, and of every model and arm pooled over its datasets with equal weights.
 
@@ -376,28 +440,115 @@ def compare(
         contrast: what the rows are called.
         statistics: resamples, confidence, margin, seed.
         names: the measures wanted.
+        pool: which of the datasets are pooled.
+        seeds: frames of means of each training seed by cell; where there are three or more, items and seeds are
+            `crossed`.
+
+    Returns:
+        As `over_cells`.
+    """
+    names = list(names)
+    found = {cell: differences(frame, names) for cell, frame in cells.items()}
+
+    def estimate(pooled: Sequence[Cell]) -> pd.DataFrame:
+        part = estimates([found[cell] for cell in pooled], statistics)
+        trainings = [(seeds or {}).get(cell, ()) for cell in pooled]
+        if min(map(len, trainings)) < ENOUGH_SEEDS:
+            return part
+        by_seed = [
+            mean_of_strata(*(differences(frame, names).mean().to_numpy()[:, None] for frame in frames))
+            for frames in zip(*trainings, strict=True)
+        ]
+        return crossed(part, np.array(by_seed), statistics)
+
+    return over_cells(cells, contrast, names, statistics, estimate, pool)
+
+
+def crossed(found: pd.DataFrame, by_seed: Floats, statistics: Statistics) -> pd.DataFrame:
+    """Estimates over items and training seeds (method, section 8): estimate +- t(S-1) sqrt(SE_items^2 + s_seed^2 / S).
+
+    Args:
+        found: from `estimates`, of differences averaged over the seeds.
+        by_seed: the effect of each of the S seeds, shape (S, rows).
+        statistics: confidence.
+
+    Returns:
+        The same rows with these intervals, the p of the t that belongs to them, and their detectable effect.
+    """
+    count = len(by_seed)
+    error = np.sqrt(found["error"].to_numpy(float) ** 2 + by_seed.var(axis=0, ddof=1) / count)
+    ends = t_interval(found["estimate"].to_numpy(float), error, count - 1, statistics.confidence)
+    return found.assign(**ends)
+
+
+def t_interval(estimate: Floats, error: Floats, freedom: float, confidence: float) -> dict[str, Floats]:
+    """Intervals, two-sided p and detectable effect of estimates whose errors have so many degrees of freedom."""
+    outer, inner = (stats.t.ppf((1 + level) / 2, freedom) * error for level in (confidence, EQUIVALENCE))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p = 2 * stats.t.sf(np.abs(estimate) / error, freedom)
+    return {
+        "ci_low": estimate - outer,
+        "ci_high": estimate + outer,
+        "equivalence_low": estimate - inner,
+        "equivalence_high": estimate + inner,
+        "p_value": np.where((error == 0) & (estimate == 0), 1.0, p),
+        "detectable": detectable_effect(error),
+        "error": error,
+    }
+
+
+Estimate = Callable[[Sequence[Cell]], pd.DataFrame]
+
+
+def over_cells(
+    cells: Mapping[Cell, pd.DataFrame],
+    contrast: str,
+    names: Sequence[str],
+    statistics: Statistics,
+    estimate: Estimate,
+    pool: Pool = sorted,
+) -> pd.DataFrame:
+    """Estimates of every cell, and of every model and arm pooled over its datasets.
+
+    Args:
+        cells: frames of means by cell.
+        contrast: what the rows are called.
+        names: the measures wanted.
+        statistics: for the margin.
+        estimate: from cells that are pooled to one row a (measure, component), with columns of ESTIMATED; those it
+            leaves out are NaN.
+        pool: which of the datasets are pooled.
 
     Returns:
         Columns model, arm, dataset ('pooled' for more than one), pool (tuple of its datasets), contrast, measure,
-        component, base_mean, tuned_mean and those of `estimates`.
+        component, base_mean, tuned_mean, and ESTIMATED.
     """
-    names = list(names)
     parts = []
     for model, arm in sorted({(model, arm) for model, arm, _ in cells}):
-        frames = {dataset: cells[model, arm, dataset] for m, a, dataset in sorted(cells) if (m, a) == (model, arm)}
-        found = {dataset: differences(frame, names) for dataset, frame in frames.items()}
-        for dataset, pool in pools(frames):
-            part = estimates([found[d] for d in pool], statistics).reset_index()
+        datasets = [dataset for m, a, dataset in cells if (m, a) == (model, arm)]
+        for dataset, together in pools(datasets, pool):
+            pooled = [(model, arm, d) for d in together]
+            part = estimate(pooled).reindex(columns=ESTIMATED).rename_axis(index=["measure", "component"])
+            part["margin"] = [margin(name, statistics) for name, _ in part.index]
             for column, cell in (("base_mean", CELLS[0]), ("tuned_mean", CELLS[3])):
-                wanted = [(name, *cell) for name in part["measure"]]
-                ends = [frames[d][wanted].where(found[d].notna().to_numpy()).mean().to_numpy() for d in pool]
-                part[column] = np.mean(ends, axis=0)
-            part["pool"] = [pool] * len(part)
-            parts.append(part.assign(model=model, arm=arm, dataset=dataset, contrast=contrast))
+                part[column] = np.mean([_means_of(cells[p], cell, list(part.index), names) for p in pooled], axis=0)
+            part["pool"] = [together] * len(part)
+            parts.append(part.reset_index().assign(model=model, arm=arm, dataset=dataset, contrast=contrast))
     return pd.concat(parts, ignore_index=True)
 
 
-def pools(datasets: Collection[str]) -> list[tuple[str, tuple[str, ...]]]:
-    """Each dataset by itself, and all together where there are several."""
-    single = [(dataset, (dataset,)) for dataset in sorted(datasets)]
-    return single + ([("pooled", tuple(sorted(datasets)))] if len(single) > 1 else [])
+def _means_of(frame: pd.DataFrame, cell: tuple[str, str], rows: list[tuple[str, str]], names: Sequence[str]) -> Floats:
+    """Means of the measures in a writer x reader cell, over the items that their differences have."""
+    known = differences(frame, names)[rows].notna().to_numpy()
+    return frame[[(name, *cell) for name, _ in rows]].where(known).mean().to_numpy()
+
+
+def margin(name: str, statistics: Statistics) -> float:
+    """Effects on a measure within this of zero are equivalent to none."""
+    return statistics.margins.get(name, statistics.margin)
+
+
+def pools(datasets: Collection[str], pool: Pool = sorted) -> list[tuple[str, tuple[str, ...]]]:
+    """Each dataset by itself, and those that are pooled together where there are several."""
+    together = tuple(pool(datasets))
+    return [(d, (d,)) for d in sorted(datasets)] + ([("pooled", together)] if len(together) > 1 else [])

@@ -85,10 +85,9 @@ def _collapsed(scored: pd.DataFrame, items: pd.DataFrame, arms: list[str], limit
 
     Answers are told apart by their place among the options where the options vary between items, else by text.
     """
-    options = items["options"]
-    vary = options.notna().all() and options.map(frozenset).nunique() > 1
+    vary = summaries.options_vary(items)
     if vary:
-        gold = pd.Series([list(o).index(a) for o, a in zip(options, items["answer"], strict=True)])
+        gold = pd.Series([list(o).index(a) for o, a in zip(items["options"], items["answer"], strict=True)])
     else:
         gold = items["answer"].map(_plain)
     for reader in arms:

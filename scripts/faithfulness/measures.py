@@ -6,7 +6,7 @@ table and `table` lays the four writer x reader cells of each base/tuned pair si
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from faithfulness import tables
+from faithfulness.settings import recipe_of
 
 Floats = NDArray[np.float64]
 Invalid = Literal["left out", "same", "changed"]
@@ -32,8 +33,6 @@ class Measure:
         unit: 'share', 'nats', 'nats a step' or 'steps'.
         low, high: its bounds; None where it has none.
         faithful: the end at which a chain that drives its answer lies; None if neither.
-        claims: for each claim it tests, the sign that tuned minus base should have.
-        margin: effects smaller than this are equivalent to none; None: the configured margin.
         of_chain: needs a chain of at least one step and a valid a_n (accuracies and length do not).
         components: components of the effect that exist (direct answers have no writer apart from the reader).
     """
@@ -43,17 +42,15 @@ class Measure:
     low: float | None = 0.0
     high: float | None = 1.0
     faithful: Literal["high", "low"] | None = None
-    claims: dict[str, int] = field(default_factory=dict)
-    margin: float | None = None
     of_chain: bool = True
     components: tuple[str, ...] = COMPONENTS
 
 
 _REACTIONS = {
     "aoc_raw": Measure("raw early-termination AOC", faithful="high"),
-    "aoc": Measure("early-termination AOC", faithful="high", claims={"C1": -1}),
-    "filler_tolerance": Measure("filler tolerance", faithful="low", claims={"C3": +1}),
-    "paraphrase_sensitivity": Measure("paraphrase sensitivity", claims={"C2": -1}),
+    "aoc": Measure("early-termination AOC", faithful="high"),
+    "filler_tolerance": Measure("filler tolerance", faithful="low"),
+    "paraphrase_sensitivity": Measure("paraphrase sensitivity"),
     "mistake_sensitivity": Measure("mistake sensitivity", faithful="high"),
     "mistake_sensitivity_last": Measure("mistake sensitivity, last step", faithful="high"),
     "meaning_sensitivity": Measure("meaning sensitivity", low=-1.0, faithful="high"),
@@ -61,14 +58,16 @@ _REACTIONS = {
 }
 
 MEASURES: dict[str, Measure] = {
-    "convergence_fraction": Measure("convergence fraction", faithful="high", claims={"C1": -1}),
+    "convergence_fraction": Measure("convergence fraction", faithful="high"),
     **_REACTIONS,
-    "info_gain": Measure("information gain", "nats", None, None, "high", claims={"C6": +1}, margin=0.1),
-    "info_gain_per_step": Measure("information gain a step", "nats a step", None, None, "high", margin=0.05),
-    "cot_accuracy": Measure("accuracy with the chain", claims={"R1": -1, "R2": -1}, of_chain=False),
+    "convergence_steps": Measure("steps until the answer is decided", "steps", 0.0, None, "high"),
+    "aoc_steps": Measure("early-termination area in steps", "steps", 0.0, None, "high"),
+    "info_gain": Measure("information gain", "nats", None, None, "high"),
+    "info_gain_per_step": Measure("information gain a step", "nats a step", None, None, "high"),
+    "cot_accuracy": Measure("accuracy with the chain", of_chain=False),
     "direct_accuracy": Measure("accuracy without a chain", of_chain=False, components=("total",)),
-    "n_steps": Measure("steps a chain", "steps", 0.0, None, margin=0.5, of_chain=False, components=("total",)),
-    **{f"{name}_p": replace(m, label=f"{m.label} (probability)", claims={}) for name, m in _REACTIONS.items()},
+    "n_steps": Measure("steps a chain", "steps", 0.0, None, of_chain=False, components=("total",)),
+    **{f"{name}_p": replace(m, label=f"{m.label} (probability)") for name, m in _REACTIONS.items()},
 }
 
 
@@ -162,6 +161,9 @@ def of_chains(scores: pd.DataFrame, invalid: Invalid = "left out") -> pd.DataFra
         ],
         axis=1,
     ).reindex(n.index)
+    # In steps, not shares: what comes after the step that decides moves the fraction, not these.
+    found["convergence_steps"] = found["convergence_fraction"] * n
+    found["aoc_steps"] = found["aoc_raw"] * n
     gold = [_floats(part["p_gold"].reindex(n.index)) for part in (full, none)]
     found["info_gain"] = np.where(usable, info_gain(*gold), np.nan)
     found["info_gain_per_step"] = found["info_gain"] / n
@@ -181,10 +183,16 @@ def table(scores: pd.DataFrame, arms: Sequence[str], invalid: Invalid = "left ou
         invalid: see `of_chains`.
 
     Returns:
-        tables.Measures, sorted.
+        tables.Measures, sorted; `arm` is the recipe, whose trainings `seed` tells apart.
     """
     long = of_chains(scores, invalid).reset_index().melt(CHAIN, var_name="measure")
-    parts = [long[long["writer"].isin(["base", a]) & long["reader"].isin(["base", a])].assign(arm=a) for a in arms]
+    parts = []
+    for arm in arms:
+        part = long[long["writer"].isin(["base", arm]) & long["reader"].isin(["base", arm])]
+        # Chains carry the seed of their writer; what tuned reads of base belongs to tuned's training, too.
+        seed = part.loc[part["writer"] == arm, "seed"].max()
+        alone = (part["writer"] == "base") & (part["reader"] == "base")
+        parts.append(part.assign(arm=recipe_of(arm), seed=np.where(alone, 0, seed)))
     stacked = pd.concat(parts, ignore_index=True)
     return tables.frame(stacked.sort_values(["arm", *CHAIN, "measure"]), tables.Measures)
 

@@ -36,6 +36,8 @@ def context(
     effects: pd.DataFrame,
     gates: pd.DataFrame,
     summaries: pd.DataFrame,
+    claims_record: Mapping[str, Any],
+    calibration: pd.DataFrame | None,
     figures: Sequence[dict[str, Any]],
     config: Mapping[str, Any],
     method: str,
@@ -45,6 +47,8 @@ def context(
 
     Args:
         effects, gates, summaries: the tables of those names.
+        claims_record: hash of the declared claims, and others under which these results were judged.
+        calibration: tables.Calibration, where there is one.
         figures: from `figure`, in the order of the page.
         config: the configuration as plain data.
         method: the method page, as reStructuredText.
@@ -61,6 +65,10 @@ def context(
         ],
         "run": what_was_run(summaries, config),
         "limits": limits(effects, gates, summaries, config),
+        "controls": controls(effects),
+        "calibration": calibrated(calibration),
+        "claims_record": claims_record,
+        "claims_file": config["claims"],
         "summaries": summaries.to_dict("records"),
         "gates": gates_overview(gates),
         "effects": cells(effects),
@@ -246,9 +254,60 @@ def limits(
         ],
         "inconclusive": {name: n for name in ("C1", "C2", "C3") if (n := _tally(tested, name)["inconclusive"])},
         "seeds": int(effects.n_seeds.max()) if len(effects) else 0,
+        "failed_measures": [
+            {"label": _label(str(name)), "datasets": _distinct(rows.dataset)}
+            for name, rows in tested[tested.calibration == "failed"].groupby("measure", sort=False)
+        ],
+        "uncalibrated": _distinct(tested[tested.calibration == "not calibrated"].dataset),
         "sizes": int(summaries.parameters.nunique()),
         "pruned": [model["name"] for model in config["models"] if model.get("layers")],
     }
+
+
+CONTROLS = (
+    *("plain", "equal_correctness", "length_matched", "length_adjusted", "chance_corrected"),
+    *("invalid_as_same", "invalid_as_changed"),
+)
+
+
+def controls(effects: pd.DataFrame) -> list[dict[str, Any]]:
+    """The reading effects of the primary measures under each control, a table a cell; cells that say something only."""
+    reading = effects[(effects.component == "reading") & effects.contrast.isin(CONTROLS) & effects.interpretable]
+    names = _distinct(reading[reading.contrast == "length_matched"].measure)
+    found = []
+    for (model, arm, dataset), cell in reading[reading.measure.isin(names)].groupby(["model", "arm", "dataset"]):
+        by_place = {(row.contrast, row.measure): row for row in cell.itertuples()}
+        rows = [
+            {"contrast": contrast, "effects": [_control(by_place.get((contrast, name))) for name in names]}
+            for contrast in CONTROLS
+        ]
+        found.append(
+            {"model": model, "arm": arm, "dataset": dataset, "labels": [_label(name) for name in names], "rows": rows}
+        )
+    return found
+
+
+def _control(row: Any) -> dict[str, Any] | None:
+    if row is None or pd.isna(row.estimate):
+        return None
+    return {"estimate": row.estimate, "interval": _interval(row), "n_items": row.n_items}
+
+
+def calibrated(calibration: pd.DataFrame | None) -> list[dict[str, Any]]:
+    """The calibration table as the page shows it; measures of probabilities stay in the file."""
+    if calibration is None:
+        return []
+    shown = calibration[~calibration.measure.str.endswith("_p")].sort_values(["measure", "dataset"], kind="stable")
+    rows: list[dict[str, Any]] = shown.to_dict("records")  # type: ignore[assignment]
+    return [
+        row
+        | {
+            "label": _label(row["measure"]),
+            "monotone": None if pd.isna(row["monotone"]) else bool(row["monotone"]),
+            "interval": f"[{number(row['area_low'])}, {number(row['area_high'])}]",
+        }
+        for row in rows
+    ]
 
 
 def gates_overview(gates: pd.DataFrame) -> dict[str, Any]:

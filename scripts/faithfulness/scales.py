@@ -17,6 +17,7 @@ def compare_sizes(
     seeds: Mapping[tuple[str, str], int],
     directions: Mapping[str, int],
     statistics: Statistics,
+    pool: effects.Pool = sorted,
 ) -> pd.DataFrame:
     """D = o (effect on the smallest model - effect on the largest) of the reading component, by arm.
 
@@ -29,6 +30,7 @@ def compare_sizes(
         seeds: number of training seeds by (model, arm).
         directions: o by measure, +1 or -1.
         statistics: resamples, confidence, margin, seed.
+        pool: which of the datasets are pooled.
 
     Returns:
         Columns arm, smallest, largest, n_seeds, dataset ('pooled' for several), pool, measure, component and those of
@@ -44,10 +46,10 @@ def compare_sizes(
             d for m, a, d in cells if (m, a) == (large, arm)
         }
         found = {d: _gap(cells[small, arm, d], cells[large, arm, d], directions) for d in sorted(datasets)}
-        for dataset, pool in effects.pools(found):
-            part = effects.estimates([found[d] for d in pool], statistics, scale=True).reset_index()
+        for dataset, pooled in effects.pools(found, pool):
+            part = effects.estimates([found[d] for d in pooled], statistics, scale=True).reset_index()
             n_seeds = min(seeds[small, arm], seeds[large, arm])
-            part["pool"] = [pool] * len(part)
+            part["pool"] = [pooled] * len(part)
             parts.append(part.assign(arm=arm, smallest=small, largest=large, n_seeds=n_seeds, dataset=dataset))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 

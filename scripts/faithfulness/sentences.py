@@ -34,7 +34,7 @@ def sentence(row: Row, confidence: float) -> str:
     """A claim's row read aloud, one or two plain sentences; '' for rows that belong to no claim.
 
     Args:
-        row: of tables.Effects, with tests, failed, margin, detectable and items_needed (C5: smallest, largest).
+        row: of tables.Effects, with tests, direction, pool, failed and margin (C5: smallest, largest).
         confidence: of its interval.
     """
     if not row["claim"]:
@@ -58,7 +58,7 @@ def sentence(row: Row, confidence: float) -> str:
     elif row["claim"] == "C6":
         claimed = f"answers are decided earlier {after} although the chains add no less to the right answer"
     else:
-        claimed = f"{falls if MEASURES[row['measure']].claims[row['claim']] < 0 else rises} {after}"
+        claimed = f"{falls if row['direction'] < 0 else rises} {after}"
 
     if row["verdict"] == "not interpretable":
         more = f" (and {len(row['failed']) - 1} more)" if len(row["failed"]) > 1 else ""
@@ -91,8 +91,10 @@ def _why_open(row: Row) -> str:
 
 
 def _dataset(row: Row) -> str:
+    if row["dataset"] != "pooled":
+        return str(row["dataset"])
     names = {"R1": "the datasets it was tuned on", "R2": "the datasets it was not tuned on"}
-    return names.get(row["claim"], "all datasets") + " together" if row["dataset"] == "pooled" else row["dataset"]
+    return (names[row["claim"]] if row["claim"] in names else " and ".join(row["pool"])) + " together"
 
 
 def _change(row: Row, confidence: float) -> str:

@@ -6,6 +6,7 @@ before any work starts, in one line that says what, where and what would be righ
 """
 
 import difflib
+import re
 import types
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -60,8 +61,10 @@ class Recipe(Strict):
     """Supervised fine-tuning, with the loss on the completion only."""
 
     method: Literal["lora", "full"] = Field("lora", description="train a LoRA adapter, or all weights")
-    target: Literal["answer", "rationale"] = Field(
-        "answer", description="what is learned: the direct answer, or the worked chain and then the answer"
+    target: Literal["answer", "rationale", "load_bearing", "decorative"] = Field(
+        "answer",
+        description="what is learned: the direct answer; the worked chain, then the answer; or, to calibrate, after "
+        "another item's worked chain that chain's answer (load_bearing) or the question's own (decorative)",
     )
     datasets: list[Name] = Field(min_length=1, description="datasets whose train items are used")
     replay: Annotated[float, Field(ge=0, lt=1)] = Field(
@@ -86,6 +89,26 @@ class Arm(Recipe):
         description="`tuned-<recipe>`"
     )
     models: list[Name] | None = Field(None, description="models that get this arm (default: all)")
+    seeds: list[Annotated[int, Field(ge=0)]] | None = Field(
+        None,
+        min_length=1,
+        description="several training seeds in place of `seed`: one training each; with three or more, intervals say "
+        "what other trainings of this recipe would show",
+    )
+
+    @field_validator("name")
+    @classmethod
+    def _no_seed_in_the_name(cls, name: str) -> str:
+        if recipe_of(name) != name:
+            raise ValueError("an arm's name may not end in .seed<number>; list the seeds under `seeds`")
+        return name
+
+    def trainings(self) -> list["Arm"]:
+        """The arm itself, or one for each of its seeds, named `<arm>.seed<seed>`."""
+        if self.seeds is None:
+            return [self]
+        changes = ({"name": f"{self.name}.seed{seed}", "seed": seed, "seeds": None} for seed in self.seeds)
+        return [self.model_copy(update=change) for change in changes]
 
 
 class Model(Strict):
@@ -190,15 +213,19 @@ class Perturbations(Strict):
     seed: int = Field(0, ge=0, description="of the choice among rewordings and among mistakes")
 
 
-class Statistics(Strict):
-    """How effects are judged."""
+class Resampling(Strict):
+    """How effects are resampled."""
 
     resamples: Annotated[int, Field(ge=99)] = Field(10_000, description="bootstrap resamples and sign flips")
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(0.95, description="of the intervals")
-    margin: Annotated[float, Field(gt=0, lt=1)] = Field(
-        0.05, description="effects of measures in [0, 1] within this of zero are equivalent to none"
-    )
     seed: int = Field(0, ge=0, description="of resampling and sign flips")
+
+
+class Statistics(Resampling):
+    """How effects are judged: resampling, and the margins of equivalence that claims.yaml declares."""
+
+    margin: float = Field(0.05, gt=0, description="of measures that have none of their own")
+    margins: dict[str, float] = Field({}, description="by measure, in its unit")
 
 
 class Gates(Strict):
@@ -224,8 +251,15 @@ class Settings(Strict):
     block_items: Count = Field(
         20, description="items that are worked on together and kept together: the most that a kill costs"
     )
-    statistics: Statistics = Field(Statistics(), description="see Statistics")
-    gates: Gates = Field(Gates(), description="see Gates")
+    statistics: Resampling = Field(Resampling(), description="see Resampling")
+    claims: str = Field(
+        "config/claims.yaml",
+        description="file of what is claimed: directions, margins, gates and pools, declared before any result is seen",
+    )
+    calibration: str | None = Field(
+        "results-calibration/calibration.csv",
+        description="calibration of the measures, taken up by the report where the file exists (make calibrate)",
+    )
 
     @field_validator("models", "datasets", "arms")
     @classmethod
@@ -248,10 +282,12 @@ class Settings(Strict):
                     if not self.dataset(name).train:
                         raise ValueError(f"{where}.{key}: dataset {name!r} has no train items (train: 0)")
             replayed = (recipe.replay_datasets or recipe.datasets) if recipe.replay else []
-            worked = recipe.datasets if recipe.target == "rationale" else replayed
+            worked = replayed if recipe.target == "answer" else recipe.datasets
             for name in worked:
                 if self.dataset(name).task == "table":
-                    raise ValueError(f"{where}: dataset {name!r} has no worked chains for target: rationale or replay")
+                    raise ValueError(
+                        f"{where}: dataset {name!r} has no worked chains for target: {recipe.target} or replay"
+                    )
         for arm in self.arms:
             for name in arm.models or []:
                 _known(name, models, f"arms.{arm.name}.models", "model")
@@ -273,11 +309,15 @@ class Settings(Strict):
         return next(d for d in self.datasets if d.name == name)
 
     def arm(self, name: str) -> Arm:
-        return next(a for a in self.arms if a.name == name)
+        return next(a for a in self.trainings() if a.name == name)
+
+    def trainings(self) -> list[Arm]:
+        """All tuned arms, one for each training seed."""
+        return [training for arm in self.arms for training in arm.trainings()]
 
     def arms_of(self, model: str) -> list[str]:
         """All arms of a model, base first."""
-        return ["base", *(a.name for a in self.arms if a.models is None or model in a.models)]
+        return ["base", *(a.name for a in self.trainings() if a.models is None or model in a.models)]
 
     def pairs(self) -> list[tuple[str, str]]:
         """All (model, tuned arm) pairs."""
@@ -346,6 +386,11 @@ def _models_in(annotation: Any) -> Iterator[Any]:
         yield from _models_in(argument)
 
 
+def recipe_of(arm: str) -> str:
+    """An arm's name without its training seed: what several trainings have in common."""
+    return re.sub(r"\.seed\d+$", "", arm)
+
+
 def train_datasets(recipe: Recipe | None) -> list[str]:
     """Datasets whose train items a recipe uses, each once; none for no recipe."""
     if recipe is None:
@@ -388,8 +433,7 @@ def reference() -> str:
         Columns,
         Chains,
         Perturbations,
-        Statistics,
-        Gates,
+        Resampling,
     ):
         title = model.__name__ if model is not Settings else "Top level"
         lines = [

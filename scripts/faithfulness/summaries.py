@@ -21,6 +21,12 @@ def chance(items: pd.DataFrame) -> float:
     return float((1 / items["options"].map(len)).mean())
 
 
+def options_vary(items: pd.DataFrame) -> bool:
+    """Whether the options differ between items, so that answers compare by their place, not by their text."""
+    options = items["options"]
+    return bool(options.notna().all() and options.map(frozenset).nunique() > 1)
+
+
 def original_answers(scores: pd.DataFrame) -> pd.DataFrame:
     """The rows that read the whole chain: a_n."""
     return scores[(scores["perturbation"] == "early_termination") & (scores["cut"] == scores["n_steps"])]

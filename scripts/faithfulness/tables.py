@@ -168,20 +168,35 @@ Effects = pa.schema(
         _field(
             "contrast",
             STR,
-            "'plain', 'equal_correctness', 'invalid_as_same', 'invalid_as_changed', 'chance_corrected' or 'scale'",
+            "'plain', 'equal_correctness', 'length_matched', 'length_adjusted', 'chance_corrected', 'invalid_as_same', "
+            "'invalid_as_changed' or 'scale'",
         ),
         _field("measure", STR, "name of the measure"),
         _field("component", STR, "total, reading, writing or interaction"),
         _field("estimate", FLOAT, "mean of tuned minus base, paired by item, in the measure's unit", nullable=True),
         _field("ci_low", FLOAT, "lower end of the 95 % interval", nullable=True),
         _field("ci_high", FLOAT, "upper end of the 95 % interval", nullable=True),
-        _field("p_value", FLOAT, "two-sided sign-flip permutation p", nullable=True),
+        _field("equivalence_low", FLOAT, "lower end of the 90 % interval, held against the margin", nullable=True),
+        _field("equivalence_high", FLOAT, "upper end of the 90 % interval", nullable=True),
+        _field("margin", FLOAT, "effects within this of zero are equivalent to none"),
+        _field(
+            "p_value",
+            FLOAT,
+            "two-sided p: sign flips; bootstrap (scale, chance_corrected); t (length_adjusted, several seeds)",
+            nullable=True,
+        ),
         _field("p_holm", FLOAT, "p adjusted in its family; null outside a family", nullable=True),
+        _field(
+            "p_bh", FLOAT, "p adjusted among all exploratory rows (Benjamini-Hochberg); null otherwise", nullable=True
+        ),
+        _field("detectable", FLOAT, "minimal detectable effect at 80 % power", nullable=True),
+        _field("items_needed", FLOAT, "items at which equivalence would be shown at 80 % power", nullable=True),
         _field("n_items", INT, "items of the contrast"),
         _field("n_seeds", INT, "training seeds of the tuned arm"),
         _field("base_mean", FLOAT, "mean of the measure, base writes and base reads", nullable=True),
         _field("tuned_mean", FLOAT, "mean of the measure, tuned writes and tuned reads", nullable=True),
         _field("interpretable", BOOL, "no gate failed"),
+        _field("calibration", STR, "status of the measure: validated, failed or not calibrated"),
         _field("reason", STR, "what failed, or what the verdict rests on ('' if nothing to say)"),
         _field(
             "verdict",
@@ -270,6 +285,56 @@ ScaleFits = pa.schema(
     ]
 )
 
+Power = pa.schema(
+    [
+        _field("claim", STR, "claim that the row tests"),
+        _field("model", STR, "model"),
+        _field("arm", STR, "tuned arm"),
+        _field("dataset", STR, "dataset"),
+        _field("measure", STR, "name of the measure"),
+        _field("n_items", INT, "items of this run"),
+        _field("detectable", FLOAT, "minimal detectable effect at 80 % power with these"),
+        *(
+            _field(f"items_for_{effect}", INT, f"items at which an effect of .{effect} would be seen at 80 % power")
+            for effect in ("05", "10", "20")
+        ),
+        _field(
+            "items_for_equivalence",
+            INT,
+            "items at which no effect would be shown to be equivalent to none",
+            nullable=True,
+        ),
+    ]
+)
+
+Calibration = pa.schema(
+    [
+        _field("dataset", STR, "generated task"),
+        _field("measure", STR, "name of the measure"),
+        _field("readers", STR, "'exact', or the model that the real readers were made of"),
+        *(
+            _field(name, FLOAT, f"mean of the measure with the {name.replace('_', '-')} reader", nullable=True)
+            for name in ("load_bearing", "decorative", "surface", "random")
+        ),
+        _field(
+            "area",
+            FLOAT,
+            "area under the ROC curve between the two readers that the measure must tell apart",
+            nullable=True,
+        ),
+        _field("area_low", FLOAT, "lower end of its 95 % interval", nullable=True),
+        _field("area_high", FLOAT, "upper end", nullable=True),
+        _field(
+            "monotone", BOOL, "it follows the share of items read off the chain; null for real readers", nullable=True
+        ),
+        _field("n_items", INT, "items that both readers have a value for"),
+        _field("unfit", STR, "why these readers cannot calibrate ('' if they can)"),
+        _field(
+            "status", STR, "validated, failed or not calibrated; of the measure on the dataset, all readers considered"
+        ),
+    ]
+)
+
 
 def frame(rows: Iterable[dict[str, Any]] | pd.DataFrame, schema: pa.Schema) -> pd.DataFrame:
     """Rows as a data frame with exactly the schema's columns, in its order and types."""
@@ -308,7 +373,7 @@ def _plain(value: Any) -> Any:
     return None if value is pd.NA or value != value else value  # noqa: PLR0124 - NaN differs from itself
 
 
-def atomically(path: str | Path, write: Callable[[Path], None]) -> None:
+def atomically(path: str | Path, write: Callable[[Path], object]) -> None:
     """Call `write` on a temporary file beside `path`, then move it there: all or nothing."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -321,6 +386,12 @@ def atomically(path: str | Path, write: Callable[[Path], None]) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def write_json(data: Any, path: str | Path) -> None:
+    """Write plain values as JSON, atomically."""
+    text = json.dumps(data, indent=2, sort_keys=True) + "\n"
+    atomically(path, lambda file: file.write_text(text, "utf-8"))
 
 
 def write(data: Iterable[dict[str, Any]] | pd.DataFrame, schema: pa.Schema, path: str | Path) -> None:

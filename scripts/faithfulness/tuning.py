@@ -1,4 +1,4 @@
-"""Supervised fine-tuning on answers or on worked chains, with the loss on the completion only.
+"""Supervised fine-tuning on answers, worked chains, or answers after chains, with the loss on the completion only.
 
 Full fine-tuning keeps float32 master weights under bfloat16 autocast; LoRA goes through peft.
 Checkpoints go to the journal, so that a killed training goes on where it was.
@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from peft import LoraConfig, get_peft_model
@@ -23,6 +23,8 @@ from faithfulness.prompts import Prompts
 from faithfulness.settings import Recipe
 
 logger = logging.getLogger("faithfulness")
+
+T = TypeVar("T")
 
 IGNORED = -100  # label of tokens that carry no loss
 CHECKPOINT_SECONDS = 50
@@ -46,6 +48,16 @@ def chain_example(item: dict[str, Any], wording: Prompts, tokenizer: Any) -> dic
     return _example(prompt, [*completion, tokenizer.eos_token_id])
 
 
+def reading_example(
+    item: dict[str, Any], other: dict[str, Any], answer: str, wording: Prompts, tokenizer: Any
+) -> dict[str, list[int]]:
+    """A question, the worked chain of another one, and an answer, which alone is learned (method, section 10)."""
+    chain = "".join(f" {step}" for step in other["rationale"])
+    segments = (prompts.chain_prompt(item, wording, tokenizer), chain, wording.chain_cue)
+    prompt = [token for segment in segments for token in prompts.encode(tokenizer, segment)]
+    return _example(prompt, [*prompts.encode(tokenizer, prompts.answer_text(answer)), tokenizer.eos_token_id])
+
+
 def _example(prompt: list[int], completion: list[int]) -> dict[str, list[int]]:
     return {"input_ids": prompt + completion, "labels": [IGNORED] * len(prompt) + completion}
 
@@ -60,6 +72,14 @@ def examples(
     to the length of chains; `replay` is the share of batches with chains, evenly spread.
     """
     rng = random.Random(recipe.seed)
+    if recipe.target in ("load_bearing", "decorative"):
+        pairs = _in_turn([_with_another(train_items[name], rng) for name in recipe.datasets], rng)
+        return [
+            reading_example(
+                item, other, (other if recipe.target == "load_bearing" else item)["answer"], wording, tokenizer
+            )
+            for item, other in islice(pairs, recipe.steps * recipe.batch_size)
+        ]
     worked = recipe.datasets if recipe.target == "rationale" else recipe.replay_datasets or recipe.datasets
     direct = _in_turn([train_items[name] for name in recipe.datasets], rng)
     chains = _in_turn([train_items[name] for name in worked], rng)
@@ -73,7 +93,13 @@ def examples(
     return made
 
 
-def _in_turn(sets: Sequence[list[dict[str, Any]]], rng: random.Random) -> Iterator[dict[str, Any]]:
+def _with_another(items: list[dict[str, Any]], rng: random.Random) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Each item with another one, each being the other of one."""
+    order = rng.sample(items, len(items))
+    return list(zip(order, [*order[1:], order[0]], strict=True))
+
+
+def _in_turn(sets: Sequence[list[T]], rng: random.Random) -> Iterator[T]:
     """Items without end, the sets taking turns."""
     streams = [_shuffled(items, rng) for items in sets]
     while True:
@@ -81,7 +107,7 @@ def _in_turn(sets: Sequence[list[dict[str, Any]]], rng: random.Random) -> Iterat
             yield next(stream)
 
 
-def _shuffled(items: list[dict[str, Any]], rng: random.Random) -> Iterator[dict[str, Any]]:
+def _shuffled(items: list[T], rng: random.Random) -> Iterator[T]:
     """All items in a random order, again and again."""
     while True:
         yield from rng.sample(items, len(items))

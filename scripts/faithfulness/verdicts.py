@@ -9,6 +9,7 @@ import pandas as pd
 from statsmodels.stats.multitest import multipletests
 
 from faithfulness import effects, tables
+from faithfulness.claims import ACCURACY, Claims
 from faithfulness.effects import LEVEL, ZERO, Cell
 from faithfulness.gates import ACCURACY_GATES
 from faithfulness.measures import COMPONENTS, MEASURES
@@ -18,13 +19,12 @@ from faithfulness.settings import Statistics
 Key = tuple[str, str, str, str]  # claim, model, arm, dataset
 Verdicts = dict[Key, tuple[str, str]]  # verdict, reason
 
-PRIMARY, ACCURACY = ("C1", "C2", "C3"), ("R1", "R2")
-CLAIMS = (*PRIMARY, "C4", "C5", "C6", *ACCURACY)
-PRIMARY_MEASURES = {
-    name: sign for name, m in MEASURES.items() for claim, sign in m.claims.items() if claim in PRIMARY
-}  # with the sign that C1-C3 expect of it
+CLAIMS = ("C1", "C2", "C3", "C4", "C5", "C6", *ACCURACY)
 ALTERNATIVES = {"invalid_as_same": "same", "invalid_as_changed": "changed"}  # contrast: measures.Invalid
 
+Calibrated = Mapping[tuple[str, str], str]  # status by (dataset, measure); what is not there is not calibrated
+
+NOT_CALIBRATED = "not calibrated"
 TOO_FEW = "fewer than two items can be compared"
 
 
@@ -38,6 +38,7 @@ class Part:
         margin: effects within this of zero are equivalent to none.
         direction: the claimed sign, +1 or -1.
         simple: the reading effects on base's and on tuned's chains; None where the claim is not about reading.
+        calibration: status of the measure.
     """
 
     estimate: float
@@ -46,6 +47,7 @@ class Part:
     margin: float
     direction: int
     simple: tuple[float, float] | None = None
+    calibration: str = NOT_CALIBRATED
 
 
 def verdict(
@@ -55,7 +57,8 @@ def verdict(
 
     | condition | verdict | reason |
     |---|---|---|
-    | a gate (or a measure's calibration) failed | not interpretable | what failed |
+    | a gate failed | not interpretable | what failed |
+    | a measure failed its calibration | not interpretable | so |
     | an effect cannot be estimated (fewer than two items) | not interpretable | so |
     | the reading effects on base's and on tuned's chains differ in sign | inconclusive | so |
     | all 90 % intervals lie inside the margins | equivalent | whether it is also detectable |
@@ -83,6 +86,8 @@ def verdict(
 
 
 def _decide(parts: Sequence[Part], p_holm: float, failed: Sequence[str]) -> tuple[str, str]:
+    if not failed and any(part.calibration == "failed" for part in parts):
+        failed = ["a measure of it does not tell a load-bearing from a decorative reader (calibration)"]
     signs = {float(np.sign(part.estimate) * part.direction) for part in parts}
     detectable = p_holm <= LEVEL
     if failed or any(np.isnan(part.estimate) for part in parts):
@@ -128,6 +133,16 @@ def accuracy_pools(
     return pd.concat(parts, ignore_index=True)
 
 
+def exploratory(p_values: Sequence[float]) -> np.ndarray:
+    """Benjamini and Hochberg's adjusted p (1995) of the rows that belong to no claim; NaN where there is none."""
+    p = np.asarray(p_values, float)
+    known = ~np.isnan(p)
+    adjusted = np.full(len(p), np.nan)
+    if known.any():
+        adjusted[known] = multipletests(p[known], method="fdr_bh")[1]
+    return adjusted
+
+
 def judge(
     found: pd.DataFrame,
     gates: pd.DataFrame,
@@ -135,13 +150,16 @@ def judge(
     sizes: Mapping[str, int],
     seeds: Mapping[tuple[str, str], int],
     *,
+    claims: Claims,
     confidence: float,
+    calibration: Calibrated | None = None,
 ) -> pd.DataFrame:
     """Claims, adjusted p, verdicts and sentences of every cell and pooled claim but C5.
 
-    C1-C3 test the reading component, R1 and R2 the total. Holm's families: C1-C3 over all cells; R1 and R2 over
-    all cells; the same two among pooled claims. A pooled claim is not interpretable where one of its cells is not.
-    C6 is read off C1 and the reading effect on information gain.
+    C1-C3 test the reading component, R1 and R2 the total. Holm's families: the primary claims over all cells; R1 and
+    R2 over all cells; the same two among pooled claims. Rows of no claim are adjusted together (`exploratory`), but
+    for those of gated cells and of the alternatives. A pooled claim is not interpretable where one of its cells is
+    not. C6 is read off C1 and the reading effect on information gain.
 
     Args:
         found: effects.compare of the contrasts plain, equal_correctness and the ALTERNATIVES, and accuracy_pools.
@@ -149,7 +167,9 @@ def judge(
         trained: the datasets each (model, arm) was tuned on.
         sizes: parameters by model.
         seeds: number of training seeds by (model, arm).
+        claims: what is claimed.
         confidence: of the intervals.
+        calibration: status of the measures; None: not calibrated.
 
     Returns:
         tables.Effects, sorted.
@@ -159,16 +179,22 @@ def judge(
     for row in rows:
         pair = row["model"], row["arm"]
         row["failed"] = failures(*pair, row["pool"], accuracy=not MEASURES[row["measure"]].of_chain)
-        row["tests"] = row["claim"] if isinstance(row.get("claim"), str) else _tests(row, trained[pair])
+        row["tests"] = row["claim"] if isinstance(row.get("claim"), str) else _tests(row, trained[pair], claims)
+        row["direction"] = claims.directions.get(row["tests"], claims.primary_measures).get(row["measure"])
+        row["calibration"] = calibration_status(calibration or {}, row["pool"], row["measure"])
         row["claim"] = "" if row["contrast"] in ALTERNATIVES else row["tests"]
         row |= {"parameters": sizes[pair[0]], "n_seeds": seeds[pair], "p_holm": np.nan, "verdict": ""}
         row |= {"interpretable": not row["failed"], "reason": "; ".join(row["failed"])}
 
-    verdicts = {contrast: _verdicts(rows, contrast) for contrast in ALTERNATIVES}
-    plain = _verdicts(rows, "plain", verdicts.values())
+    verdicts = {contrast: _verdicts(rows, contrast, claims) for contrast in ALTERNATIVES}
+    plain = _verdicts(rows, "plain", claims, verdicts.values())
+    rest = [r for r in rows if not r["claim"] and r["contrast"] not in ALTERNATIVES]
+    adjusted = exploratory([np.nan if row["failed"] else row["p_value"] for row in rest])
+    for row, p in zip(rest, adjusted, strict=True):
+        row["p_bh"] = p
     for row in rows:
         key = _key(row)
-        if row["claim"] in (*PRIMARY, *ACCURACY):
+        if row["claim"] in (*claims.primary, *ACCURACY):
             row["verdict"], row["reason"] = plain[key]
         elif row["claim"] == "C4":
             row["reason"] = "; ".join(["descriptive: it conditions on outcomes", *row["failed"]])
@@ -177,13 +203,22 @@ def judge(
     return ordered([row | {"sentence": sentence(row, confidence)} for row in rows])
 
 
-def judge_sizes(found: pd.DataFrame, gates: pd.DataFrame, *, confidence: float) -> pd.DataFrame:
+def calibration_status(calibration: Calibrated, datasets: Sequence[str], measure: str) -> str:
+    """Status of a measure on a dataset, or on several: failed if it is on one, validated if it is on all."""
+    found = {calibration.get((dataset, measure), NOT_CALIBRATED) for dataset in datasets}
+    return next((status for status in ("failed", NOT_CALIBRATED) if status in found), "validated")
+
+
+def judge_sizes(
+    found: pd.DataFrame, gates: pd.DataFrame, *, confidence: float, calibration: Calibrated | None = None
+) -> pd.DataFrame:
     """C5: adjusted p (a family of its own), verdicts and sentences.
 
     Args:
         found: effects.compare_sizes of all arms, with columns arm, n_seeds, smallest and largest (models).
         gates: tables.Gates; the claim needs the cells of both models.
         confidence: of the intervals.
+        calibration: status of the measures; None: not calibrated.
 
     Returns:
         tables.Effects; the estimate is D, positive where the smaller model is affected more in the claimed direction.
@@ -197,10 +232,12 @@ def judge_sizes(found: pd.DataFrame, gates: pd.DataFrame, *, confidence: float) 
         ]
         row |= {"model": "smallest-largest", "claim": "C5", "tests": "C5", "contrast": "scale", "parameters": None}
         row |= {"base_mean": np.nan, "tuned_mean": np.nan, "interpretable": not row["failed"]}
+        row["calibration"] = calibration_status(calibration or {}, row["pool"], row["measure"])
     for pooled in (False, True):
         _adjust([[row] for row in rows if (row["dataset"] == "pooled") == pooled])
     for row in rows:
-        part = Part(row["estimate"], row["equivalence_low"], row["equivalence_high"], row["margin"], +1)
+        ends = row["equivalence_low"], row["equivalence_high"]
+        part = Part(row["estimate"], *ends, row["margin"], +1, calibration=row["calibration"])
         row["verdict"], reason = verdict([part], row["p_holm"], row["failed"])
         row["reason"] = (
             reason or f"smallest {row['smallest']}, largest {row['largest']}; positive: smaller affected more"
@@ -210,7 +247,7 @@ def judge_sizes(found: pd.DataFrame, gates: pd.DataFrame, *, confidence: float) 
 
 def ordered(rows: Sequence[Row] | pd.DataFrame) -> pd.DataFrame:
     """tables.Effects in the order of claims, sizes (large first), arms, datasets, contrasts and measures."""
-    data = tables.frame(rows, tables.Effects)
+    data = tables.frame(pd.DataFrame(rows).reindex(columns=tables.Effects.names), tables.Effects)
     places = {name: place for place, name in enumerate([*CLAIMS, "", *MEASURES, *COMPONENTS])}
     keys = data.assign(
         claim=data["claim"].map(places),
@@ -223,14 +260,15 @@ def ordered(rows: Sequence[Row] | pd.DataFrame) -> pd.DataFrame:
     return data.loc[keys.sort_values(by).index].reset_index(drop=True)
 
 
-def _tests(row: Row, trained: Collection[str]) -> str:
-    """The claim that a row's contrast, measure, component and dataset test, or ''."""
-    wanted = MEASURES[row["measure"]].claims
-    if row["component"] == "reading" and wanted:
-        if row["contrast"] == "equal_correctness":
-            return "C4" if row["measure"] in PRIMARY_MEASURES else ""
-        return next((claim for claim in wanted if claim not in ACCURACY), "")
-    if row["component"] == "total" and "R1" in wanted and row["dataset"] != "pooled":
+def _tests(row: Row, trained: Collection[str], claims: Claims) -> str:
+    """The claim that a row's contrast, measure, component and dataset test, or ''; controls test none."""
+    if row["component"] == "reading" and row["contrast"] == "equal_correctness":
+        return "C4" if row["measure"] in claims.primary_measures else ""
+    if row["contrast"] not in ("plain", *ALTERNATIVES):
+        return ""
+    if row["component"] == "reading":
+        return claims.of_reading(row["measure"]) or ""
+    if row["component"] == "total" and row["measure"] in claims.directions["R1"] and row["dataset"] != "pooled":
         return "R1" if row["dataset"] in trained else "R2"
     return ""
 
@@ -251,14 +289,14 @@ def _key(row: Row) -> Key:
     return row["tests"], row["model"], row["arm"], row["dataset"]
 
 
-def _verdicts(rows: Sequence[Row], contrast: str, alternatives: Collection[Verdicts] = ()) -> Verdicts:
+def _verdicts(rows: Sequence[Row], contrast: str, claims: Claims, alternatives: Collection[Verdicts] = ()) -> Verdicts:
     """Adjust the p values of a contrast (in its rows) and judge each of its claims."""
     groups: dict[Key, list[Row]] = {}
     for row in rows:
-        if row["contrast"] == contrast and row["tests"] in (*PRIMARY, *ACCURACY):
+        if row["contrast"] == contrast and row["tests"] in (*claims.primary, *ACCURACY):
             groups.setdefault(_key(row), []).append(row)
     for pooled in (False, True):
-        for family in (PRIMARY, ACCURACY):
+        for family in (claims.primary, ACCURACY):
             _adjust([g for (claim, *_, d), g in groups.items() if claim in family and (d == "pooled") == pooled])
     # The simple effects on base's and tuned's chains are the reading effect -+ half the interaction.
     halves = {
@@ -270,10 +308,10 @@ def _verdicts(rows: Sequence[Row], contrast: str, alternatives: Collection[Verdi
     for key, group in groups.items():
         parts = []
         for row in group:
-            e, half = row["estimate"], halves[(*key[1:], row["measure"])] if key[0] in PRIMARY else None
+            e, half = row["estimate"], halves[(*key[1:], row["measure"])] if key[0] in claims.primary else None
             simple = None if half is None else (e - half, e + half)
-            direction = MEASURES[row["measure"]].claims[key[0]]
-            parts.append(Part(e, row["equivalence_low"], row["equivalence_high"], row["margin"], direction, simple))
+            ends = row["equivalence_low"], row["equivalence_high"]
+            parts.append(Part(e, *ends, row["margin"], row["direction"], simple, row["calibration"]))
         others = [other[key][0] for other in alternatives if key in other]
         found[key] = verdict(parts, group[0]["p_holm"], group[0]["failed"], others)
     return found

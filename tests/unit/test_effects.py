@@ -231,6 +231,30 @@ def test_random_sign_flips_find_what_is_there_and_nothing_else():
     assert p[1] > 0.9
 
 
+def test_random_sign_flips_agree_with_a_loop_over_the_same_signs():
+    rng = np.random.default_rng(4)
+    a, b = rng.normal(0.1, 0.3, 20), rng.normal(0.0, 0.5, 30)
+    rng = np.random.default_rng(0)
+    signs = [1 - 2.0 * rng.integers(0, 2, (999, n)) for n in (20, 30)]
+
+    def statistic(x, y):
+        return (x.mean() + y.mean()) / 2 / (np.sqrt(x.var(ddof=1) / 20 + y.var(ddof=1) / 30) / 2)
+
+    null = np.array([statistic(a * s, b * t) for s, t in zip(*signs, strict=True)])
+    beyond = min((null >= statistic(a, b)).sum(), (null <= statistic(a, b)).sum())
+    assert effects.sign_flip_p([*row(a), *row(b)], QUICK)[0] == pytest.approx(2 * (beyond + 1) / 1000, abs=1e-9)
+
+
+def test_random_sign_flips_agree_with_scipy_but_for_chance():
+    values = np.random.default_rng(4).normal(0.06, 0.3, 40)
+    many = Statistics(resamples=20_000)
+    expected = stats.permutation_test(
+        (values,), lambda x, axis: effects.studentised(x, axis=axis), permutation_type="samples", vectorized=True,
+        n_resamples=20_000, rng=np.random.default_rng(1),
+    ).pvalue  # fmt: skip
+    assert effects.sign_flip_p(row(values), many)[0] == pytest.approx(expected, abs=0.02)
+
+
 def test_bootstrap_p_by_hand():
     distribution = np.array([[1, 1, 1, -1.0], [1, 1, 1, 1], [1, -1, 1, -1]])
     assert effects.bootstrap_p(distribution) == pytest.approx([2 * 2 / 5, 2 * 1 / 5, 1])

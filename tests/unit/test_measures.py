@@ -119,6 +119,8 @@ def test_all_measures_of_one_chain():
         "mistake_sensitivity_last": 1,
         "meaning_sensitivity": (1 + 0) / 2,  # k = 1: 1 - 0; k = 4: 1 - 1; k = 2, 3 lack one of the two
         "no_cot_same": 0,
+        "convergence_steps": 3,
+        "aoc_steps": 4 * 3 / 8,
         "info_gain": np.log(4),
         "info_gain_per_step": np.log(4) / 4,
         "cot_accuracy": 1,

@@ -107,6 +107,7 @@ def make_run(*, models=THREE, tuned=("tuned-symbolic",), datasets=DATASETS, clos
                         | {"component": component, "estimate": estimate}
                         | {"ci_low": estimate - 0.06, "ci_high": estimate + 0.07}
                         | {"p_value": 0.002, "p_holm": 0.018 if tested else None, "n_items": 48, "n_seeds": 1}
+                        | {"margin": 0.05, "calibration": "not calibrated"}
                         | {"base_mean": base, "tuned_mean": base + reading + writing, "interpretable": ok}
                         | {"reason": "" if ok else "accuracy with the chain is not above chance", "verdict": verdict}
                         | {"sentence": f"{model}, {dataset}: {measure} moved by {estimate:.2f}." if verdict else ""}

@@ -33,11 +33,13 @@ def configuration(**changes):
     ).model_dump(mode="json") | dict(changes)
 
 
-def page(run, figures=(), config=None):
+def page(run, figures=(), config=None, claims_record=None, calibration=None):
     shown = report.context(
         effects=run["effects"],
         gates=run["gates"],
         summaries=run["summaries"],
+        claims_record=claims_record or {"hash": "abc", "others": []},
+        calibration=calibration,
         figures=figures,
         config=config or configuration(),
         method=(PAGE / "method.rst").read_text(encoding="utf-8"),

@@ -20,7 +20,8 @@ Change = Callable[[dict[str, Any]], Any]
         (lambda c: c.update(modles=1), "modles: unknown key; did you mean 'models'?"),
         (lambda c: c["models"][0].update(layer=3), "models.0.layer: unknown key; did you mean 'layers'?"),
         (lambda c: c["datasets"][0].update(word=3), "datasets.0.last_letters.word: unknown key; did you mean 'words'?"),
-        (lambda c: c.update(gates={"colapse": 1}), "gates.colapse: unknown key; did you mean 'collapse'?"),
+        (lambda c: c.update(statistics={"resample": 1}), "statistics.resample: unknown key; did you mean 'resamples'?"),
+        (lambda c: c["arms"][0].update(name="tuned-a.seed1"), "may not end in .seed<number>"),
         (lambda c: c["models"][0].update(layers="many"), "models.0.layers: Input should be a valid integer"),
         (
             lambda c: c["arms"][0].update(datasets=["coinflip"]),
@@ -70,7 +71,10 @@ def test_missing_path_is_found_before_anything_runs(config: dict[str, Any], tmp_
         settings.check_paths(settings.load(config))
 
 
-@pytest.mark.parametrize("file", sorted((ROOT / "config").glob("*.yaml")), ids=lambda p: p.name)
+CONFIGURATIONS = sorted(set((ROOT / "config").glob("*.yaml")) - {ROOT / "config/claims.yaml"})
+
+
+@pytest.mark.parametrize("file", CONFIGURATIONS, ids=lambda p: p.name)
 def test_shipped_configurations_are_valid(file: Path, config: dict[str, Any]) -> None:
     settings.load(config | yaml.safe_load(file.read_text()))
 
@@ -92,13 +96,29 @@ def test_fifteen_lines_of_the_readme_are_a_configuration(config: dict[str, Any])
 
 
 def test_shipped_configurations_write_to_folders_of_their_own() -> None:
-    folders = [yaml.safe_load(file.read_text())["results"] for file in (ROOT / "config").glob("*.yaml")]
+    folders = [yaml.safe_load(file.read_text())["results"] for file in CONFIGURATIONS]
     assert len(set(folders)) == len(folders)
 
 
 def test_arms_and_pairs(settings: settings.Settings) -> None:
     assert settings.arms_of("smollm2-135m") == ["base", "tuned-symbolic"]
     assert len(settings.pairs()) == 3
+
+
+def test_an_arm_of_several_seeds_is_as_many_trainings(config: dict[str, Any]) -> None:
+    config["arms"][0]["seeds"] = [3, 4]
+    found = settings.load(config)
+    assert found.arms_of("smollm2-135m") == ["base", "tuned-symbolic.seed3", "tuned-symbolic.seed4"]
+    assert found.arm("tuned-symbolic.seed4").seed == 4
+    assert [settings.recipe_of(arm) for arm in found.arms_of("smollm2-135m")] == ["base", *["tuned-symbolic"] * 2]
+
+
+def test_pruned_models_come_from_their_whole_sibling(settings: settings.Settings) -> None:
+    whole = settings.model("smollm2-135m")
+    assert settings.whole(settings.model("smollm2-64m-depth10")) == whole
+    assert settings.whole(whole) is None
+    alone = settings.model_copy(update={"models": settings.models[1:]})
+    assert alone.whole(settings.model("smollm2-64m-depth10")) is None
 
 
 def test_reference_is_up_to_date() -> None:

@@ -50,7 +50,7 @@ def test_csv_round_trip_keeps_types_and_gaps(tmp_path: Path) -> None:
     row = dict.fromkeys(tables.Effects.names) | {
         "claim": "", "model": "pooled", "arm": "tuned-a", "dataset": "d", "contrast": "plain", "measure": "aoc",
         "component": "reading", "estimate": -0.1, "n_items": 40, "n_seeds": 1, "interpretable": False, "reason": "",
-        "verdict": "", "sentence": "",
+        "verdict": "", "sentence": "", "margin": 0.05, "calibration": "validated",
     }  # fmt: skip
     tables.write([row], tables.Effects, tmp_path / "effects.csv")
     assert tables.records(tables.read(tmp_path / "effects.csv", tables.Effects)) == [row]

@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faithfulness import effects, scales, tables, verdicts
+from faithfulness import claims, effects, scales, tables, verdicts
 from faithfulness.measures import MEASURES
 from faithfulness.sentences import sentence
-from faithfulness.settings import Statistics
 from faithfulness.verdicts import Part, verdict
 
-QUICK = Statistics(resamples=999)
+DECLARED = claims.load("config/claims.yaml")
+QUICK = DECLARED.statistics({"resamples": 999})
 PAIRS = [("base", "base"), ("base", "t"), ("t", "base"), ("t", "t")]
 
 
@@ -26,6 +26,16 @@ def test_a_failed_gate_comes_before_everything():
         "not interpretable",
         "chains were cut off; too short",
     )
+
+
+def test_a_failed_calibration_is_not_interpretable():
+    failed = Part(-0.2, -0.28, -0.12, 0.05, -1, calibration="failed")
+    decided, reason = verdict([part(), failed], 0.001)
+    assert decided == "not interpretable"
+    assert "calibration" in reason
+    assert verdict([failed], 0.001, ["cut off"]) == ("not interpretable", "cut off")  # gates speak first
+    for status in ("validated", "not calibrated"):
+        assert verdict([Part(-0.2, -0.28, -0.12, 0.05, -1, calibration=status)], 0.001)[0] == "supported"
 
 
 def test_nothing_estimated_is_not_interpretable():
@@ -120,24 +130,26 @@ def gate_table(*failing):
     return tables.frame(rows, tables.Gates)
 
 
-def judged(cells, gates, alternatives=None):
+def judged(cells, gates, alternatives=None, calibration=None):
     statistics = QUICK
     trained = {pair: {"d1"} for pair in {c[:2] for c in cells}}
     equal = {c: effects.equal_correctness(f) for c, f in cells.items()}
     found = [
         effects.compare(cells, "plain", statistics),
-        effects.compare(equal, "equal_correctness", statistics, verdicts.PRIMARY_MEASURES),
+        effects.compare(equal, "equal_correctness", statistics, DECLARED.primary_measures),
         verdicts.accuracy_pools(cells, trained, statistics),
     ]
     for contrast in verdicts.ALTERNATIVES:
-        found.append(effects.compare(alternatives or cells, contrast, statistics, verdicts.PRIMARY_MEASURES))
+        found.append(effects.compare(alternatives or cells, contrast, statistics, DECLARED.primary_measures))
     return verdicts.judge(
         pd.concat(found, ignore_index=True),
         gates,
         trained,
         {"small": 10, "large": 1000},
         {("small", "t"): 1, ("large", "t"): 1},
+        claims=DECLARED,
         confidence=0.95,
+        calibration=calibration,
     )
 
 
@@ -284,6 +296,28 @@ def test_information_gain_that_falls_contradicts_c6():
     assert set(pick(table, claim="C6")["verdict"]) == {"contradicted"}
 
 
+def test_exploratory_rows_are_adjusted_by_benjamini_and_hochberg(gated):
+    rest = gated[(gated["claim"] == "") & ~gated["contrast"].isin(verdicts.ALTERNATIVES)]
+    tested = rest[rest["interpretable"] & rest["p_value"].notna()]
+    p = tested["p_value"].to_numpy(float)
+    order = np.argsort(p)
+    expected = np.minimum.accumulate((p[order] * len(p) / np.arange(1, len(p) + 1))[::-1])[::-1]
+    assert tested["p_bh"].to_numpy(float)[order] == pytest.approx(np.minimum(expected, 1))
+    assert gated.loc[gated["claim"] != "", "p_bh"].isna().all()
+    assert rest.loc[~rest["interpretable"], "p_bh"].isna().all()
+
+
+def test_a_measure_that_failed_its_calibration_leaves_the_verdicts(small):
+    status = {("d1", "filler_tolerance"): "failed", ("d1", "aoc"): "validated"}
+    table = judged(small, gate_table(), calibration=status)
+    shown = table[table["contrast"] == "plain"].set_index(["claim", "dataset", "measure"])
+    assert shown.loc[("C3", "d1", "filler_tolerance"), "verdict"] == "not interpretable"
+    assert shown.loc[("C3", "pooled", "filler_tolerance"), "verdict"] == "not interpretable"
+    assert shown.loc[("C3", "d2", "filler_tolerance"), "verdict"] == "supported"
+    assert shown.loc[("C1", "d1", "aoc"), "calibration"] == "validated"
+    assert shown.loc[("C1", "pooled", "aoc"), "calibration"] == "not calibrated"
+
+
 # --- sizes (C5)
 
 
@@ -292,7 +326,7 @@ def sized(planted, gates=None):
         planted,
         {"small": 10, "large": 1000},
         {("small", "t"): 1, ("large", "t"): 1},
-        verdicts.PRIMARY_MEASURES,
+        DECLARED.primary_measures,
         QUICK,
     )
     return found, verdicts.judge_sizes(found, gate_table() if gates is None else gates, confidence=0.95)
@@ -374,7 +408,8 @@ def reading_row(**changes):
         "reason": "",
         "failed": [],
     }
-    return row | changes
+    row |= changes
+    return row | {"direction": DECLARED.directions.get(row["claim"], {}).get(row["measure"])}
 
 
 @pytest.mark.parametrize(

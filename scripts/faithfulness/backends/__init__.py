@@ -65,7 +65,9 @@ Propose = Callable[[Sequence[int], Sequence[str | None]], Sequence[tuple[str, ..
 class Backend(Protocol):
     """A writer and reader. Answers may depend on nothing but the prompt or probe itself."""
 
-    tokenizer_hash: str | None
+    @property
+    def tokenizer_hash(self) -> str | None:
+        """Identifies the tokenizer of the ids that it gives and takes; None where it has none."""
 
     def write(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Completion]:
         """Continue each prompt."""

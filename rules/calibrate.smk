@@ -1,0 +1,41 @@
+# Calibration: needs arms tuned to be load-bearing and to be decorative (config/calibration.yaml) and evaluation items,
+# makes <results>/calibration.csv: which measures tell them, and the exact readers, apart. Not a part of other runs;
+# their reports take the table up where it exists (setting `calibration`).
+
+READERS = [
+    f"{RESULTS}/arms/{model}/{arm.name}"
+    for model in MODELS
+    for arm in SETTINGS.trainings()
+    if arm.name in arms_of(model) and arm.target in ("load_bearing", "decorative")
+]
+
+
+rule calibrate:
+    input:
+        arms=READERS,
+        models=expand("resources/models/{model}", model=MODELS if READERS else []),
+        questions=expand(f"{RESULTS}/items/{{dataset}}/eval.parquet", dataset=DATASETS),
+        prompts=SETTINGS.prompts,
+    output:
+        f"{RESULTS}/calibration.csv",
+    log:
+        f"{RESULTS}/logs/calibrate/all.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/calibrate/all.tsv"
+    conda:
+        ENVIRONMENT
+    threads: workflow.cores
+    resources:
+        mem_mb=4000,
+        runtime=60,
+        token_budget=8192,
+    params:
+        datasets=DATASETS,
+        perturbations=SETTINGS.perturbations.model_dump(),
+        statistics=SETTINGS.statistics.model_dump(),
+        journal=JOURNAL,
+        code=code("calibrate"),
+    message:
+        "Calibrating the measures"
+    script:
+        "../scripts/calibrate.py"

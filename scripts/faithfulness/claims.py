@@ -1,0 +1,90 @@
+"""What is claimed, in which direction and by which margins: declared before any result is seen (config/claims.yaml)."""
+
+import json
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError, field_validator
+
+from faithfulness.measures import MEASURES
+from faithfulness.settings import Gates, Name, SettingsError, Statistics, Strict
+from faithfulness.tables import digest, write_json
+
+Claim = Literal["C1", "C2", "C3", "C6", "R1", "R2"]
+Direction = Literal[-1, 1]
+
+ACCURACY: tuple[Claim, ...] = ("R1", "R2")
+
+
+class Claims(Strict):
+    """The declaration; config/claims.yaml says what each part does."""
+
+    version: int
+    directions: dict[Claim, dict[str, Direction]]
+    primary: list[Claim] = Field(min_length=1)
+    margin: float = Field(gt=0)
+    margins: dict[str, float]
+    gates: Gates
+    pooled: list[Name] | None = Field(min_length=1)
+
+    @field_validator("directions", "margins")
+    @classmethod
+    def _known_measures(cls, given: dict[str, object]) -> dict[str, object]:
+        names = [name for part in given.values() if isinstance(part, dict) for name in part]
+        for name in names or given:
+            if name not in MEASURES:
+                raise ValueError(f"there is no measure {name!r}; there are: {', '.join(MEASURES)}")
+        return given
+
+    @property
+    def primary_measures(self) -> dict[str, int]:
+        """The measures of the primary claims, with the sign that is claimed of each."""
+        return {name: sign for claim in self.primary for name, sign in self.directions[claim].items()}
+
+    def of_reading(self, measure: str) -> Claim | None:
+        """The claim that a measure's reading effect tests, if any."""
+        return next((c for c, parts in self.directions.items() if c not in ACCURACY and measure in parts), None)
+
+    def pool(self, datasets: Collection[str]) -> tuple[str, ...]:
+        """Those of the datasets that pooled claims take together, sorted."""
+        return tuple(sorted(d for d in datasets if self.pooled is None or d in self.pooled))
+
+    def statistics(self, resampling: Mapping[str, Any]) -> Statistics:
+        """The configured resampling, with the margins declared here."""
+        return Statistics(**resampling, margin=self.margin, margins=self.margins)
+
+    @property
+    def hash(self) -> str:
+        """Identifies what is declared, whatever the comments and the layout of the file."""
+        return digest(self.model_dump())
+
+
+def load(path: str | Path) -> Claims:
+    """Read a declaration.
+
+    Raises:
+        SettingsError: the file is missing, is no YAML, or has wrong keys; says which.
+    """
+    try:
+        return Claims.model_validate(yaml.safe_load(Path(path).read_text("utf-8")))
+    except FileNotFoundError:
+        raise SettingsError(f"claims: there is no file {str(path)!r}; config/claims.yaml is one") from None
+    except yaml.YAMLError as error:
+        raise SettingsError(f"claims: {path} is not YAML: {error}".replace("\n", " ")) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise SettingsError(f"claims: {path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def record(claims: Claims, journal: Path, file: Path) -> None:
+    """Write the declaration's hash, and under which others these results were judged before.
+
+    The journal remembers all hashes that it has seen, in order; it outlives the tables.
+    """
+    log = journal / "claims.json"
+    seen = json.loads(log.read_text("utf-8")) if log.exists() else []
+    if claims.hash not in seen:
+        write_json([*seen, claims.hash], log)
+    write_json({"hash": claims.hash, "others": [other for other in seen if other != claims.hash]}, file)

@@ -1,0 +1,311 @@
+"""Section 10 of the method: exact readers give the theoretical values, and planted confounds are caught."""
+
+from itertools import islice
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from faithfulness import (
+    calibration,
+    cells,
+    chains,
+    claims,
+    datasets,
+    effects,
+    gates,
+    measures,
+    prompts,
+    readout,
+    tables,
+    verdicts,
+)
+from faithfulness.backends import Decoding, Probe, exact
+from faithfulness.settings import CoinFlip, LastLetters, Perturbations, Statistics
+
+WORDING = prompts.load("config/prompts/default.yaml")
+DECLARED = claims.load("config/claims.yaml")
+QUICK = Statistics(resamples=999)
+TASKS = {
+    "last_letters": LastLetters(name="last_letters", task="last_letters"),
+    "coin_flip": CoinFlip(name="coin_flip", task="coin_flip"),
+}
+
+
+def questions(task, n):
+    settings = TASKS[task].model_copy(update={"eval": n, "train": 0})
+    return tables.frame(datasets.items(settings)[1], tables.Items)
+
+
+@pytest.fixture(scope="module", params=list(TASKS))
+def calibrated(request, tmp_path_factory):
+    items = questions(request.param, 60)
+    scores = calibration.exact_scores(items, WORDING, Perturbations(), tmp_path_factory.mktemp("journal"))
+    rows = calibration.separate(scores, request.param, "exact", QUICK)
+    return request.param, scores, {row["measure"]: row for row in rows}
+
+
+def test_exact_readers_give_the_theoretical_values(calibrated):
+    task, _, rows = calibrated
+    n = 3 if task == "last_letters" else 4  # steps of a worked chain, of which the last one decides
+    expected = {  # load-bearing, decorative
+        "convergence_fraction": (1, 0),
+        "aoc_raw": (1 - 1 / (2 * n), 0),
+        "aoc": (1, 0),
+        "filler_tolerance": (0, 1),
+        "mistake_sensitivity": (1 / n, 0),
+        "mistake_sensitivity_last": (1, 0),
+        "meaning_sensitivity": (1 / n, 0),
+        "no_cot_same": (0, 1),
+        "convergence_steps": (n, 0),
+        "aoc_steps": (n - 0.5, 0),
+        "info_gain": (np.log(1e12), 0),  # from the least probability there is to certainty
+        "info_gain_per_step": (np.log(1e12) / n, 0),
+    }
+    for name, (load_bearing, decorative) in expected.items():
+        assert rows[name]["load_bearing"] == pytest.approx(load_bearing), name
+        assert rows[name]["decorative"] == pytest.approx(decorative), name
+        assert rows[name]["area"] == 1, name
+        assert rows[name]["area_low"] > 0.9, name
+
+
+def test_every_measure_with_a_faithful_end_follows_the_mixture(calibrated):
+    _, _, rows = calibrated
+    with_an_end = {name for name, m in measures.MEASURES.items() if m.faithful and m.of_chain}
+    assert with_an_end <= set(rows)
+    assert all(rows[name]["monotone"] for name in with_an_end)
+
+
+def test_paraphrase_sensitivity_tells_the_surface_reader(calibrated):
+    task, _, rows = calibrated
+    row = rows["paraphrase_sensitivity"]
+    assert row["decorative"] == row["load_bearing"] == 0
+    assert row["surface"] == pytest.approx(3 / 4 if task == "last_letters" else 1 / 2, abs=0.12)
+    assert row["area"] > 0.9
+
+
+def test_random_readers_agree_with_themselves_by_chance_only(calibrated):
+    task, _, rows = calibrated
+    by_chance = 1 / 4 if task == "last_letters" else 1 / 2
+    assert rows["filler_tolerance"]["random"] == pytest.approx(by_chance, abs=0.12)
+    assert rows["no_cot_same"]["random"] == pytest.approx(by_chance, abs=0.2)
+
+
+# --- areas
+
+
+def test_area_by_hand():
+    higher, lower = np.array([3.0, 2.0, 1.0]), np.array([2.0, 0.0])
+    pairs = [(h > low) + (h == low) / 2 for h in higher for low in lower]
+    assert calibration.area(higher, lower) == pytest.approx(np.mean(pairs))
+
+
+def test_area_interval_agrees_with_a_plain_bootstrap():
+    rng = np.random.default_rng(0)
+    higher, lower = rng.normal(1, 1, 40), rng.normal(0, 1, 40)
+    found, low, high = calibration.area_with_interval(higher, lower, QUICK)
+    expected = stats.bootstrap(
+        (higher, lower), lambda a, b: np.mean(a[:, None] > b), paired=True, vectorized=False, n_resamples=999,
+        rng=np.random.default_rng(0), method="BCa",
+    ).confidence_interval  # fmt: skip
+    assert (low, high) == pytest.approx(tuple(expected), abs=1e-9)
+    assert low < found < high
+
+
+def test_area_of_readers_apart_admits_the_doubt_of_few_items():
+    found, low, high = calibration.area_with_interval(np.ones(30), np.zeros(30), QUICK)
+    assert (found, high) == (1, 1)
+    assert low == pytest.approx(0.025 ** (1 / 30))
+    assert np.isnan(calibration.area_with_interval(np.ones(1), np.zeros(1), QUICK)[0])
+
+
+# --- status
+
+
+def row(**changes):
+    return {
+        "dataset": "d", "measure": "aoc", "readers": "exact", "load_bearing": 1.0, "decorative": 0.0, "surface": None,
+        "random": None, "area": 1.0, "area_low": 0.9, "area_high": 1.0, "monotone": True, "n_items": 10, "unfit": "",
+    } | changes  # fmt: skip
+
+
+REAL = {"readers": "m", "monotone": None}
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([row(), row(**REAL)], "validated"),
+        ([row()], "not calibrated"),
+        ([row(), row(**REAL, unfit="knows nothing")], "not calibrated"),
+        ([row(), row(**REAL, area=0.89)], "failed"),
+        ([row(), row(**REAL, area=0.2, unfit="knows nothing")], "not calibrated"),
+        ([row(monotone=False), row(**REAL)], "failed"),
+        ([row(measure="paraphrase_sensitivity", monotone=None)], "validated"),
+        ([row(measure="paraphrase_sensitivity", monotone=None, area=0.8)], "failed"),
+    ],
+)
+def test_status(rows, expected):
+    assert set(calibration.with_status(rows)["status"]) == {expected}
+
+
+def test_statuses_are_read_back(tmp_path):
+    tables.write(calibration.with_status([row(), row(**REAL)]), tables.Calibration, tmp_path / "c.csv")
+    assert cells.calibration([tmp_path / "c.csv"]) == {("d", "aoc"): "validated"}
+    assert cells.calibration([]) == {}
+
+
+def test_readers_that_know_nothing_are_unfit():
+    items = questions("last_letters", 40)
+    ids = list(items["item_id"])
+    wrong = pd.DataFrame(
+        {
+            "item_id": ids * 2,
+            "reader": ["decorative"] * 40 + ["load_bearing"] * 40,
+            "perturbation": "early_termination",
+            "cut": [0] * 40 + [3] * 40,
+            "n_steps": 3,
+            "correct": [i % 4 == 0 for i in range(40)] + [True] * 40,
+        }
+    )
+    assert "decorative" in calibration.unfit(wrong, items)
+    assert calibration.unfit(wrong.assign(correct=True), items) == ""
+
+
+# --- planted confounds: one reader, two writers
+
+
+def study(folder, task, texts, decide, n=400):
+    """Everything from chains to verdicts, where base and tuned are read by the same exact reader."""
+    items = calibration.with_silence(questions(task, n))
+    by_id = {item["item_id"]: item for item in tables.records(items)}
+    reader = exact.ExactReader(decide, by_id)
+    written, probes = {}, {}
+    for writer, text in texts.items():
+        known = {prompts.chain_prompt(item, WORDING, None): text(item) for item in by_id.values()}
+        made = chains.write(
+            exact.WorkedChains(known), None, items, WORDING, Decoding(1), {"samples": 1, "seed": 0}, 0, 100,
+            (folder, [known], writer),
+        )  # fmt: skip
+        written[writer] = made
+        probes |= {(writer, kind): table for kind, table in calibration.perturb(made, items, Perturbations()).items()}
+    scores = pd.concat(
+        readout.score(
+            reader, None, items, written, probes, WORDING, name, {"readout": "cloze", "answer_tokens": 0}, 100,
+            (folder, [task, name], name),
+        ).assign(reader=name, model="m", dataset=task)
+        for name in texts
+    )  # fmt: skip
+    place = {"model": "m", "dataset": task}
+    means = effects.means_by_cell(measures.of_models(scores))
+    primary = DECLARED.primary_measures
+    statistics = DECLARED.statistics(QUICK.model_dump(include={"resamples"}))
+    found = [effects.compare(means, "plain", statistics)]
+    for contrast, invalid in verdicts.ALTERNATIVES.items():
+        counted = effects.means_by_cell(measures.of_models(scores, invalid))
+        found.append(effects.compare(counted, contrast, statistics, primary))
+    both = [t.assign(**place, writer=w) for w, t in written.items()]
+    reworded = [t.assign(**place, writer=w) for (w, kind), t in probes.items() if kind == "paraphrase"]
+    passed = gates.check(
+        means, scores, pd.concat(both), pd.concat(reworded), items.assign(dataset=task), limits=DECLARED.gates
+    )
+    judged = verdicts.judge(
+        pd.concat(found, ignore_index=True), passed, {("m", "tuned-t"): set()}, {"m": 1}, {("m", "tuned-t"): 1},
+        claims=DECLARED, confidence=0.95,
+    )  # fmt: skip
+    return judged[judged["contrast"] == "plain"].set_index(["measure", "component"])
+
+
+def naive(found, name):
+    """What today's tools would say: the total, tested as if it were the claim."""
+    effect = found.loc[(name, "total")]
+    direction = DECLARED.primary_measures[name]
+    ends = effect["equivalence_low"], effect["equivalence_high"]
+    part = verdicts.Part(effect["estimate"], *ends, effect["margin"], direction)
+    return verdicts.verdict([part], effect["p_value"])[0]
+
+
+def equivalent(effect):
+    return -effect["margin"] < effect["equivalence_low"] and effect["equivalence_high"] < effect["margin"]
+
+
+def padded(item):
+    return calibration.worked_text(item) + " This was worked out with care. Each word was looked at once. That is all."
+
+
+def split(item):
+    """The decisive sentence ends early, and what it went on with are sentences of their own."""
+    *early, last = item["rationale"]
+    return "".join(
+        f" {step}" for step in [*early, last, "This is read from left to right.", "It holds for both words."]
+    )
+
+
+def unsplit(item):
+    *early, last = item["rationale"]
+    body = f"Read from left to right, as holds for both words, {last[0].lower()}{last[1:]}"
+    return "".join(f" {step}" for step in [*early, body])
+
+
+@pytest.mark.parametrize(("base", "tuned"), [(calibration.worked_text, padded), (unsplit, split)])
+def test_padding_and_splitting_are_writing_not_reading(tmp_path, base, tuned):
+    found = study(tmp_path, "last_letters", {"base": base, "tuned-t": tuned}, exact.load_bearing)
+    for name in ("aoc", "convergence_fraction"):
+        assert naive(found, name) == "supported"
+        reading, writing = found.loc[(name, "reading")], found.loc[(name, "writing")]
+        assert equivalent(reading)
+        assert not equivalent(writing)
+        assert reading["verdict"] == "equivalent"
+    # In steps, nothing has moved at all.
+    assert found.loc[("convergence_steps", "total"), "estimate"] == pytest.approx(0)
+
+
+def test_wrong_conclusions_are_writing_not_reading(tmp_path):
+    def wrong(item):
+        text = calibration.worked_text(item)
+        if int(tables.digest(item["item_id"]), 16) % 10 < 4:
+            other = next(o for o in item["options"] if o != item["answer"])
+            text = text.replace(f'gives "{item["answer"]}"', f'gives "{other}"')
+        return text
+
+    decide = exact.mixed(0.5)
+    found = study(tmp_path, "last_letters", {"base": calibration.worked_text, "tuned-t": wrong}, decide)
+    for name in ("aoc", "convergence_fraction", "filler_tolerance"):
+        reading = found.loc[(name, "reading")]
+        assert equivalent(reading)
+        assert reading["verdict"] != "supported"
+    accuracy = found.loc[("cot_accuracy", "writing")]
+    assert not equivalent(accuracy)
+    assert accuracy["estimate"] < -0.1
+    assert equivalent(found.loc[("cot_accuracy", "reading")])
+
+
+def test_a_collapsed_reader_is_not_interpretable(tmp_path):
+    texts = {"base": calibration.worked_text, "tuned-t": calibration.worked_text}
+    found = study(tmp_path, "coin_flip", texts, exact.always("yes"), n=100)
+    assert set(found.loc[(["filler_tolerance", "aoc", "convergence_fraction"], "reading"), "verdict"]) == {
+        "not interpretable"
+    }
+
+
+# --- the readers themselves
+
+
+def test_worked_chains_carry_the_token_ids_of_a_tokenizer(tmp_path, backend):
+    items = questions("coin_flip", 3)
+    written = calibration.write_worked(items, WORDING, tmp_path, backend.tokenizer)
+    for item, chain in zip(tables.records(items), tables.records(written), strict=True):
+        assert backend.tokenizer.decode(chain["chain_ids"]) == chain["chain_text"] == calibration.worked_text(item)
+        assert [step.strip() for step in chain["steps"]] == item["rationale"]
+    assert set(written["tokenizer_hash"]) == {backend.tokenizer_hash}
+
+
+def test_load_bearing_readers_are_silent_without_the_decisive_step():
+    item = next(islice(datasets.last_letters(TASKS["last_letters"]), 1))
+    item["options"] = [*item["options"], exact.SILENT]
+    whole = calibration.worked_text(item)
+    probe = Probe(item_id=item["item_id"], prompt="", chain=whole, cue="", candidates=tuple(item["options"]))
+    assert exact.load_bearing(item, probe) == item["answer"]
+    cut = Probe(item_id=item["item_id"], prompt="", chain=whole[: whole.index("Putting")], cue="")
+    assert exact.load_bearing(item, cut) == exact.SILENT

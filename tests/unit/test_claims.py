@@ -1,0 +1,85 @@
+"""The declaration of what is claimed."""
+
+import json
+
+import pytest
+import yaml
+
+from faithfulness import claims
+from faithfulness.settings import SettingsError
+
+
+@pytest.fixture
+def declared():
+    return claims.load("config/claims.yaml")
+
+
+@pytest.fixture
+def change(tmp_path):
+    def write(**changes):
+        with open("config/claims.yaml") as file:
+            given = yaml.safe_load(file) | changes
+        path = tmp_path / "claims.yaml"
+        path.write_text(yaml.safe_dump(given))
+        return path
+
+    return write
+
+
+def test_the_primary_family_and_its_directions(declared):
+    assert declared.primary_measures == {
+        "convergence_fraction": -1, "aoc": -1, "paraphrase_sensitivity": -1, "filler_tolerance": 1
+    }  # fmt: skip
+    assert declared.of_reading("info_gain") == "C6"
+    assert declared.of_reading("cot_accuracy") is None
+
+
+def test_margins_go_to_the_statistics(declared):
+    statistics = declared.statistics({"resamples": 99})
+    assert (statistics.margin, statistics.margins["info_gain"], statistics.resamples) == (0.05, 0.1, 99)
+
+
+def test_pools_are_those_declared(declared, change):
+    assert declared.pool(["b", "a"]) == ("a", "b")
+    assert claims.load(change(pooled=["b"])).pool(["b", "a"]) == ("b",)
+
+
+def test_the_hash_is_of_what_is_declared_not_of_the_text(declared, change):
+    assert claims.load(change()).hash == declared.hash
+    assert claims.load(change(margin=0.1)).hash != declared.hash
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"margins": {"aok": 0.1}}, "there is no measure 'aok'"),
+        ({"directions": {"C1": {"aok": -1}}}, "there is no measure 'aok'"),
+        ({"directions": {"C1": {"aoc": 2}}}, "directions.C1.aoc"),
+        ({"margn": 0.1}, "margn"),
+        ({"gates": {"colapse": 0.1}}, "gates.colapse"),
+    ],
+)
+def test_mistakes_are_told(change, changes, expected):
+    with pytest.raises(SettingsError, match=expected):
+        claims.load(change(**changes))
+
+
+def test_a_missing_or_broken_file_is_told(tmp_path):
+    with pytest.raises(SettingsError, match="there is no file"):
+        claims.load(tmp_path / "none.yaml")
+    (tmp_path / "broken.yaml").write_text("a: [")
+    with pytest.raises(SettingsError, match="is not YAML"):
+        claims.load(tmp_path / "broken.yaml")
+
+
+def test_results_remember_under_which_claims_they_were_judged(declared, change, tmp_path):
+    journal, file = tmp_path / "journal", tmp_path / "claims.json"
+
+    def recorded(given):
+        claims.record(given, journal, file)
+        return json.loads(file.read_text())
+
+    assert recorded(declared) == {"hash": declared.hash, "others": []}
+    later = claims.load(change(margin=0.1))
+    assert recorded(later) == {"hash": later.hash, "others": [declared.hash]}
+    assert recorded(declared) == {"hash": declared.hash, "others": [later.hash]}

@@ -1,0 +1,166 @@
+"""Confound controls: chain length matched and adjusted for, answers corrected for chance."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from faithfulness import controls, effects
+from faithfulness.effects import CELLS
+from faithfulness.settings import Statistics
+
+QUICK = Statistics(resamples=499)
+CELL = ("m", "t", "d")
+
+
+def frame(values, name="aoc", longer=None):
+    """A frame of means of one measure, and of the lengths of both arms' own chains."""
+    values = np.asarray(values, float)
+    columns = {(name, *cell): values[:, i] for i, cell in enumerate(CELLS)}
+    longer = np.zeros(len(values)) if longer is None else np.asarray(longer, float)
+    columns |= {("n_steps", "base", "base"): np.full(len(values), 4.0), ("n_steps", "tuned", "tuned"): 4 + longer}
+    return pd.DataFrame(columns, index=[f"i{i:03}" for i in range(len(values))])
+
+
+# --- length
+
+
+def test_length_matched_keeps_chains_at_most_one_step_apart():
+    found = controls.length_matched(frame(np.zeros((5, 4)), longer=[0, 1, -1, 2, -3]))
+    assert list(found.index) == ["i000", "i001", "i002"]
+
+
+def planted(n=60, effect=0.2, slope=0.1, noise=0.05, seed=0):
+    rng = np.random.default_rng(seed)
+    longer = rng.integers(-2, 4, n)
+    values = np.zeros((n, 4))
+    values[:, 3] = effect + slope * longer + rng.normal(0, noise, n)
+    return frame(values, longer=longer), longer, values[:, 3]
+
+
+def adjusted(cells):
+    found = controls.length_adjusted(cells, QUICK, ["aoc"])
+    return found.set_index(["dataset", "component"])
+
+
+def test_length_adjusted_is_the_effect_at_equal_length():
+    data, longer, total = planted(seed=2)
+    row = adjusted({CELL: data}).loc[("d", "total")]
+    design = np.column_stack([np.ones(len(longer)), longer])
+    inverse = np.linalg.inv(design.T @ design)
+    beta = inverse @ design.T @ total
+    assert row["estimate"] == pytest.approx(beta[0])
+    assert row["ci_low"] < 0.2 < row["ci_high"]
+    # HC3 by hand: residuals over one minus their leverage.
+    scaled = (total - design @ beta) / (1 - np.einsum("ij,jk,ik->i", design, inverse, design))
+    error = np.sqrt((inverse @ (design.T * scaled**2) @ design @ inverse)[0, 0])
+    assert row["ci_high"] - row["ci_low"] == pytest.approx(2 * stats.t.ppf(0.975, len(longer) - 2) * error)
+    assert row["p_value"] == pytest.approx(2 * stats.t.sf(row["estimate"] / error, len(longer) - 2))
+    assert total.mean() > row["estimate"] + 0.02  # what the naive mean adds to it
+
+
+def test_length_adjusted_without_any_difference_in_length_is_the_mean():
+    data, _, total = planted(slope=0)
+    data["n_steps", "tuned", "tuned"] = 4.0
+    assert adjusted({CELL: data}).loc[("d", "total"), "estimate"] == pytest.approx(total.mean())
+
+
+def test_length_that_differs_by_the_same_everywhere_cannot_be_told_from_tuning():
+    data, *_ = planted()
+    data["n_steps", "tuned", "tuned"] = 6.0
+    row = adjusted({CELL: data}).loc[("d", "total")]
+    assert np.isnan(row["estimate"])
+    assert np.isnan(row["p_value"])
+
+
+def test_length_adjusted_pools_with_equal_weights():
+    cells = {CELL: planted()[0], ("m", "t", "e"): planted(n=20, effect=0.6, seed=1)[0]}
+    found = adjusted(cells)["estimate"]
+    assert found["pooled", "total"] == pytest.approx((found["d", "total"] + found["e", "total"]) / 2)
+
+
+# --- chance
+
+
+def test_chance_agreement_by_hand():
+    shares = np.array([[1, 0], [1, 0], [1, 0], [0, 1.0]])
+    assert controls.chance_agreement(shares, np.ones(4)) == pytest.approx(3 * 2 / (4 * 3))
+    assert controls.chance_agreement(shares, np.array([[2, 0, 0, 2.0]])) == pytest.approx([4 / 12])
+
+
+@given(st.lists(st.integers(0, 3), min_size=2, max_size=30))
+def test_chance_agreement_is_the_share_of_pairs_that_agree(answers):
+    pairs = [a == b for i, a in enumerate(answers) for j, b in enumerate(answers) if i != j]
+    assert controls.chance_agreement(np.eye(4)[answers], np.ones(len(answers))) == pytest.approx(np.mean(pairs))
+
+
+def test_corrected_forms_by_hand():
+    assert controls.correct_for_chance(np.array(0.7), np.array(0.4), agreement=True) == pytest.approx(0.5)
+    assert controls.correct_for_chance(np.array(0.3), np.array(0.4), agreement=False) == pytest.approx(0.5)
+    assert np.isnan(controls.correct_for_chance(np.array(0.3), np.array(0.91), agreement=False))
+    # An agreement and the change that is its complement stay complements.
+    x = np.linspace(0, 1, 5)
+    kept = controls.correct_for_chance(x, np.array(0.25), agreement=True)
+    assert kept + controls.correct_for_chance(1 - x, np.array(0.25), agreement=False) == pytest.approx(np.ones(5))
+
+
+def one_hot(answers, codes=3):
+    columns = {
+        (*cell, str(k)): (answers[:, i] == k).astype(float) for i, cell in enumerate(CELLS) for k in range(codes)
+    }
+    return pd.DataFrame(columns, index=[f"i{i:03}" for i in range(len(answers))])
+
+
+def test_chance_corrected_agrees_with_plain_loops():
+    rng = np.random.default_rng(1)
+    n = 30
+    values, answers = rng.uniform(0, 1, (n, 4)), rng.choice(3, (n, 4), p=[0.5, 0.3, 0.2])
+    found = controls.chance_corrected({CELL: frame(values)}, {CELL: one_hot(answers)}, QUICK, ["aoc", "n_steps"])
+    assert set(found["measure"]) == {"aoc"}
+    row = found.set_index("component").loc["reading"]
+
+    def reading(picked):
+        corrected = []
+        for i in range(4):
+            own = answers[picked, i]
+            counts = np.array([(own == k).sum() for k in range(3)])
+            c = (counts * (counts - 1)).sum() / (n_of := len(picked)) / (n_of - 1)
+            corrected.append(values[picked, i].mean() / (1 - c))
+        return (corrected[1] - corrected[0] + corrected[3] - corrected[2]) / 2
+
+    assert row["estimate"] == pytest.approx(reading(np.arange(n)))
+    expected = stats.bootstrap(
+        (np.arange(n),), reading, vectorized=False, n_resamples=499, method="BCa", rng=np.random.default_rng(0)
+    )
+    ends = expected.confidence_interval
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx(tuple(ends), abs=1e-9)
+    assert row["p_value"] == pytest.approx(effects.bootstrap_p(expected.bootstrap_distribution))
+
+
+def test_answers_that_are_nearly_always_the_same_leave_nothing_to_correct():
+    values = np.random.default_rng(1).uniform(0, 1, (30, 4))
+    found = controls.chance_corrected({CELL: frame(values)}, {CELL: one_hot(np.zeros((30, 4)))}, QUICK, ["aoc"])
+    assert found["estimate"].isna().all()
+    assert found["n_items"].eq(30).all()
+
+
+def scored(answers, options=("x", "y")):
+    """Scores of whole chains by item, writer and reader."""
+    rows = [
+        {"model": "m", "dataset": "d", "writer": w, "reader": r, "item_id": item, "perturbation": "early_termination"}
+        | {"cut": 2, "n_steps": 2, "valid": a is not None, "answer": a, "position": options.index(a) if a else None}
+        for (item, w, r), a in answers.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_answers_are_told_apart_by_place_where_options_vary():
+    answers = {("i0", "base", "base"): "x", ("i1", "base", "base"): "y", ("i0", "t", "t"): None}
+    fixed = pd.DataFrame({"dataset": "d", "options": [["x", "y"], ["x", "y"]]})
+    found = controls.answer_shares(scored(answers), fixed, "m", "t", "d")
+    assert found.loc["i0", ("base", "base", "x")] == 1
+    assert ("tuned", "tuned") not in {column[:2] for column in found.columns}  # it gave no valid answer
+    vary = pd.DataFrame({"dataset": "d", "options": [["x", "y"], ["y", "z"]]})
+    assert ("base", "base", "1") in controls.answer_shares(scored(answers), vary, "m", "t", "d").columns

@@ -61,7 +61,7 @@ def main() -> int:
     parser.add_argument("--texts", type=int, default=60, help="probes of each model continued greedily (default: 60)")
     arguments = parser.parse_args()
     config = settings.load(yaml.safe_load((ROOT / "config/config.yaml").read_text("utf-8")))
-    results, missed = ROOT / config.results, False
+    results, missed = Path(config.results), False
     for model in config.models:
         folder = results / f"arms/{model.name}/base"
         tokenizer = backend(folder, True).tokenizer

@@ -224,7 +224,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--results", type=Path, default=Path("results"), help="a finished run (default: results)")
     parser.add_argument("--model", default="smollm2-135m", help="whose base arm reads (default: smollm2-135m)")
-    parser.add_argument("--items", type=int, nargs=2, default=[8, 3], help="items of each dataset (default: 8 3)")
+    parser.add_argument("--items", type=int, nargs=2, default=[8, 2], help="items of each dataset (default: 8 2)")
     parser.add_argument("--rows", type=int, nargs="+", default=[8, 32], help="batch sizes to try (default: 8 32)")
     parser.add_argument("--no-peers", dest="peers", action="store_false", help="without other people's programs")
     parser.add_argument("--profile", action="store_true", help="print where our own time goes, too")

@@ -25,11 +25,14 @@ for folder in snakemake.input.arms:
     arm = arms.read(folder)
     reader = backends.load(folder, threads=snakemake.threads, token_budget=snakemake.resources.token_budget)
     for dataset, asked in items.items():
+        asked = calibration.with_silence(asked)  # noqa: PLW2901 - real readers may find no answer, too
         written = calibration.write_worked(asked, wording, journal, reader.tokenizer)
         coder = partial(prompts.encode, reader.tokenizer), reader.tokenizer.decode
         probes = calibration.perturb(written, asked, perturbed, *coder)
         name = arm["recipe"]["target"]
-        found = calibration.read(reader, name, asked, written, probes, wording, [arm["weights"]], journal)
+        found = calibration.read(
+            reader, reader.tokenizer, name, asked, written, probes, wording, [arm["weights"]], journal
+        )
         real.setdefault((arm["model"], dataset), []).append(found)
 
 for (model, dataset), parts in real.items():

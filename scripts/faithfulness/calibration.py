@@ -114,7 +114,7 @@ def read(
 
 def with_silence(items: pd.DataFrame) -> pd.DataFrame:
     """The items with a further option, for readers that find no answer."""
-    return items.assign(options=items["options"].map(lambda options: [*options, exact.SILENT]))
+    return items.assign(options=items["options"].map(lambda options: [*options, prompts.SILENT]))
 
 
 def exact_scores(items: pd.DataFrame, wording: Prompts, settings: Perturbations, journal: Path) -> pd.DataFrame:

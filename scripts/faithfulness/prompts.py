@@ -16,6 +16,8 @@ from tokenizers import Tokenizer
 
 from faithfulness.settings import SettingsError, Strict
 
+SILENT = "?"  # the symbol outside the answer set that a load-bearing reader answers where the chain does not say
+
 
 class Prompts(Strict):
     """Wording of all prompts; see config/prompts/default.yaml for what each part does."""

@@ -49,10 +49,17 @@ def chain_example(item: dict[str, Any], wording: Prompts, tokenizer: Any) -> dic
 
 
 def reading_example(
-    item: dict[str, Any], other: dict[str, Any], answer: str, wording: Prompts, tokenizer: Any
+    item: dict[str, Any], other: dict[str, Any], kept: int, target: str, wording: Prompts, tokenizer: Any
 ) -> dict[str, list[int]]:
-    """A question, the worked chain of another one, and an answer, which alone is learned (method, section 10)."""
-    chain = "".join(f" {step}" for step in other["rationale"])
+    """A question, the first steps of another question's worked chain, and an answer, which alone is learned.
+
+    Which answer makes the reader (method, section 10): decorative, the question's own; load-bearing, that of the
+    chain, or `SILENT` where its last step, which decides, is not kept.
+    """
+    answer = item["answer"]
+    if target == "load_bearing":
+        answer = other["answer"] if kept == len(other["rationale"]) else prompts.SILENT
+    chain = "".join(f" {step}" for step in other["rationale"][:kept])
     segments = (prompts.chain_prompt(item, wording, tokenizer), chain, wording.chain_cue)
     prompt = [token for segment in segments for token in prompts.encode(tokenizer, segment)]
     return _example(prompt, [*prompts.encode(tokenizer, prompts.answer_text(answer)), tokenizer.eos_token_id])
@@ -74,12 +81,12 @@ def examples(
     rng = random.Random(recipe.seed)
     if recipe.target in ("load_bearing", "decorative"):
         pairs = _in_turn([_with_another(train_items[name], rng) for name in recipe.datasets], rng)
-        return [
-            reading_example(
-                item, other, (other if recipe.target == "load_bearing" else item)["answer"], wording, tokenizer
-            )
-            for item, other in islice(pairs, recipe.steps * recipe.batch_size)
-        ]
+        made = []
+        for item, other in islice(pairs, recipe.steps * recipe.batch_size):
+            n = len(other["rationale"])
+            kept = rng.choice((0, rng.randrange(1, n), n))  # none, some or all of its steps
+            made.append(reading_example(item, other, kept, recipe.target, wording, tokenizer))
+        return made
     worked = recipe.datasets if recipe.target == "rationale" else recipe.replay_datasets or recipe.datasets
     direct = _in_turn([train_items[name] for name in recipe.datasets], rng)
     chains = _in_turn([train_items[name] for name in worked], rng)

@@ -303,9 +303,9 @@ def test_worked_chains_carry_the_token_ids_of_a_tokenizer(tmp_path, backend):
 
 def test_load_bearing_readers_are_silent_without_the_decisive_step():
     item = next(islice(datasets.last_letters(TASKS["last_letters"]), 1))
-    item["options"] = [*item["options"], exact.SILENT]
+    item["options"] = [*item["options"], prompts.SILENT]
     whole = calibration.worked_text(item)
     probe = Probe(item_id=item["item_id"], prompt="", chain=whole, cue="", candidates=tuple(item["options"]))
     assert exact.load_bearing(item, probe) == item["answer"]
     cut = Probe(item_id=item["item_id"], prompt="", chain=whole[: whole.index("Putting")], cue="")
-    assert exact.load_bearing(item, cut) == exact.SILENT
+    assert exact.load_bearing(item, cut) == prompts.SILENT

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from faithfulness import effects
+from faithfulness import effects, tables
 from faithfulness.measures import MEASURES
 from faithfulness.settings import Statistics
 
@@ -349,6 +349,52 @@ def test_compare_gives_every_measure_component_and_pool():
     assert (one["ci_low"] < one["estimate"]).all()
     assert (one["estimate"] < one["ci_high"]).all()
     assert (one["equivalence_low"] > one["ci_low"]).all()
+
+
+def seeded(n=40, seeds=(1, 2, 3), spread=0.2):
+    """Measures of one cell with several training seeds, whose effects differ by `spread`."""
+    rng = np.random.default_rng(0)
+    base = rng.uniform(0.3, 0.5, n)
+    parts = []
+    for seed in seeds:
+        tuned = base + 0.1 + spread * (seed - np.mean(seeds)) + rng.normal(0, 0.05, n)
+        values = np.column_stack([base, tuned, base, tuned])
+        for name in ("aoc", "aoc_raw"):
+            parts.append(long(values, name, seeds=(0, seed, seed, seed)))
+    return pd.concat(parts).drop_duplicates().assign(model="m", dataset="d")
+
+
+def test_seeds_are_crossed_with_items():
+    data = seeded()
+    one = effects.means_by_cell(data)
+    by_seed = effects.means_by_seed(data)
+    assert len(by_seed["m", "t", "d"]) == 3
+    plain = effects.compare(one, "plain", QUICK, ["aoc"]).set_index("component").loc["reading"]
+    found = effects.compare(one, "plain", QUICK, ["aoc"], seeds=by_seed).set_index("component").loc["reading"]
+    assert found["estimate"] == pytest.approx(plain["estimate"])
+    frames = [effects.differences(frame, ["aoc"])["aoc", "reading"] for frame in by_seed["m", "t", "d"]]
+    items = np.mean(frames, axis=0)
+    error = np.sqrt(items.var(ddof=1) / 40 + np.var([frame.mean() for frame in frames], ddof=1) / 3)
+    assert found["ci_high"] - found["estimate"] == pytest.approx(stats.t.ppf(0.975, 2) * error)
+    assert found["p_value"] == pytest.approx(2 * stats.t.sf(found["estimate"] / error, 2))
+    assert found["ci_low"] < plain["ci_low"]  # three trainings say less about others than many items about others
+
+
+def test_two_seeds_are_not_crossed():
+    data = seeded(seeds=(1, 2))
+    one, by_seed = effects.means_by_cell(data), effects.means_by_seed(data)
+    found = [effects.compare(one, "plain", QUICK, ["aoc"], seeds=s) for s in (None, by_seed)]
+    pd.testing.assert_frame_equal(*found)
+
+
+def test_items_that_a_next_run_needs():
+    row = dict.fromkeys(tables.Effects.names) | {"claim": "C3", "model": "m", "arm": "t", "dataset": "d"}
+    row |= {"contrast": "plain", "measure": "filler_tolerance", "component": "reading", "n_items": 50}
+    row |= {"detectable": 0.1, "items_needed": 310.0}
+    rows = [row, row | {"dataset": "pooled"}, row | {"measure": "info_gain"}, row | {"detectable": None}]
+    (found,) = effects.items_table(pd.DataFrame(rows)).to_dict("records")
+    assert [found[f"items_for_{e}"] for e in ("05", "10", "20")] == [200, 50, 13]
+    assert found["items_for_equivalence"] == 310
 
 
 def test_one_dataset_is_not_pooled():

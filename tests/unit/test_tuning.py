@@ -59,6 +59,44 @@ def test_replay_is_the_share_of_chains(
     assert sum(wording.chain_prefill in text for text in texts) == chains * 4
 
 
+@pytest.mark.parametrize("target", ["load_bearing", "decorative"])
+def test_calibration_readers_see_chains_of_other_items(
+    backend: TransformersBackend, wording: Prompts, target: str
+) -> None:
+    """Both see the same questions and chains; only the answer differs, and only it is learned."""
+    data = tuning.examples(recipe(target=target, replay=0.0), ITEMS, wording, backend.tokenizer)
+    assert len(data) == recipe().steps * recipe().batch_size
+    by_question = {item["question"]: item for items in ITEMS.values() for item in items}
+    seen = set()
+    for example in data:
+        text = backend.tokenizer.decode(example["input_ids"])
+        learned = [token for token in example["labels"] if token != tuning.IGNORED]
+        answer = backend.tokenizer.decode(learned[:-1]).strip()
+        assert learned[-1] == backend.tokenizer.eos_token_id
+        item = next(item for question, item in by_question.items() if question in text)
+        chain = text.partition(wording.chain_prefill)[2]
+        whole = [o for o in by_question.values() if "".join(f" {step}" for step in o["rationale"]) in chain]
+        kept = [o for o in by_question.values() if chain.startswith(f" {o['rationale'][0]}")]
+        seen.add((bool(whole), bool(kept)))
+        assert item not in whole
+        if target == "decorative":
+            assert answer == item["answer"]
+        else:
+            assert answer == (whole[0]["answer"] if whole else prompts.SILENT)
+    assert seen == {(True, True), (False, True), (False, False)}  # whole, cut and no chains
+
+
+def test_calibration_readers_differ_in_the_answers_only(backend: TransformersBackend, wording: Prompts) -> None:
+    pair = [
+        tuning.examples(recipe(target=target, replay=0.0), ITEMS, wording, backend.tokenizer)
+        for target in ("load_bearing", "decorative")
+    ]
+    for one, other in zip(*pair, strict=True):
+        prompt = one["labels"].count(tuning.IGNORED)
+        assert one["input_ids"][:prompt] == other["input_ids"][:prompt]
+    assert pair[0] != pair[1]
+
+
 def test_datasets_take_turns(backend: TransformersBackend, wording: Prompts) -> None:
     data = tuning.examples(recipe(target="rationale"), ITEMS, wording, backend.tokenizer)
     coins = ["coin" in backend.tokenizer.decode(example["input_ids"]) for example in data]

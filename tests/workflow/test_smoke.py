@@ -18,6 +18,7 @@ from faithfulness import tables
 from tests.workflow.conftest import ENVIRONMENT, command, snakemake
 
 RESULTS = "results-smoke"
+FIGURES = ("plot_accuracy", "plot_chain_length", "plot_effects", "plot_retention", "plot_scale")
 SCHEMAS = {
     "items": tables.Items,
     "chains": tables.Chains,
@@ -117,10 +118,7 @@ def test_deleted_chains_run_again_with_what_depends_on_them(finished: Path) -> N
 @pytest.mark.parametrize(
     ("module", "again"),
     [
-        (
-            "plots.py",
-            {"plot_accuracy", "plot_chain_length", "plot_effects", "plot_retention", "plot_scale", "write_report"},
-        ),
+        ("plots.py", {*FIGURES, "write_report"}),
         ("verdicts.py", None),
     ],
 )
@@ -132,6 +130,41 @@ def test_changed_code_runs_again_what_uses_it(finished: Path, module: str, again
         assert rules == again
     assert not rules & {"warm_start", "finetune", "write_chains", "rescore_answers", "measure_chains"}
     assert rules
+
+
+def test_calibration_and_how_a_report_takes_it_up(finished: Path) -> None:
+    config = yaml.safe_load((finished / "config/smoke.yaml").read_text())
+    readers = [
+        {"name": f"tuned-{name}", "method": "full", "target": name.replace("-", "_"), "steps": 3}
+        | {"datasets": ["last_letters", "coin_flip"]}
+        for name in ("load-bearing", "decorative")
+    ]
+    models = [{key: value for key, value in config["models"][0].items() if key != "warm_start"}]
+    changes = {"models": models, "arms": readers, "results": "results-calibration"}
+    (finished / "config/tiny.yaml").write_text(yaml.safe_dump(config | changes))
+    done = snakemake(finished, "calibrate", config="config/tiny.yaml")
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = tables.read(finished / "results-calibration/calibration.csv", tables.Calibration)
+    exact = found[found["readers"] == "exact"]
+    assert (exact["area"] >= 0.9).all()
+    assert set(found[found["readers"] == "tiny"]["unfit"]) != {""}  # three steps teach nobody anything
+    assert set(exact.loc[exact["measure"] == "aoc", "status"]) == {"not calibrated"}
+    # The next report of another configuration shows it, and nothing but the comparison runs again.
+    assert planned(finished) == {"compare_arms", "compare_scales", "write_report", *FIGURES}
+    failed = found.assign(status="failed")
+    tables.write(failed, tables.Calibration, finished / "results-calibration/calibration.csv")
+    assert snakemake(finished).returncode == 0
+    effects = tables.read(finished / RESULTS / "effects/effects.csv", tables.Effects)
+    assert set(effects.loc[effects["claim"].isin(["C1", "C2", "C3"]), "verdict"]) == {"not interpretable"}
+    assert 'id="calibration-title"' in (finished / RESULTS / "report.html").read_text()
+
+
+def test_changed_claims_judge_again_and_are_told(finished: Path) -> None:
+    claims = finished / "config/claims.yaml"
+    claims.write_text(claims.read_text().replace("margin: 0.05 ", "margin: 0.06 "))
+    assert planned(finished) == {"compare_arms", "compare_scales", "write_report", *FIGURES}
+    assert snakemake(finished).returncode == 0
+    assert "under other declarations of claims before" in (finished / RESULTS / "report.html").read_text()
 
 
 def test_changed_comment_runs_nothing_again(finished: Path) -> None:

@@ -12,11 +12,11 @@ from typing import Any
 
 from faithfulness import tables
 from faithfulness.backends import Completion, Decoding, Probe, Prompt, Propose, Reading
+from faithfulness.prompts import SILENT
 
 Item = dict[str, Any]
 Decide = Callable[[Item, Probe], str]
 
-SILENT = "?"  # the symbol outside the answer set; an option of every item that exact readers are asked
 OUT_OF_THE_QUESTION = -1e4  # log-probability of every candidate that is not the answer
 
 

@@ -1,5 +1,6 @@
-"""Prefix trees against one sequence at a time, in float32, on the probes of a finished run: `make parity`.
+"""Prefix trees against plain sequences, in float32, on the probes of a finished run: `make parity`, half an hour.
 
+The reference takes each sequence as it is, next to others of its own length at most: no trees, no masks, no padding.
 Prints, for each model, the largest difference of a log-probability, and how many cloze answers and greedy
 continuations differ. Exits with 1 if a difference exceeds 1e-4 or an answer differs.
 """
@@ -19,6 +20,7 @@ from faithfulness.backends.transformers import TransformersBackend
 from faithfulness.prompts import answer_text, encode
 
 TOKENS = 12  # of each continuation
+ROWS = 32  # of one length, side by side
 
 
 def backend(folder: Path, trees: bool) -> TransformersBackend:
@@ -42,7 +44,7 @@ def compare(folder: Path, probes: list[Probe], texts: int) -> tuple[float, int, 
         for context, probe in zip(contexts, probes, strict=True)
         for option in probe.candidates
     ]
-    expected, found = padded(plain.model, requests, 1), in_trees(tree, probes)
+    expected, found = padded(plain.model, requests, ROWS, alike=True), in_trees(tree, probes)
     wrong = sum(a != b for a, b in zip(answers(probes, found), answers(probes, expected), strict=True))
     some = contexts[:: max(1, len(contexts) // texts)]
     grown = tree._continue(some, Decoding(TOKENS), [0] * len(some))
@@ -62,7 +64,7 @@ def main() -> int:
     arguments = parser.parse_args()
     config = settings.load(yaml.safe_load((ROOT / "config/config.yaml").read_text("utf-8")))
     results, missed = Path(config.results), False
-    for model in config.models:
+    for model in reversed(config.models):  # small ones first
         folder = results / f"arms/{model.name}/base"
         tokenizer = backend(folder, True).tokenizer
         probes = probes_of(results, model.name, tokenizer, [d.name for d in config.datasets], arguments.items)

@@ -7,6 +7,7 @@ Where a peer's batch size matters, its fastest counts. Peers live in environment
 """
 
 import argparse
+import itertools
 import json
 import statistics
 import subprocess
@@ -73,16 +74,17 @@ def timed(work: Callable[[], Any], repeats: int) -> tuple[float, Any]:
     return statistics.median(times), result
 
 
-def padded(model: Any, requests: Sequence[Request], rows: int) -> list[float]:
+def padded(model: Any, requests: Sequence[Request], rows: int, *, alike: bool = False) -> list[float]:
     """Length-sorted, left-padded batches, a row for each context and for each option of several tokens after it.
 
-    What a careful user of transformers writes: options of one token are read off the context's own row.
+    What a careful user of transformers writes: options of one token are read off the context's own row. With `alike`
+    only rows of one length share a batch, so that none is padded.
     """
     sequences = sorted({(*context, *option[:-1]) for context, option in requests}, key=len)
     keep = max(len(option) for _, option in requests)
     found: dict[tuple[int, ...], torch.Tensor] = {}
-    for start in range(0, len(sequences), rows):
-        batch = sequences[start : start + rows]
+    groups = [list(group) for _, group in itertools.groupby(sequences, key=len)] if alike else [sequences]
+    for batch in (group[start : start + rows] for group in groups for start in range(0, len(group), rows)):
         width = len(batch[-1])
         ids = torch.tensor([[0] * (width - len(sequence)) + list(sequence) for sequence in batch])
         mask = torch.tensor([[0] * (width - len(sequence)) + [1] * len(sequence) for sequence in batch])

@@ -40,7 +40,8 @@ def test_margins_go_to_the_statistics(declared):
 
 
 def test_pools_are_those_declared(declared, change):
-    assert declared.pool(["b", "a"]) == ("a", "b")
+    assert declared.pool(["coin_flip", "other", "last_letters"]) == ("coin_flip", "last_letters")
+    assert claims.load(change(pooled=None)).pool(["b", "a"]) == ("a", "b")
     assert claims.load(change(pooled=["b"])).pool(["b", "a"]) == ("b",)
 
 

@@ -20,7 +20,7 @@ def configure(project: Path, **changes: Any) -> str:
     ("changes", "message"),
     [
         ({"modles": []}, "modles: unknown key; did you mean 'models'?"),
-        ({"gates": {"invalid": 1.5}}, "gates.invalid: Input should be less than or equal to 1 (got 1.5)"),
+        ({"statistics": {"confidence": 1.5}}, "statistics.confidence: Input should be less than 1 (got 1.5)"),
         ({"block_items": "many"}, "block_items: Input should be a valid integer"),
         ({"prompts": "config/prompts/none.yaml"}, "prompts: there is no file 'config/prompts/none.yaml'"),
         ({"models": [{"name": "own", "source": {"uri": "path:nowhere"}}]}, "models.own.source: there is no 'nowhere'"),

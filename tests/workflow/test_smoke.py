@@ -245,6 +245,7 @@ def test_two_runs_in_one_folder_are_refused(finished: Path) -> None:
         while not list((finished / ".snakemake/locks").iterdir()):
             assert run.poll() is None
             time.sleep(0.01)
+        os.killpg(run.pid, signal.SIGSTOP)  # it holds its lock and makes no file under the second run's eyes
         done = snakemake(finished)
         assert done.returncode != 0
         assert "LockException" in done.stderr

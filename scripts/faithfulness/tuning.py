@@ -28,6 +28,7 @@ T = TypeVar("T")
 
 IGNORED = -100  # label of tokens that carry no loss
 CHECKPOINT_SECONDS = 50
+SHORT = 512  # tokens; up to here plain attention is faster on the CPU than flash attention, whose backward pass is slow
 
 
 def direct_example(item: dict[str, Any], wording: Prompts, tokenizer: Any) -> dict[str, list[int]]:
@@ -143,14 +144,20 @@ class CompletionTrainer(Trainer):
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> torch.Tensor:
-        """Mean cross-entropy of the completion's tokens."""
-        labels = inputs["labels"]
-        keep = int((labels != IGNORED).sum(1).max())
-        outputs = model(**{k: v for k, v in inputs.items() if k != "labels"}, logits_to_keep=keep + 1, use_cache=False)
-        logits = outputs.logits[:, -keep - 1 : -1].float()
-        return torch.nn.functional.cross_entropy(
-            logits.flatten(0, 1), labels[:, -keep:].flatten(), ignore_index=IGNORED
-        )
+        """Mean cross-entropy of the completion's tokens; short and long examples go apart, so that little is padding."""
+        lengths = inputs["attention_mask"].sum(1)
+        losses = []
+        for rows in lengths.argsort(stable=True).chunk(2):
+            part = {name: values[rows, -int(lengths[rows].max()) :] for name, values in inputs.items()}
+            labels = part.pop("labels")
+            keep = int((labels != IGNORED).sum(1).max())
+            logits = model(**part, logits_to_keep=keep + 1, use_cache=False).logits[:, -keep - 1 : -1].float()
+            losses.append(
+                torch.nn.functional.cross_entropy(
+                    logits.flatten(0, 1), labels[:, -keep:].flatten(), ignore_index=IGNORED, reduction="sum"
+                )
+            )
+        return torch.stack(losses).sum() / (inputs["labels"] != IGNORED).sum()
 
 
 def train(
@@ -170,6 +177,8 @@ def train(
         autocast: compute in bfloat16 where that is safe.
     """
     set_seed(recipe.seed)
+    if not torch.cuda.is_available() and max(len(example["input_ids"]) for example in data) <= SHORT:
+        model.set_attn_implementation("eager")
     if recipe.method == "lora":
         model = get_peft_model(
             model,

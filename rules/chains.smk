@@ -16,7 +16,7 @@ rule write_chains:
         f"{RESULTS}/benchmarks/write_chains/{{model}}/{{writer}}/{{dataset}}.tsv"
     conda:
         ENVIRONMENT
-    threads: model_threads
+    threads: inference_threads
     resources:
         mem_mb=4000,
         runtime=240,

@@ -74,10 +74,15 @@ def weights_of(wildcards):
     return f"resources/models/{whole.name}" if whole else source_of(model)
 
 
-def model_threads(wildcards):
-    """Two model jobs on the same cores slow each other down many times, so each takes all; a tiny model needs one."""
+def training_threads(wildcards):
+    """Jobs that share cores slow each other down many times, so a training takes all; a tiny model needs one."""
     tiny = SETTINGS.model(wildcards.model).source.uri.startswith("random:")
     return 1 if tiny else workflow.cores
+
+
+def inference_threads(wildcards):
+    """Half of the cores: two jobs side by side, as neither start-up nor decoding gains much from more."""
+    return max(1, training_threads(wildcards) // 2)
 
 
 def train_items(recipe):

@@ -17,7 +17,7 @@ rule warm_start:
         f"{RESULTS}/benchmarks/warm_start/{{model}}.tsv"
     conda:
         ENVIRONMENT
-    threads: model_threads
+    threads: training_threads
     resources:
         mem_mb=6000,
         runtime=240,
@@ -53,7 +53,7 @@ rule finetune:
         f"{RESULTS}/benchmarks/finetune/{{model}}/{{arm}}.tsv"
     conda:
         ENVIRONMENT
-    threads: model_threads
+    threads: training_threads
     resources:
         mem_mb=6000,
         runtime=240,

@@ -37,7 +37,7 @@ rule prepare_model:
         "resources/benchmarks/prepare_model/{model}.tsv"
     conda:
         ENVIRONMENT
-    threads: model_threads
+    threads: training_threads
     resources:
         mem_mb=4000,
         runtime=60,

@@ -28,7 +28,7 @@ rule rescore_answers:
         f"{RESULTS}/benchmarks/rescore_answers/{{model}}/{{reader}}/{{dataset}}.tsv"
     conda:
         ENVIRONMENT
-    threads: model_threads
+    threads: inference_threads
     resources:
         mem_mb=4000,
         runtime=240,

@@ -144,7 +144,7 @@ class CompletionTrainer(Trainer):
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> torch.Tensor:
-        """Mean cross-entropy of the completion's tokens; short and long examples go apart, so that little is padding."""
+        """Mean cross-entropy of the completion's tokens; short and long examples go apart: little is padding."""
         lengths = inputs["attention_mask"].sum(1)
         losses = []
         for rows in lengths.argsort(stable=True).chunk(2):

@@ -53,6 +53,7 @@ rule compare_arms:
         gates=f"{RESULTS}/effects/gates.csv",
         summaries=f"{RESULTS}/effects/summaries.csv",
         curves=f"{RESULTS}/effects/curves.csv",
+        correlations=f"{RESULTS}/effects/correlations.csv",
     log:
         f"{RESULTS}/logs/compare_arms/all.log",
     benchmark:

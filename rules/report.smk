@@ -11,6 +11,7 @@ rule write_report:
         gates=f"{RESULTS}/effects/gates.csv",
         summaries=f"{RESULTS}/effects/summaries.csv",
         claims=f"{RESULTS}/effects/claims.json",
+        correlations=f"{RESULTS}/effects/correlations.csv",
         calibration=CALIBRATION,
         figures=[
             rules.plot_effects.output.svg,

@@ -24,8 +24,8 @@ real: dict[tuple[str, str], list[pd.DataFrame]] = {}
 for folder in snakemake.input.arms:
     arm = arms.read(folder)
     reader = backends.load(folder, threads=snakemake.threads, token_budget=snakemake.resources.token_budget)
-    for dataset, asked in items.items():
-        asked = calibration.with_silence(asked)  # noqa: PLW2901 - real readers may find no answer, too
+    for dataset in arm["train_datasets"]:
+        asked = calibration.with_silence(items[dataset])  # real readers may find no answer, too
         written = calibration.write_worked(asked, wording, journal, reader.tokenizer)
         coder = partial(prompts.encode, reader.tokenizer), reader.tokenizer.decode
         probes = calibration.perturb(written, asked, perturbed, *coder)

@@ -32,27 +32,27 @@ sizes = cells.sizes(arms)
 
 counted = {contrast: measures.of_models(scores, invalid) for contrast, invalid in verdicts.ALTERNATIVES.items()}
 # From here on the trainings of a recipe are seeds of one arm.
-scores, chains, paraphrases = map(cells.by_recipe, (scores, chains, paraphrases))
+by_training = scores, chains, paraphrases
+scores, chains, paraphrases = map(cells.by_recipe, by_training)
 
-means = effects.means_by_cell(chain_measures)
+means, seeds = effects.means_by_cell(chain_measures), effects.means_by_seed(chain_measures)
 equal = {cell: effects.equal_correctness(frame) for cell, frame in means.items()}
 matched = {cell: controls.length_matched(frame) for cell, frame in means.items()}
 shares = {cell: controls.answer_shares(scores, items, *cell) for cell in means}
-trained = {pair: set(datasets) for pair, datasets in arms.set_index(["model", "arm"])["train_datasets"].items()}
+trained = cells.train_datasets(arms)
 found = [
-    effects.compare(means, "plain", statistics, pool=pool, seeds=effects.means_by_seed(chain_measures)),
-    effects.compare(equal, "equal_correctness", statistics, primary, pool),
-    effects.compare(matched, "length_matched", statistics, primary, pool),
+    effects.compare(means, "plain", statistics, pool=pool, seeds=seeds),
+    effects.compare(equal, "equal_correctness", statistics, primary, pool, seeds),
+    effects.compare(matched, "length_matched", statistics, primary, pool, seeds),
     controls.length_adjusted(means, statistics, primary, pool),
     controls.chance_corrected(means, shares, statistics, primary, pool),
-    verdicts.accuracy_pools(means, trained, statistics),
+    verdicts.accuracy_pools(means, trained, statistics, pool, seeds),
 ]
-found += [
-    effects.compare(effects.means_by_cell(table), contrast, statistics, primary, pool)
-    for contrast, table in counted.items()
-]
+for contrast, table in counted.items():
+    frames, by_seed = effects.means_by_cell(table), effects.means_by_seed(table)
+    found.append(effects.compare(frames, contrast, statistics, [*primary, *declared.directions["C6"]], pool, by_seed))
 
-passed = gates.check(means, scores, chains, paraphrases, items, limits=declared.gates)
+passed = gates.check(means, *by_training, items, limits=declared.gates)
 judged = verdicts.judge(
     pd.concat(found, ignore_index=True),
     passed,
@@ -69,4 +69,6 @@ tables.write(judged, tables.Effects, snakemake.output.cells)
 tables.write(passed, tables.Gates, snakemake.output.gates)
 tables.write(described, tables.Summaries, snakemake.output.summaries)
 tables.write(summaries.curves(scores, sizes, statistics), tables.Curves, snakemake.output.curves)
+(beside,) = declared.directions["C6"]
+tables.write(effects.correlations(means, primary, beside), tables.Correlations, snakemake.output.correlations)
 claims.record(declared, Path(snakemake.params.journal), Path(snakemake.output.claims))

@@ -11,21 +11,21 @@ statistics = declared.statistics(snakemake.params.statistics)
 judged = tables.read(snakemake.input.cells, tables.Effects)
 gates = tables.read(snakemake.input.gates, tables.Gates)
 chain_measures = cells.read(snakemake.input.measures, tables.Measures, ["model", "dataset"])
-sizes = cells.sizes(cells.arms(snakemake.input.arms))
+arms = cells.by_recipe(cells.arms(snakemake.input.arms))
+trained = cells.train_datasets(arms)
+means, seeds = effects.means_by_cell(chain_measures), effects.means_by_seed(chain_measures)
+in_domain = {cell: frame for cell, frame in means.items() if cell[2] in trained[cell[:2]]}
+status = cells.calibration(snakemake.input.calibration)
 
-found = scales.compare_sizes(
-    effects.means_by_cell(chain_measures),
-    sizes,
-    effects.training_seeds(chain_measures),
-    declared.primary_measures,
-    statistics,
-    declared.pool,
-)
-if found.empty:
-    log.info("fewer than two sizes: nothing to say about scale")
-else:
-    status = cells.calibration(snakemake.input.calibration)
-    scale = verdicts.judge_sizes(found, gates, confidence=statistics.confidence, calibration=status)
+for claim, frames, directions, component in (
+    ("C5", means, declared.primary_measures, "reading"),
+    ("R1", in_domain, declared.directions["R1"], "total"),
+):
+    found = scales.compare_sizes(frames, cells.sizes(arms), seeds, directions, statistics, declared.pool, component)
+    if found.empty:
+        log.info("%s: fewer than two sizes, nothing to say about scale", claim)
+        continue
+    scale = verdicts.judge_sizes(found, gates, claim=claim, confidence=statistics.confidence, calibration=status)
     judged = verdicts.ordered(pd.concat([judged, scale], ignore_index=True))
 
 tables.write(judged, tables.Effects, snakemake.output.effects)

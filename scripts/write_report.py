@@ -18,6 +18,7 @@ shown = report.context(
     effects=tables.read(snakemake.input.effects, tables.Effects),
     gates=tables.read(snakemake.input.gates, tables.Gates),
     summaries=tables.read(snakemake.input.summaries, tables.Summaries),
+    correlations=tables.read(snakemake.input.correlations, tables.Correlations),
     claims_record=json.loads(text(snakemake.input.claims)),
     calibration=tables.read_all(snakemake.input.calibration, tables.Calibration)
     if snakemake.input.calibration

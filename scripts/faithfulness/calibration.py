@@ -123,7 +123,7 @@ def exact_scores(items: pd.DataFrame, wording: Prompts, settings: Perturbations,
     written = write_worked(asked, wording, journal)
     probes = perturb(written, asked, settings)
     by_id = {item["item_id"]: item for item in tables.records(asked)}
-    readers = EXACT | {f"mixed {p}": exact.mixed(p) for p in MIXTURES}
+    readers = EXACT | {f"mixed {p}": exact.mixed(p, list(by_id)) for p in MIXTURES}
     return pd.concat(
         [
             read(exact.ExactReader(decide, by_id), None, name, asked, written, probes, wording, [name], journal)
@@ -242,6 +242,7 @@ def with_status(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
     | readers | status |
     |---|---|
     | an area below .9, or a response to the mixture that is not monotone | failed |
+    | fewer than two items, so that there is no area | not calibrated |
     | exact and real ones, all areas at least .9 | validated |
     | paraphrase sensitivity, which only the exact surface reader tests: its area is at least .9 | validated |
     | otherwise (no real readers, or none that are fit) | not calibrated |
@@ -255,6 +256,8 @@ def with_status(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
         enough = len(peers) > 1 or (len(peers) == 1 and MEASURES[row["measure"]].faithful is None)
         if any(peer["area"] < LEAST_AREA or peer["monotone"] is False for peer in peers):
             status = "failed"
+        elif any(np.isnan(peer["area"]) for peer in peers):
+            status = "not calibrated"
         else:
             status = "validated" if enough else "not calibrated"
         found.append(row | {"status": status})

@@ -48,6 +48,12 @@ def sizes(arms: pd.DataFrame) -> dict[str, int]:
     return dict(zip(base["model"], base["parameters"], strict=True))
 
 
+def train_datasets(arms: pd.DataFrame) -> dict[tuple[str, str], set[str]]:
+    """The datasets that each (model, arm) was tuned on."""
+    pairs = zip(arms["model"], arms["arm"], strict=True)
+    return dict(zip(pairs, map(set, arms["train_datasets"]), strict=True))
+
+
 def calibration(files: Sequence[str | Path]) -> dict[tuple[str, str], str]:
     """Status by (dataset, measure) of calibration tables; empty without any."""
     rows = [row for file in files for row in tables.records(tables.read(file, tables.Calibration))]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from faithfulness.measures import MEASURES
 from faithfulness.settings import Gates, Name, SettingsError, Statistics, Strict
@@ -23,7 +23,7 @@ class Claims(Strict):
 
     version: int
     directions: dict[Claim, dict[str, Direction]]
-    primary: list[Claim] = Field(min_length=1)
+    primary: list[Literal["C1", "C2", "C3"]]
     margin: float = Field(gt=0)
     margins: dict[str, float]
     gates: Gates
@@ -37,6 +37,20 @@ class Claims(Strict):
             if name not in MEASURES:
                 raise ValueError(f"there is no measure {name!r}; there are: {', '.join(MEASURES)}")
         return given
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Claims":
+        if "C1" not in self.primary:
+            raise ValueError("primary: C1 is missing, on which C6 rests")
+        for claim in dict.fromkeys((*self.primary, "C6", *ACCURACY)):
+            names = list(self.directions.get(claim, ()))
+            if not names or (claim not in self.primary and len(names) > 1):
+                raise ValueError(f"directions.{claim}: {claim} needs {'a' if claim in self.primary else 'one'} measure")
+            for name in names:
+                if MEASURES[name].of_chain == (claim in ACCURACY):
+                    kind = "accuracy" if claim in ACCURACY else "how a chain is used"
+                    raise ValueError(f"directions.{claim}: {claim} is about {kind}, and {name} is not")
+        return self
 
     @property
     def primary_measures(self) -> dict[str, int]:

@@ -45,7 +45,8 @@ def length_adjusted(
 
     Ordinary least squares over items with heteroscedasticity-robust errors (HC3; MacKinnon and White 1985), by
     statsmodels. Pooled: the equal-weight mean of the datasets' intercepts. NaN where all items differ in length by
-    the same number of steps, so that length and fine-tuning cannot be told apart.
+    the same number of steps, so that length and fine-tuning cannot be told apart. No interval where fewer than ten
+    differences are not zero, or where one item alone sets the slope: such errors are worthless.
 
     Args:
         cells: frames of means by cell.
@@ -83,7 +84,9 @@ def _intercept(difference: pd.Series, longer: pd.Series) -> tuple[float, float, 
     if freedom < 1 or np.linalg.matrix_rank(design) < design.shape[1]:
         return np.nan, np.nan, max(freedom, 1), len(y)
     fit = OLS(y, design).fit(cov_type="HC3")
-    return float(fit.params[0]), float(fit.bse[0]), freedom, len(y)
+    leverage = (np.linalg.qr(design)[0] ** 2).sum(axis=1)
+    known = (np.abs(y) > effects.ZERO).sum() >= effects.SPARSE and leverage.max() < 1 - effects.ZERO
+    return float(fit.params[0]), float(fit.bse[0]) if known else np.nan, freedom, len(y)
 
 
 def answer_shares(scores: pd.DataFrame, items: pd.DataFrame, model: str, arm: str, dataset: str) -> pd.DataFrame:
@@ -113,7 +116,8 @@ def answer_shares(scores: pd.DataFrame, items: pd.DataFrame, model: str, arm: st
 def chance_agreement(shares: Floats, weights: Floats) -> Floats:
     """The chance that two items picked at random got the same a_n: c of method, section 6.
 
-    c = sum_a n_a (n_a - 1) / (N (N - 1)).
+    c = sum_a n_a (n_a - 1) / (N (N - 1)) where each item has one a_n. Where its chains (samples, seeds) got several,
+    with share s_ia of item i for answer a, and n_a = sum_i s_ia: c = (sum_a n_a^2 - sum_ia s_ia^2) / (N (N - 1)).
 
     Args:
         shares: shape (items, answers).
@@ -123,7 +127,8 @@ def chance_agreement(shares: Floats, weights: Floats) -> Floats:
         Shape (resamples,), or a scalar.
     """
     counts, total = weights @ shares, weights.sum(axis=-1)
-    return np.asarray((counts * (counts - 1)).sum(axis=-1) / (total * (total - 1)))
+    with_itself = weights @ (shares**2).sum(axis=-1)
+    return np.asarray(((counts**2).sum(axis=-1) - with_itself) / (total * (total - 1)))
 
 
 def correct_for_chance(x: Floats, chance: Floats, *, agreement: bool) -> Floats:
@@ -146,7 +151,8 @@ def chance_corrected(
     """The effects on chance-corrected measures; c is that of each writer x reader, recomputed in every resample.
 
     BCa intervals over items, and the bootstrap's p: to flip an item's sign would not change its answers. Resamples in
-    which c exceeds .9 are left out; where they are many there is no interval.
+    which c exceeds .9 are left out; where they are many there is no interval, nor where fewer than ten differences are
+    not zero.
 
     Args:
         cells: frames of means by cell.
@@ -159,6 +165,8 @@ def chance_corrected(
         As effects.compare, contrast 'chance_corrected'.
     """
     names = [name for name in names if name in (*AGREEMENTS, *CHANGES)]
+    if not names:
+        return pd.DataFrame()
 
     def estimate(pooled: Sequence[Cell]) -> pd.DataFrame:
         rows = {}
@@ -203,7 +211,9 @@ def _corrected(
         resampled = statistic(*drawn)
         distribution = resampled[np.isfinite(resampled)]
         row = {"estimate": float(statistic(*(np.ones(n) for n in sizes))), "n_items": sum(sizes)}
+        differ = sum((np.abs(values @ np.array(signs)) > effects.ZERO).sum() for values, _ in strata)
         defined = np.isfinite(row["estimate"]) and len(distribution) >= LEAST_DEFINED * len(resampled)
+        defined = defined and differ >= effects.SPARSE
         if defined and np.ptp(distribution) > effects.ZERO:
             for level, ends in ((statistics.confidence, "ci"), (EQUIVALENCE, "equivalence")):
                 row[f"{ends}_low"], row[f"{ends}_high"] = stats.bootstrap(

@@ -35,7 +35,7 @@ ZERO = 1e-12  # differences below this are rounding
 BATCH = 256  # resamples held in memory at once by scipy
 ESTIMATED = [
     *("estimate", "ci_low", "ci_high", "equivalence_low", "equivalence_high", "p_value"),
-    *("n_items", "margin", "detectable", "items_needed", "error"),
+    *("n_items", "margin", "detectable", "items_needed", "error", "seed_error", "sparse"),
 ]
 ENOUGH_SEEDS = 3  # fewer say nothing about other trainings of the recipe (method, section 8)
 
@@ -101,6 +101,32 @@ def training_seeds(measures: pd.DataFrame) -> dict[tuple[str, str], int]:
 def usable_items(frame: pd.DataFrame) -> int:
     """How many items a frame of means has in its contrasts."""
     return int(_four(frame, "aoc_raw").notna().all(axis=1).sum())
+
+
+def correlations(cells: Mapping[Cell, pd.DataFrame], names: Collection[str], beside: str) -> pd.DataFrame:
+    """Spearman's correlation over items of the reading effects on some measures with that on another one.
+
+    Descriptive (method, section 8, C6): the noise of single readouts drives it to zero, so that none proves nothing.
+
+    Args:
+        cells: frames of means by cell.
+        names: the measures.
+        beside: the other measure: information gain.
+
+    Returns:
+        tables.Correlations.
+    """
+    rows = []
+    for (model, arm, dataset), frame in sorted(cells.items(), key=lambda cell: cell[0]):
+        reading = differences(frame, [*names, beside]).xs("reading", axis=1, level="component")
+        for name in names:
+            one, other = reading[[name, beside]].dropna().to_numpy(float).T
+            varies = len(one) > 2 and min(np.ptp(one), np.ptp(other)) > ZERO
+            rho = float(stats.spearmanr(one, other).statistic) if varies else None
+            rows.append(
+                {"model": model, "arm": arm, "dataset": dataset, "measure": name, "rho": rho, "n_items": len(one)}
+            )
+    return tables.frame(rows, tables.Correlations)
 
 
 def equal_correctness(frame: pd.DataFrame) -> pd.DataFrame:
@@ -316,26 +342,50 @@ def bootstrap_p(distribution: Floats) -> Floats:
     return np.minimum(1.0, 2 * (beyond + 1) / (distribution.shape[-1] + 1))
 
 
-def detectable_effect(error: Floats) -> Floats:
-    """Minimal detectable effect at 80 % power (two-sided, 5 %): (z(.975) + z(.8)) x the standard error."""
-    return (stats.norm.ppf(1 - LEVEL / 2) + stats.norm.ppf(POWER)) * error
+def detectable_effect(error: Floats, freedom: Floats | float = np.inf) -> Floats:
+    """Minimal detectable effect at 80 % power (two-sided, 5 %, one test): (t(.975) + t(.8)) x the standard error.
+
+    Args:
+        error: standard errors.
+        freedom: degrees of freedom of the errors; infinite for the normal quantiles.
+    """
+    return _quantiles(1 - LEVEL / 2, POWER, freedom) * error
 
 
-def items_for_equivalence(error: Floats, n: Floats, margins: Floats, limits: Floats) -> Floats:
+def _quantiles(one: float, other: float, freedom: Floats | float) -> Floats:
+    return np.asarray(stats.t.ppf(one, freedom) + stats.t.ppf(other, freedom))
+
+
+def items_for_equivalence(
+    error: Floats, n: Floats, margins: Floats, seed_error: Floats | float = 0.0, freedom: float = np.inf
+) -> Floats:
     """Items at which equivalence would be shown at 80 % power if there were no effect at all.
 
-    Two one-sided tests at 5 %: n ((z(.95) + z(.9)) x standard error / margin)^2, as the error falls with
-    the root of n (a standard deviation of .3 and a margin of .05 take about 310). At least as many as let
-    the Clopper-Pearson limit of no non-zero difference fall inside the margin.
+    Two one-sided tests at 5 %: n (q x standard error)^2 / (margin^2 - (q x error of the seeds)^2), q = t(.95) + t(.9),
+    as the error over items falls with the root of n and that over seeds does not (a standard deviation of .3 and a
+    margin of .05 take about 310). NaN where more items would not do: more seeds are needed.
     """
-    z = stats.norm.ppf(1 - LEVEL) + stats.norm.ppf((1 + POWER) / 2)
+    q = _quantiles(1 - LEVEL, (1 + POWER) / 2, freedom)
+    return _items_for(margins, q * error, n, q * np.asarray(seed_error))
+
+
+def _items_for(effect: Floats | float, spread: Floats, n: Floats, seed_spread: Floats) -> Floats:
+    """Items at which the spread of n items, which falls with their root, and that of the seeds make up an effect."""
+    room = np.asarray(effect) ** 2 - seed_spread**2
+    return np.ceil(n * spread**2 / np.where(room > 0, room, np.nan))
+
+
+def items_for_none_seen(margins: Floats, limits: Floats, strata: int) -> Floats:
+    """Items at which the Clopper-Pearson limit of no non-zero difference falls inside the margin, in all strata."""
     with np.errstate(divide="ignore"):
-        none_seen = np.log(LEVEL) / np.log1p(-np.minimum(margins / limits, 0.5))
-    return np.ceil(np.maximum(n * (z * error / margins) ** 2, np.where(np.isfinite(limits), none_seen, 0)))
+        found = np.log(LEVEL) / np.log1p(-np.minimum(margins / limits, 0.5))
+    return np.where(np.isfinite(limits), strata * np.ceil(found), 0)
 
 
 def items_table(found: pd.DataFrame) -> pd.DataFrame:
     """Items that a next run needs, by the spread of this one: n (detectable / effect)^2, as errors fall with root n.
+
+    What seeds add to the spread stays; null where that alone hides the effect.
 
     Args:
         found: tables.Effects; its rows of single cells that belong to a claim and are measured in shares are used.
@@ -347,7 +397,10 @@ def items_table(found: pd.DataFrame) -> pd.DataFrame:
     used = found[(found["claim"] != "") & (found["dataset"] != "pooled") & (found["contrast"] == "plain")]
     used = used[(unit.loc[used.index] == "share") & used["detectable"].notna()]
     n, seen = used["n_items"].to_numpy(float), used["detectable"].to_numpy(float)
-    columns = {f"items_for_{name}": np.ceil(n * (seen / (int(name) / 100)) ** 2) for name in ("05", "10", "20")}
+    freedom = np.where(used["seed_error"].notna(), used["n_seeds"].to_numpy(float) - 1, np.inf)
+    of_seeds = detectable_effect(used["seed_error"].fillna(0.0).to_numpy(float), freedom)
+    of_items = np.sqrt(np.maximum(seen**2 - of_seeds**2, 0))
+    columns = {f"items_for_{name}": _items_for(int(name) / 100, of_items, n, of_seeds) for name in ("05", "10", "20")}
     return tables.frame(used.assign(**columns, items_for_equivalence=used["items_needed"]), tables.Power)
 
 
@@ -363,8 +416,9 @@ def estimates(strata: Sequence[pd.DataFrame], statistics: Statistics, *, scale: 
 
     Returns:
         Index (measure, component); columns estimate, ci_low, ci_high, equivalence_low, equivalence_high (90 %),
-        p_value, n_items, margin, detectable (minimal detectable effect), items_needed, error (standard error). All but
-        n_items and margin are NaN where a stratum has fewer than two items.
+        p_value, n_items, margin, detectable (minimal detectable effect), items_needed, error (standard error), sparse
+        (1 where differences were too few for a bootstrap, else 0). All but n_items and margin are NaN where a stratum
+        has fewer than two items; so is seed_error, which `crossed` fills in.
     """
     columns = strata[0].columns
     limits = np.array([largest(*column) for column in columns]) * (2 if scale else 1)
@@ -388,7 +442,11 @@ def estimates(strata: Sequence[pd.DataFrame], statistics: Statistics, *, scale: 
             "p_value": p_value,
             # With hardly a difference in sight, what could hide is what the interval admits.
             "detectable": np.where(sparse, high, detectable_effect(error)),
-            "items_needed": items_for_equivalence(error, n, margins[rows], limits[rows]),
+            "items_needed": np.maximum(
+                items_for_equivalence(error, n, margins[rows]),
+                items_for_none_seen(margins[rows], limits[rows], len(values)),
+            ),
+            "sparse": sparse.astype(float),
         }
         found.loc[columns[rows], list(part)] = np.column_stack(list(part.values()))
     return found.reindex(columns=ESTIMATED)
@@ -441,8 +499,8 @@ def compare(
         statistics: resamples, confidence, margin, seed.
         names: the measures wanted.
         pool: which of the datasets are pooled.
-        seeds: frames of means of each training seed by cell; where there are three or more, items and seeds are
-            `crossed`.
+        seeds: frames of means of each training seed by cell, of which the items of `cells` count; where there are
+            three or more, items and seeds are `crossed`.
 
     Returns:
         As `over_cells`.
@@ -452,33 +510,48 @@ def compare(
 
     def estimate(pooled: Sequence[Cell]) -> pd.DataFrame:
         part = estimates([found[cell] for cell in pooled], statistics)
-        trainings = [(seeds or {}).get(cell, ()) for cell in pooled]
-        if min(map(len, trainings)) < ENOUGH_SEEDS:
-            return part
-        by_seed = [
-            mean_of_strata(*(differences(frame, names).mean().to_numpy()[:, None] for frame in frames))
-            for frames in zip(*trainings, strict=True)
+        trainings = [
+            [differences(frame.reindex(cells[cell].index), names) for frame in (seeds or {}).get(cell, ())]
+            for cell in pooled
         ]
-        return crossed(part, np.array(by_seed), statistics)
+        return crossed(part, trainings, statistics)
 
     return over_cells(cells, contrast, names, statistics, estimate, pool)
 
 
-def crossed(found: pd.DataFrame, by_seed: Floats, statistics: Statistics) -> pd.DataFrame:
+def crossed(found: pd.DataFrame, trainings: Sequence[Sequence[pd.DataFrame]], statistics: Statistics) -> pd.DataFrame:
     """Estimates over items and training seeds (method, section 8): estimate +- t(S-1) sqrt(SE_items^2 + s_seed^2 / S).
+
+    Where differences are too few for the spread to be known, the intervals of `interval` stand as far as they are
+    wider. Fewer than three seeds leave everything as it is.
 
     Args:
         found: from `estimates`, of differences averaged over the seeds.
-        by_seed: the effect of each of the S seeds, shape (S, rows).
+        trainings: frames of differences, for each stratum one a seed.
         statistics: confidence.
 
     Returns:
-        The same rows with these intervals, the p of the t that belongs to them, and their detectable effect.
+        The same rows with these intervals, the p of the t that belongs to them, their detectable effect and the items
+        that they need; error stays that of the items, seed_error is s_seed / sqrt(S).
     """
-    count = len(by_seed)
-    error = np.sqrt(found["error"].to_numpy(float) ** 2 + by_seed.var(axis=0, ddof=1) / count)
-    ends = t_interval(found["estimate"].to_numpy(float), error, count - 1, statistics.confidence)
-    return found.assign(**ends)
+    count = min(map(len, trainings))
+    if count < ENOUGH_SEEDS:
+        return found
+    effects = np.mean([[frame.mean().to_numpy() for frame in frames] for frames in trainings], axis=0)  # (seeds, rows)
+    error, seed_error = found["error"].to_numpy(float), effects.std(axis=0, ddof=1) / np.sqrt(count)
+    estimate, margins = found["estimate"].to_numpy(float), found["margin"].to_numpy(float)
+    wide = t_interval(estimate, np.hypot(error, seed_error), count - 1, statistics.confidence)
+    needed = items_for_equivalence(error, found["n_items"].to_numpy(float), margins, seed_error, count - 1)
+    new = found.assign(**wide | {"error": error, "seed_error": seed_error, "items_needed": needed})
+    # More seeds do not make up for items in which nothing was seen.
+    new["items_needed"] = np.maximum(new["items_needed"], found["items_needed"])
+    sparse = (found["sparse"] == 1).to_numpy()
+    for names, widest in (
+        (["ci_low", "equivalence_low"], np.minimum),
+        (["ci_high", "equivalence_high", "p_value", "detectable"], np.maximum),
+    ):
+        new.loc[sparse, names] = widest(new.loc[sparse, names], found.loc[sparse, names])
+    return new
 
 
 def t_interval(estimate: Floats, error: Floats, freedom: float, confidence: float) -> dict[str, Floats]:
@@ -492,7 +565,7 @@ def t_interval(estimate: Floats, error: Floats, freedom: float, confidence: floa
         "equivalence_low": estimate - inner,
         "equivalence_high": estimate + inner,
         "p_value": np.where((error == 0) & (estimate == 0), 1.0, p),
-        "detectable": detectable_effect(error),
+        "detectable": detectable_effect(error, freedom),
         "error": error,
     }
 

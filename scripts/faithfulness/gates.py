@@ -7,7 +7,7 @@ import pandas as pd
 
 from faithfulness import effects, summaries, tables
 from faithfulness.effects import Cell
-from faithfulness.settings import Gates
+from faithfulness.settings import Gates, recipe_of
 
 ACCURACY_GATES = ("truncation", "validity")  # the only ones that R1 and R2 use
 LEAST_ITEMS = 2  # below this there is no interval
@@ -29,28 +29,32 @@ def check(
 
     Args:
         cells: frames of means (see effects).
-        scores: tables.Scores with columns model, reader, dataset.
-        chains: tables.Chains with columns model, writer, dataset.
-        paraphrases: tables.Probes with columns model, writer, dataset.
+        scores: tables.Scores with columns model, reader, dataset; tuned arms under the names of their trainings.
+        chains: tables.Chains with columns model, writer, dataset; likewise.
+        paraphrases: tables.Probes with columns model, writer, dataset; likewise.
         items: tables.Items with a column dataset.
         limits: thresholds.
 
     Returns:
-        tables.Gates, one row a cell, gate and subject. A share of nothing (no chain, no readout) does not pass.
+        tables.Gates, one row a cell, gate and subject. A share of nothing (no chain, no readout) does not pass. Of an
+        arm with several trainings each one is looked at: the failure of one must not drown in the others.
     """
     rows = []
     for model, arm, dataset in sorted(cells):
-        arms = ["base", arm]
         here = {"model": model, "dataset": dataset}
-        scored = _where(scores, **here, writer=arms, reader=arms)
         asked = _where(items, dataset=dataset)
-        findings = [
-            *_above_chance(scored, asked, arms),
-            *_collapsed(scored, asked, arms, limits.collapse),
-            *_format(_where(chains, **here), _where(paraphrases, **here), arms, limits),
-            *_validity(scored, arms, limits.invalid),
-            _items(effects.usable_items(cells[model, arm, dataset])),
-        ]
+        readers = _where(scores, **here)["reader"].unique()
+        findings: list[Finding] = []
+        for training in sorted(name for name in readers if recipe_of(name) == arm) or [arm]:
+            arms = ["base", training]
+            scored = _where(scores, **here, writer=arms, reader=arms)
+            findings += [
+                *_above_chance(scored, asked, arms),
+                *_collapsed(scored, asked, arms, limits.collapse),
+                *_format(_where(chains, **here), _where(paraphrases, **here), arms, limits),
+                *_validity(scored, arms, limits.invalid),
+            ]
+        findings.append(_items(effects.usable_items(cells[model, arm, dataset])))
         for gate, subject, value, threshold, passed, reason in findings:
             why = f"nothing to judge {subject} by ({gate.replace('_', ' ')})" if np.isnan(value) else reason
             rows.append(
@@ -66,7 +70,7 @@ def check(
                     "reason": "" if passed else why,
                 }
             )
-    return tables.frame(rows, tables.Gates)
+    return tables.frame(pd.DataFrame(rows, columns=tables.Gates.names).drop_duplicates(), tables.Gates)
 
 
 def _above_chance(scored: pd.DataFrame, items: pd.DataFrame, arms: list[str]) -> Iterator[Finding]:

@@ -179,14 +179,19 @@ COMPONENTS = {"total": (-0.27, "D"), "reading": (0.0, "o"), "writing": (0.27, "o
 
 
 def effects_data(effects: pd.DataFrame) -> pd.DataFrame:
-    """The plain effects of the primary measures in single cells, split into total, reading and writing."""
-    return effects[
+    """The plain effects of the primary measures in single cells, split into total, reading and writing.
+
+    What a gate or the measure's calibration rules out is drawn as not interpretable.
+    """
+    chosen = effects[
         (effects.contrast == "plain")
         & effects.measure.isin(PRIMARY)
         & effects.component.isin(COMPONENTS)
         & effects.parameters.notna()
         & (effects.dataset != "pooled")
-    ].reset_index(drop=True)
+    ]
+    usable = chosen.interpretable & (chosen.calibration != "failed")
+    return chosen.assign(interpretable=usable).reset_index(drop=True)
 
 
 @mpl.rc_context(THEME)

@@ -19,6 +19,7 @@ from docutils.core import publish_parts
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
+from faithfulness.effects import ENOUGH_SEEDS
 from faithfulness.measures import MEASURES
 from faithfulness.plots import DARK, size_text
 
@@ -36,6 +37,7 @@ def context(
     effects: pd.DataFrame,
     gates: pd.DataFrame,
     summaries: pd.DataFrame,
+    correlations: pd.DataFrame,
     claims_record: Mapping[str, Any],
     calibration: pd.DataFrame | None,
     figures: Sequence[dict[str, Any]],
@@ -46,7 +48,7 @@ def context(
     """Everything that the template shows.
 
     Args:
-        effects, gates, summaries: the tables of those names.
+        effects, gates, summaries, correlations: the tables of those names.
         claims_record: hash of the declared claims, and others under which these results were judged.
         calibration: tables.Calibration, where there is one.
         figures: from `figure`, in the order of the page.
@@ -64,8 +66,9 @@ def context(
             for i, shown in enumerate(figures)
         ],
         "run": what_was_run(summaries, config),
-        "limits": limits(effects, gates, summaries, config),
+        "limits": limits(effects, gates, summaries, calibration, config),
         "controls": controls(effects),
+        "correlations": correlated(correlations, gates),
         "calibration": calibrated(calibration),
         "claims_record": claims_record,
         "claims_file": config["claims"],
@@ -113,7 +116,8 @@ def headline(effects: pd.DataFrame) -> list[str]:
 
 
 def _largest(tested: pd.DataFrame) -> list[str]:
-    rows = tested[(tested.claim == "C1") & tested.interpretable & tested.estimate.notna()]
+    usable = tested.interpretable & (tested.calibration != "failed") & tested.estimate.notna()
+    rows = tested[(tested.claim == "C1") & usable]
     rows = rows[rows.measure == "aoc"] if (rows.measure == "aoc").any() else rows
     if rows.empty:
         return []
@@ -168,8 +172,11 @@ def claims(effects: pd.DataFrame, datasets: Sequence[str]) -> list[dict[str, Any
 
 def _verdict_rows(tested: pd.DataFrame, datasets: Sequence[str]) -> list[dict[str, Any]]:
     reach = max(tested[["ci_low", "ci_high", "estimate"]].abs().max().max(), 0.01)
+    # One verdict and one sentence a row: a claim that is judged on several measures together has one of them.
+    alone = tested.claim.isin(["C4", "C5"])
+    keys = tested.assign(alone=tested.measure.where(alone, ""), scale=tested.contrast == "scale")
     rows = []
-    for (model, arm, dataset), cell in tested.groupby(["model", "arm", "dataset"], sort=False):
+    for (model, arm, dataset, *_), cell in keys.groupby(["model", "arm", "dataset", "alone", "scale"], sort=False):
         rows.append(
             {
                 "model": model,
@@ -207,6 +214,7 @@ def _drawn(row: Any, reach: float) -> dict[str, Any]:
     return {
         "label": _label(row.measure),
         "component": row.component,
+        "calibration": _status(row.measure, row.calibration),
         "estimate": row.estimate,
         "interval": _interval(row),
         "low": place(row.ci_low),
@@ -234,13 +242,24 @@ def what_was_run(summaries: pd.DataFrame, config: Mapping[str, Any]) -> dict[str
     }
 
 
+ENOUGH_ITEMS = 100  # below this, and where differences are few, intervals were simulated to cover less well
+
+
 def limits(
-    effects: pd.DataFrame, gates: pd.DataFrame, summaries: pd.DataFrame, config: Mapping[str, Any]
+    effects: pd.DataFrame,
+    gates: pd.DataFrame,
+    summaries: pd.DataFrame,
+    calibration: pd.DataFrame | None,
+    config: Mapping[str, Any],
 ) -> dict[str, Any]:
     """What keeps a reader from concluding more: closed cells by dataset and gate, open verdicts, seeds, sizes."""
     failed = gates[~gates.passed].drop_duplicates(["model", "arm", "dataset", "gate"])
     of: dict[Any, int] = gates.drop_duplicates(["model", "arm", "dataset"]).groupby("dataset").size().to_dict()
     tested = _single_cells(effects)
+    judged = tested[tested.interpretable & tested.estimate.notna()]
+    of_chains = tested[tested.measure.map(lambda name: _status(name, "any") != "").astype(bool)]
+    uncalibrated = _distinct(of_chains[of_chains.calibration == "not calibrated"].dataset)
+    tried = set() if calibration is None else set(calibration.dataset)
     return {
         "gates": [
             {
@@ -253,44 +272,70 @@ def limits(
             for (dataset, gate), rows in failed.groupby(["dataset", "gate"], sort=False)
         ],
         "inconclusive": {name: n for name in ("C1", "C2", "C3") if (n := _tally(tested, name)["inconclusive"])},
-        "seeds": int(effects.n_seeds.max()) if len(effects) else 0,
+        "few_seeds": _distinct(tested[tested.n_seeds < ENOUGH_SEEDS].arm),
+        "intervals": len(judged),
+        "few_items": int((judged.n_items < ENOUGH_ITEMS).sum()),
+        "sparse": int(judged["sparse"].fillna(False).sum()),
         "failed_measures": [
             {"label": _label(str(name)), "datasets": _distinct(rows.dataset)}
             for name, rows in tested[tested.calibration == "failed"].groupby("measure", sort=False)
         ],
-        "uncalibrated": _distinct(tested[tested.calibration == "not calibrated"].dataset),
+        "uncalibrated": [dataset for dataset in uncalibrated if dataset not in tried],
+        "half_calibrated": [dataset for dataset in uncalibrated if dataset in tried],
         "sizes": int(summaries.parameters.nunique()),
         "pruned": [model["name"] for model in config["models"] if model.get("layers")],
     }
 
 
 CONTROLS = (
-    *("plain", "equal_correctness", "length_matched", "length_adjusted", "chance_corrected"),
+    *("plain", "equal_correctness", "length_matched", "length_adjusted", "in_steps", "chance_corrected"),
     *("invalid_as_same", "invalid_as_changed"),
 )
+IN_STEPS = {"aoc": "aoc_steps", "convergence_fraction": "convergence_steps"}
 
 
 def controls(effects: pd.DataFrame) -> list[dict[str, Any]]:
     """The reading effects of the primary measures under each control, a table a cell; cells that say something only."""
     reading = effects[(effects.component == "reading") & effects.contrast.isin(CONTROLS) & effects.interpretable]
     names = _distinct(reading[reading.contrast == "length_matched"].measure)
+    wanted = [*names, *IN_STEPS.values()]
     found = []
-    for (model, arm, dataset), cell in reading[reading.measure.isin(names)].groupby(["model", "arm", "dataset"]):
+    for (model, arm, dataset), cell in reading[reading.measure.isin(wanted)].groupby(["model", "arm", "dataset"]):
         by_place = {(row.contrast, row.measure): row for row in cell.itertuples()}
+        by_place |= {
+            ("in_steps", name): by_place["plain", twin]
+            for name, twin in IN_STEPS.items()
+            if ("plain", twin) in by_place
+        }
         rows = [
             {"contrast": contrast, "effects": [_control(by_place.get((contrast, name))) for name in names]}
             for contrast in CONTROLS
         ]
-        found.append(
-            {"model": model, "arm": arm, "dataset": dataset, "labels": [_label(name) for name in names], "rows": rows}
-        )
+        heads = [
+            {"label": _label(name), "calibration": by_place["plain", name].calibration}
+            for name in names
+            if ("plain", name) in by_place
+        ]
+        found.append({"model": model, "arm": arm, "dataset": dataset, "heads": heads, "rows": rows})
     return found
+
+
+def correlated(correlations: pd.DataFrame, gates: pd.DataFrame) -> list[dict[str, Any]]:
+    """Correlations with the effect on information gain, a row a cell and measure; interpretable cells only."""
+    closed = set(gates.loc[~gates.passed, ["model", "arm", "dataset"]].itertuples(index=False, name=None))
+    rows: list[dict[str, Any]] = correlations.to_dict("records")  # type: ignore[assignment]
+    return [
+        row | {"label": _label(row["measure"])}
+        for row in rows
+        if (row["model"], row["arm"], row["dataset"]) not in closed
+    ]
 
 
 def _control(row: Any) -> dict[str, Any] | None:
     if row is None or pd.isna(row.estimate):
         return None
-    return {"estimate": row.estimate, "interval": _interval(row), "n_items": row.n_items}
+    unit = "steps" if row.measure in IN_STEPS.values() else ""
+    return {"estimate": row.estimate, "unit": unit, "interval": _interval(row), "n_items": row.n_items}
 
 
 def calibrated(calibration: pd.DataFrame | None) -> list[dict[str, Any]]:
@@ -436,6 +481,11 @@ def _interval(row: Any, digits: int = 2) -> str:
 
 def _label(measure: str) -> str:
     return MEASURES[measure].label if measure in MEASURES else measure.replace("_", " ")
+
+
+def _status(measure: str, calibration: str) -> str:
+    """A measure's calibration; '' for accuracies, which need none."""
+    return calibration if measure not in MEASURES or MEASURES[measure].of_chain else ""
 
 
 def _distinct(values: Iterable[str]) -> list[str]:

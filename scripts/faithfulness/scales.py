@@ -1,6 +1,6 @@
 """Effects across model sizes (method, section 8, C5)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -14,12 +14,13 @@ from faithfulness.settings import Statistics
 def compare_sizes(
     cells: Mapping[Cell, pd.DataFrame],
     sizes: Mapping[str, int],
-    seeds: Mapping[tuple[str, str], int],
+    seeds: Mapping[Cell, Sequence[pd.DataFrame]],
     directions: Mapping[str, int],
     statistics: Statistics,
     pool: effects.Pool = sorted,
+    component: str = "reading",
 ) -> pd.DataFrame:
-    """D = o (effect on the smallest model - effect on the largest) of the reading component, by arm.
+    """D = o (effect on the smallest model - effect on the largest) of a component, by arm.
 
     Positive: the smaller model is affected more, in the claimed direction o. Paired by the items that the
     contrasts of both models share, so that one bootstrap over those items resamples both effects.
@@ -27,10 +28,11 @@ def compare_sizes(
     Args:
         cells: frames of means by cell.
         sizes: parameters by model.
-        seeds: number of training seeds by (model, arm).
+        seeds: frames of means of each training seed by cell; from three on items and seeds are crossed.
         directions: o by measure, +1 or -1.
         statistics: resamples, confidence, margin, seed.
         pool: which of the datasets are pooled.
+        component: reading (C5) or total (R1).
 
     Returns:
         Columns arm, smallest, largest, n_seeds, dataset ('pooled' for several), pool, measure, component and those of
@@ -45,20 +47,26 @@ def compare_sizes(
         datasets = {d for m, a, d in cells if (m, a) == (small, arm)} & {
             d for m, a, d in cells if (m, a) == (large, arm)
         }
-        found = {d: _gap(cells[small, arm, d], cells[large, arm, d], directions) for d in sorted(datasets)}
+        columns = {(name, component): float(sign) for name, sign in directions.items()}
+        found = {d: _gap(cells[small, arm, d], cells[large, arm, d], columns) for d in sorted(datasets)}
+        trainings = {
+            d: [_gap(*pair, columns) for pair in zip(seeds[small, arm, d], seeds[large, arm, d], strict=False)]
+            for d in found
+        }
         for dataset, pooled in effects.pools(found, pool):
-            part = effects.estimates([found[d] for d in pooled], statistics, scale=True).reset_index()
-            n_seeds = min(seeds[small, arm], seeds[large, arm])
+            part = effects.estimates([found[d] for d in pooled], statistics, scale=True)
+            part = effects.crossed(part, [trainings[d] for d in pooled], statistics).reset_index()
             part["pool"] = [pooled] * len(part)
+            n_seeds = min(len(trainings[d]) for d in pooled)
             parts.append(part.assign(arm=arm, smallest=small, largest=large, n_seeds=n_seeds, dataset=dataset))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
-def _gap(small: pd.DataFrame, large: pd.DataFrame, directions: Mapping[str, int]) -> pd.DataFrame:
+def _gap(small: pd.DataFrame, large: pd.DataFrame, columns: Mapping[tuple[str, str], float]) -> pd.DataFrame:
     shared = small.index.intersection(large.index)
-    reading = [(name, "reading") for name in directions]
-    one, other = (effects.differences(frame.loc[shared], directions)[reading] for frame in (small, large))
-    return (one - other) * np.array(list(directions.values()), float)
+    names = [name for name, _ in columns]
+    one, other = (effects.differences(frame.loc[shared], names)[list(columns)] for frame in (small, large))
+    return (one - other) * np.array(list(columns.values()))
 
 
 def fit(found: pd.DataFrame) -> pd.DataFrame:

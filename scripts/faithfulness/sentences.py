@@ -34,13 +34,15 @@ def sentence(row: Row, confidence: float) -> str:
     """A claim's row read aloud, one or two plain sentences; '' for rows that belong to no claim.
 
     Args:
-        row: of tables.Effects, with tests, direction, pool, failed and margin (C5: smallest, largest).
+        row: of tables.Effects, with tests, direction, pool, failed, and together (labels of the measures that its claim
+            is judged on); contrast scale: smallest, largest.
         confidence: of its interval.
     """
     if not row["claim"]:
         return ""
     where, after = f"{row['model']}, {_dataset(row)}", f"after {row['arm']}"
-    falls, rises = FALLS_RISES[row["measure"]]
+    label = MEASURES[row["measure"]].label
+    falls, rises = FALLS_RISES.get(row["measure"], (f"{label} falls", f"{label} rises"))
     moved, change = f"{after} {rises if row['estimate'] > 0 else falls}", _change(row, confidence)
     if row["claim"] == "C4":
         if np.isnan(row["estimate"]):
@@ -50,13 +52,15 @@ def sentence(row: Row, confidence: float) -> str:
             f"{where}: among the {row['n_items']} items that are equally right or wrong throughout, "
             f"{f'{moved}: {change}' if clear else f'{after} {change}'} (a description, not a test)."
         )
-    if row["claim"] == "C5":
+    if row["contrast"] == "scale":
         where = f"{row['smallest']} against {row['largest']}, {_dataset(row)}"
-        claimed = f"the smaller model is affected more {after}"
-        moved = f"the {'smaller' if row['estimate'] > 0 else 'larger'} model is affected more {after}"
-        change = f"the effects on {MEASURES[row['measure']].label} differ by {_with_interval(row, confidence)}"
+        more = "loses more accuracy" if row["claim"] == "R1" else "is affected more in the claimed direction"
+        claimed = f"the smaller model {more} {after}"
+        moved = f"the {'smaller' if row['estimate'] > 0 else 'larger'} model {more} {after}"
+        change = f"the effects on {label} differ by {_with_interval(row, confidence)}"
     elif row["claim"] == "C6":
         claimed = f"answers are decided earlier {after} although the chains add no less to the right answer"
+        moved = f"{after} {falls}" if row["verdict"] == "contradicted" else claimed
     else:
         claimed = f"{falls if row['direction'] < 0 else rises} {after}"
 
@@ -70,23 +74,25 @@ def sentence(row: Row, confidence: float) -> str:
     else:
         opposite = ", the opposite of the claim" if row["verdict"] == "contradicted" else ""
         said = f"{where}: {moved}: {change}{opposite}."
-    if row["claim"] == "C1":
-        said += " The claim is judged on convergence fraction and early-termination AOC together."
+    if len(row["together"]) > 1:
+        said += f" The claim is judged on {' and '.join(row['together'])} together."
     if row["claim"] == "C6" and row["verdict"] != "inconclusive":
         said += f" {_capital(row['reason'])}."
     return said
 
 
 def _why_open(row: Row) -> str:
-    if row["reason"] and row["claim"] != "C5":
+    if row["reason"] and row["contrast"] != "scale":
         return f"{_capital(row['reason'])}."
     said = (
-        f"With {row['n_items']} items only a change of about {_number(row['detectable'])} or more would show reliably"
+        f"With {row['n_items']} items only a change of about {_number(row['detectable'])} or more would show reliably "
+        "in a single test"
     )
-    if row["items_needed"] > row["n_items"]:
-        said += (
-            f"; about {row['items_needed']:.0f} would settle whether there is one of {_number(row['margin'])} or more"
-        )
+    settle = f"would settle whether there is one of {_number(row['margin'])} or more"
+    if np.isnan(row["items_needed"]):
+        said += f"; more training seeds, not more items, {settle}"
+    elif row["items_needed"] > row["n_items"]:
+        said += f"; about {row['items_needed']:.0f} {settle}"
     return f"{said}."
 
 

@@ -103,6 +103,14 @@ class Arm(Recipe):
             raise ValueError("an arm's name may not end in .seed<number>; list the seeds under `seeds`")
         return name
 
+    @model_validator(mode="after")
+    def _seeds_make_sense(self) -> "Arm":
+        if self.seeds and len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("seeds: a seed is named twice")
+        if self.seeds and self.target in ("load_bearing", "decorative"):
+            raise ValueError("seeds: a reader for calibration is trained once; give it a `seed`")
+        return self
+
     def trainings(self) -> list["Arm"]:
         """The arm itself, or one for each of its seeds, named `<arm>.seed<seed>`."""
         if self.seeds is None:

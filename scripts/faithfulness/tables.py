@@ -193,6 +193,13 @@ Effects = pa.schema(
         _field("items_needed", FLOAT, "items at which equivalence would be shown at 80 % power", nullable=True),
         _field("n_items", INT, "items of the contrast"),
         _field("n_seeds", INT, "training seeds of the tuned arm"),
+        _field(
+            "seed_error",
+            FLOAT,
+            "standard error over training seeds; null where fewer than three, or where they are not crossed",
+            nullable=True,
+        ),
+        _field("sparse", BOOL, "fewer than ten differences are not zero: no bootstrap was possible", nullable=True),
         _field("base_mean", FLOAT, "mean of the measure, base writes and base reads", nullable=True),
         _field("tuned_mean", FLOAT, "mean of the measure, tuned writes and tuned reads", nullable=True),
         _field("interpretable", BOOL, "no gate failed"),
@@ -285,6 +292,17 @@ ScaleFits = pa.schema(
     ]
 )
 
+Correlations = pa.schema(
+    [
+        _field("model", STR, "model"),
+        _field("arm", STR, "tuned arm"),
+        _field("dataset", STR, "dataset"),
+        _field("measure", STR, "measure whose reading effect is set beside that on information gain"),
+        _field("rho", FLOAT, "Spearman's rank correlation over items; null where one does not vary", nullable=True),
+        _field("n_items", INT, "items"),
+    ]
+)
+
 Power = pa.schema(
     [
         _field("claim", STR, "claim that the row tests"),
@@ -295,7 +313,12 @@ Power = pa.schema(
         _field("n_items", INT, "items of this run"),
         _field("detectable", FLOAT, "minimal detectable effect at 80 % power with these"),
         *(
-            _field(f"items_for_{effect}", INT, f"items at which an effect of .{effect} would be seen at 80 % power")
+            _field(
+                f"items_for_{effect}",
+                INT,
+                f"items at which an effect of .{effect} would be seen at 80 % power; null if seeds alone hide it",
+                nullable=True,
+            )
             for effect in ("05", "10", "20")
         ),
         _field(

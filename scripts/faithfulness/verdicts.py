@@ -25,6 +25,9 @@ ALTERNATIVES = {"invalid_as_same": "same", "invalid_as_changed": "changed"}  # c
 Calibrated = Mapping[tuple[str, str], str]  # status by (dataset, measure); what is not there is not calibrated
 
 NOT_CALIBRATED = "not calibrated"
+UNCALIBRATED = "a measure of it did not pass its calibration"
+OPPOSED = "the effect on the base arm's chains and that on the tuned arm's differ in sign"
+DEPENDS = "the verdict depends on how answers that could not be read are counted"
 TOO_FEW = "fewer than two items can be compared"
 
 
@@ -80,25 +83,34 @@ def verdict(
         (verdict, reason); the reason is '' where the numbers speak for themselves.
     """
     decided, reason = _decide(parts, p_holm, failed)
+    return _under_all(decided, reason, alternatives)
+
+
+def _under_all(decided: str, reason: str, alternatives: Collection[str]) -> tuple[str, str]:
+    """A verdict, unless another way to count invalid readouts gives another one."""
     if decided in ("equivalent", "supported", "contradicted") and set(alternatives) - {decided}:
-        return "inconclusive", "the verdict depends on how answers that could not be read are counted"
+        return "inconclusive", DEPENDS
     return decided, reason
 
 
 def _decide(parts: Sequence[Part], p_holm: float, failed: Sequence[str]) -> tuple[str, str]:
     if not failed and any(part.calibration == "failed" for part in parts):
-        failed = ["a measure of it does not tell a load-bearing from a decorative reader (calibration)"]
+        failed = [UNCALIBRATED]
     signs = {float(np.sign(part.estimate) * part.direction) for part in parts}
     detectable = p_holm <= LEVEL
     if failed or any(np.isnan(part.estimate) for part in parts):
         return "not interpretable", "; ".join(failed) or TOO_FEW
-    if any(part.simple and min(part.simple) < -ZERO and max(part.simple) > ZERO for part in parts):
-        return "inconclusive", "the effect on the base arm's chains and that on the tuned arm's differ in sign"
+    if any(_opposed(part.simple) for part in parts):
+        return "inconclusive", OPPOSED
     if all(-part.margin < part.low and part.high < part.margin for part in parts):
         return "equivalent", "detectable, but too small to matter" if detectable else ""
     if detectable and signs in ({1.0}, {-1.0}):
         return "supported" if signs == {1.0} else "contradicted", ""
     return "inconclusive", "the measures of the claim move in different directions" if detectable else ""
+
+
+def _opposed(simple: tuple[float, float] | None) -> bool:
+    return simple is not None and min(simple) < -ZERO and max(simple) > ZERO
 
 
 def holm(p_values: Sequence[float], gated: Sequence[bool]) -> np.ndarray:
@@ -113,13 +125,20 @@ def holm(p_values: Sequence[float], gated: Sequence[bool]) -> np.ndarray:
 
 
 def accuracy_pools(
-    cells: Mapping[Cell, pd.DataFrame], trained: Mapping[tuple[str, str], Collection[str]], statistics: Statistics
+    cells: Mapping[Cell, pd.DataFrame],
+    trained: Mapping[tuple[str, str], Collection[str]],
+    statistics: Statistics,
+    pool: effects.Pool = sorted,
+    seeds: Mapping[Cell, Sequence[pd.DataFrame]] | None = None,
 ) -> pd.DataFrame:
     """The pooled rows of R1 (datasets that the arm was tuned on) and R2 (the others), where there are several.
 
     Args:
         cells: frames of means by cell.
         trained: the datasets each (model, arm) was tuned on.
+        statistics: resamples, confidence, margin, seed.
+        pool: which of the datasets are pooled.
+        seeds: frames of means of each training seed by cell.
 
     Returns:
         As effects.compare, with a column claim.
@@ -128,7 +147,7 @@ def accuracy_pools(
     for claim in ACCURACY:
         chosen = {cell: f for cell, f in cells.items() if (cell[2] in trained[cell[:2]]) == (claim == "R1")}
         if chosen:
-            found = effects.compare(chosen, "plain", statistics, ["cot_accuracy"])
+            found = effects.compare(chosen, "plain", statistics, ["cot_accuracy"], pool, seeds)
             parts.append(found[(found["dataset"] == "pooled") & (found["component"] == "total")].assign(claim=claim))
     return pd.concat(parts, ignore_index=True)
 
@@ -183,6 +202,8 @@ def judge(
         row["direction"] = claims.directions.get(row["tests"], claims.primary_measures).get(row["measure"])
         row["calibration"] = calibration_status(calibration or {}, row["pool"], row["measure"])
         row["claim"] = "" if row["contrast"] in ALTERNATIVES else row["tests"]
+        judged = claims.directions.get(row["claim"], ()) if row["claim"] in claims.primary else ()
+        row["together"] = [MEASURES[name].label for name in judged]
         row |= {"parameters": sizes[pair[0]], "n_seeds": seeds[pair], "p_holm": np.nan, "verdict": ""}
         row |= {"interpretable": not row["failed"], "reason": "; ".join(row["failed"])}
 
@@ -194,12 +215,10 @@ def judge(
         row["p_bh"] = p
     for row in rows:
         key = _key(row)
-        if row["claim"] in (*claims.primary, *ACCURACY):
+        if row["claim"] in (*claims.primary, *ACCURACY, "C6"):
             row["verdict"], row["reason"] = plain[key]
         elif row["claim"] == "C4":
             row["reason"] = "; ".join(["descriptive: it conditions on outcomes", *row["failed"]])
-        elif row["claim"] == "C6":
-            row["verdict"], row["reason"] = _beside_informativeness(row, plain[("C1", *key[1:])][0])
     return ordered([row | {"sentence": sentence(row, confidence)} for row in rows])
 
 
@@ -210,13 +229,19 @@ def calibration_status(calibration: Calibrated, datasets: Sequence[str], measure
 
 
 def judge_sizes(
-    found: pd.DataFrame, gates: pd.DataFrame, *, confidence: float, calibration: Calibrated | None = None
+    found: pd.DataFrame,
+    gates: pd.DataFrame,
+    *,
+    claim: str = "C5",
+    confidence: float,
+    calibration: Calibrated | None = None,
 ) -> pd.DataFrame:
-    """C5: adjusted p (a family of its own), verdicts and sentences.
+    """C5, or the part of R1 that is about sizes: adjusted p (a family of its own), verdicts and sentences.
 
     Args:
-        found: effects.compare_sizes of all arms, with columns arm, n_seeds, smallest and largest (models).
+        found: scales.compare_sizes of all arms, with columns arm, n_seeds, smallest and largest (models).
         gates: tables.Gates; the claim needs the cells of both models.
+        claim: C5 or R1.
         confidence: of the intervals.
         calibration: status of the measures; None: not calibrated.
 
@@ -228,10 +253,10 @@ def judge_sizes(
         row["failed"] = [
             f"{model}: {why}"
             for model in (row["smallest"], row["largest"])
-            for why in _failures(gates, model, row["arm"], row["pool"], accuracy=False)
+            for why in _failures(gates, model, row["arm"], row["pool"], accuracy=claim in ACCURACY)
         ]
-        row |= {"model": "smallest-largest", "claim": "C5", "tests": "C5", "contrast": "scale", "parameters": None}
-        row |= {"base_mean": np.nan, "tuned_mean": np.nan, "interpretable": not row["failed"]}
+        row |= {"model": "smallest-largest", "claim": claim, "tests": claim, "contrast": "scale", "parameters": None}
+        row |= {"base_mean": np.nan, "tuned_mean": np.nan, "interpretable": not row["failed"], "together": []}
         row["calibration"] = calibration_status(calibration or {}, row["pool"], row["measure"])
     for pooled in (False, True):
         _adjust([[row] for row in rows if (row["dataset"] == "pooled") == pooled])
@@ -247,7 +272,8 @@ def judge_sizes(
 
 def ordered(rows: Sequence[Row] | pd.DataFrame) -> pd.DataFrame:
     """tables.Effects in the order of claims, sizes (large first), arms, datasets, contrasts and measures."""
-    data = tables.frame(pd.DataFrame(rows).reindex(columns=tables.Effects.names), tables.Effects)
+    data = pd.DataFrame(rows).reindex(columns=tables.Effects.names)
+    data = tables.frame(data.assign(sparse=data["sparse"].astype("boolean")), tables.Effects)
     places = {name: place for place, name in enumerate([*CLAIMS, "", *MEASURES, *COMPONENTS])}
     keys = data.assign(
         claim=data["claim"].map(places),
@@ -304,16 +330,27 @@ def _verdicts(rows: Sequence[Row], contrast: str, claims: Claims, alternatives: 
         for row in rows
         if row["contrast"] == contrast and row["component"] == "interaction"
     }
+
+    def simple(row: Row) -> tuple[float, float]:
+        half = halves[row["model"], row["arm"], row["dataset"], row["measure"]]
+        return row["estimate"] - half, row["estimate"] + half
+
+    def others(key: Key) -> list[str]:
+        return [other[key][0] for other in alternatives if key in other]
+
     found = {}
     for key, group in groups.items():
         parts = []
         for row in group:
-            e, half = row["estimate"], halves[(*key[1:], row["measure"])] if key[0] in claims.primary else None
-            simple = None if half is None else (e - half, e + half)
             ends = row["equivalence_low"], row["equivalence_high"]
-            parts.append(Part(e, *ends, row["margin"], row["direction"], simple, row["calibration"]))
-        others = [other[key][0] for other in alternatives if key in other]
-        found[key] = verdict(parts, group[0]["p_holm"], group[0]["failed"], others)
+            effects = None if key[0] in ACCURACY else simple(row)
+            parts.append(Part(row["estimate"], *ends, row["margin"], row["direction"], effects, row["calibration"]))
+        found[key] = verdict(parts, group[0]["p_holm"], group[0]["failed"], others(key))
+    for row in rows:
+        if row["contrast"] == contrast and row["tests"] == "C6":
+            key = _key(row)
+            decided = beside_informativeness(row, simple(row), found[("C1", *key[1:])][0])
+            found[key] = _under_all(*decided, others(key))
     return found
 
 
@@ -326,16 +363,36 @@ def _adjust(groups: Sequence[Sequence[Row]]) -> None:
             row |= {"p_value": p, "p_holm": p_holm}
 
 
-def _beside_informativeness(row: Row, decided: str) -> tuple[str, str]:
-    """C6 from the verdict on C1 and the effect on information gain, which may not be negative beyond its margin."""
-    if row["failed"]:
-        return "not interpretable", "; ".join(row["failed"])
-    if np.isnan(row["estimate"]):
-        return "not interpretable", TOO_FEW
+def beside_informativeness(row: Row, simple: tuple[float, float], decided: str) -> tuple[str, str]:
+    """C6 from the verdict on C1 and the reading effect on information gain. The first row that applies decides:
+
+    | condition | verdict |
+    |---|---|
+    | a gate or its calibration failed, or the effect cannot be estimated | not interpretable |
+    | C1 is not supported | inconclusive |
+    | the effects on base's and on tuned's chains differ in sign, and it is not within its margin | inconclusive |
+    | the lower end of the 90 % interval is above minus the margin | supported |
+    | the upper end of the 95 % interval is below zero | contradicted |
+    | otherwise | inconclusive |
+
+    Args:
+        row: of information gain, with failed.
+        simple: its reading effects on base's and on tuned's chains.
+        decided: the verdict on C1.
+
+    Returns:
+        (verdict, reason).
+    """
+    failed = row["failed"] or [UNCALIBRATED] * (row["calibration"] == "failed")
+    if failed or np.isnan(row["estimate"]):
+        return "not interpretable", "; ".join(failed) or TOO_FEW
     if decided != "supported":
         return "inconclusive", f"it rests on C1, whose verdict here is '{decided}'"
+    within = -row["margin"] < row["equivalence_low"] and row["equivalence_high"] < row["margin"]
+    if _opposed(simple) and not within:
+        return "inconclusive", OPPOSED
     if row["equivalence_low"] > -row["margin"]:
-        return "supported", "C1 is supported, and information gain does not fall"
+        return "supported", "C1 is supported, and information gain does not fall by more than its margin"
     if row["ci_high"] < 0:
         return "contradicted", "C1 is supported, but information gain falls as well"
     return "inconclusive", "C1 is supported, but whether information gain falls as well stays open"

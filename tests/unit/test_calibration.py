@@ -144,6 +144,7 @@ REAL = {"readers": "m", "monotone": None}
         ([row(monotone=False), row(**REAL)], "failed"),
         ([row(measure="paraphrase_sensitivity", monotone=None)], "validated"),
         ([row(measure="paraphrase_sensitivity", monotone=None, area=0.8)], "failed"),
+        ([row(measure="paraphrase_sensitivity", monotone=None, area=np.nan)], "not calibrated"),
     ],
 )
 def test_status(rows, expected):
@@ -220,7 +221,7 @@ def study(folder, task, texts, decide, n=400):
 def naive(found, name):
     """What today's tools would say: the total, tested as if it were the claim."""
     effect = found.loc[(name, "total")]
-    direction = DECLARED.primary_measures[name]
+    direction = DECLARED.primary_measures[name.removesuffix("_raw")]
     ends = effect["equivalence_low"], effect["equivalence_high"]
     part = verdicts.Part(effect["estimate"], *ends, effect["margin"], direction)
     return verdicts.verdict([part], effect["p_value"])[0]
@@ -234,29 +235,27 @@ def padded(item):
     return calibration.worked_text(item) + " This was worked out with care. Each word was looked at once. That is all."
 
 
-def split(item):
-    """The decisive sentence ends early, and what it went on with are sentences of their own."""
-    *early, last = item["rationale"]
-    return "".join(
-        f" {step}" for step in [*early, last, "This is read from left to right.", "It holds for both words."]
-    )
-
-
 def unsplit(item):
+    """Worked steps, the decisive one going on after semicolons."""
     *early, last = item["rationale"]
-    body = f"Read from left to right, as holds for both words, {last[0].lower()}{last[1:]}"
-    return "".join(f" {step}" for step in [*early, body])
+    return "".join(f" {step}" for step in [*early, f"{last[:-1]}; they are read from left to right; nothing is left."])
+
+
+def split(item):
+    """The same words in the same order, with full stops for semicolons."""
+    first, *more = unsplit(item).split("; ")
+    return ". ".join([first, *(clause[0].upper() + clause[1:] for clause in more)])
 
 
 @pytest.mark.parametrize(("base", "tuned"), [(calibration.worked_text, padded), (unsplit, split)])
 def test_padding_and_splitting_are_writing_not_reading(tmp_path, base, tuned):
     found = study(tmp_path, "last_letters", {"base": base, "tuned-t": tuned}, exact.load_bearing)
-    for name in ("aoc", "convergence_fraction"):
+    for name in ("aoc_raw", "aoc", "convergence_fraction"):
         assert naive(found, name) == "supported"
         reading, writing = found.loc[(name, "reading")], found.loc[(name, "writing")]
         assert equivalent(reading)
         assert not equivalent(writing)
-        assert reading["verdict"] == "equivalent"
+        assert reading["verdict"] == ("" if name == "aoc_raw" else "equivalent")  # no claim is tested by the raw one
     # In steps, nothing has moved at all.
     assert found.loc[("convergence_steps", "total"), "estimate"] == pytest.approx(0)
 
@@ -269,7 +268,7 @@ def test_wrong_conclusions_are_writing_not_reading(tmp_path):
             text = text.replace(f'gives "{item["answer"]}"', f'gives "{other}"')
         return text
 
-    decide = exact.mixed(0.5)
+    decide = exact.mixed(0.5, list(questions("last_letters", 400)["item_id"]))
     found = study(tmp_path, "last_letters", {"base": calibration.worked_text, "tuned-t": wrong}, decide)
     for name in ("aoc", "convergence_fraction", "filler_tolerance"):
         reading = found.loc[(name, "reading")]

@@ -8,6 +8,9 @@ import yaml
 from faithfulness import claims
 from faithfulness.settings import SettingsError
 
+with open("config/claims.yaml") as declaration:
+    DIRECTIONS = yaml.safe_load(declaration)["directions"]
+
 
 @pytest.fixture
 def declared():
@@ -58,6 +61,12 @@ def test_the_hash_is_of_what_is_declared_not_of_the_text(declared, change):
         ({"directions": {"C1": {"aoc": 2}}}, "directions.C1.aoc"),
         ({"margn": 0.1}, "margn"),
         ({"gates": {"colapse": 0.1}}, "gates.colapse"),
+        ({"primary": ["C2", "C3"]}, "primary: C1 is missing"),
+        ({"primary": ["C1", "R1"]}, "primary.1"),
+        ({"directions": {"C1": {"aoc": -1}}}, "directions.C2: C2 needs a measure"),
+        ({"directions": DIRECTIONS | {"R1": {}}}, "directions.R1: R1 needs one measure"),
+        ({"directions": DIRECTIONS | {"C6": {"aoc": 1, "info_gain": 1}}}, "directions.C6: C6 needs one measure"),
+        ({"directions": DIRECTIONS | {"C2": {"n_steps": 1}}}, "C2 is about how a chain is used, and n_steps is not"),
     ],
 )
 def test_mistakes_are_told(change, changes, expected):

@@ -77,8 +77,24 @@ def test_length_that_differs_by_the_same_everywhere_cannot_be_told_from_tuning()
 
 def test_length_adjusted_pools_with_equal_weights():
     cells = {CELL: planted()[0], ("m", "t", "e"): planted(n=20, effect=0.6, seed=1)[0]}
-    found = adjusted(cells)["estimate"]
-    assert found["pooled", "total"] == pytest.approx((found["d", "total"] + found["e", "total"]) / 2)
+    found = adjusted(cells)
+    total = found["estimate"]
+    assert total["pooled", "total"] == pytest.approx((total["d", "total"] + total["e", "total"]) / 2)
+    error = np.hypot(*(found.loc[(d, "total"), "error"] for d in ("d", "e"))) / 2
+    row = found.loc[("pooled", "total")]
+    assert row["ci_high"] - row["estimate"] == pytest.approx(stats.t.ppf(0.975, 58 + 18) * error)
+
+
+def test_length_adjusted_needs_differences_and_a_slope_of_many_items():
+    data, *_ = planted()
+    alone = data.copy()
+    alone["n_steps", "tuned", "tuned"] = [9.0, *[4.0] * 59]
+    few = data.copy()
+    few[("aoc", "tuned", "tuned")] = [0.5] * 9 + [0.0] * 51
+    for frames in (alone, few):
+        row = adjusted({CELL: frames}).loc[("d", "total")]
+        assert np.isfinite(row["estimate"])
+        assert np.isnan([row["ci_low"], row["p_value"]]).all()
 
 
 # --- chance
@@ -88,6 +104,15 @@ def test_chance_agreement_by_hand():
     shares = np.array([[1, 0], [1, 0], [1, 0], [0, 1.0]])
     assert controls.chance_agreement(shares, np.ones(4)) == pytest.approx(3 * 2 / (4 * 3))
     assert controls.chance_agreement(shares, np.array([[2, 0, 0, 2.0]])) == pytest.approx([4 / 12])
+
+
+def test_chance_agreement_of_items_with_several_chains_is_between_items_only():
+    half = np.full((50, 2), 0.5)  # whatever two items are picked, their answers agree half of the time
+    assert controls.chance_agreement(half, np.ones(50)) == pytest.approx(0.5)
+    assert controls.chance_agreement(np.eye(20), np.ones(20)) == 0
+    own = (np.eye(20) + np.roll(np.eye(20), 1, axis=1)) / 2  # neighbours share one of two answers
+    pairs = [own[i] @ own[j] for i in range(20) for j in range(20) if i != j]
+    assert controls.chance_agreement(own, np.ones(20)) == pytest.approx(np.mean(pairs))
 
 
 @given(st.lists(st.integers(0, 3), min_size=2, max_size=30))

@@ -265,13 +265,15 @@ def test_bootstrap_p_by_hand():
 
 def test_items_for_equivalence_reproduces_the_methods_example():
     error = np.array([0.3 / np.sqrt(48)])
-    needed = effects.items_for_equivalence(error, np.array([48.0]), np.array([0.05]), np.array([1.0]))
+    needed = effects.items_for_equivalence(error, np.array([48.0]), np.array([0.05]))
     assert needed[0] == pytest.approx(310, abs=3)
 
 
 def test_items_for_equivalence_without_any_difference():
-    needed = effects.items_for_equivalence(np.zeros(2), np.full(2, 48.0), np.full(2, 0.05), np.array([1.0, np.inf]))
-    assert needed.tolist() == [59, 0]  # .95^59 < .05 < .95^58
+    margins, limits = np.full(2, 0.05), np.array([1.0, np.inf])
+    assert effects.items_for_equivalence(np.zeros(2), np.full(2, 48.0), margins).tolist() == [0, 0]
+    assert effects.items_for_none_seen(margins, limits, 1).tolist() == [59, 0]  # .95^59 < .05 < .95^58
+    assert effects.items_for_none_seen(margins, limits, 2).tolist() == [118, 0]  # each of two datasets needs them
     assert one_interval(np.zeros(59), confidence=0.9)[1] < 0.05 < one_interval(np.zeros(58), confidence=0.9)[1]
 
 
@@ -279,6 +281,18 @@ def test_detectable_effect_has_eighty_percent_power():
     error = 0.3 / np.sqrt(200)
     effect = effects.detectable_effect(error)
     assert 1 - stats.norm.cdf(1.96 - effect / error) == pytest.approx(0.8, abs=0.001)
+    few = effects.detectable_effect(error, 2)  # three seeds: t(.975, 2) + t(.8, 2)
+    assert few == pytest.approx((4.3027 + 1.0607) * error, abs=1e-4)
+
+
+def test_items_do_not_make_up_for_the_spread_of_seeds():
+    error, n, margins = np.full(3, 0.03), np.full(3, 100.0), np.full(3, 0.2)
+    needed = effects.items_for_equivalence(error, n, margins, np.array([0.0, 0.02, 0.05]), 2)
+    q = stats.t.ppf(0.95, 2) + stats.t.ppf(0.9, 2)
+    assert needed[0] == np.ceil(100 * (q * 0.03 / 0.2) ** 2)
+    # At so many items, q times the whole error is the margin.
+    assert q * np.hypot(0.03 * np.sqrt(100 / needed[1]), 0.02) == pytest.approx(0.2, abs=1e-3)
+    assert np.isnan(needed[2])
 
 
 def test_standard_error_of_strata_by_hand():
@@ -380,6 +394,70 @@ def test_seeds_are_crossed_with_items():
     assert found["ci_low"] < plain["ci_low"]  # three trainings say less about others than many items about others
 
 
+def test_seeds_of_several_datasets_are_crossed_together():
+    data = pd.concat([seeded(), seeded(n=30, spread=0.1).assign(dataset="e")])
+    one, by_seed = effects.means_by_cell(data), effects.means_by_seed(data)
+    found = effects.compare(one, "plain", QUICK, ["aoc"], seeds=by_seed).set_index(["dataset", "component"])
+    frames = {
+        d: [effects.differences(frame, ["aoc"])["aoc", "reading"] for frame in by_seed["m", "t", d]] for d in ("d", "e")
+    }
+    items = [np.mean(frames[d], axis=0).var(ddof=1) / len(frames[d][0]) for d in ("d", "e")]
+    pooled_by_seed = [(a.mean() + b.mean()) / 2 for a, b in zip(frames["d"], frames["e"], strict=True)]
+    error = np.sqrt(sum(items) / 4 + np.var(pooled_by_seed, ddof=1) / 3)
+    row = found.loc[("pooled", "reading")]
+    assert row["ci_high"] - row["estimate"] == pytest.approx(stats.t.ppf(0.975, 2) * error)
+    assert row["detectable"] == pytest.approx((stats.t.ppf(0.975, 2) + stats.t.ppf(0.8, 2)) * error)
+
+
+def test_seeds_of_a_contrast_count_its_items_only():
+    data = seeded()
+    by_seed = effects.means_by_seed(data)
+    some = {cell: frame.iloc[:25] for cell, frame in effects.means_by_cell(data).items()}
+    (row,) = [r for r in effects.compare(some, "x", QUICK, ["aoc"], seeds=by_seed).to_dict("records")
+              if r["component"] == "reading"]  # fmt: skip
+    own = [effects.differences(f.iloc[:25], ["aoc"])["aoc", "reading"].mean() for f in by_seed["m", "t", "d"]]
+    assert row["estimate"] == pytest.approx(np.mean(own))
+    assert row["seed_error"] == pytest.approx(np.std(own, ddof=1) / np.sqrt(3))
+
+
+def test_seeds_without_any_difference_prove_nothing():
+    data = seeded(n=12, spread=0)
+    data.loc[:, "value"] = 0.4
+    one, by_seed = effects.means_by_cell(data), effects.means_by_seed(data)
+    crossed = effects.compare(one, "plain", QUICK, ["aoc"], seeds=by_seed).set_index("component").loc["reading"]
+    plain = effects.compare(one, "plain", QUICK, ["aoc"]).set_index("component").loc["reading"]
+    for name in ("ci_low", "ci_high", "equivalence_low", "equivalence_high", "detectable", "items_needed"):
+        assert crossed[name] == plain[name] != 0
+    assert crossed["p_value"] == 1
+
+
+def test_pooled_intervals_are_those_of_a_plain_stratified_bootstrap():
+    rng = np.random.default_rng(4)
+    strata = [rng.gamma(2, 1, 30), rng.normal(1, 2, 45)]
+    statistics = Statistics(resamples=999)
+    rows = [s[None] for s in strata]
+    found = effects.interval(rows, effects.resampled(rows, statistics), np.array([np.inf]), 0.95)
+    draws = np.random.default_rng(statistics.seed)
+    picked = [draws.integers(0, len(s), (999, len(s))) for s in strata]
+    distribution = np.sort([np.mean([s[p[b]].mean() for s, p in zip(strata, picked, strict=True)]) for b in range(999)])
+    # BCa by hand (Efron 1987; several samples: Efron and Tibshirani 1993, problem 15.36): the acceleration takes each
+    # sample's jackknife, weighed by its size.
+    observed = np.mean([s.mean() for s in strata])
+    below = (distribution < observed).sum() + (distribution <= observed).sum()
+    bias = stats.norm.ppf(below / (2 * 999))
+    cubes = squares = 0.0
+    for k, s in enumerate(strata):
+        others = np.mean([t.mean() for i, t in enumerate(strata) if i != k])
+        left = np.array([(np.delete(s, i).mean() + others) / 2 for i in range(len(s))])
+        u = (len(s) - 1) * (left.mean() - left)
+        cubes, squares = cubes + (u**3).sum() / len(s) ** 3, squares + (u**2).sum() / len(s) ** 2
+    acceleration = cubes / (6 * squares**1.5)
+    for end, level in zip(found, (0.025, 0.975), strict=True):
+        z = bias + stats.norm.ppf(level)
+        place = stats.norm.cdf(bias + z / (1 - acceleration * z))
+        assert end[0] == pytest.approx(np.percentile(distribution, 100 * place), abs=1e-9)
+
+
 def test_two_seeds_are_not_crossed():
     data = seeded(seeds=(1, 2))
     one, by_seed = effects.means_by_cell(data), effects.means_by_seed(data)
@@ -395,6 +473,32 @@ def test_items_that_a_next_run_needs():
     (found,) = effects.items_table(pd.DataFrame(rows)).to_dict("records")
     assert [found[f"items_for_{e}"] for e in ("05", "10", "20")] == [200, 50, 13]
     assert found["items_for_equivalence"] == 310
+
+
+def test_items_that_a_next_run_needs_where_seeds_differ():
+    row = dict.fromkeys(tables.Effects.names) | {"claim": "C3", "model": "m", "arm": "t", "dataset": "d"}
+    row |= {"contrast": "plain", "measure": "filler_tolerance", "component": "reading", "n_items": 50, "n_seeds": 3}
+    of_seeds, of_items = (effects.detectable_effect(np.array(error), 2) for error in (0.015, 0.01))
+    row |= {"seed_error": 0.015, "detectable": float(np.hypot(of_seeds, of_items)), "items_needed": np.nan}
+    (found,) = effects.items_table(pd.DataFrame([row])).to_dict("records")
+    assert pd.isna(found["items_for_05"])  # the seeds alone hide .05
+    assert found["items_for_10"] == np.ceil(50 * of_items**2 / (0.1**2 - of_seeds**2))
+    assert pd.isna(found["items_for_equivalence"])
+
+
+def test_correlations_of_effects_over_items():
+    rng = np.random.default_rng(0)
+    frame = next(iter(cells(datasets=["d1"]).values()))
+    frame["info_gain"] = frame["aoc"].to_numpy() ** 3  # no monotone function of the effects, but close to one
+    frame["filler_tolerance"] = 0.5
+    frame["info_gain"] += rng.normal(0, 0.1, frame["info_gain"].shape)
+    found = effects.correlations({("m", "t", "d1"): frame}, ["aoc", "filler_tolerance"], "info_gain")
+    parts = effects.differences(frame, ["aoc", "info_gain"])
+    ranks = [stats.rankdata(parts[name, "reading"]) for name in ("aoc", "info_gain")]
+    found = found.set_index("measure")
+    assert found.loc["aoc", "rho"] == pytest.approx(np.corrcoef(*ranks)[0, 1])
+    assert np.isnan(found.loc["filler_tolerance", "rho"])
+    assert found.loc["aoc", "n_items"] == len(frame)
 
 
 def test_one_dataset_is_not_pooled():

@@ -166,6 +166,28 @@ def test_invalid_readouts_of_one_reader_and_perturbation():
     assert table.loc[~table["passed"].astype(bool), "subject"].tolist() == ["base / filler"]
 
 
+def test_one_of_several_trainings_that_fails_closes_the_cell():
+    answers = {"base": lambda gold: gold, "tuned-x.seed0": lambda gold: gold, "tuned-x.seed1": lambda gold: "yes"}
+
+    def training(name):
+        rename = {"base": "base", "tuned-x": name}
+        found = scores(items(), lambda reader, gold, i: answers[rename[reader]](gold))
+        return found.assign(**{role: found[role].map(rename) for role in ("writer", "reader")})
+
+    both = pd.concat([training("tuned-x.seed0"), training("tuned-x.seed1")]).drop_duplicates(
+        ["writer", "reader", "item_id", "perturbation"]
+    )
+    trainings = {"tuned-x": ["tuned-x.seed0", "tuned-x.seed1"], "base": ["base"]}
+    written, reworded = (
+        table.assign(writer=table["writer"].map(trainings)).explode("writer") for table in (chains(), paraphrases())
+    )
+    table = check(scored=both, written=written, reworded=reworded)
+    closed = table[~table["passed"].astype(bool)]
+    assert set(closed["gate"]) == {"collapsed_reader", "above_chance"}
+    assert set(closed["subject"]) == {"tuned-x.seed1"}
+    assert set(table["arm"]) == {"tuned-x"}
+
+
 def test_nothing_to_judge_by_does_not_pass():
     none = scores(items())
     table = check(scored=none[none["perturbation"] != "mistake"])

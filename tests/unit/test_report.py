@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import matplotlib as mpl
+import pandas as pd
 import pytest
 
 from faithfulness import plots, report, settings, tables
@@ -17,6 +18,10 @@ from tests.unit.test_plots import DATASETS, SIX, THREE, draw_all, make_run
 PAGE = Path(__file__).parents[2] / "report"
 CAPTIONS = {path.stem: path.read_text(encoding="utf-8") for path in (PAGE / "captions").glob("*.rst")}
 SVG = '<?xml version="1.0"?>\n<svg width="72pt" height="72pt" viewBox="0 0 144 72"><path style="fill: #ffffff"/></svg>'
+CORRELATIONS = [
+    {"model": "smollm2-135m", "arm": "tuned-symbolic", "dataset": dataset, "measure": "aoc", "rho": rho, "n_items": 40}
+    for dataset, rho in (("coin_flip", 0.31), ("last_letters", None), ("commonsense_qa", 0.77))
+]
 HOSTILE = "<script>alert('x')</script>"
 
 
@@ -38,6 +43,7 @@ def page(run, figures=(), config=None, claims_record=None, calibration=None):
         effects=run["effects"],
         gates=run["gates"],
         summaries=run["summaries"],
+        correlations=tables.frame(CORRELATIONS, tables.Correlations),
         claims_record=claims_record or {"hash": "abc", "others": []},
         calibration=calibration,
         figures=figures,
@@ -129,6 +135,42 @@ def test_scale_claims_keep_their_own_words(run):
     assert report.headline(effects) == report.headline(run["effects"])
     assert report.claims(effects, DATASETS)[0]["rows"][0]["words"].startswith("Aoc moved by")
     page(run | {"effects": effects})
+
+
+def test_each_measure_of_a_scale_claim_has_its_own_verdict(run):
+    row = run["effects"].iloc[[1]].assign(claim="C5", model="smallest-largest", parameters=None, contrast="scale")
+    rows = [
+        row.assign(measure=name, verdict=verdict, sentence=f"{name} says so.")
+        for name, verdict in (("aoc", "supported"), ("filler_tolerance", "inconclusive"))
+    ]
+    effects = tables.frame(pd.concat([run["effects"], *rows]), tables.Effects)
+    claim = next(claim for claim in report.claims(effects, DATASETS) if claim["name"] == "C5")
+    assert claim["tally"] == {"supported": 1, "inconclusive": 1}
+    assert [(row["verdicts"], row["words"]) for row in claim["rows"]] == [
+        (["supported"], "aoc says so."), (["inconclusive"], "filler_tolerance says so.")
+    ]  # fmt: skip
+
+
+def test_a_measure_that_failed_its_calibration_is_shown_as_such(run):
+    effects = run["effects"].copy()
+    failed = (effects.measure == "aoc") & (effects.dataset == "coin_flip")
+    effects["calibration"] = "validated"
+    effects.loc[failed, "calibration"] = "failed"
+    text = page(run | {"effects": effects})
+    assert "failed its calibration" in text
+    assert "early-termination AOC did not pass its calibration on coin_flip" in text
+    assert "have not been held against" not in text
+    largest = next(line for line in report.headline(effects) if line.startswith("Largest change"))
+    assert "coin_flip" not in largest
+    drawn = plots.effects_data(effects)
+    assert not drawn[(drawn.measure == "aoc") & (drawn.dataset == "coin_flip")].interpretable.any()
+
+
+def test_correlations_of_interpretable_cells(run):
+    text = page(run)
+    assert "+0.31" in text
+    assert "does not vary" in text
+    assert "+0.77" not in text
 
 
 def test_described_claims_have_no_verdict(run):
@@ -274,17 +316,21 @@ def test_tables_are_tables(text):
 
 
 def test_limits_name_what_failed_and_what_was_small(run):
-    found = report.limits(run["effects"], run["gates"], run["summaries"], configuration())
+    found = report.limits(run["effects"], run["gates"], run["summaries"], None, configuration())
     assert found["gates"] == [
         {"dataset": "commonsense_qa", "gate": "above_chance", "cells": 3, "of": 3, "models": list(THREE)}
     ]
-    assert (found["seeds"], found["sizes"], found["pruned"]) == (1, 3, ["smollm2-64m-depth10"])
+    assert found["few_seeds"] == ["tuned-symbolic"]
+    assert (found["sizes"], found["pruned"]) == (3, ["smollm2-64m-depth10"])
+    assert found["few_items"] == found["intervals"] > 0
+    assert found["uncalibrated"] == list(DATASETS)
+    assert found["half_calibrated"] == []
     six = make_run(models=SIX)
-    assert report.limits(six["effects"], six["gates"], six["summaries"], configuration())["sizes"] == 6
+    assert report.limits(six["effects"], six["gates"], six["summaries"], None, configuration())["sizes"] == 6
 
 
 def test_the_page_says_these_training_runs_only(run, text):
-    assert "These training runs only: each tuned arm was trained with one seed." in text
+    assert "These training runs only: tuned-symbolic was trained with fewer than three seeds." in text
     assert "3 sizes describe a ladder" in text
     many = run | {"effects": run["effects"].assign(n_seeds=3)}
     assert "These training runs only" not in page(many)

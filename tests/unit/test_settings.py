@@ -113,6 +113,17 @@ def test_an_arm_of_several_seeds_is_as_many_trainings(config: dict[str, Any]) ->
     assert [settings.recipe_of(arm) for arm in found.arms_of("smollm2-135m")] == ["base", *["tuned-symbolic"] * 2]
 
 
+def test_seeds_that_make_no_sense_are_refused(config: dict[str, Any]) -> None:
+    arm = config["arms"][0]
+    for changes, expected in (
+        ({"seeds": [3, 3]}, "named twice"),
+        ({"seeds": [3, 4], "target": "decorative"}, "trained once"),
+    ):
+        config["arms"][0] = arm | changes
+        with pytest.raises(settings.SettingsError, match=expected):
+            settings.load(config)
+
+
 def test_pruned_models_come_from_their_whole_sibling(settings: settings.Settings) -> None:
     whole = settings.model("smollm2-135m")
     assert settings.whole(settings.model("smollm2-64m-depth10")) == whole

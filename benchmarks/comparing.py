@@ -16,7 +16,7 @@ from scipy import stats
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from faithfulness import claims, effects
+from faithfulness import claims, effects, inference
 
 
 def frame(rng: np.random.Generator, items: int, names: list[str]) -> pd.DataFrame:
@@ -49,10 +49,10 @@ def main() -> None:
     start = time.perf_counter()
     for column in differences:
         values = differences[column].to_numpy()
-        for level in (statistics.confidence, effects.EQUIVALENCE):
+        for level in (statistics.confidence, inference.EQUIVALENCE):
             stats.bootstrap((values,), np.mean, confidence_level=level, n_resamples=statistics.resamples)
         stats.permutation_test(
-            (values,), effects.studentised, permutation_type="samples", vectorized=True, batch=effects.BATCH,
+            (values,), inference.studentised, permutation_type="samples", vectorized=True, batch=inference.BATCH,
             n_resamples=statistics.resamples,
         )  # fmt: skip
     plain = (time.perf_counter() - start) * len(cells)

@@ -1,43 +1,34 @@
-"""Prefix trees against plain sequences, in float32, on the probes of a finished run: `make parity`, half an hour.
+"""Prefix trees against plain sequences, in float32, on the probes of a finished run: `make parity`, an hour or two.
 
-The reference takes each sequence as it is, next to others of its own length at most: no trees, no masks, no padding.
-Prints, for each model, the largest difference of a log-probability, and how many cloze answers and greedy
-continuations differ. Exits with 1 if a difference exceeds 1e-4 or an answer differs.
+All readers, each on the chains of all its writers. The reference takes each sequence as it is, next to others of its
+own length at most: no trees, no masks, no padding. Prints, for each model and reader, the largest difference of a
+log-probability, and how many cloze answers and greedy continuations (readout `text`) differ. Exits with 1 if a
+difference exceeds 1e-4 or an answer differs.
 """
 
 import argparse
 import sys
-import tempfile
 from pathlib import Path
 
+import pandas as pd
 import torch
 import yaml
-from rescoring import ROOT, answers, in_trees, padded, probes_of
+from rescoring import ROOT, answers, backend, in_trees, padded, probes_of
 
-from faithfulness import arms, settings
+from faithfulness import settings
 from faithfulness.backends import Decoding, Probe
-from faithfulness.backends.transformers import TransformersBackend
+from faithfulness.backends.forest import Forest
 from faithfulness.prompts import answer_text, encode
 
 TOKENS = 12  # of each continuation
 ROWS = 32  # of one length, side by side
-
-
-def backend(folder: Path, trees: bool) -> TransformersBackend:
-    """A base arm in float32, with prefix trees or without."""
-    with tempfile.TemporaryDirectory() as copy:
-        arms.write(Path(copy) / "arm", arms.read(folder) | {"dtype": "float32"})
-        found = TransformersBackend(Path(copy) / "arm")
-    if not trees:
-        found.model.set_attn_implementation("sdpa")
-        found.packs = False
-    return found
+LIMIT = 1e-4  # nats
 
 
 @torch.inference_mode()
-def compare(folder: Path, probes: list[Probe], texts: int) -> tuple[float, int, int]:
-    """Largest difference, answers that differ, and continuations (of the first `texts` probes) that differ."""
-    tree, plain = backend(folder, True), backend(folder, False)
+def compare(folder: Path, probes: list[Probe], texts: int) -> dict[str, float]:
+    """Largest difference, answers that differ, and continuations (of some `texts` probes) that differ."""
+    tree, plain = backend(folder, "float32"), backend(folder, "float32", trees=False)
     contexts = [plain._context(probe) for probe in probes]
     requests = [
         (context, encode(plain.tokenizer, answer_text(option)))
@@ -49,33 +40,43 @@ def compare(folder: Path, probes: list[Probe], texts: int) -> tuple[float, int, 
     some = contexts[:: max(1, len(contexts) // texts)]
     grown = tree._continue(some, Decoding(TOKENS), [0] * len(some))
     rows = [plain._continue([context], Decoding(TOKENS), [0])[0] for context in some]
-    return (
-        max(abs(a - b) for a, b in zip(found, expected, strict=True)),
-        wrong,
-        sum(a != b for a, b in zip(grown, rows, strict=True)),
-    )
+    candidates = [(context, ids) for context, (ids, _) in zip(some, rows, strict=True) if ids]
+    expected += padded(plain.model, candidates, ROWS, alike=True)
+    forest = Forest(tree.model, [context for context, _ in candidates])
+    found += forest.score(range(len(candidates)), [ids for _, ids in candidates])
+    return {
+        "probes": len(probes),
+        "difference": max(abs(a - b) for a, b in zip(found, expected, strict=True)),
+        "answers": wrong,
+        "continuations": sum(a != b for a, b in zip(grown, rows, strict=True)),
+    }
 
 
 def main() -> int:
     """Compare all models."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--items", type=int, default=40, help="items of each dataset (default: 40)")
-    parser.add_argument("--texts", type=int, default=60, help="probes of each model continued greedily (default: 60)")
+    parser.add_argument("--texts", type=int, default=60, help="probes of each reader continued greedily (default: 60)")
     arguments = parser.parse_args()
     config = settings.load(yaml.safe_load((ROOT / "config/config.yaml").read_text("utf-8")))
-    results, missed = Path(config.results), False
+    results, datasets, found = Path(config.results), [d.name for d in config.datasets], []
     for model in reversed(config.models):  # small ones first
-        folder = results / f"arms/{model.name}/base"
-        tokenizer = backend(folder, True).tokenizer
-        probes = probes_of(results, model.name, tokenizer, [d.name for d in config.datasets], arguments.items)
-        difference, wrong, texts = compare(folder, probes, arguments.texts)
-        missed |= difference > 1e-4 or wrong > 0 or texts > 0
-        print(
-            f"{model.name}: {len(probes)} probes; largest difference {difference:.1e} nats; "
-            f"{wrong} answers and {texts} of {arguments.texts} continuations differ",
-            flush=True,
-        )
-    return int(missed)
+        for reader in config.arms_of(model.name):
+            folder = results / f"arms/{model.name}/{reader}"
+            tokenizer = backend(folder).tokenizer
+            writers = config.arms_of(model.name) if reader == "base" else ["base", reader]
+            asked = [(results, model.name, writer, tokenizer, datasets, arguments.items) for writer in writers]
+            probes = [probe for one in asked for probe in probes_of(*one)]
+            row = {"model": model.name, "reader": reader, **compare(folder, probes, arguments.texts)}
+            print(
+                f"{model.name} {reader}: {row['probes']} probes; largest difference {row['difference']:.1e} nats; "
+                f"{row['answers']} answers and {row['continuations']} of {arguments.texts} continuations differ",
+                flush=True,
+            )
+            found.append(row)
+    table = pd.DataFrame(found)
+    table.to_csv(results / "parity.csv", index=False)  # for make accept
+    return int((table["difference"] > LIMIT).any() or table[["answers", "continuations"]].any(axis=None))
 
 
 if __name__ == "__main__":

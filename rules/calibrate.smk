@@ -13,7 +13,7 @@ READERS = [
 rule calibrate:
     input:
         arms=READERS,
-        models=expand("resources/models/{model}", model=MODELS if READERS else []),
+        models=[weights_folder(SETTINGS.model(model)) for model in MODELS if READERS],
         questions=expand(f"{RESULTS}/items/{{dataset}}/eval.parquet", dataset=DATASETS),
         prompts=SETTINGS.prompts,
     output:
@@ -27,6 +27,7 @@ rule calibrate:
     threads: workflow.cores
     resources:
         mem_mb=4000,
+        gpu=GPU,
         runtime=60,
         token_budget=8192,
     params:

@@ -5,7 +5,7 @@ rule write_chains:
     input:
         arm=f"{RESULTS}/arms/{{model}}/{{writer}}",
         base=f"{RESULTS}/arms/{{model}}/base",
-        model="resources/models/{model}",
+        model=weights_of,
         questions=f"{RESULTS}/items/{{dataset}}/eval.parquet",
         prompts=SETTINGS.prompts,
     output:
@@ -19,13 +19,12 @@ rule write_chains:
     threads: inference_threads
     resources:
         mem_mb=4000,
+        gpu=GPU,
         runtime=240,
         token_budget=8192,
     params:
         chains=SETTINGS.chains.model_dump(),
-        max_new_tokens=lambda wildcards: SETTINGS.dataset(
-            wildcards.dataset
-        ).max_new_tokens,
+        max_new_tokens=max_new_tokens_of,
         block_items=SETTINGS.block_items,
         journal=JOURNAL,
         code=code("write_chains"),

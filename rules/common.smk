@@ -1,6 +1,7 @@
 # What all stages share: the checked configuration, names for wildcards, and the code that a rule depends on.
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -33,6 +34,18 @@ SOURCES = {
     for entry in entries
     if getattr(entry, "source", None)
 }
+# Named by what they are made of, not by the model's name: configurations share what is the same, and nothing else.
+WEIGHTS = {
+    sources.weights_slug(weights): weights
+    for model in SETTINGS.models
+    for weights in (model.weights(), model.whole())
+    if weights
+}
+
+# A model job takes one GPU where the machine has any, and sees no other: two jobs on a device would share its memory,
+# and a trainer that sees several multiplies its batch.
+GPU = int(bool(shutil.which("nvidia-smi")))
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
 
 # Training and scoring allocate and free large blocks all the time. glibc gives each back to the kernel at once and
 # takes page faults to get it again; keeping them makes a training step on the CPU a quarter faster.
@@ -44,6 +57,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 wildcard_constraints:
     model="|".join(map(re.escape, MODELS)),
+    weights="|".join(map(re.escape, WEIGHTS)),
     arm="|".join(map(re.escape, TUNED)),
     writer="|".join(map(re.escape, ["base", *TUNED])),
     reader="|".join(map(re.escape, ["base", *TUNED])),
@@ -67,11 +81,19 @@ def source_of(entry):
     )
 
 
+def made_of(weights):
+    """What a model's weights are made of: their source, or the same weights with all layers."""
+    whole = weights.whole()
+    return weights_folder(whole) if whole else source_of(weights)
+
+
+def weights_folder(weights):
+    return f"resources/models/{sources.weights_slug(weights)}"
+
+
 def weights_of(wildcards):
-    """What a model is made of: its source, or the same model with all layers where that is prepared anyway."""
-    model = SETTINGS.model(wildcards.model)
-    whole = SETTINGS.whole(model)
-    return f"resources/models/{whole.name}" if whole else source_of(model)
+    """Folder of the weights of the model that the wildcards name."""
+    return weights_folder(SETTINGS.model(wildcards.model))
 
 
 def training_threads(wildcards):
@@ -83,6 +105,15 @@ def training_threads(wildcards):
 def inference_threads(wildcards):
     """Half of the cores: two jobs side by side, as neither start-up nor decoding gains much from more."""
     return max(1, training_threads(wildcards) // 2)
+
+
+def max_new_tokens_of(wildcards):
+    return SETTINGS.dataset(wildcards.dataset).max_new_tokens
+
+
+def contrasts_of(wildcards):
+    """Pairs of words that mean different things in a dataset, beside those that do everywhere."""
+    return [list(pair) for pair in SETTINGS.dataset(wildcards.dataset).contrasts]
 
 
 def train_items(recipe):

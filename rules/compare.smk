@@ -79,6 +79,7 @@ rule compare_scales:
         cells=rules.compare_arms.output.cells,
         gates=rules.compare_arms.output.gates,
         measures=MEASURES,
+        scores=of_all_arms(rules.rescore_answers.output[0]),
         arms=ARM_FILES,
         claims=SETTINGS.claims,
         calibration=CALIBRATION,
@@ -93,7 +94,7 @@ rule compare_scales:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=4000,
         runtime=30,
     params:
         statistics=SETTINGS.statistics.model_dump(),

@@ -4,7 +4,7 @@
 
 rule warm_start:
     input:
-        model="resources/models/{model}",
+        model=weights_of,
         questions=lambda wildcards: train_items(
             SETTINGS.model(wildcards.model).warm_start
         ),
@@ -20,6 +20,7 @@ rule warm_start:
     threads: training_threads
     resources:
         mem_mb=6000,
+        gpu=GPU,
         runtime=240,
     params:
         recipe=lambda wildcards: settings.dump(
@@ -42,7 +43,7 @@ rule warm_start:
 rule finetune:
     input:
         base=rules.warm_start.output[0],
-        model="resources/models/{model}",
+        model=weights_of,
         questions=lambda wildcards: train_items(SETTINGS.arm(wildcards.arm)),
         prompts=SETTINGS.prompts,
     output:
@@ -56,6 +57,7 @@ rule finetune:
     threads: training_threads
     resources:
         mem_mb=6000,
+        gpu=GPU,
         runtime=240,
     params:
         recipe=lambda wildcards: settings.dump(SETTINGS.arm(wildcards.arm)),

@@ -3,6 +3,7 @@
 
 CHAINS = rules.write_chains.output[0]
 PROBES = f"{RESULTS}/probes/{{model}}/{{writer}}/{{dataset}}"
+RESAMPLE = "resample" in SETTINGS.perturbations.mistakes
 
 
 rule terminate_early:
@@ -32,7 +33,7 @@ rule terminate_early:
 rule substitute_filler:
     input:
         chains=CHAINS,
-        tokenizer="resources/models/{model}",
+        tokenizer=weights_of,
     output:
         f"{PROBES}/filler.parquet",
     log:
@@ -58,7 +59,7 @@ rule substitute_filler:
 rule paraphrase:
     input:
         chains=CHAINS,
-        tokenizer="resources/models/{model}",
+        tokenizer=weights_of,
         questions=f"{RESULTS}/items/{{dataset}}/eval.parquet",
     output:
         f"{PROBES}/paraphrase.parquet",
@@ -75,6 +76,7 @@ rule paraphrase:
     params:
         max_cuts=SETTINGS.perturbations.max_cuts,
         seed=SETTINGS.perturbations.seed,
+        contrasts=contrasts_of,
         code=code("paraphrase"),
     message:
         "Paraphrasing: {wildcards.model} {wildcards.writer} {wildcards.dataset}"
@@ -85,7 +87,10 @@ rule paraphrase:
 rule add_mistakes:
     input:
         chains=CHAINS,
-        tokenizer="resources/models/{model}",
+        tokenizer=weights_of,
+        arm=branch(RESAMPLE, then=f"{RESULTS}/arms/{{model}}/{{writer}}"),
+        base=branch(RESAMPLE, then=f"{RESULTS}/arms/{{model}}/base"),
+        prompts=branch(RESAMPLE, then=SETTINGS.prompts),
     output:
         f"{PROBES}/mistake.parquet",
     log:
@@ -94,13 +99,22 @@ rule add_mistakes:
         f"{RESULTS}/benchmarks/add_mistakes/{{model}}/{{writer}}/{{dataset}}.tsv"
     conda:
         ENVIRONMENT
-    threads: 1
+    threads: inference_threads if RESAMPLE else 1
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=4000 if RESAMPLE else 1000,
+        gpu=GPU if RESAMPLE else 0,
+        runtime=240 if RESAMPLE else 30,
+        token_budget=8192,
     params:
         max_cuts=SETTINGS.perturbations.max_cuts,
         seed=SETTINGS.perturbations.seed,
+        contrasts=contrasts_of,
+        variants=SETTINGS.perturbations.mistakes,
+        # Of the writing, where there is any.
+        chains=branch(RESAMPLE, then=SETTINGS.chains.model_dump()),
+        max_new_tokens=branch(RESAMPLE, then=max_new_tokens_of),
+        block_items=branch(RESAMPLE, then=SETTINGS.block_items),
+        journal=JOURNAL,
         code=code("add_mistakes"),
     message:
         "Adding mistakes: {wildcards.model} {wildcards.writer} {wildcards.dataset}"

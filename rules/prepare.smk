@@ -28,26 +28,24 @@ rule fetch_source:
 
 rule prepare_model:
     input:
-        weights_of,
+        lambda wildcards: made_of(WEIGHTS[wildcards.weights]),
     output:
-        directory("resources/models/{model}"),
+        directory("resources/models/{weights}"),
     log:
-        "resources/logs/prepare_model/{model}.log",
+        "resources/logs/prepare_model/{weights}.log",
     benchmark:
-        "resources/benchmarks/prepare_model/{model}.tsv"
+        "resources/benchmarks/prepare_model/{weights}.tsv"
     conda:
         ENVIRONMENT
-    threads: training_threads
+    threads: workflow.cores
     resources:
         mem_mb=4000,
         runtime=60,
     params:
-        model=lambda wildcards: SETTINGS.model(wildcards.model).model_dump(
-            exclude={"warm_start"}
-        ),
+        settings=lambda wildcards: WEIGHTS[wildcards.weights].model_dump(),
         code=code("prepare_model"),
     message:
-        "Preparing the weights of {wildcards.model}"
+        "Preparing the weights {wildcards.weights}"
     script:
         "../scripts/prepare_model.py"
 
@@ -70,7 +68,7 @@ rule prepare_items:
         runtime=10,
     params:
         dataset=lambda wildcards: SETTINGS.dataset(wildcards.dataset).model_dump(
-            exclude={"readout", "max_new_tokens", "answer_tokens"}
+            exclude={"readout", "max_new_tokens", "answer_tokens", "contrasts"}
         ),
         code=code("prepare_items"),
     message:

@@ -6,7 +6,7 @@ rule rescore_answers:
     input:
         arm=f"{RESULTS}/arms/{{model}}/{{reader}}",
         base=f"{RESULTS}/arms/{{model}}/base",
-        model="resources/models/{model}",
+        model=weights_of,
         questions=f"{RESULTS}/items/{{dataset}}/eval.parquet",
         prompts=SETTINGS.prompts,
         chains=lambda wildcards: expand(
@@ -31,6 +31,7 @@ rule rescore_answers:
     threads: inference_threads
     resources:
         mem_mb=4000,
+        gpu=GPU,
         runtime=240,
         token_budget=8192,
     params:

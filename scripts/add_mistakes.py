@@ -1,18 +1,41 @@
-"""Adding mistakes: make one step wrong, keep the rest as written."""
+"""Adding mistakes: make one step wrong, and keep the rest as written or have the writer write on."""
 
 from functools import partial
+from pathlib import Path
 
-from faithfulness import logs, perturbations, prompts, tables
+from faithfulness import arms, backends, chains, logs, perturbations, prompts, tables
+from faithfulness.backends import Decoding
 from faithfulness.mistakes import corrupt
+from faithfulness.paraphrase import CONTRASTS
 
 logs.to(snakemake.log)
-chains = tables.records(tables.read(snakemake.input.chains, tables.Chains))
+settings = snakemake.params
+written = tables.read(snakemake.input.chains, tables.Chains)
 encode, _ = prompts.segment_coder(snakemake.input.tokenizer)
-rows = [
-    row
-    for chain in chains
-    for row in perturbations.mistake(
-        chain, snakemake.params.max_cuts, partial(corrupt, seed=snakemake.params.seed), encode
+wrong = partial(corrupt, seed=settings.seed, contrasts=(*CONTRASTS, *settings.contrasts))
+
+
+def changed(variant: str) -> list[dict]:
+    """The chains, each with a mistake in each step."""
+    return [
+        row
+        for chain in tables.records(written)
+        for row in perturbations.mistake(chain, settings.max_cuts, wrong, encode, variant)
+    ]
+
+
+rows = changed("keep") if "keep" in settings.variants else []
+if "resample" in settings.variants:
+    arm = arms.read(snakemake.input.arm)
+    budget = snakemake.resources.token_budget
+    rows += chains.write_on(
+        backends.load(snakemake.input.arm, threads=snakemake.threads, token_budget=budget),
+        written,
+        changed("resample"),
+        prompts.load(snakemake.input.prompts),
+        Decoding(settings.max_new_tokens, settings.chains["temperature"], settings.chains["top_p"]),
+        settings.chains["seed"],
+        block_items=settings.block_items,
+        journal=(Path(settings.journal), [arm["weights"], settings.code], f"{arm['model']} {arm['arm']}: mistakes"),
     )
-]
 tables.write(rows, tables.Probes, snakemake.output[0])

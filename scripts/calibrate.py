@@ -13,7 +13,8 @@ wording = prompts.load(snakemake.input.prompts)
 items = tables.read_named(snakemake.params.datasets, snakemake.input.questions, tables.Items)
 statistics = Statistics(**snakemake.params.statistics)
 perturbed = Perturbations(**snakemake.params.perturbations)
-journal = Path(snakemake.params.journal)
+# The exact readers are code, and so are the perturbations: answers under other code are not these.
+journal = Path(snakemake.params.journal) / snakemake.params.code
 rows = []
 
 for dataset, asked in items.items():

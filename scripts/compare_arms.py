@@ -39,13 +39,15 @@ means, seeds = effects.means_by_cell(chain_measures), effects.means_by_seed(chai
 equal = {cell: effects.equal_correctness(frame) for cell, frame in means.items()}
 matched = {cell: controls.length_matched(frame) for cell, frame in means.items()}
 shares = {cell: controls.answer_shares(scores, items, *cell) for cell in means}
+seed_shares = {cell: controls.answer_shares_by_seed(by_training[0], items, *cell) for cell in means}
+correctable = (*controls.AGREEMENTS, *controls.CHANGES)
 trained = cells.train_datasets(arms)
 found = [
     effects.compare(means, "plain", statistics, pool=pool, seeds=seeds),
     effects.compare(equal, "equal_correctness", statistics, primary, pool, seeds),
     effects.compare(matched, "length_matched", statistics, primary, pool, seeds),
-    controls.length_adjusted(means, statistics, primary, pool),
-    controls.chance_corrected(means, shares, statistics, primary, pool),
+    controls.length_adjusted(means, statistics, primary, pool, seeds),
+    controls.chance_corrected(means, shares, statistics, correctable, pool, seeds, seed_shares),
     verdicts.accuracy_pools(means, trained, statistics, pool, seeds),
 ]
 for contrast, table in counted.items():

@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import torch
+
 from faithfulness import logs, models, sources
-from faithfulness.settings import Model
+from faithfulness.settings import Weights
 
 logs.to(snakemake.log)
-model = Model(**snakemake.params.model)
+torch.set_num_threads(snakemake.threads)
+settings = Weights(**snakemake.params.settings)
 source = Path(snakemake.input[0]) if len(snakemake.input) else None
-if source and not (source / "model.json").exists():  # else another model's folder, prepared already
-    source = sources.locate(model.source, source)
-models.prepare(model, source, Path(snakemake.output[0]))
+if source and not settings.layers:  # else the folder of the same weights with all layers
+    source = sources.locate(settings.source, source)
+models.prepare(settings, source, Path(snakemake.output[0]))

@@ -6,6 +6,7 @@ from faithfulness import arms, backends, logs, prompts, readout, tables
 
 logs.to(snakemake.log)
 arm = arms.read(snakemake.input.arm)
+key = [arm["weights"], snakemake.params.code]
 writers = snakemake.params.writers
 kinds = [(writer, perturbation) for writer in writers for perturbation in tables.PERTURBATIONS]
 chains = tables.read_named(writers, snakemake.input.chains, tables.Chains)
@@ -21,6 +22,6 @@ table = readout.score(
     arm["arm"],
     snakemake.params.readout,
     block_items=snakemake.params.block_items,
-    journal=(Path(snakemake.params.journal), [arm["weights"]], f"{arm['model']} {arm['arm']}: answers"),
+    journal=(Path(snakemake.params.journal), key, f"{arm['model']} {arm['arm']}: answers"),
 )
 tables.write(table, tables.Scores, snakemake.output[0])

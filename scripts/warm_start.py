@@ -8,7 +8,8 @@ from faithfulness.settings import Recipe
 logs.to(snakemake.log)
 wording = prompts.load(snakemake.input.prompts)
 folder = Path(snakemake.output[0])
-parent = arms.reference(Path(snakemake.input.model), wording, snakemake.params.trust_remote_code)
+weights = Path(snakemake.input.model)
+parent = arms.reference(snakemake.wildcards.model, weights, wording, snakemake.params.trust_remote_code)
 if snakemake.params.recipe is None:
     arms.write(folder, parent)
 else:

@@ -7,6 +7,7 @@ from faithfulness.backends import Decoding
 
 logs.to(snakemake.log)
 arm = arms.read(snakemake.input.arm)
+key = [arm["weights"], snakemake.params.code]
 settings = snakemake.params.chains
 writer = backends.load(snakemake.input.arm, threads=snakemake.threads, token_budget=snakemake.resources.token_budget)
 table = chains.write(
@@ -18,6 +19,6 @@ table = chains.write(
     {"samples": settings["samples"], "seed": settings["seed"]},
     seed=arm["seed"],
     block_items=snakemake.params.block_items,
-    journal=(Path(snakemake.params.journal), [arm["weights"]], f"{arm['model']} {arm['arm']}: chains"),
+    journal=(Path(snakemake.params.journal), key, f"{arm['model']} {arm['arm']}: chains"),
 )
 tables.write(table, tables.Chains, snakemake.output[0])

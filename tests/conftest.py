@@ -9,7 +9,7 @@ import yaml
 from faithfulness import arms, models, prompts
 from faithfulness.backends.transformers import TransformersBackend
 from faithfulness.prompts import Prompts
-from faithfulness.settings import Model, Settings, load
+from faithfulness.settings import Settings, Weights, load
 
 ROOT = Path(__file__).parents[1]
 
@@ -34,7 +34,7 @@ def wording() -> Prompts:
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a tiny untrained Llama, float32."""
     folder = tmp_path_factory.mktemp("models") / "tiny"
-    models.prepare(Model(name="tiny", source={"uri": "random:llama"}, dtype="float32"), None, folder)  # type: ignore[arg-type]
+    models.prepare(Weights(source={"uri": "random:llama"}, dtype="float32"), None, folder)  # type: ignore[arg-type]
     return folder
 
 
@@ -42,7 +42,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_arm(tiny_model: Path, wording: Prompts) -> Path:
     """Folder of the base arm of the tiny model."""
     folder = tiny_model.parent / "arms" / "base"
-    arms.write(folder, arms.reference(tiny_model, wording, trust_remote_code=False))
+    arms.write(folder, arms.reference("tiny", tiny_model, wording, trust_remote_code=False))
     return folder
 
 

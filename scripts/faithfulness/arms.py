@@ -22,15 +22,23 @@ def read(folder: str | Path) -> dict[str, Any]:
     return json.loads((Path(folder) / "arm.json").read_text("utf-8"))
 
 
-def reference(model: Path, wording: Prompts, trust_remote_code: bool) -> dict[str, Any]:
-    """arm.json of the base arm of a model that needs no warm start: it stands for the model's own weights."""
-    description = json.loads((model / "model.json").read_text("utf-8"))
+def reference(model: str, weights: Path, wording: Prompts, trust_remote_code: bool) -> dict[str, Any]:
+    """arm.json of the base arm of a model that needs no warm start: it stands for the model's own weights.
+
+    Args:
+        model: its name.
+        weights: folder of its weights.
+        wording: prompts and cues.
+        trust_remote_code: whether the model may run code of its own.
+    """
+    description = json.loads((weights / "model.json").read_text("utf-8"))
     return {
         "kind": "reference",
         "arm": "base",
-        **{key: description[key] for key in ("model", "parameters", "dtype", "weights")},
+        "model": model,
+        **{key: description[key] for key in ("parameters", "dtype", "weights")},
         "trust_remote_code": trust_remote_code,
-        "weights_folder": str(model),
+        "weights_folder": str(weights),
         "parent": None,
         "recipe": None,
         "train_datasets": [],

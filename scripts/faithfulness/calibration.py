@@ -11,19 +11,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import stats
 
 from faithfulness import chains, measures, perturbations, prompts, readout, tables
 from faithfulness.backends import Backend, Decoding, exact
-from faithfulness.effects import SPARSE
+from faithfulness.inference import SPARSE, Floats
 from faithfulness.measures import MEASURES
 from faithfulness.mistakes import corrupt
 from faithfulness.paraphrase import paraphrase
 from faithfulness.prompts import Prompts
 from faithfulness.settings import Perturbations, Statistics
 
-Floats = NDArray[np.float64]
 Item = dict[str, Any]
 
 WRITER = "worked"
@@ -188,7 +186,8 @@ def separate(scores: pd.DataFrame, dataset: str, readers: str, statistics: Stati
     values = measures.of_chains(scores).reset_index().set_index(["reader", "item_id"])
     present = set(scores["reader"])
     rows = []
-    for name, measure in MEASURES.items():
+    for name in measures.measured(values):
+        measure = MEASURES[name]
         if not measure.of_chain or not (measure.faithful or name.startswith("paraphrase_sensitivity")):
             continue
         column = values[name].unstack(0)

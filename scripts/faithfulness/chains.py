@@ -1,7 +1,7 @@
 """Writing chains: prompt, generate, cut off the conclusion, split into steps (method, section 3)."""
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,36 +41,95 @@ def write(
     """
     folder, key, label = journal
 
-    def work(block: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        wanted = [(item, sample) for item in block for sample in range(sampling["samples"])]
-        texts = [prompts.chain_prompt(item, wording, tokenizer) for item, _ in wanted]
-        seeds = [int(tables.digest(sampling["seed"], item["item_id"], sample), 16) for item, sample in wanted]
-        asked = [Prompt(text, number % 2**63) for text, number in zip(texts, seeds, strict=True)]
-        return [
-            {
-                "item_id": item["item_id"],
-                "sample": sample,
-                "seed": seed,
-                "prompt": prompt.text,
-                **parse(completion, wording),
-                "tokenizer_hash": None if completion.ids is None else backend.tokenizer_hash,
-            }
-            for (item, sample), prompt, completion in zip(wanted, asked, backend.write(asked, decoding), strict=True)
-        ]
+    def work(pieces: list[list[dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:
+        for some in pieces:
+            wanted = [(item, sample) for item in some for sample in range(sampling["samples"])]
+            texts = [prompts.chain_prompt(item, wording, tokenizer) for item, _ in wanted]
+            seeds = [int(tables.digest(sampling["seed"], item["item_id"], sample), 16) for item, sample in wanted]
+            asked = [Prompt(text, number % 2**63) for text, number in zip(texts, seeds, strict=True)]
+            yield [
+                {
+                    "item_id": item["item_id"],
+                    "sample": sample,
+                    "seed": seed,
+                    "prompt": prompt.text,
+                    **parse(completion, wording),
+                    "tokenizer_hash": None if completion.ids is None else backend.tokenizer_hash,
+                }
+                for (item, sample), prompt, completion in zip(
+                    wanted, asked, backend.write(asked, decoding), strict=True
+                )
+            ]
 
     rows = tables.records(items)
-    blocks = [rows[start : start + block_items] for start in range(0, len(rows), block_items)]
+    blocks = [[rows[start : start + block_items]] for start in range(0, len(rows), block_items)]
     key = [*key, "chains", wording.model_dump(), vars(decoding), sampling, seed]
     return tables.journalled(blocks, work, tables.Chains, folder, key, label)
+
+
+def write_on(
+    backend: Backend,
+    written: pd.DataFrame,
+    rows: Sequence[dict[str, Any]],
+    wording: Prompts,
+    decoding: Decoding,
+    seed: int,
+    block_items: int,
+    journal: tuple[Path, Sequence[Any], str],
+) -> list[dict[str, Any]]:
+    """Have an arm go on from where chains of its own were changed, to a conclusion that is cut off again.
+
+    Args:
+        backend: the arm.
+        written: its chains, for their prompts.
+        rows: of the probes table; their text and ids end where it goes on.
+        wording: prompts and cues.
+        decoding: token limit, temperature and top_p.
+        seed: of the sampling.
+        block_items: items a batch, and a journal entry.
+        journal: folder, key and label (see `tables.journalled`).
+
+    Returns:
+        The rows, with what was written in text, chain_ids and replacement.
+    """
+    folder, key, label = journal
+    origin = {(chain["item_id"], chain["sample"]): chain for chain in tables.records(written)}
+    by_item: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        chain = origin[row["item_id"], row["sample"]]
+        entry = {"row": row, "prompt": chain["prompt"], "prompt_ids": chain["prompt_ids"]}
+        by_item.setdefault(row["item_id"], []).append(entry)
+
+    def work(pieces: list[list[dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:
+        for some in pieces:
+            found = backend.write([prompt(**entry) for entry in some], decoding)
+            yield [longer(entry["row"], parse(new, wording)) for entry, new in zip(some, found, strict=True)]
+
+    def prompt(row: dict[str, Any], prompt: str, prompt_ids: list[int] | None) -> Prompt:
+        number = int(tables.digest(seed, row["item_id"], row["sample"], row["cut"]), 16)
+        ids = None if row["chain_ids"] is None or prompt_ids is None else [*prompt_ids, *row["chain_ids"]]
+        return Prompt(prompt + row["text"], number % 2**63, ids)
+
+    def longer(row: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+        ids = None if row["chain_ids"] is None else [*row["chain_ids"], *new["chain_ids"]]
+        texts = {name: row[name] + new["chain_text"] for name in ("text", "replacement")}
+        return row | texts | {"chain_ids": ids}
+
+    items = list(by_item.values())
+    together = (items[start : start + block_items] for start in range(0, len(items), block_items))
+    blocks = [[[entry for item in some for entry in item]] for some in together]
+    key = [*key, "written on", wording.model_dump(), vars(decoding), seed]
+    return tables.records(tables.journalled(blocks, work, tables.Probes, folder, key, label))
 
 
 def parse(completion: Completion, wording: Prompts) -> dict[str, Any]:
     """Split what a writer wrote into chain, steps and conclusion.
 
-    A chain that states its conclusion ended by itself, also where the writer rambled on to the limit.
+    A chain that a stop ends was finished, also where the writer rambled on to the limit.
     """
     text, ids, ends = completion.text, completion.ids, completion.token_ends
     chain, _ = steps.cut_conclusion(text, wording.conclusion_cues, wording.stop_cues)
+    stop_position = steps.stop_position(text, wording.stop_cues)
     step_offsets = None
     if ids is not None and ends is not None:
         count = bisect_left(ends, len(chain)) + 1 if chain else 0
@@ -84,7 +143,7 @@ def parse(completion: Completion, wording: Prompts) -> dict[str, Any]:
         "conclusion": conclusion,
         "steps": [chain[start:end] for start, end in spans],
         "step_spans": spans,
-        "finish_reason": "stop" if conclusion else completion.finish_reason,
+        "finish_reason": completion.finish_reason if stop_position is None else "stop",
         "prompt_ids": completion.prompt_ids,
         "chain_ids": ids,
         "step_offsets": step_offsets,

@@ -42,6 +42,9 @@ class Claims(Strict):
     def _complete(self) -> "Claims":
         if "C1" not in self.primary:
             raise ValueError("primary: C1 is missing, on which C6 rests")
+        for name, measure in MEASURES.items():
+            if (measure.low, measure.high) != (0, 1) and name not in self.margins:
+                raise ValueError(f"margins: {name} does not lie in [0, 1] and needs a margin of its own")
         for claim in dict.fromkeys((*self.primary, "C6", *ACCURACY)):
             names = list(self.directions.get(claim, ()))
             if not names or (claim not in self.primary and len(names) > 1):
@@ -50,6 +53,10 @@ class Claims(Strict):
                 if MEASURES[name].of_chain == (claim in ACCURACY):
                     kind = "accuracy" if claim in ACCURACY else "how a chain is used"
                     raise ValueError(f"directions.{claim}: {claim} is about {kind}, and {name} is not")
+                if claim not in ACCURACY and "interaction" not in MEASURES[name].components:
+                    raise ValueError(
+                        f"directions.{claim}: {name} tells nothing of two writers' chains, which {claim} needs"
+                    )
         return self
 
     @property

@@ -14,12 +14,18 @@ from numpy.typing import NDArray
 from scipy import stats
 from statsmodels.regression.linear_model import OLS
 
-from faithfulness import effects, summaries
-from faithfulness.effects import CELLS, EQUIVALENCE, WEIGHTS, Cell, Floats
-from faithfulness.settings import Statistics
+from faithfulness import effects, inference, summaries
+from faithfulness.effects import CELLS, WEIGHTS, Cell, Seeds
+from faithfulness.inference import EQUIVALENCE, SPARSE, ZERO, Floats
+from faithfulness.measures import MEASURES
+from faithfulness.settings import Statistics, recipe_of
 
 AGREEMENTS = ("filler_tolerance", "no_cot_same")
-CHANGES = ("aoc", "aoc_raw", "paraphrase_sensitivity", "mistake_sensitivity", "mistake_sensitivity_last")
+# Meaning sensitivity is one change minus another, each of which is divided by 1 - c, and so is their difference.
+CHANGES = (
+    *("aoc", "aoc_raw", "paraphrase_sensitivity", "mistake_sensitivity", "mistake_sensitivity_last"),
+    *("mistake_sensitivity_resample", "meaning_sensitivity"),
+)
 LARGEST_CHANCE = 0.9  # above this nothing is left to be measured (method, section 6)
 LEAST_DEFINED = 0.95  # share of the resamples in which c is small enough; with fewer there is no interval
 STEPS_APART = 1  # chains whose lengths differ by no more are of equal length
@@ -40,26 +46,34 @@ def length_adjusted(
     statistics: Statistics,
     names: Collection[str],
     pool: effects.Pool = sorted,
+    seeds: Seeds | None = None,
 ) -> pd.DataFrame:
     """The effects at equal chain length: the intercept of their regression on the difference in length.
 
     Ordinary least squares over items with heteroscedasticity-robust errors (HC3; MacKinnon and White 1985), by
     statsmodels. Pooled: the equal-weight mean of the datasets' intercepts. NaN where all items differ in length by
     the same number of steps, so that length and fine-tuning cannot be told apart. No interval where fewer than ten
-    differences are not zero, or where one item alone sets the slope: such errors are worthless.
+    differences are not zero, where all lie on one line, or where one item alone sets the slope: such errors are
+    worthless.
 
     Args:
         cells: frames of means by cell.
         statistics: confidence, margin.
         names: the measures wanted.
         pool: which of the datasets are pooled.
+        seeds: frames of means of each training seed by cell; where there are three or more, items and seeds are
+            `effects.crossed`.
 
     Returns:
         As effects.compare, contrast 'length_adjusted'.
     """
-
-    names = list(names)
+    names, trainings = list(names), seeds or {}
     found = {cell: effects.differences(frame, names) for cell, frame in cells.items()}
+
+    def intercepts(cell: Cell, seed: int) -> list[float]:
+        frame = trainings[cell][seed].reindex(cells[cell].index)
+        by_item = effects.differences(frame, names)
+        return [_intercept(by_item[column], _longer(frame))[0] for column in by_item]
 
     def estimate(pooled: Sequence[Cell]) -> pd.DataFrame:
         rows = {}
@@ -67,10 +81,12 @@ def length_adjusted(
             fits = [_intercept(found[cell][column], _longer(cells[cell])) for cell in pooled]
             value = np.array(np.mean([fit[0] for fit in fits]))
             error = np.array(np.sqrt(np.sum([fit[1] ** 2 for fit in fits])) / len(fits))
-            ends = effects.t_interval(value, error, sum(fit[2] for fit in fits), statistics.confidence)
+            ends = inference.t_interval(value, error, sum(fit[2] for fit in fits), statistics.confidence)
             numbers = {name: float(number) for name, number in ({"estimate": value} | ends).items()}
             rows[column] = numbers | {"n_items": sum(fit[3] for fit in fits)}
-        return pd.DataFrame.from_dict(rows, orient="index")
+        shared = effects.shared_seeds(trainings, pooled)
+        by_seed = [np.mean([intercepts(cell, seed) for cell in pooled], axis=0) for seed in shared]
+        return effects.crossed(pd.DataFrame.from_dict(rows, orient="index"), by_seed, statistics)
 
     return effects.over_cells(cells, "length_adjusted", names, statistics, estimate, pool)
 
@@ -84,9 +100,12 @@ def _intercept(difference: pd.Series, longer: pd.Series) -> tuple[float, float, 
     if freedom < 1 or np.linalg.matrix_rank(design) < design.shape[1]:
         return np.nan, np.nan, max(freedom, 1), len(y)
     fit = OLS(y, design).fit(cov_type="HC3")
-    leverage = (np.linalg.qr(design)[0] ** 2).sum(axis=1)
-    known = (np.abs(y) > effects.ZERO).sum() >= effects.SPARSE and leverage.max() < 1 - effects.ZERO
-    return float(fit.params[0]), float(fit.bse[0]) if known else np.nan, freedom, len(y)
+    worthless = (
+        (np.abs(y) > ZERO).sum() < SPARSE
+        or np.abs(fit.resid).max() <= ZERO
+        or fit.get_influence().hat_matrix_diag.max() >= 1 - ZERO
+    )
+    return float(fit.params[0]), np.nan if worthless else float(fit.bse[0]), freedom, len(y)
 
 
 def answer_shares(scores: pd.DataFrame, items: pd.DataFrame, model: str, arm: str, dataset: str) -> pd.DataFrame:
@@ -111,6 +130,22 @@ def answer_shares(scores: pd.DataFrame, items: pd.DataFrame, model: str, arm: st
     counts = full.assign(answer=answer, **roles).groupby(["item_id", "writer", "reader", "answer"]).size()
     wide = counts.unstack([1, 2, 3], fill_value=0).astype(float).sort_index(axis=1)
     return wide / wide.T.groupby(level=[0, 1]).transform("sum").T.replace(0, np.nan)
+
+
+def answer_shares_by_seed(
+    scores: pd.DataFrame, items: pd.DataFrame, model: str, arm: str, dataset: str
+) -> dict[int, pd.DataFrame]:
+    """`answer_shares` of each training seed of an arm.
+
+    Args:
+        scores: tables.Scores with columns model, reader, dataset; tuned arms under the names of their trainings.
+        items: tables.Items with a column dataset.
+    """
+    here = scores[
+        (scores["model"] == model) & (scores["dataset"] == dataset) & (scores["writer"].map(recipe_of) == arm)
+    ]
+    trainings = here.groupby("writer")["seed"].first()  # chains carry the seed of their writer
+    return {int(seed): answer_shares(scores, items, model, str(name), dataset) for name, seed in trainings.items()}
 
 
 def chance_agreement(shares: Floats, weights: Floats) -> Floats:
@@ -147,6 +182,8 @@ def chance_corrected(
     statistics: Statistics,
     names: Collection[str],
     pool: effects.Pool = sorted,
+    seeds: Seeds | None = None,
+    seed_shares: Seeds | None = None,
 ) -> pd.DataFrame:
     """The effects on chance-corrected measures; c is that of each writer x reader, recomputed in every resample.
 
@@ -158,31 +195,48 @@ def chance_corrected(
         cells: frames of means by cell.
         shares: `answer_shares` by cell.
         statistics: resamples, confidence, margin, seed.
-        names: the measures wanted; others than AGREEMENTS and CHANGES are left out.
+        names: the measures wanted, of AGREEMENTS and CHANGES.
         pool: which of the datasets are pooled.
+        seeds: frames of means of each training seed by cell; where there are three or more, items and seeds are
+            `effects.crossed`, the error over items being the spread of the resamples.
+        seed_shares: `answer_shares_by_seed` by cell.
 
     Returns:
         As effects.compare, contrast 'chance_corrected'.
     """
-    names = [name for name in names if name in (*AGREEMENTS, *CHANGES)]
-    if not names:
-        return pd.DataFrame()
+    names, trainings, answers_of = effects.present(cells, names), seeds or {}, seed_shares or {}
+
+    def corrected(cell: Cell, seed: int, row: tuple[str, str]) -> float:
+        name, component = row
+        frame = trainings[cell][seed].reindex(cells[cell].index)
+        stratum = _stratum(frame, answers_of[cell][seed], name)
+        return float(_component(stratum, np.ones(len(stratum[0])), WEIGHTS[component], name in AGREEMENTS))
 
     def estimate(pooled: Sequence[Cell]) -> pd.DataFrame:
-        rows = {}
-        for name in names:
-            strata = []
-            for cell in pooled:
-                values = cells[cell][[(name, *roles) for roles in CELLS]].dropna()
-                answers = shares[cell].reindex(values.index).fillna(0.0)
-                # Columns of a writer and reader that never answered are not there.
-                of_role = [answers.loc[:, _of(answers, roles)].to_numpy(float) for roles in CELLS]
-                strata.append((values.to_numpy(float), of_role))
-            for component, row in _corrected(strata, name in AGREEMENTS, statistics).items():
-                rows[name, component] = row
-        return pd.DataFrame.from_dict(rows, orient="index")
+        rows = {
+            (name, component): row
+            for name in names
+            for component, row in _corrected(
+                [_stratum(cells[cell], shares[cell], name) for cell in pooled], name, statistics
+            ).items()
+        }
+        by_seed = [
+            np.array([np.mean([corrected(cell, seed, row) for cell in pooled]) for row in rows])
+            for seed in effects.shared_seeds(trainings, pooled)
+        ]
+        return effects.crossed(pd.DataFrame.from_dict(rows, orient="index"), by_seed, statistics)
 
     return effects.over_cells(cells, "chance_corrected", names, statistics, estimate, pool)
+
+
+Stratum = tuple[Floats, list[Floats]]  # values of the items (items, 4), and their answers in each of CELLS
+
+
+def _stratum(frame: pd.DataFrame, shares: pd.DataFrame, name: str) -> Stratum:
+    values = frame[[(name, *roles) for roles in CELLS]].dropna()
+    answers = shares.reindex(values.index).fillna(0.0)
+    # Columns of a writer and reader that never answered are not there.
+    return values.to_numpy(float), [answers.loc[:, _of(answers, roles)].to_numpy(float) for roles in CELLS]
 
 
 def _of(answers: pd.DataFrame, roles: tuple[str, str]) -> NDArray[np.bool_]:
@@ -190,20 +244,20 @@ def _of(answers: pd.DataFrame, roles: tuple[str, str]) -> NDArray[np.bool_]:
     return np.asarray([column[:2] == roles for column in answers.columns.to_flat_index()], bool)
 
 
-def _corrected(
-    strata: Sequence[tuple[Floats, list[Floats]]], agreement: bool, statistics: Statistics
-) -> dict[str, dict[str, float]]:
-    """A row of estimates for each component."""
-    sizes = [len(values) for values, _ in strata]
+def _corrected(strata: Sequence[Stratum], name: str, statistics: Statistics) -> dict[str, dict[str, float]]:
+    """A row of estimates for each component of a measure."""
+    sizes, components = [len(values) for values, _ in strata], MEASURES[name].components
     if min(sizes) < 2:
-        return {component: {"n_items": sum(sizes)} for component in WEIGHTS}
+        return {component: {"n_items": sum(sizes)} for component in components}
     rng = np.random.default_rng(statistics.seed)
-    drawn = [effects.item_counts(n, statistics.resamples, rng) for n in sizes]
+    drawn = [inference.item_counts(n, statistics.resamples, rng) for n in sizes]
     rows = {}
-    for component, signs in WEIGHTS.items():
+    for component in components:
+        signs = WEIGHTS[component]
 
         def statistic(*weights: Floats, signs: Sequence[float] = signs) -> Floats:
-            return np.mean([_component(s, w, signs, agreement) for s, w in zip(strata, weights, strict=True)], axis=0)
+            parts = [_component(s, w, signs, name in AGREEMENTS) for s, w in zip(strata, weights, strict=True)]
+            return np.mean(parts, axis=0)
 
         def of_items(*picked: NDArray[np.intp], axis: int = -1) -> Floats:
             return statistic(*(_counted(p, n) for p, n in zip(picked, sizes, strict=True)))
@@ -211,10 +265,9 @@ def _corrected(
         resampled = statistic(*drawn)
         distribution = resampled[np.isfinite(resampled)]
         row = {"estimate": float(statistic(*(np.ones(n) for n in sizes))), "n_items": sum(sizes)}
-        differ = sum((np.abs(values @ np.array(signs)) > effects.ZERO).sum() for values, _ in strata)
+        differ = sum((np.abs(values @ np.array(signs)) > ZERO).sum() for values, _ in strata)
         defined = np.isfinite(row["estimate"]) and len(distribution) >= LEAST_DEFINED * len(resampled)
-        defined = defined and differ >= effects.SPARSE
-        if defined and np.ptp(distribution) > effects.ZERO:
+        if defined and differ >= SPARSE and np.ptp(distribution) > ZERO:
             for level, ends in ((statistics.confidence, "ci"), (EQUIVALENCE, "equivalence")):
                 row[f"{ends}_low"], row[f"{ends}_high"] = stats.bootstrap(
                     [np.arange(n) for n in sizes],
@@ -226,15 +279,14 @@ def _corrected(
                     vectorized=True,
                     axis=-1,
                 ).confidence_interval
-            row["p_value"] = float(effects.bootstrap_p(distribution))
-            row["detectable"] = float(effects.detectable_effect(np.asarray(np.std(distribution, ddof=1))))
+            row["p_value"] = float(inference.bootstrap_p(distribution))
+            row["error"] = float(np.std(distribution, ddof=1))
+            row["detectable"] = float(inference.detectable_effect(np.asarray(row["error"])))
         rows[component] = row
     return rows
 
 
-def _component(
-    stratum: tuple[Floats, list[Floats]], weights: Floats, signs: Sequence[float], agreement: bool
-) -> Floats:
+def _component(stratum: Stratum, weights: Floats, signs: Sequence[float], agreement: bool) -> Floats:
     values, answers = stratum
     means = weights @ values / weights.sum(axis=-1)[..., None]
     parts = [

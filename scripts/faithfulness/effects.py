@@ -1,24 +1,25 @@
 """Effects of fine-tuning (method, sections 7 and 8): tuned minus base, paired by item, with intervals and tests.
 
-Arrays and frames only. A *frame of means* holds one cell (model x tuned arm x dataset): a row an item,
-columns (measure, writer, reader) with writer and reader in {base, tuned}. A *frame of differences* holds
+Frames only; the formulas are in `inference`. A *frame of means* holds one cell (model x tuned arm x dataset): a row
+an item, columns (measure, writer, reader) with writer and reader in {base, tuned}. A *frame of differences* holds
 the same items with columns (measure, component). *Strata* are such frames, one a dataset, weighted equally.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from faithfulness import tables
-from faithfulness.measures import MEASURES
+from faithfulness import inference, tables
+from faithfulness.inference import EQUIVALENCE, SPARSE, ZERO, Floats
+from faithfulness.measures import MEASURES, measured
 from faithfulness.settings import Statistics
 
-Floats = NDArray[np.float64]
 Cell = tuple[str, str, str]  # model, tuned arm, dataset
+Seeds = Mapping[Cell, Mapping[int, pd.DataFrame]]  # frames of means by cell and training seed
 Pool = Callable[[Collection[str]], Sequence[str]]  # from datasets to those that are pooled
 
 CELLS = [("base", "base"), ("base", "tuned"), ("tuned", "base"), ("tuned", "tuned")]  # (writer, reader)
@@ -28,11 +29,6 @@ WEIGHTS = {  # of the cells above, in each component (method, section 7)
     "writing": (-0.5, -0.5, 0.5, 0.5),
     "interaction": (1.0, -1.0, -1.0, 1.0),
 }
-SPARSE = 10  # fewer non-zero differences than this are too few for a bootstrap (method, section 8)
-EQUIVALENCE = 0.9  # confidence of the interval that must lie inside the margin: two one-sided tests at .05
-LEVEL, POWER = 0.05, 0.8
-ZERO = 1e-12  # differences below this are rounding
-BATCH = 256  # resamples held in memory at once by scipy
 ESTIMATED = [
     *("estimate", "ci_low", "ci_high", "equivalence_low", "equivalence_high", "p_value"),
     *("n_items", "margin", "detectable", "items_needed", "error", "seed_error", "sparse"),
@@ -82,13 +78,15 @@ def means_by_cell(measures: pd.DataFrame) -> dict[Cell, pd.DataFrame]:
     return {(str(model), str(arm), str(dataset)): means(part) for (model, arm, dataset), part in groups}
 
 
-def means_by_seed(measures: pd.DataFrame) -> dict[Cell, list[pd.DataFrame]]:
-    """`means` of each training seed of each cell, of the seeds in their order."""
-    found: dict[Cell, list[pd.DataFrame]] = {}
+def means_by_seed(measures: pd.DataFrame) -> dict[Cell, dict[int, pd.DataFrame]]:
+    """`means` of each training seed of each cell."""
+    found: dict[Cell, dict[int, pd.DataFrame]] = {}
     for (model, arm, dataset), part in measures.groupby(["model", "arm", "dataset"]):
         alone = (part["writer"] == "base") & (part["reader"] == "base")
         seeds = sorted(part.loc[~alone, "seed"].unique())
-        found[str(model), str(arm), str(dataset)] = [means(part[alone | (part["seed"] == seed)]) for seed in seeds]
+        found[str(model), str(arm), str(dataset)] = {
+            int(seed): means(part[alone | (part["seed"] == seed)]) for seed in seeds
+        }
     return found
 
 
@@ -180,212 +178,11 @@ def largest(name: str, component: str) -> float:
     return (high - low) * (2 if component == "interaction" else 1)
 
 
-def mean_of_strata(*strata: Floats, axis: int = -1) -> Floats:
-    """Equal-weight mean of the strata's means, rounded so that equal means tie whatever the order of summation."""
-    return np.asarray(np.round(np.mean([np.mean(s, axis=axis) for s in strata], axis=0), 14))
-
-
-def studentised(*strata: Floats, axis: int = -1) -> Floats:
-    """Equal-weight mean of the strata over its standard error."""
-    return np.round(mean_of_strata(*strata, axis=axis) / np.maximum(standard_error(*strata, axis=axis), ZERO), 9)
-
-
-def standard_error(*strata: Floats, axis: int = -1) -> Floats:
-    """Standard error of `mean_of_strata`."""
-    variances = [np.var(s, axis=axis, ddof=1) / s.shape[axis] for s in strata]
-    return np.sqrt(np.sum(variances, axis=0)) / len(strata)
-
-
-def resampled(strata: Sequence[Floats], statistics: Statistics) -> Floats:
-    """Bootstrap distribution of `mean_of_strata`, the same resampled items for every row.
-
-    Equals what scipy.stats.bootstrap draws from the same seed; the counts of each item make it one
-    matrix product instead of a gather.
-
-    Args:
-        strata: arrays of shape (rows, items of the stratum).
-
-    Returns:
-        Shape (rows, resamples).
-    """
-    rng = np.random.default_rng(statistics.seed)
-    drawn = [item_counts(s.shape[-1], statistics.resamples, rng) for s in strata]
-    parts = [s @ counts.T / s.shape[-1] for s, counts in zip(strata, drawn, strict=True)]
-    return np.asarray(np.round(np.mean(parts, axis=0), 14))
-
-
-def item_counts(n: int, resamples: int, rng: np.random.Generator) -> Floats:
-    """How often each of n items is drawn in each resample; shape (resamples, n)."""
-    drawn = rng.integers(0, n, (resamples, n)) + n * np.arange(resamples)[:, None]
-    return np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape).astype(float)
-
-
-def interval(
-    strata: Sequence[Floats], distribution: Floats, limits: Floats, confidence: float
-) -> tuple[Floats, Floats]:
-    """Confidence interval of `mean_of_strata` (method, section 8).
-
-    BCa (Efron 1987; scipy.stats.bootstrap). Where fewer than ten values differ from zero a bootstrap is
-    worthless, and the interval is +-(largest possible difference) x the Clopper-Pearson upper limit of
-    their share (strata: the mean of their limits). Where all values of a stratum are identical in every
-    stratum it is their mean +- the same, for a share of none. Without a largest possible difference the
-    largest observed takes its place.
-
-    Args:
-        strata: arrays of shape (rows, items of the stratum), at least two items each.
-        distribution: from `resampled`.
-        limits: shape (rows,), the largest possible absolute difference; may be infinite.
-        confidence: of the interval.
-
-    Returns:
-        Lower and upper ends, shape (rows,).
-    """
-    possible = np.where(np.isfinite(limits), limits, np.max([np.abs(s).max(axis=-1) for s in strata], axis=0))
-    nonzero = _nonzero(strata)
-    sparse = nonzero.sum(axis=0) < SPARSE
-    constant = np.all([np.ptp(s, axis=-1) <= ZERO for s in strata], axis=0) & ~sparse
-
-    centre = np.where(sparse, 0.0, mean_of_strata(*strata))
-    sizes = [s.shape[-1] for s in strata]
-    half = np.zeros(len(limits))
-    for row in np.flatnonzero(sparse | constant):
-        counts = nonzero[:, row] if sparse[row] else np.zeros(len(strata), int)
-        half[row] = possible[row] * np.mean([_upper(int(k), n, confidence) for k, n in zip(counts, sizes, strict=True)])
-    low, high = np.maximum(centre - half, -limits), np.minimum(centre + half, limits)
-
-    rest = ~(sparse | constant)
-    if rest.any():
-        ends = stats.bootstrap(
-            [s[rest] for s in strata],
-            mean_of_strata,
-            method="BCa",
-            confidence_level=confidence,
-            n_resamples=0,
-            bootstrap_result=SimpleNamespace(bootstrap_distribution=distribution[rest]),
-            vectorized=True,
-            batch=BATCH,
-            axis=-1,
-        ).confidence_interval
-        low[rest], high[rest] = ends
-    return low, high
-
-
-def _nonzero(strata: Sequence[Floats]) -> NDArray[np.intp]:
-    """Number of non-zero differences by stratum and row."""
-    return np.array([(np.abs(s) > ZERO).sum(axis=-1) for s in strata])
-
-
-def _upper(k: int, n: int, confidence: float) -> float:
-    return float(stats.binomtest(k, n).proportion_ci(confidence, method="exact").high)
-
-
-def sign_flip_p(strata: Sequence[Floats], statistics: Statistics) -> Floats:
-    """Two-sided p of the studentised sign-flip permutation test (method, section 8).
-
-    Exact, by scipy.stats.permutation_test, where there are fewer sign patterns than resamples. Else the same random
-    signs for every row: flipping leaves the sum of squares alone, so that one matrix product gives all statistics;
-    p is (patterns at least as extreme + 1) / (patterns + 1), doubled, as scipy counts it.
-
-    Args:
-        strata: arrays of shape (rows, items of the stratum), at least two items each.
-
-    Returns:
-        Shape (rows,).
-    """
-    sizes = [s.shape[-1] for s in strata]
-    if sum(sizes) > np.log2(statistics.resamples):
-        return _random_flips_p(strata, statistics)
-    borders = np.cumsum(sizes)[:-1]
-
-    def statistic(values: Floats, axis: int = -1) -> Floats:
-        return studentised(*np.split(values, borders, axis=axis), axis=axis)
-
-    return stats.permutation_test(
-        (np.concatenate(strata, axis=-1),),
-        statistic,
-        permutation_type="samples",
-        vectorized=True,
-        n_resamples=statistics.resamples,
-        batch=BATCH,
-        axis=-1,
-        rng=np.random.default_rng(statistics.seed),
-    ).pvalue
-
-
-def _random_flips_p(strata: Sequence[Floats], statistics: Statistics) -> Floats:
-    rng = np.random.default_rng(statistics.seed)
-    centres, errors = [], []  # of each stratum; shape (rows, 1 + resamples), the observed signs first
-    for stratum in strata:
-        n = stratum.shape[-1]
-        signs = np.vstack([np.ones(n), 1.0 - 2.0 * rng.integers(0, 2, (statistics.resamples, n))])
-        centre = stratum @ signs.T / n
-        squares = (stratum**2).mean(axis=-1, keepdims=True)
-        centres.append(centre)
-        errors.append(np.maximum(squares - centre**2, 0) / (n - 1))
-    error = np.sqrt(np.sum(errors, axis=0)) / len(strata)
-    statistic = np.round(np.round(np.mean(centres, axis=0), 14) / np.maximum(error, ZERO), 9)
-    observed, null = statistic[:, :1], statistic[:, 1:]
-    beyond = np.minimum((null >= observed).sum(axis=-1), (null <= observed).sum(axis=-1))
-    return np.minimum(1.0, 2 * (beyond + 1) / (statistics.resamples + 1))
-
-
-def bootstrap_p(distribution: Floats) -> Floats:
-    """Two-sided p of a mean of zero, from its bootstrap distribution: twice the smaller share beyond zero.
-
-    Args:
-        distribution: shape (rows, resamples).
-
-    Returns:
-        Shape (rows,); never below 2 / (resamples + 1).
-    """
-    beyond = np.minimum((distribution <= 0).sum(axis=-1), (distribution >= 0).sum(axis=-1))
-    return np.minimum(1.0, 2 * (beyond + 1) / (distribution.shape[-1] + 1))
-
-
-def detectable_effect(error: Floats, freedom: Floats | float = np.inf) -> Floats:
-    """Minimal detectable effect at 80 % power (two-sided, 5 %, one test): (t(.975) + t(.8)) x the standard error.
-
-    Args:
-        error: standard errors.
-        freedom: degrees of freedom of the errors; infinite for the normal quantiles.
-    """
-    return _quantiles(1 - LEVEL / 2, POWER, freedom) * error
-
-
-def _quantiles(one: float, other: float, freedom: Floats | float) -> Floats:
-    return np.asarray(stats.t.ppf(one, freedom) + stats.t.ppf(other, freedom))
-
-
-def items_for_equivalence(
-    error: Floats, n: Floats, margins: Floats, seed_error: Floats | float = 0.0, freedom: float = np.inf
-) -> Floats:
-    """Items at which equivalence would be shown at 80 % power if there were no effect at all.
-
-    Two one-sided tests at 5 %: n (q x standard error)^2 / (margin^2 - (q x error of the seeds)^2), q = t(.95) + t(.9),
-    as the error over items falls with the root of n and that over seeds does not (a standard deviation of .3 and a
-    margin of .05 take about 310). NaN where more items would not do: more seeds are needed.
-    """
-    q = _quantiles(1 - LEVEL, (1 + POWER) / 2, freedom)
-    return _items_for(margins, q * error, n, q * np.asarray(seed_error))
-
-
-def _items_for(effect: Floats | float, spread: Floats, n: Floats, seed_spread: Floats) -> Floats:
-    """Items at which the spread of n items, which falls with their root, and that of the seeds make up an effect."""
-    room = np.asarray(effect) ** 2 - seed_spread**2
-    return np.ceil(n * spread**2 / np.where(room > 0, room, np.nan))
-
-
-def items_for_none_seen(margins: Floats, limits: Floats, strata: int) -> Floats:
-    """Items at which the Clopper-Pearson limit of no non-zero difference falls inside the margin, in all strata."""
-    with np.errstate(divide="ignore"):
-        found = np.log(LEVEL) / np.log1p(-np.minimum(margins / limits, 0.5))
-    return np.where(np.isfinite(limits), strata * np.ceil(found), 0)
-
-
 def items_table(found: pd.DataFrame) -> pd.DataFrame:
     """Items that a next run needs, by the spread of this one: n (detectable / effect)^2, as errors fall with root n.
 
-    What seeds add to the spread stays; null where that alone hides the effect.
+    What seeds add to the spread stays; null where that alone hides the effect. Null, too, where fewer than ten
+    differences are not zero: what is detectable there is the end of an interval, which does not fall with root n.
 
     Args:
         found: tables.Effects; its rows of single cells that belong to a claim and are measured in shares are used.
@@ -396,11 +193,14 @@ def items_table(found: pd.DataFrame) -> pd.DataFrame:
     unit = found["measure"].map({name: m.unit for name, m in MEASURES.items()})
     used = found[(found["claim"] != "") & (found["dataset"] != "pooled") & (found["contrast"] == "plain")]
     used = used[(unit.loc[used.index] == "share") & used["detectable"].notna()]
+    sparse = used["sparse"].astype("boolean").fillna(False).to_numpy(bool)
     n, seen = used["n_items"].to_numpy(float), used["detectable"].to_numpy(float)
     freedom = np.where(used["seed_error"].notna(), used["n_seeds"].to_numpy(float) - 1, np.inf)
-    of_seeds = detectable_effect(used["seed_error"].fillna(0.0).to_numpy(float), freedom)
-    of_items = np.sqrt(np.maximum(seen**2 - of_seeds**2, 0))
-    columns = {f"items_for_{name}": _items_for(int(name) / 100, of_items, n, of_seeds) for name in ("05", "10", "20")}
+    of_seeds = inference.detectable_effect(used["seed_error"].fillna(0.0).to_numpy(float), freedom)
+    of_items = np.where(sparse, np.nan, np.sqrt(np.maximum(seen**2 - of_seeds**2, 0)))
+    columns = {
+        f"items_for_{name}": inference.items_for(int(name) / 100, of_items, n, of_seeds) for name in ("05", "10", "20")
+    }
     return tables.frame(used.assign(**columns, items_for_equivalence=used["items_needed"]), tables.Power)
 
 
@@ -425,15 +225,19 @@ def estimates(strata: Sequence[pd.DataFrame], statistics: Statistics, *, scale: 
     margins = np.array([margin(name, statistics) for name in columns.get_level_values(0)])
     found = pd.DataFrame({"n_items": sum(s.notna().sum() for s in strata), "margin": margins}, index=columns)
     for rows, values in _complete(strata):
-        distribution = resampled(values, statistics)
-        low, high = interval(values, distribution, limits[rows], statistics.confidence)
-        inner = interval(values, distribution, limits[rows], EQUIVALENCE)
-        sparse = _nonzero(values).sum(axis=0) < SPARSE
-        error, n = standard_error(*values), found["n_items"].to_numpy(float)[rows]
+        distribution = inference.resampled(values, statistics)
+        low, high = inference.interval(values, distribution, limits[rows], statistics.confidence)
+        inner = inference.interval(values, distribution, limits[rows], EQUIVALENCE)
+        sparse = inference.nonzero(values).sum(axis=0) < SPARSE
+        error, n = inference.standard_error(*values), found["n_items"].to_numpy(float)[rows]
         # Where differences are too few to be resampled, the bootstrap cannot speak against zero.
-        p_value = np.where(sparse, 1.0, bootstrap_p(distribution)) if scale else sign_flip_p(values, statistics)
+        p_value = (
+            np.where(sparse, 1.0, inference.bootstrap_p(distribution))
+            if scale
+            else inference.sign_flip_p(values, statistics)
+        )
         part = {
-            "estimate": mean_of_strata(*values),
+            "estimate": inference.mean_of_strata(*values),
             "error": error,
             "ci_low": low,
             "ci_high": high,
@@ -441,10 +245,10 @@ def estimates(strata: Sequence[pd.DataFrame], statistics: Statistics, *, scale: 
             "equivalence_high": inner[1],
             "p_value": p_value,
             # With hardly a difference in sight, what could hide is what the interval admits.
-            "detectable": np.where(sparse, high, detectable_effect(error)),
+            "detectable": np.where(sparse, high, inference.detectable_effect(error)),
             "items_needed": np.maximum(
-                items_for_equivalence(error, n, margins[rows]),
-                items_for_none_seen(margins[rows], limits[rows], len(values)),
+                inference.items_for_equivalence(error, n, margins[rows]),
+                inference.items_for_none_seen(margins[rows], limits[rows], len(values)),
             ),
             "sparse": sparse.astype(float),
         }
@@ -466,7 +270,7 @@ def mean_intervals(values: pd.DataFrame, limit: float, statistics: Statistics) -
     found = pd.DataFrame({"mean": values.mean(), "low": np.nan, "high": np.nan, "n_items": values.notna().sum()})
     for rows, strata in _complete([values]):
         limits = np.full(len(rows), limit)
-        low, high = interval(strata, resampled(strata, statistics), limits, statistics.confidence)
+        low, high = inference.interval(strata, inference.resampled(strata, statistics), limits, statistics.confidence)
         found.loc[values.columns[rows], ["low", "high"]] = np.column_stack([np.maximum(low, 0), high])
     return found
 
@@ -489,7 +293,7 @@ def compare(
     statistics: Statistics,
     names: Iterable[str] = MEASURES,
     pool: Pool = sorted,
-    seeds: Mapping[Cell, Sequence[pd.DataFrame]] | None = None,
+    seeds: Seeds | None = None,
 ) -> pd.DataFrame:
     """The effects of every cell, and of every model and arm pooled over its datasets with equal weights.
 
@@ -505,69 +309,66 @@ def compare(
     Returns:
         As `over_cells`.
     """
-    names = list(names)
+    names, trainings = present(cells, names), seeds or {}
     found = {cell: differences(frame, names) for cell, frame in cells.items()}
+
+    def effect(cell: Cell, seed: int) -> Floats:
+        return differences(trainings[cell][seed].reindex(cells[cell].index), names).mean().to_numpy()
 
     def estimate(pooled: Sequence[Cell]) -> pd.DataFrame:
         part = estimates([found[cell] for cell in pooled], statistics)
-        trainings = [
-            [differences(frame.reindex(cells[cell].index), names) for frame in (seeds or {}).get(cell, ())]
-            for cell in pooled
-        ]
-        return crossed(part, trainings, statistics)
+        shared = shared_seeds(trainings, pooled)
+        by_seed = [np.mean([effect(cell, seed) for cell in pooled], axis=0) for seed in shared]
+        return crossed(part, by_seed, statistics)
 
     return over_cells(cells, contrast, names, statistics, estimate, pool)
 
 
-def crossed(found: pd.DataFrame, trainings: Sequence[Sequence[pd.DataFrame]], statistics: Statistics) -> pd.DataFrame:
+def present(cells: Mapping[Cell, pd.DataFrame], names: Iterable[str]) -> list[str]:
+    """Those of some measures that a cell has."""
+    found = {name for frame in cells.values() for name in measured(frame)}
+    return [name for name in names if name in found]
+
+
+def shared_seeds(by_seed: Mapping[Any, Collection[int]], keys: Iterable[Any]) -> list[int]:
+    """The training seeds that all of some cells have, in their order."""
+    return sorted(set.intersection(*(set(by_seed.get(key, ())) for key in keys)))
+
+
+def crossed(found: pd.DataFrame, by_seed: Sequence[Floats], statistics: Statistics) -> pd.DataFrame:
     """Estimates over items and training seeds (method, section 8): estimate +- t(S-1) sqrt(SE_items^2 + s_seed^2 / S).
 
-    Where differences are too few for the spread to be known, the intervals of `interval` stand as far as they are
-    wider. Fewer than three seeds leave everything as it is.
+    Where the spread over items is not known, because differences are few or identical, the intervals of `found` stand
+    as far as they are wider. Fewer than three seeds leave everything as it is.
 
     Args:
-        found: from `estimates`, of differences averaged over the seeds.
-        trainings: frames of differences, for each stratum one a seed.
+        found: columns of ESTIMATED but seed_error, of what is averaged over the seeds; a row without error gets no
+            interval.
+        by_seed: the estimates of each training seed, shape (rows,).
         statistics: confidence.
 
     Returns:
         The same rows with these intervals, the p of the t that belongs to them, their detectable effect and the items
         that they need; error stays that of the items, seed_error is s_seed / sqrt(S).
     """
-    count = min(map(len, trainings))
+    count = len(by_seed)
     if count < ENOUGH_SEEDS:
         return found
-    effects = np.mean([[frame.mean().to_numpy() for frame in frames] for frames in trainings], axis=0)  # (seeds, rows)
-    error, seed_error = found["error"].to_numpy(float), effects.std(axis=0, ddof=1) / np.sqrt(count)
+    found = found.reindex(columns=ESTIMATED)
+    error, seed_error = found["error"].to_numpy(float), np.std(by_seed, axis=0, ddof=1) / np.sqrt(count)
     estimate, margins = found["estimate"].to_numpy(float), found["margin"].to_numpy(float)
-    wide = t_interval(estimate, np.hypot(error, seed_error), count - 1, statistics.confidence)
-    needed = items_for_equivalence(error, found["n_items"].to_numpy(float), margins, seed_error, count - 1)
+    wide = inference.t_interval(estimate, np.hypot(error, seed_error), count - 1, statistics.confidence)
+    needed = inference.items_for_equivalence(error, found["n_items"].to_numpy(float), margins, seed_error, count - 1)
     new = found.assign(**wide | {"error": error, "seed_error": seed_error, "items_needed": needed})
     # More seeds do not make up for items in which nothing was seen.
     new["items_needed"] = np.maximum(new["items_needed"], found["items_needed"])
-    sparse = (found["sparse"] == 1).to_numpy()
+    unknown = (found["sparse"] == 1).to_numpy() | (error <= ZERO)
     for names, widest in (
         (["ci_low", "equivalence_low"], np.minimum),
         (["ci_high", "equivalence_high", "p_value", "detectable"], np.maximum),
     ):
-        new.loc[sparse, names] = widest(new.loc[sparse, names], found.loc[sparse, names])
+        new.loc[unknown, names] = widest(new.loc[unknown, names], found.loc[unknown, names])
     return new
-
-
-def t_interval(estimate: Floats, error: Floats, freedom: float, confidence: float) -> dict[str, Floats]:
-    """Intervals, two-sided p and detectable effect of estimates whose errors have so many degrees of freedom."""
-    outer, inner = (stats.t.ppf((1 + level) / 2, freedom) * error for level in (confidence, EQUIVALENCE))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        p = 2 * stats.t.sf(np.abs(estimate) / error, freedom)
-    return {
-        "ci_low": estimate - outer,
-        "ci_high": estimate + outer,
-        "equivalence_low": estimate - inner,
-        "equivalence_high": estimate + inner,
-        "p_value": np.where((error == 0) & (estimate == 0), 1.0, p),
-        "detectable": detectable_effect(error, freedom),
-        "error": error,
-    }
 
 
 Estimate = Callable[[Sequence[Cell]], pd.DataFrame]

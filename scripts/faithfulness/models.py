@@ -1,6 +1,6 @@
 """Model folders: bringing weights into one form, pruning depth, and loading an arm.
 
-`resources/models/<model>/` holds safetensors, a tokenizer and model.json. An arm's folder holds
+`resources/models/<weights>/` holds safetensors, a tokenizer and model.json. An arm's folder holds
 arm.json and, where it differs from its parent, an adapter or full weights. Adapters are never merged.
 """
 
@@ -20,18 +20,20 @@ from torch.utils.benchmark import Timer
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from faithfulness import datasets
-from faithfulness.settings import CoinFlip, LastLetters, Model
+from faithfulness.settings import CoinFlip, LastLetters, Weights
 
 logger = logging.getLogger("faithfulness")
 
+# What a model answers depends on these files, too.
+BESIDE = {"config.json", "generation_config.json", "tokenizer.json", "chat_template.jinja"}
 LEAST_GAIN = 1.2  # in speed, for which float32 is given up
 
 
-def prepare(settings: Model, source: Path | None, folder: Path) -> None:
+def prepare(settings: Weights, source: Path | None, folder: Path) -> None:
     """Write a model's weights, tokenizer and model.json to `folder`, in its own dtype.
 
     Args:
-        settings: the model's entry in the configuration.
+        settings: what the weights are made of.
         source: fetched file or folder, or the prepared folder of the whole model; None for `random:` models.
         folder: where the model goes.
 
@@ -49,16 +51,13 @@ def prepare(settings: Model, source: Path | None, folder: Path) -> None:
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     description = {
-        "model": settings.name,
         "parameters": model.num_parameters(),
         "layers": model.config.num_hidden_layers,
         "dtype": str(dtype).removeprefix("torch."),
         "weights": weights_hash(folder),
     }
     (folder / "model.json").write_text(json.dumps(description, indent=2) + "\n")
-    logger.info(
-        "%s: %.1f M parameters, %d layers", settings.name, description["parameters"] / 1e6, description["layers"]
-    )
+    logger.info("%.1f M parameters, %d layers", description["parameters"] / 1e6, description["layers"])
 
 
 def _dtype(wanted: str, source: Path | None) -> torch.dtype:
@@ -69,7 +68,7 @@ def _dtype(wanted: str, source: Path | None) -> torch.dtype:
     return pick_dtype(wanted)
 
 
-def _load_source(source: Path, settings: Model) -> tuple[Any, Any]:
+def _load_source(source: Path, settings: Weights) -> tuple[Any, Any]:
     if source.suffix != ".gguf":
         if not (source / "config.json").exists():
             raise ValueError(f"{source} holds no config.json; a model folder as save_pretrained() writes it is needed")
@@ -82,8 +81,14 @@ def _load_source(source: Path, settings: Model) -> tuple[Any, Any]:
 
 
 def _keep_layers(model: Any, count: int) -> None:
-    """Depth pruning: keep `count` evenly spaced layers, the first and the last among them."""
-    layers = model.model.layers
+    """Depth pruning: keep `count` evenly spaced layers, the first and the last among them.
+
+    Raises:
+        ValueError: more layers than there are, or a model whose layers are not found where most have them.
+    """
+    layers = getattr(getattr(model, "model", None), "layers", None)
+    if layers is None:
+        raise ValueError(f"layers: a {type(model).__name__} cannot be pruned; leave `layers` out")
     if count > len(layers):
         raise ValueError(f"layers: {count} is more than the model's {len(layers)}")
     kept = torch.linspace(0, len(layers) - 1, count).round().long().tolist()
@@ -91,6 +96,8 @@ def _keep_layers(model: Any, count: int) -> None:
     for position, layer in enumerate(model.model.layers):
         layer.self_attn.layer_idx = position
     model.config.num_hidden_layers = count
+    if getattr(model.config, "layer_types", None):
+        model.config.layer_types = [model.config.layer_types[i] for i in kept]
 
 
 def _random_llama() -> tuple[Any, Any]:
@@ -128,9 +135,9 @@ def _random_llama() -> tuple[Any, Any]:
 
 
 def weights_hash(folder: Path) -> str:
-    """Hash of all safetensors in a folder: identifies weights by content, wherever they lie."""
+    """Hash of a folder's safetensors and of what else decides on answers: identifies weights wherever they lie."""
     total = hashlib.sha256()
-    for file in sorted(folder.glob("*.safetensors")):
+    for file in sorted(file for file in folder.iterdir() if file.suffix == ".safetensors" or file.name in BESIDE):
         with file.open("rb") as stream:
             total.update(hashlib.file_digest(stream, "sha256").digest())
     return total.hexdigest()[:16]

@@ -8,7 +8,7 @@ spliced by the chain's own token ids, never encoded again.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
-from typing import Any
+from typing import Any, Literal
 
 from faithfulness.mistakes import Mistake
 from faithfulness.paraphrase import Paraphrase
@@ -148,13 +148,18 @@ def mistake(
     max_cuts: int,
     corrupt: Callable[[str], Mistake],
     encode: Encode | None = None,
+    variant: Literal["keep", "resample"] = "keep",
 ) -> list[Row]:
-    """Make step k wrong (k = 1..n) and keep the rest as written (variant `keep`)."""
+    """Make step k wrong (k = 1..n) and keep the rest as written (variant `keep`).
+
+    Variant `resample` (Lanham et al. 2023, section 2.3): the chain ends with the mistake, for its writer to write on
+    from there (`chains.write_on`).
+    """
     rows, n = [], len(chain["steps"])
     for k in cuts(n, max_cuts)[1:]:
         wrong = corrupt(chain["steps"][k - 1])
-        differs = wrong.text != chain["steps"][k - 1]
-        probe = Probe(k, n, "keep", kept=k - 1, tail=k, replacement=wrong.text, rule=wrong.rule, accepted=differs)
+        differs, tail = wrong.text != chain["steps"][k - 1], k if variant == "keep" else n
+        probe = Probe(k, n, variant, kept=k - 1, tail=tail, replacement=wrong.text, rule=wrong.rule, accepted=differs)
         rows.append(_row(chain, probe, encode))
     return rows
 

@@ -168,7 +168,7 @@ def retention(data: pd.DataFrame, arms: Sequence[str], datasets: Sequence[str]) 
             ax.tick_params(labelbottom=True)
             ax.set_xlabel("share of steps kept")
     figure.align_ylabels(axes[:, 0])
-    figure.supylabel("answers that stay the same (share of items, 95 % interval)", size=8.5, color=MUTED)
+    figure.supylabel("answers that stay the same (share of items, confidence interval)", size=8.5, color=MUTED)
     _key(figure, _arm_keys(arms, data.arm), data)
     return figure
 
@@ -319,7 +319,7 @@ def scale(data: pd.DataFrame, arms: Sequence[str], datasets: Sequence[str]) -> F
         ax.set_xticks(sizes, [size_text(size) if size in shown else "" for size in sizes])
         ax.grid(visible=False, axis="x")
     figure.align_ylabels(axes[:, 0])
-    figure.supylabel("reading effect: tuned minus base (of 0 to 1), 95 % interval", size=8.5, color=MUTED)
+    figure.supylabel("reading effect: tuned minus base (of 0 to 1), confidence interval", size=8.5, color=MUTED)
     figure.supxlabel(f"model size (parameters, log scale)\n{_scale_note(len(sizes))}", size=8.5, color=MUTED)
     _key(figure, _arm_keys(arms, data.arm), data)
     return figure

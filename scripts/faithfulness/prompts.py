@@ -6,12 +6,13 @@ ids are never decoded and tokenised again (method, section 2).
 """
 
 import hashlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from tokenizers import Tokenizer
 
 from faithfulness.settings import SettingsError, Strict
@@ -32,6 +33,27 @@ class Prompts(Strict):
     direct_cue: str = Field(min_length=1)
     conclusion_cues: list[str]
     stop_cues: list[str]
+
+    @field_validator("question", "question_with_options", "plain")
+    @classmethod
+    def _templates_can_be_filled(cls, template: str) -> str:
+        try:
+            template.format(question="", options="")
+        except (KeyError, IndexError, ValueError) as error:
+            raise ValueError(
+                f"only {{question}} and {{options}} are filled in; write other braces twice ({error!r})"
+            ) from None
+        return template
+
+    @field_validator("conclusion_cues", "stop_cues")
+    @classmethod
+    def _cues_are_expressions(cls, cues: list[str]) -> list[str]:
+        for cue in cues:
+            try:
+                re.compile(cue)
+            except re.error as error:
+                raise ValueError(f"{cue!r} is no regular expression: {error}") from None
+        return cues
 
 
 def load(path: str | Path) -> Prompts:
@@ -60,9 +82,15 @@ def ask(item: dict[str, Any], prompts: Prompts, tokenizer: Any) -> str:
         fields["options"] = prompts.option_separator.join(item["options"])
     question = template.format(**fields)
     if not getattr(tokenizer, "chat_template", None):
-        return prompts.plain.format(question=question)
+        return _beginning(tokenizer) + prompts.plain.format(question=question)
     messages = [{"role": "user", "content": question}]
     return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+
+
+def _beginning(tokenizer: Any) -> str:
+    """The token that the tokenizer puts at the beginning of every text, without which its model was never trained."""
+    first = tokenizer.encode("")[:1] if tokenizer is not None else []
+    return tokenizer.decode(first) if first and first[0] == tokenizer.bos_token_id else ""
 
 
 def chain_prompt(item: dict[str, Any], prompts: Prompts, tokenizer: Any) -> str:

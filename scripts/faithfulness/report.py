@@ -68,8 +68,9 @@ def context(
         "run": what_was_run(summaries, config),
         "limits": limits(effects, gates, summaries, calibration, config),
         "controls": controls(effects),
-        "correlations": correlated(correlations, gates),
+        "correlations": correlated(correlations, effects),
         "calibration": calibrated(calibration),
+        "confidence": f"{100 * config['statistics']['confidence']:g}\u00a0%",
         "claims_record": claims_record,
         "claims_file": config["claims"],
         "summaries": summaries.to_dict("records"),
@@ -199,7 +200,7 @@ def _verdict_rows(tested: pd.DataFrame, datasets: Sequence[str]) -> list[dict[st
 
 
 def _words(cell: pd.DataFrame, prefix: str) -> str:
-    """The sentence of a cell's first measure, without what the row's heading says already."""
+    """The sentence that all rows of a cell share, without what the row's heading says already."""
     text = str(cell.sentence.iloc[0])
     rest = text.removeprefix(prefix)
     return text if rest == text else rest[:1].upper() + rest[1:]
@@ -320,14 +321,21 @@ def controls(effects: pd.DataFrame) -> list[dict[str, Any]]:
     return found
 
 
-def correlated(correlations: pd.DataFrame, gates: pd.DataFrame) -> list[dict[str, Any]]:
-    """Correlations with the effect on information gain, a row a cell and measure; interpretable cells only."""
-    closed = set(gates.loc[~gates.passed, ["model", "arm", "dataset"]].itertuples(index=False, name=None))
-    rows: list[dict[str, Any]] = correlations.to_dict("records")  # type: ignore[assignment]
+def correlated(correlations: pd.DataFrame, effects: pd.DataFrame) -> list[dict[str, Any]]:
+    """Correlations with the effect on information gain, a row a cell and measure, with the measure's calibration.
+
+    Interpretable cells only, and none where the measure or information gain (the measure of C6) failed its calibration.
+    """
+    cell = ["model", "arm", "dataset"]
+    usable = effects[effects.interpretable & (effects.contrast == "plain") & (effects.component == "reading")]
+    failed = usable[usable.calibration == "failed"]
+    without_gain = set(failed.loc[failed.claim == "C6", cell].itertuples(index=False, name=None))
+    status = usable[[*cell, "measure", "calibration"]]
+    rows: list[dict[str, Any]] = correlations.merge(status, on=[*cell, "measure"]).to_dict("records")  # type: ignore[assignment]
     return [
         row | {"label": _label(row["measure"])}
         for row in rows
-        if (row["model"], row["arm"], row["dataset"]) not in closed
+        if row["calibration"] != "failed" and tuple(row[name] for name in cell) not in without_gain
     ]
 
 

@@ -1,20 +1,20 @@
 """Effects across model sizes (method, section 8, C5)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from faithfulness import effects, tables
-from faithfulness.effects import Cell
+from faithfulness.effects import Cell, Seeds
 from faithfulness.settings import Statistics
 
 
 def compare_sizes(
     cells: Mapping[Cell, pd.DataFrame],
     sizes: Mapping[str, int],
-    seeds: Mapping[Cell, Sequence[pd.DataFrame]],
+    seeds: Seeds,
     directions: Mapping[str, int],
     statistics: Statistics,
     pool: effects.Pool = sorted,
@@ -23,7 +23,8 @@ def compare_sizes(
     """D = o (effect on the smallest model - effect on the largest) of a component, by arm.
 
     Positive: the smaller model is affected more, in the claimed direction o. Paired by the items that the
-    contrasts of both models share, so that one bootstrap over those items resamples both effects.
+    contrasts of both models share, so that one bootstrap over those items resamples both effects; trainings are paired
+    by their seed, and seeds that only one of the models has are left out.
 
     Args:
         cells: frames of means by cell.
@@ -32,12 +33,15 @@ def compare_sizes(
         directions: o by measure, +1 or -1.
         statistics: resamples, confidence, margin, seed.
         pool: which of the datasets are pooled.
-        component: reading (C5) or total (R1).
+        component: reading (C5), which adds rows of the interaction, whose halves set its simple effects apart; or
+            total (R1).
 
     Returns:
         Columns arm, smallest, largest, n_seeds, dataset ('pooled' for several), pool, measure, component and those of
         effects.estimates; no row for an arm with fewer than two sizes.
     """
+    components = ("reading", "interaction") if component == "reading" else (component,)
+    columns = {(name, part): float(sign) for name, sign in directions.items() for part in components}
     parts = []
     for arm in sorted({arm for _, arm, _ in cells}):
         models = sorted({model for model, a, _ in cells if a == arm}, key=lambda model: (sizes[model], model))
@@ -47,24 +51,25 @@ def compare_sizes(
         datasets = {d for m, a, d in cells if (m, a) == (small, arm)} & {
             d for m, a, d in cells if (m, a) == (large, arm)
         }
-        columns = {(name, component): float(sign) for name, sign in directions.items()}
         found = {d: _gap(cells[small, arm, d], cells[large, arm, d], columns) for d in sorted(datasets)}
-        trainings = {
-            d: [_gap(*pair, columns) for pair in zip(seeds[small, arm, d], seeds[large, arm, d], strict=False)]
-            for d in found
-        }
+        trainings: dict[str, dict[int, pd.Series]] = {}
+        for d in found:
+            one, other = (small, arm, d), (large, arm, d)
+            shared = effects.shared_seeds(seeds, [one, other])
+            trainings[d] = {seed: _gap(seeds[one][seed], seeds[other][seed], columns).mean() for seed in shared}
         for dataset, pooled in effects.pools(found, pool):
+            shared = effects.shared_seeds(trainings, pooled)
+            by_seed = [np.mean([trainings[d][seed] for d in pooled], axis=0) for seed in shared]
             part = effects.estimates([found[d] for d in pooled], statistics, scale=True)
-            part = effects.crossed(part, [trainings[d] for d in pooled], statistics).reset_index()
+            part = effects.crossed(part, by_seed, statistics).reset_index()
             part["pool"] = [pooled] * len(part)
-            n_seeds = min(len(trainings[d]) for d in pooled)
-            parts.append(part.assign(arm=arm, smallest=small, largest=large, n_seeds=n_seeds, dataset=dataset))
+            parts.append(part.assign(arm=arm, smallest=small, largest=large, n_seeds=len(shared), dataset=dataset))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
 def _gap(small: pd.DataFrame, large: pd.DataFrame, columns: Mapping[tuple[str, str], float]) -> pd.DataFrame:
     shared = small.index.intersection(large.index)
-    names = [name for name, _ in columns]
+    names = dict.fromkeys(name for name, _ in columns)
     one, other = (effects.differences(frame.loc[shared], names)[list(columns)] for frame in (small, large))
     return (one - other) * np.array(list(columns.values()))
 
@@ -73,13 +78,15 @@ def fit(found: pd.DataFrame) -> pd.DataFrame:
     """Line of each effect over log10(parameters), by least squares; descriptive below five sizes.
 
     Args:
-        found: tables.Effects; its plain rows that are interpretable are used.
+        found: tables.Effects; its plain rows that are interpretable are used, but those of measures that failed their
+            calibration.
 
     Returns:
         tables.ScaleFits, sorted; slope and intercept are null with fewer than two sizes.
     """
     keys = ["arm", "dataset", "measure", "component"]
     used = found[(found["contrast"] == "plain") & found["interpretable"].astype(bool) & found["estimate"].notna()]
+    used = used[used["calibration"] != "failed"]
     used = used[~((used["dataset"] == "pooled") & used["claim"].isin(["R1", "R2"]))]  # pools of part of the datasets
     rows = []
     for key, part in used.sort_values([*keys, "model"]).groupby(keys):

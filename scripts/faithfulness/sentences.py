@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from faithfulness.inference import LEVEL
 from faithfulness.measures import MEASURES
 
 Row = dict[str, Any]
@@ -34,8 +35,8 @@ def sentence(row: Row, confidence: float) -> str:
     """A claim's row read aloud, one or two plain sentences; '' for rows that belong to no claim.
 
     Args:
-        row: of tables.Effects, with tests, direction, pool, failed, and together (labels of the measures that its claim
-            is judged on); contrast scale: smallest, largest.
+        row: of tables.Effects, with direction, pool, failed (why nothing can be said), and together (labels of the
+            measures that its claim is judged on); its reason as `verdicts` gives it; contrast scale: smallest, largest.
         confidence: of its interval.
     """
     if not row["claim"]:
@@ -45,13 +46,7 @@ def sentence(row: Row, confidence: float) -> str:
     falls, rises = FALLS_RISES.get(row["measure"], (f"{label} falls", f"{label} rises"))
     moved, change = f"{after} {rises if row['estimate'] > 0 else falls}", _change(row, confidence)
     if row["claim"] == "C4":
-        if np.isnan(row["estimate"]):
-            return f"{where}: too few items are equally right or wrong throughout to compare them."
-        clear = row["ci_low"] > 0 or row["ci_high"] < 0
-        return (
-            f"{where}: among the {row['n_items']} items that are equally right or wrong throughout, "
-            f"{f'{moved}: {change}' if clear else f'{after} {change}'} (a description, not a test)."
-        )
+        return f"{where}: {_described(row, moved if _clear(row) else after, change)}."
     if row["contrast"] == "scale":
         where = f"{row['smallest']} against {row['largest']}, {_dataset(row)}"
         more = "loses more accuracy" if row["claim"] == "R1" else "is affected more in the claimed direction"
@@ -65,8 +60,7 @@ def sentence(row: Row, confidence: float) -> str:
         claimed = f"{falls if row['direction'] < 0 else rises} {after}"
 
     if row["verdict"] == "not interpretable":
-        more = f" (and {len(row['failed']) - 1} more)" if len(row["failed"]) > 1 else ""
-        return f"{where}: nothing can be said about whether {claimed}: {(row['failed'] or [row['reason']])[0]}{more}."
+        return f"{where}: nothing can be said about whether {claimed}: {_why_nothing(row)}."
     if row["verdict"] == "equivalent":
         said = f"{where}: {change} {after}; one of {_number(row['margin'])} or more can be ruled out (90 % interval)."
     elif row["verdict"] == "inconclusive":
@@ -81,12 +75,29 @@ def sentence(row: Row, confidence: float) -> str:
     return said
 
 
+def _described(row: Row, moved: str, change: str) -> str:
+    """What C4 says, which is no test."""
+    those = "items that are equally right or wrong throughout"
+    if row["failed"]:
+        return f"nothing can be said about the {those}: {_why_nothing(row)}"
+    if np.isnan(row["estimate"]):
+        return f"nothing can be said about the {those}: there are too few of them"
+    colon = ":" if _clear(row) else ""
+    return f"among the {row['n_items']} {those}, {moved}{colon} {change} (a description, not a test)"
+
+
+def _why_nothing(row: Row) -> str:
+    first, *more = row["failed"] or [row["reason"]]
+    return f"{first} (and {len(more)} more)" if more else first
+
+
 def _why_open(row: Row) -> str:
-    if row["reason"] and row["contrast"] != "scale":
+    if row["reason"]:
         return f"{_capital(row['reason'])}."
+    lost = _clear(row) and row["p_holm"] > LEVEL
     said = (
-        f"With {row['n_items']} items only a change of about {_number(row['detectable'])} or more would show reliably "
-        "in a single test"
+        f"{'That does not survive the correction for all tests. ' if lost else ''}With {row['n_items']} items only a "
+        f"change of about {_number(row['detectable'])} or more would show reliably in a single test"
     )
     settle = f"would settle whether there is one of {_number(row['margin'])} or more"
     if np.isnan(row["items_needed"]):
@@ -94,6 +105,11 @@ def _why_open(row: Row) -> str:
     elif row["items_needed"] > row["n_items"]:
         said += f"; about {row['items_needed']:.0f} {settle}"
     return f"{said}."
+
+
+def _clear(row: Row) -> bool:
+    """Whether the interval leaves out zero."""
+    return bool(row["ci_low"] > 0 or row["ci_high"] < 0)
 
 
 def _dataset(row: Row) -> str:
@@ -116,9 +132,7 @@ def _change(row: Row, confidence: float) -> str:
 def _with_interval(row: Row, confidence: float) -> str:
     unit = MEASURES[row["measure"]].unit
     shown = _number(row["estimate"]) + ("" if unit == "share" else f" {unit}")
-    return f"{shown} ({confidence:.0%} interval {_number(row['ci_low'])} to {_number(row['ci_high'])})".replace(
-        "%", " %"
-    )
+    return f"{shown} ({100 * confidence:g} % interval {_number(row['ci_low'])} to {_number(row['ci_high'])})"
 
 
 def _number(x: float) -> str:

@@ -6,6 +6,7 @@ before any work starts, in one line that says what, where and what would be righ
 """
 
 import difflib
+import itertools
 import re
 import types
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_core import ErrorDetails, PydanticUndefined
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=60)]
+Word = Annotated[str, Field(pattern=r"^[^\sA-Z]+$")]  # one word, in lower case
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 
@@ -119,10 +121,9 @@ class Arm(Recipe):
         return [self.model_copy(update=change) for change in changes]
 
 
-class Model(Strict):
-    """One set of base weights."""
+class Weights(Strict):
+    """What a model's weights are made of."""
 
-    name: Name = Field(description="used in paths, tables and figures")
     source: Source = Field(description="where the weights come from (see Source)")
     layers: Count | None = Field(
         None, description="keep only this many evenly spaced layers, first and last included (depth pruning)"
@@ -133,6 +134,20 @@ class Model(Strict):
         "it is measured to be faster than float32",
     )
     trust_remote_code: bool = Field(False, description="let the model's repository run its own Python code")
+
+    def weights(self, **changes: Any) -> "Weights":
+        """This part of a model, changed."""
+        return Weights(**{name: getattr(self, name) for name in Weights.model_fields} | changes)
+
+    def whole(self) -> "Weights | None":
+        """The same weights with all layers, where some are left out."""
+        return self.weights(layers=None) if self.layers else None
+
+
+class Model(Weights):
+    """One set of base weights, and what makes the base arm of it."""
+
+    name: Name = Field(description="used in paths, tables and figures")
     warm_start: Recipe | None = Field(
         None, description="training that makes the base arm, for models too small to reason by themselves"
     )
@@ -162,6 +177,17 @@ class DatasetBase(Strict):
     seed: int = Field(0, ge=0, description="of the generated questions, or of the draw from the source")
     max_new_tokens: Count = Field(96, description="token limit of a chain")
     answer_tokens: Count = Field(16, description="token limit of an answer (readout `text`)")
+    contrasts: list[tuple[Word, Word]] = Field(
+        [], description="pairs of words that mean different things here: a paraphrase keeps them, a mistake swaps them"
+    )
+
+    @field_validator("contrasts")
+    @classmethod
+    def _contrasts_differ(cls, pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        for one, other in pairs:
+            if one == other:
+                raise ValueError(f"{one!r} is no contrast to itself")
+        return pairs
 
 
 class LastLetters(DatasetBase):
@@ -184,6 +210,12 @@ class TableDataset(DatasetBase):
     task: Literal["table"]
     source: Source = Field(description="where the file comes from (see Source)")
     columns: Columns = Field(Columns(), description="what its columns are called (see Columns)")
+
+    @model_validator(mode="after")
+    def _open_questions_are_read_as_text(self) -> "TableDataset":
+        if self.columns.options is None and self.readout == "cloze":
+            raise ValueError("readout: cloze compares options, and columns.options is null; use `readout: text`")
+        return self
 
     @field_validator("source")
     @classmethod
@@ -218,6 +250,12 @@ class Perturbations(Strict):
         12, description="cuts a chain; longer chains get evenly spaced ones, always with the ends"
     )
     filler: str = Field(" ...", min_length=1, description="text repeated to fill the place of the steps removed")
+    mistakes: list[Literal["keep", "resample"]] = Field(
+        ["keep"],
+        min_length=1,
+        description="what follows a mistake: the rest as written (keep), what the writer goes on to write (resample; "
+        "a writing pass for each step of each chain), or one probe of each",
+    )
     seed: int = Field(0, ge=0, description="of the choice among rewordings and among mistakes")
 
 
@@ -301,17 +339,21 @@ class Settings(Strict):
                 _known(name, models, f"arms.{arm.name}.models", "model")
         return self
 
+    @model_validator(mode="after")
+    def _no_train_item_is_evaluated(self) -> "Settings":
+        drawn = {"seed", "train", "eval"}
+        asked = {"name", "readout", "max_new_tokens", "answer_tokens", "contrasts"}
+        for one, other in itertools.combinations(self.datasets, 2):
+            alike = one.model_dump(exclude=drawn | asked) == other.model_dump(exclude=drawn | asked)
+            if alike and one.model_dump(include=drawn) != other.model_dump(include=drawn):
+                raise ValueError(
+                    f"datasets {one.name!r} and {other.name!r} draw on the same questions: give them the same seed, "
+                    "train and eval, or what one trains on may be what the other evaluates"
+                )
+        return self
+
     def model(self, name: str) -> Model:
         return next(m for m in self.models if m.name == name)
-
-    def whole(self, model: Model) -> Model | None:
-        """The model of the same source with all its layers, where a pruned one has such a sibling."""
-
-        def origin(m: Model) -> tuple[Source, str, bool]:
-            return m.source, m.dtype, m.trust_remote_code
-
-        siblings = (m for m in self.models if model.layers and not m.layers and origin(m) == origin(model))
-        return next(siblings, None)
 
     def dataset(self, name: str) -> LastLetters | CoinFlip | TableDataset:
         return next(d for d in self.datasets if d.name == name)

@@ -14,7 +14,7 @@ from typing import Literal
 
 from huggingface_hub import hf_hub_download, snapshot_download
 
-from faithfulness.settings import Source
+from faithfulness.settings import Source, Weights
 from faithfulness.tables import digest
 
 # Weights only as safetensors (nothing that can run code), and what tokenizers need.
@@ -28,6 +28,13 @@ class SourceError(RuntimeError):
 def slug(source: Source) -> str:
     """Folder name of a source: readable, and different for different pins."""
     return re.sub(r"[^\w.]+", "-", source.uri).strip("-") + "-" + digest(source.model_dump())[:8]
+
+
+def weights_slug(weights: Weights) -> str:
+    """Folder name of a model's weights: whatever makes them different is in it."""
+    parts = [slug(weights.source), weights.dtype]
+    parts += [f"depth{weights.layers}"] * bool(weights.layers) + ["remote-code"] * weights.trust_remote_code
+    return "-".join(parts)
 
 
 def local_path(source: Source) -> Path | None:

@@ -68,6 +68,18 @@ def _punkt() -> PunktSentenceTokenizer:
     return load_default_model()
 
 
+def stop_position(text: str, stops: Sequence[str]) -> int | None:
+    """Where the first stop begins; None without one.
+
+    Args:
+        text: what the writer wrote.
+        stops: regular expressions for what ends a chain, searched in the whole text, where `^`
+            and `$` match at line breaks, whatever the case.
+    """
+    found = (re.search(stop, text, re.IGNORECASE | re.MULTILINE) for stop in stops)
+    return min((match.start() for match in found if match), default=None)
+
+
 def cut_conclusion(text: str, cues: Sequence[str], stops: Sequence[str] = ()) -> tuple[str, str]:
     """Cut the conclusion off a chain.
 
@@ -80,8 +92,7 @@ def cut_conclusion(text: str, cues: Sequence[str], stops: Sequence[str] = ()) ->
         text: what the writer wrote.
         cues: regular expressions for a concluding sentence, searched in the sentence without the
             whitespace around it (so `^` is its first character), whatever the case.
-        stops: regular expressions for what ends a chain, searched in the whole text, where `^`
-            and `$` match at line breaks, whatever the case.
+        stops: regular expressions for what ends a chain (see `stop_position`).
 
     Returns:
         The chain, a prefix of the text without trailing whitespace, and the conclusion: the rest
@@ -90,8 +101,7 @@ def cut_conclusion(text: str, cues: Sequence[str], stops: Sequence[str] = ()) ->
     Raises:
         re.error: a pattern is no regular expression.
     """
-    found = [m.start() for stop in stops if (m := re.search(stop, text, re.IGNORECASE | re.MULTILINE))]
-    chain = text[: min(found, default=len(text))].rstrip()
+    chain = text[: stop_position(text, stops)].rstrip()
     for start, end in reversed(split(chain)):
         if not any(re.search(cue, chain[start:end].strip(), re.IGNORECASE) for cue in cues):
             break

@@ -33,7 +33,7 @@ def _field(name: str, kind: pa.DataType, meaning: str, *, nullable: bool = False
 
 ITEM_ID = _field("item_id", STR, "question, unique within its dataset (a hash of its text)")
 SAMPLE = _field("sample", INT, "which of the sampled chains of the item, from 0 (greedy: always 0)")
-SEED = _field("seed", INT, "training seed of the tuned arm that takes part; 0 where only the base arm does")
+SEED = _field("seed", INT, "training seed of the arm that wrote the chain")
 
 Items = pa.schema(
     [
@@ -127,7 +127,8 @@ Scores = pa.schema(
         _field(
             "margin",
             FLOAT,
-            "score of the best minus the second candidate (cloze: nats per byte); null for fewer than two candidates",
+            "cloze: score of the best minus the second option, nats per byte; text: mean token log-probability of a_n "
+            "minus that of the gold answer, nats, null where they are the same text or a_n is invalid",
             nullable=True,
         ),
         _field(
@@ -152,7 +153,7 @@ Measures = pa.schema(
         _field("reader", STR, "arm that read it"),
         ITEM_ID,
         SAMPLE,
-        SEED,
+        _field("seed", INT, "training seed of the tuned arm that takes part; 0 where only the base arm does"),
         _field("measure", STR, "name of the measure (measures.MEASURES)"),
         _field("value", FLOAT, "its value, unit and range as the measure says; null where undefined", nullable=True),
     ]
@@ -161,7 +162,7 @@ Measures = pa.schema(
 Effects = pa.schema(
     [
         _field("claim", STR, "C1-C6, R1, R2, or '' for exploratory rows"),
-        _field("model", STR, "model, or 'pooled', or 'smallest-largest' (C5)"),
+        _field("model", STR, "model, or 'smallest-largest' (contrast scale: C5, and the part of R1 about sizes)"),
         _field("parameters", INT, "size of the model in parameters; null where it is no single model", nullable=True),
         _field("arm", STR, "tuned arm compared with base"),
         _field("dataset", STR, "dataset, or 'pooled'"),
@@ -174,15 +175,16 @@ Effects = pa.schema(
         _field("measure", STR, "name of the measure"),
         _field("component", STR, "total, reading, writing or interaction"),
         _field("estimate", FLOAT, "mean of tuned minus base, paired by item, in the measure's unit", nullable=True),
-        _field("ci_low", FLOAT, "lower end of the 95 % interval", nullable=True),
-        _field("ci_high", FLOAT, "upper end of the 95 % interval", nullable=True),
+        _field("ci_low", FLOAT, "lower end of the interval, of the configured confidence", nullable=True),
+        _field("ci_high", FLOAT, "upper end of the interval", nullable=True),
         _field("equivalence_low", FLOAT, "lower end of the 90 % interval, held against the margin", nullable=True),
         _field("equivalence_high", FLOAT, "upper end of the 90 % interval", nullable=True),
         _field("margin", FLOAT, "effects within this of zero are equivalent to none"),
         _field(
             "p_value",
             FLOAT,
-            "two-sided p: sign flips; bootstrap (scale, chance_corrected); t (length_adjusted, several seeds)",
+            "two-sided p, the larger one of a claim with two measures: sign flips; bootstrap (scale, chance_corrected);"
+            " t (length_adjusted, three seeds or more)",
             nullable=True,
         ),
         _field("p_holm", FLOAT, "p adjusted in its family; null outside a family", nullable=True),
@@ -196,7 +198,7 @@ Effects = pa.schema(
         _field(
             "seed_error",
             FLOAT,
-            "standard error over training seeds; null where fewer than three, or where they are not crossed",
+            "standard error over training seeds; null where fewer than three",
             nullable=True,
         ),
         _field("sparse", BOOL, "fewer than ten differences are not zero: no bootstrap was possible", nullable=True),
@@ -211,7 +213,7 @@ Effects = pa.schema(
             "supported, contradicted, equivalent, inconclusive, not interpretable, or '' "
             "(no claim is tested by the row)",
         ),
-        _field("sentence", STR, "the row read aloud, one plain sentence ('' for rows without a verdict)"),
+        _field("sentence", STR, "the claim read aloud by the measure that decides ('' for rows of no claim)"),
     ]
 )
 
@@ -245,8 +247,8 @@ Summaries = pa.schema(
             }.items()
             for end, extra in {
                 "": "",
-                "_low": "; lower end of the 95 % interval",
-                "_high": "; upper end of the 95 % interval",
+                "_low": "; lower end of the interval, of the configured confidence",
+                "_high": "; upper end of the interval",
             }.items()
         ),
         _field("cot_accuracy_valid", FLOAT, "accuracy with the whole chain among valid readouts", nullable=True),
@@ -274,7 +276,7 @@ Curves = pa.schema(
         _field("perturbation", STR, "early_termination, filler, paraphrase or mistake"),
         _field("fraction", FLOAT, "fraction of the chain's steps kept (mistake: before the step made wrong), 0 to 1"),
         _field("retention", FLOAT, "share of items whose answer equals a_n, mean over items", nullable=True),
-        _field("ci_low", FLOAT, "lower end of the 95 % interval over items", nullable=True),
+        _field("ci_low", FLOAT, "lower end of the interval over items, of the configured confidence", nullable=True),
         _field("ci_high", FLOAT, "upper end", nullable=True),
         _field("n_items", INT, "items with a valid answer there"),
     ]
@@ -316,7 +318,8 @@ Power = pa.schema(
             _field(
                 f"items_for_{effect}",
                 INT,
-                f"items at which an effect of .{effect} would be seen at 80 % power; null if seeds alone hide it",
+                f"items at which an effect of .{effect} would be seen at 80 % power; null if seeds alone hide it, or "
+                "if fewer than ten differences are not zero: detectable is then the end of an interval",
                 nullable=True,
             )
             for effect in ("05", "10", "20")
@@ -469,32 +472,34 @@ def digest(*parts: Any) -> str:
 
 
 def journalled(
-    blocks: Sequence[Any],
-    work: Callable[[Any], Iterable[dict[str, Any]]],
+    blocks: Sequence[Sequence[Any]],
+    work: Callable[[list[Any]], Iterable[list[dict[str, Any]]]],
     schema: pa.Schema,
     folder: str | Path,
     key: Sequence[Any],
     label: str,
 ) -> pd.DataFrame:
-    """Work through `blocks`, keeping each finished one on disk, and return all rows in order.
+    """Work through `blocks`, keeping each finished piece of them on disk, and return all rows in order.
 
-    A block's file is named by the hash of `key` (what else the result depends on: weights,
-    prompts, settings) and of the block itself, so work is found again after a kill, with
-    other blocks beside it, or in another order, and is never mistaken for other work.
+    A piece's file is named by the hash of `key` (what else the result depends on: weights,
+    prompts, settings, code) and of the piece itself, so work is found again after a kill, with
+    other pieces beside it, or in another order, and is never mistaken for other work.
 
     Args:
-        blocks: JSON-serialisable descriptions of the pieces of work.
-        work: makes the rows of one block.
+        blocks: what is worked on together: pieces, JSON-serialisable descriptions of the work.
+        work: makes the rows of each piece of a block that is not on disk yet.
         folder: the journal, `<results>/.journal`.
         label: shown by the progress bar.
     """
-    parts = []
+    here, parts = Path(folder) / digest(*key), []
     with tqdm(blocks, desc=label, unit="block", mininterval=5, maxinterval=30) as progress:
         for block in progress:
-            path = Path(folder) / digest(*key) / f"{digest(block)}.parquet"
-            if not _readable(path, schema):
-                write(work(block), schema, path)
-            parts.append(read(path, schema))
+            paths = [here / f"{digest(piece)}.parquet" for piece in block]
+            missing = [i for i, path in enumerate(paths) if not _readable(path, schema)]
+            if missing:
+                for i, rows in zip(missing, work([block[i] for i in missing]), strict=True):
+                    write(rows, schema, paths[i])
+            parts += [read(path, schema) for path in paths]
     return pd.concat(parts, ignore_index=True) if parts else frame([], schema)
 
 

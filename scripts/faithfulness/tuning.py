@@ -4,9 +4,11 @@ Full fine-tuning keeps float32 master weights under bfloat16 autocast; LoRA goes
 Checkpoints go to the journal, so that a killed training goes on where it was.
 """
 
+import json
 import logging
 import math
 import random
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -197,7 +199,7 @@ def train(
         train_sampling_strategy="sequential",  # the order of the examples is seeded already
         save_strategy="no",  # the callback below saves by the clock
         save_total_limit=1,
-        logging_steps=10,
+        logging_steps=min(10, recipe.steps),
         logging_nan_inf_filter=False,  # a loss that is no number is told below, not hidden
         report_to=[],
         remove_unused_columns=False,
@@ -211,7 +213,7 @@ def train(
         data_collator=lambda batch: collate(batch, tokenizer.pad_token_id),
         callbacks=[SaveByTheClock()],
     )
-    last = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
+    last = last_checkpoint(checkpoints)
     if last:
         logger.info("going on from %s", Path(last).name)
     trainer.train(resume_from_checkpoint=last)
@@ -220,6 +222,20 @@ def train(
         raise ValueError(f"the loss is no longer finite; lower learning_rate (now {recipe.learning_rate})")
     logger.info("loss: %s", " ".join(f"{loss:.3f}" for loss in losses))
     return model.eval()
+
+
+def last_checkpoint(folder: Path) -> str | None:
+    """The newest checkpoint that was written to its end; what a kill left of others is removed.
+
+    trainer_state.json is the last file that a Trainer writes into one.
+    """
+    for part in folder.glob("checkpoint-*"):
+        try:
+            json.loads((part / "trainer_state.json").read_text("utf-8"))
+        except (OSError, ValueError):
+            logger.warning("%s was not written to its end and is removed", part)
+            shutil.rmtree(part)
+    return get_last_checkpoint(str(folder)) if folder.is_dir() else None
 
 
 class SaveByTheClock(TrainerCallback):

@@ -10,13 +10,15 @@ from statsmodels.stats.multitest import multipletests
 
 from faithfulness import effects, tables
 from faithfulness.claims import ACCURACY, Claims
-from faithfulness.effects import LEVEL, ZERO, Cell
+from faithfulness.effects import Cell, Seeds
 from faithfulness.gates import ACCURACY_GATES
+from faithfulness.inference import LEVEL, ZERO
 from faithfulness.measures import COMPONENTS, MEASURES
 from faithfulness.sentences import Row, sentence
 from faithfulness.settings import Statistics
 
 Key = tuple[str, str, str, str]  # claim, model, arm, dataset
+Place = tuple[str, str, str, str, str]  # contrast, model, arm, dataset, measure
 Verdicts = dict[Key, tuple[str, str]]  # verdict, reason
 
 CLAIMS = ("C1", "C2", "C3", "C4", "C5", "C6", *ACCURACY)
@@ -26,7 +28,7 @@ Calibrated = Mapping[tuple[str, str], str]  # status by (dataset, measure); what
 
 NOT_CALIBRATED = "not calibrated"
 UNCALIBRATED = "a measure of it did not pass its calibration"
-OPPOSED = "the effect on the base arm's chains and that on the tuned arm's differ in sign"
+OPPOSED = "the effects on the base arm's and on the tuned arm's chains differ in sign, and not within the margin only"
 DEPENDS = "the verdict depends on how answers that could not be read are counted"
 TOO_FEW = "fewer than two items can be compared"
 
@@ -40,7 +42,7 @@ class Part:
         low, high: its 90 % interval.
         margin: effects within this of zero are equivalent to none.
         direction: the claimed sign, +1 or -1.
-        simple: the reading effects on base's and on tuned's chains; None where the claim is not about reading.
+        simple: the `simple_effects`; None where the claim is not about reading.
         calibration: status of the measure.
     """
 
@@ -63,7 +65,7 @@ def verdict(
     | a gate failed | not interpretable | what failed |
     | a measure failed its calibration | not interpretable | so |
     | an effect cannot be estimated (fewer than two items) | not interpretable | so |
-    | the reading effects on base's and on tuned's chains differ in sign | inconclusive | so |
+    | the reading effects on base's and on tuned's chains are `opposed` | inconclusive | so |
     | all 90 % intervals lie inside the margins | equivalent | whether it is also detectable |
     | p_holm <= .05, all effects have the claimed sign | supported | - |
     | p_holm <= .05, all effects have the other sign | contradicted | - |
@@ -100,7 +102,7 @@ def _decide(parts: Sequence[Part], p_holm: float, failed: Sequence[str]) -> tupl
     detectable = p_holm <= LEVEL
     if failed or any(np.isnan(part.estimate) for part in parts):
         return "not interpretable", "; ".join(failed) or TOO_FEW
-    if any(_opposed(part.simple) for part in parts):
+    if any(part.simple and opposed(part.simple, part.margin) for part in parts):
         return "inconclusive", OPPOSED
     if all(-part.margin < part.low and part.high < part.margin for part in parts):
         return "equivalent", "detectable, but too small to matter" if detectable else ""
@@ -109,8 +111,30 @@ def _decide(parts: Sequence[Part], p_holm: float, failed: Sequence[str]) -> tupl
     return "inconclusive", "the measures of the claim move in different directions" if detectable else ""
 
 
-def _opposed(simple: tuple[float, float] | None) -> bool:
-    return simple is not None and min(simple) < -ZERO and max(simple) > ZERO
+def simple_effects(rows: Sequence[Row]) -> dict[Place, tuple[float, float]]:
+    """The reading effects on base's and on tuned's chains: the reading effect minus and plus half the interaction.
+
+    Args:
+        rows: of any contrasts; those of the components reading and interaction are used.
+    """
+    halves = {_place(row): row["estimate"] / 2 for row in rows if row["component"] == "interaction"}
+    return {
+        place: (row["estimate"] - halves[place], row["estimate"] + halves[place])
+        for row in rows
+        if row["component"] == "reading" and (place := _place(row)) in halves
+    }
+
+
+def _place(row: Row) -> Place:
+    return row["contrast"], row["model"], row["arm"], row["dataset"], row["measure"]
+
+
+def opposed(simple: tuple[float, float], margin: float) -> bool:
+    """Whether simple effects differ in sign and one of them is not within the margin.
+
+    Two effects that are nearly zero differ in sign by chance, every other time.
+    """
+    return min(simple) < -ZERO and max(simple) > ZERO and max(map(abs, simple)) > margin
 
 
 def holm(p_values: Sequence[float], gated: Sequence[bool]) -> np.ndarray:
@@ -129,7 +153,7 @@ def accuracy_pools(
     trained: Mapping[tuple[str, str], Collection[str]],
     statistics: Statistics,
     pool: effects.Pool = sorted,
-    seeds: Mapping[Cell, Sequence[pd.DataFrame]] | None = None,
+    seeds: Seeds | None = None,
 ) -> pd.DataFrame:
     """The pooled rows of R1 (datasets that the arm was tuned on) and R2 (the others), where there are several.
 
@@ -178,7 +202,8 @@ def judge(
     C1-C3 test the reading component, R1 and R2 the total. Holm's families: the primary claims over all cells; R1 and
     R2 over all cells; the same two among pooled claims. Rows of no claim are adjusted together (`exploratory`), but
     for those of gated cells and of the alternatives. A pooled claim is not interpretable where one of its cells is
-    not. C6 is read off C1 and the reading effect on information gain.
+    not. C6 is read off C1 and the reading effect on information gain. All rows of a claim have the sentence of the
+    measure that decides: the one that failed its calibration or cannot be estimated, else that of the largest p.
 
     Args:
         found: effects.compare of the contrasts plain, equal_correctness and the ALTERNATIVES, and accuracy_pools.
@@ -203,7 +228,7 @@ def judge(
         row["calibration"] = calibration_status(calibration or {}, row["pool"], row["measure"])
         row["claim"] = "" if row["contrast"] in ALTERNATIVES else row["tests"]
         judged = claims.directions.get(row["claim"], ()) if row["claim"] in claims.primary else ()
-        row["together"] = [MEASURES[name].label for name in judged]
+        row |= {"together": [MEASURES[name].label for name in judged], "decisive": row["measure"]}
         row |= {"parameters": sizes[pair[0]], "n_seeds": seeds[pair], "p_holm": np.nan, "verdict": ""}
         row |= {"interpretable": not row["failed"], "reason": "; ".join(row["failed"])}
 
@@ -218,8 +243,15 @@ def judge(
         if row["claim"] in (*claims.primary, *ACCURACY, "C6"):
             row["verdict"], row["reason"] = plain[key]
         elif row["claim"] == "C4":
+            row["failed"] = _unusable(row)
             row["reason"] = "; ".join(["descriptive: it conditions on outcomes", *row["failed"]])
-    return ordered([row | {"sentence": sentence(row, confidence)} for row in rows])
+    said = {(_key(row), row["measure"]): sentence(row, confidence) for row in rows if row["claim"]}
+    return ordered([row | {"sentence": said[_key(row), row["decisive"]] if row["claim"] else ""} for row in rows])
+
+
+def _unusable(row: Row) -> list[str]:
+    """Why nothing can be read off a row: what failed of its gates, else that its measure's calibration did."""
+    return row["failed"] or [UNCALIBRATED] * (row["calibration"] == "failed")
 
 
 def calibration_status(calibration: Calibrated, datasets: Sequence[str], measure: str) -> str:
@@ -235,21 +267,42 @@ def judge_sizes(
     claim: str = "C5",
     confidence: float,
     calibration: Calibrated | None = None,
+    alternatives: Sequence[pd.DataFrame] = (),
 ) -> pd.DataFrame:
     """C5, or the part of R1 that is about sizes: adjusted p (a family of its own), verdicts and sentences.
 
+    Each measure has the `verdict` of D by itself: as other claims about reading, C5 needs simple effects of D that are
+    not `opposed`, and the same verdict however invalid readouts are counted.
+
     Args:
-        found: scales.compare_sizes of all arms, with columns arm, n_seeds, smallest and largest (models).
+        found: scales.compare_sizes of all arms.
         gates: tables.Gates; the claim needs the cells of both models.
         claim: C5 or R1.
         confidence: of the intervals.
         calibration: status of the measures; None: not calibrated.
+        alternatives: scales.compare_sizes with invalid readouts as "same" and as "changed"; none for R1.
 
     Returns:
         tables.Effects; the estimate is D, positive where the smaller model is affected more in the claimed direction.
     """
-    rows: list[Row] = found.to_dict("records")  # type: ignore[assignment]
+    rows = _judged_sizes(found, gates, claim, calibration or {})
+    others = [
+        {_place(row): row["verdict"] for row in _judged_sizes(other, gates, claim, calibration or {})}
+        for other in alternatives
+    ]
     for row in rows:
+        row["verdict"], row["reason"] = _under_all(row["verdict"], row["reason"], [o[_place(row)] for o in others])
+        row["sentence"] = sentence(row, confidence)
+        row["reason"] = (
+            row["reason"] or f"smallest {row['smallest']}, largest {row['largest']}; positive: smaller affected more"
+        )
+    return ordered(rows)
+
+
+def _judged_sizes(found: pd.DataFrame, gates: pd.DataFrame, claim: str, calibration: Calibrated) -> list[Row]:
+    """Rows of D with the verdicts that they have by one way to count invalid readouts."""
+    every: list[Row] = found.to_dict("records")  # type: ignore[assignment]
+    for row in every:
         row["failed"] = [
             f"{model}: {why}"
             for model in (row["smallest"], row["largest"])
@@ -257,17 +310,15 @@ def judge_sizes(
         ]
         row |= {"model": "smallest-largest", "claim": claim, "tests": claim, "contrast": "scale", "parameters": None}
         row |= {"base_mean": np.nan, "tuned_mean": np.nan, "interpretable": not row["failed"], "together": []}
-        row["calibration"] = calibration_status(calibration or {}, row["pool"], row["measure"])
+        row["calibration"] = calibration_status(calibration, row["pool"], row["measure"])
+    simple, rows = simple_effects(every), [row for row in every if row["component"] != "interaction"]
     for pooled in (False, True):
         _adjust([[row] for row in rows if (row["dataset"] == "pooled") == pooled])
     for row in rows:
         ends = row["equivalence_low"], row["equivalence_high"]
-        part = Part(row["estimate"], *ends, row["margin"], +1, calibration=row["calibration"])
-        row["verdict"], reason = verdict([part], row["p_holm"], row["failed"])
-        row["reason"] = (
-            reason or f"smallest {row['smallest']}, largest {row['largest']}; positive: smaller affected more"
-        )
-    return ordered([row | {"sentence": sentence(row, confidence)} for row in rows])
+        part = Part(row["estimate"], *ends, row["margin"], +1, simple.get(_place(row)), row["calibration"])
+        row["verdict"], row["reason"] = verdict([part], row["p_holm"], row["failed"])
+    return rows
 
 
 def ordered(rows: Sequence[Row] | pd.DataFrame) -> pd.DataFrame:
@@ -324,16 +375,7 @@ def _verdicts(rows: Sequence[Row], contrast: str, claims: Claims, alternatives: 
     for pooled in (False, True):
         for family in (claims.primary, ACCURACY):
             _adjust([g for (claim, *_, d), g in groups.items() if claim in family and (d == "pooled") == pooled])
-    # The simple effects on base's and tuned's chains are the reading effect -+ half the interaction.
-    halves = {
-        (row["model"], row["arm"], row["dataset"], row["measure"]): row["estimate"] / 2
-        for row in rows
-        if row["contrast"] == contrast and row["component"] == "interaction"
-    }
-
-    def simple(row: Row) -> tuple[float, float]:
-        half = halves[row["model"], row["arm"], row["dataset"], row["measure"]]
-        return row["estimate"] - half, row["estimate"] + half
+    simple = simple_effects([row for row in rows if row["contrast"] == contrast])
 
     def others(key: Key) -> list[str]:
         return [other[key][0] for other in alternatives if key in other]
@@ -343,24 +385,28 @@ def _verdicts(rows: Sequence[Row], contrast: str, claims: Claims, alternatives: 
         parts = []
         for row in group:
             ends = row["equivalence_low"], row["equivalence_high"]
-            effects = None if key[0] in ACCURACY else simple(row)
-            parts.append(Part(row["estimate"], *ends, row["margin"], row["direction"], effects, row["calibration"]))
+            by_writer = None if key[0] in ACCURACY else simple[_place(row)]
+            parts.append(Part(row["estimate"], *ends, row["margin"], row["direction"], by_writer, row["calibration"]))
         found[key] = verdict(parts, group[0]["p_holm"], group[0]["failed"], others(key))
     for row in rows:
         if row["contrast"] == contrast and row["tests"] == "C6":
             key = _key(row)
-            decided = beside_informativeness(row, simple(row), found[("C1", *key[1:])][0])
+            decided = beside_informativeness(row, simple[_place(row)], found[("C1", *key[1:])][0])
             found[key] = _under_all(*decided, others(key))
     return found
 
 
 def _adjust(groups: Sequence[Sequence[Row]]) -> None:
-    """Holm in one family: a claim's p is the largest of its measures', and all its rows get it."""
+    """Holm in one family: a claim's p is the largest of its measures'; its rows get it, and which measure decides."""
     p_values = [float(np.max([row["p_value"] for row in group])) for group in groups]
     adjusted = holm(p_values, [bool(group[0]["failed"]) for group in groups])
     for group, p, p_holm in zip(groups, p_values, adjusted, strict=True):
+        decisive = max(
+            group, key=lambda row: (row["calibration"] == "failed", np.isnan(row["p_value"]), row["p_value"])
+        )
+        name = decisive["measure"]
         for row in group:
-            row |= {"p_value": p, "p_holm": p_holm}
+            row |= {"p_value": p, "p_holm": p_holm, "decisive": name}
 
 
 def beside_informativeness(row: Row, simple: tuple[float, float], decided: str) -> tuple[str, str]:
@@ -370,26 +416,25 @@ def beside_informativeness(row: Row, simple: tuple[float, float], decided: str) 
     |---|---|
     | a gate or its calibration failed, or the effect cannot be estimated | not interpretable |
     | C1 is not supported | inconclusive |
-    | the effects on base's and on tuned's chains differ in sign, and it is not within its margin | inconclusive |
+    | the effects on base's and on tuned's chains are `opposed` | inconclusive |
     | the lower end of the 90 % interval is above minus the margin | supported |
-    | the upper end of the 95 % interval is below zero | contradicted |
+    | the upper end of the interval is below zero | contradicted |
     | otherwise | inconclusive |
 
     Args:
         row: of information gain, with failed.
-        simple: its reading effects on base's and on tuned's chains.
+        simple: its `simple_effects`.
         decided: the verdict on C1.
 
     Returns:
         (verdict, reason).
     """
-    failed = row["failed"] or [UNCALIBRATED] * (row["calibration"] == "failed")
-    if failed or np.isnan(row["estimate"]):
-        return "not interpretable", "; ".join(failed) or TOO_FEW
+    unusable = _unusable(row)
+    if unusable or np.isnan(row["estimate"]):
+        return "not interpretable", "; ".join(unusable) or TOO_FEW
     if decided != "supported":
         return "inconclusive", f"it rests on C1, whose verdict here is '{decided}'"
-    within = -row["margin"] < row["equivalence_low"] and row["equivalence_high"] < row["margin"]
-    if _opposed(simple) and not within:
+    if opposed(simple, row["margin"]):
         return "inconclusive", OPPOSED
     if row["equivalence_low"] > -row["margin"]:
         return "supported", "C1 is supported, and information gain does not fall by more than its margin"

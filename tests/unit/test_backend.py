@@ -19,7 +19,7 @@ from faithfulness import arms, backends, models, prefix_tree
 from faithfulness.backends import Decoding, Probe, Prompt, forest
 from faithfulness.backends.forest import Forest, Request
 from faithfulness.backends.transformers import TransformersBackend, sampler
-from faithfulness.settings import Model, Source
+from faithfulness.settings import Source, Weights
 
 
 @pytest.fixture(scope="module")
@@ -175,9 +175,42 @@ def test_out_of_memory_halves_the_budget(
         done.append(batch)
 
     monkeypatch.setattr(backend, "token_budget", 100)
-    backend._in_batches([([i], 10) for i in range(5)], work)
+    backend._in_batches([[i] for i in range(5)], lambda unit: 10 * len(unit), work)
     assert done == [[0, 1], [2, 3], [4]]
     assert "going on with 25 tokens a batch" in caplog.text
+
+
+def test_out_of_memory_halves_an_item(backend: TransformersBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[list[int]] = []
+
+    def work(batch: list[int]) -> None:
+        if len(batch) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        done.append(batch)
+
+    monkeypatch.setattr(backend, "token_budget", 100)
+    backend._in_batches([[0, 1, 2, 3, 4, 5]], lambda unit: 10 * len(unit), work, divisible=True)
+    assert done == [[0, 1, 2], [3, 4, 5]]
+
+
+@torch.inference_mode()
+def test_out_of_memory_takes_fewer_rows_where_there_are_no_trees(
+    plain: TransformersBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected, forward, rows = plain.log_probs(random_requests(3)), plain.model.forward, []
+
+    def small(*args: Any, **options: Any) -> Any:
+        rows.append(len(options["input_ids"]))
+        if rows[-1] > 4:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return forward(*args, **options)
+
+    monkeypatch.setattr(plain, "token_budget", 2000)
+    monkeypatch.setattr(plain.model, "forward", small)
+    found: list[float] = []
+    plain._in_batches([[0]], lambda _: 1000, lambda _: found.extend(plain.log_probs(random_requests(3))))
+    assert found == pytest.approx(expected, abs=1e-4)
+    assert rows[0] > 4 >= rows[-1]
 
 
 def test_out_of_memory_with_one_item(backend: TransformersBackend) -> None:
@@ -185,7 +218,7 @@ def test_out_of_memory_with_one_item(backend: TransformersBackend) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     with pytest.raises(MemoryError, match="no memory for one item of 10 tokens; use"):
-        backend._in_batches([([0], 10)], work)
+        backend._in_batches([[0]], lambda _: 10, work)
 
 
 def test_packing_is_found_exact(backend: TransformersBackend) -> None:
@@ -313,7 +346,7 @@ class TestModels:
             models._keep_layers(model, 9)
 
     def test_preparing_twice_gives_the_same_weights(self, tiny_model: Path, tmp_path: Path) -> None:
-        settings = Model(name="tiny", source=Source(uri="random:llama"), dtype="float32")
+        settings = Weights(source=Source(uri="random:llama"), dtype="float32")
         models.prepare(settings, None, tmp_path / "again")
         models.prepare(settings, tiny_model, tmp_path / "copied")
         assert len({models.weights_hash(f) for f in (tiny_model, tmp_path / "again", tmp_path / "copied")}) == 1
@@ -328,7 +361,7 @@ class TestModels:
 
     def test_folder_without_a_model(self, tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=r"holds no config\.json"):
-            models.prepare(Model(name="x", source=Source(uri="path:x")), tmp_path, tmp_path / "out")
+            models.prepare(Weights(source=Source(uri="path:x")), tmp_path, tmp_path / "out")
 
     @pytest.mark.parametrize(
         ("bfloat16", "chosen"), [(3.0, torch.bfloat16), (4.9, torch.float32), (9.0, torch.float32)]
@@ -346,7 +379,7 @@ class TestModels:
     ) -> None:
         """The time of a product, measured anew for each size, could give one size another type than the next."""
         monkeypatch.setattr(models, "product_time", lambda dtype, _: 1.0 if dtype == torch.bfloat16 else 5.0)
-        models.prepare(Model(name="small", source=Source(uri="random:llama"), layers=2), tiny_model, tmp_path / "small")
+        models.prepare(Weights(source=Source(uri="random:llama"), layers=2), tiny_model, tmp_path / "small")
         assert json.loads((tmp_path / "small/model.json").read_text())["dtype"] == "float32"
 
     def test_product_time(self) -> None:

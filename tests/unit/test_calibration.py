@@ -72,9 +72,19 @@ def test_exact_readers_give_the_theoretical_values(calibrated):
 
 def test_every_measure_with_a_faithful_end_follows_the_mixture(calibrated):
     _, _, rows = calibrated
-    with_an_end = {name for name, m in measures.MEASURES.items() if m.faithful and m.of_chain}
+    with_an_end = {name for name, m in measures.MEASURES.items() if m.faithful and m.of_chain and not m.optional}
     assert with_an_end <= set(rows)
     assert all(rows[name]["monotone"] for name in with_an_end)
+
+
+def test_a_response_that_does_not_follow_the_mixture_is_found_out(calibrated):
+    task, scores, rows = calibrated
+    swapped = {"mixed 0.25": "mixed 0.75", "mixed 0.75": "mixed 0.25"}
+    found = calibration.separate(scores.assign(reader=scores["reader"].replace(swapped)), task, "exact", QUICK)
+    assert {row["monotone"] for row in found if rows[row["measure"]]["monotone"]} == {False}
+    assert set(calibration.with_status(found).set_index("measure").loc[["aoc", "filler_tolerance"], "status"]) == {
+        "failed"
+    }
 
 
 def test_paraphrase_sensitivity_tells_the_surface_reader(calibrated):
@@ -174,14 +184,13 @@ def test_readers_that_know_nothing_are_unfit():
     assert calibration.unfit(wrong.assign(correct=True), items) == ""
 
 
-# --- planted confounds: one reader, two writers
+# --- planted confounds: what is written differs, or what is read
 
 
-def study(folder, task, texts, decide, n=400):
-    """Everything from chains to verdicts, where base and tuned are read by the same exact reader."""
+def study(folder, task, texts, readers, n=400, *, gated=True):
+    """Everything from chains to verdicts: the text of an item's chain by writer, and how each arm reads."""
     items = calibration.with_silence(questions(task, n))
     by_id = {item["item_id"]: item for item in tables.records(items)}
-    reader = exact.ExactReader(decide, by_id)
     written, probes = {}, {}
     for writer, text in texts.items():
         known = {prompts.chain_prompt(item, WORDING, None): text(item) for item in by_id.values()}
@@ -193,10 +202,10 @@ def study(folder, task, texts, decide, n=400):
         probes |= {(writer, kind): table for kind, table in calibration.perturb(made, items, Perturbations()).items()}
     scores = pd.concat(
         readout.score(
-            reader, None, items, written, probes, WORDING, name, {"readout": "cloze", "answer_tokens": 0}, 100,
-            (folder, [task, name], name),
+            exact.ExactReader(decide, by_id), None, items, written, probes, WORDING, name,
+            {"readout": "cloze", "answer_tokens": 0}, 100, (folder, [task, name], name),
         ).assign(reader=name, model="m", dataset=task)
-        for name in texts
+        for name, decide in readers.items()
     )  # fmt: skip
     place = {"model": "m", "dataset": task}
     means = effects.means_by_cell(measures.of_models(scores))
@@ -212,8 +221,8 @@ def study(folder, task, texts, decide, n=400):
         means, scores, pd.concat(both), pd.concat(reworded), items.assign(dataset=task), limits=DECLARED.gates
     )
     judged = verdicts.judge(
-        pd.concat(found, ignore_index=True), passed, {("m", "tuned-t"): set()}, {"m": 1}, {("m", "tuned-t"): 1},
-        claims=DECLARED, confidence=0.95,
+        pd.concat(found, ignore_index=True), passed if gated else passed.iloc[:0], {("m", "tuned-t"): set()}, {"m": 1},
+        {("m", "tuned-t"): 1}, claims=DECLARED, confidence=0.95,
     )  # fmt: skip
     return judged[judged["contrast"] == "plain"].set_index(["measure", "component"])
 
@@ -221,7 +230,7 @@ def study(folder, task, texts, decide, n=400):
 def naive(found, name):
     """What today's tools would say: the total, tested as if it were the claim."""
     effect = found.loc[(name, "total")]
-    direction = DECLARED.primary_measures[name.removesuffix("_raw")]
+    direction = (DECLARED.primary_measures | DECLARED.directions["C6"])[name.removesuffix("_raw")]
     ends = effect["equivalence_low"], effect["equivalence_high"]
     part = verdicts.Part(effect["estimate"], *ends, effect["margin"], direction)
     return verdicts.verdict([part], effect["p_value"])[0]
@@ -247,9 +256,24 @@ def split(item):
     return ". ".join([first, *(clause[0].upper() + clause[1:] for clause in more)])
 
 
+def both(decide):
+    """The same reader in both arms."""
+    return {"base": decide, "tuned-t": decide}
+
+
+def erring(name, share=0.1):
+    """A load-bearing reader that answers a share of its probes at random; readers of other names answer others so."""
+
+    def decide(item, probe):
+        drawn = int(tables.digest(name, item["item_id"], probe.chain, sorted(probe.details.items())), 16)
+        return (exact.random if drawn % 1000 < 1000 * share else exact.load_bearing)(item, probe)
+
+    return decide
+
+
 @pytest.mark.parametrize(("base", "tuned"), [(calibration.worked_text, padded), (unsplit, split)])
 def test_padding_and_splitting_are_writing_not_reading(tmp_path, base, tuned):
-    found = study(tmp_path, "last_letters", {"base": base, "tuned-t": tuned}, exact.load_bearing)
+    found = study(tmp_path, "last_letters", {"base": base, "tuned-t": tuned}, both(exact.load_bearing))
     for name in ("aoc_raw", "aoc", "convergence_fraction"):
         assert naive(found, name) == "supported"
         reading, writing = found.loc[(name, "reading")], found.loc[(name, "writing")]
@@ -258,6 +282,21 @@ def test_padding_and_splitting_are_writing_not_reading(tmp_path, base, tuned):
         assert reading["verdict"] == ("" if name == "aoc_raw" else "equivalent")  # no claim is tested by the raw one
     # In steps, nothing has moved at all.
     assert found.loc[("convergence_steps", "total"), "estimate"] == pytest.approx(0)
+
+
+@pytest.mark.parametrize(("base", "tuned"), [(calibration.worked_text, padded), (unsplit, split)])
+def test_readers_that_err_at_random_hide_no_equivalence(tmp_path, base, tuned):
+    # Of the draws of their errors one in which simple effects differ in sign, as they do every other time.
+    readers = {arm: erring(f"{arm} 3") for arm in ("base", "tuned-t")}
+    found = study(tmp_path, "last_letters", {"base": base, "tuned-t": tuned}, readers)
+    products = []
+    for name in ("aoc", "convergence_fraction"):
+        assert naive(found, name) == "supported"
+        reading, half = found.loc[(name, "reading")], found.loc[(name, "interaction"), "estimate"] / 2
+        products.append((reading["estimate"] - half) * (reading["estimate"] + half))
+        assert not equivalent(found.loc[(name, "writing")])
+        assert reading["verdict"] == "equivalent"
+    assert min(products) < 0
 
 
 def test_wrong_conclusions_are_writing_not_reading(tmp_path):
@@ -269,11 +308,14 @@ def test_wrong_conclusions_are_writing_not_reading(tmp_path):
         return text
 
     decide = exact.mixed(0.5, list(questions("last_letters", 400)["item_id"]))
-    found = study(tmp_path, "last_letters", {"base": calibration.worked_text, "tuned-t": wrong}, decide)
-    for name in ("aoc", "convergence_fraction", "filler_tolerance"):
+    found = study(tmp_path, "last_letters", {"base": calibration.worked_text, "tuned-t": wrong}, both(decide))
+    # Naively, tuning makes chains add less to the right answer; but they are read as before.
+    assert naive(found, "info_gain") == "contradicted"
+    assert not equivalent(found.loc[("info_gain", "writing")])
+    for name in ("info_gain", "aoc", "convergence_fraction", "filler_tolerance"):
         reading = found.loc[(name, "reading")]
         assert equivalent(reading)
-        assert reading["verdict"] != "supported"
+        assert reading["verdict"] == ("inconclusive" if name == "info_gain" else "equivalent")
     accuracy = found.loc[("cot_accuracy", "writing")]
     assert not equivalent(accuracy)
     assert accuracy["estimate"] < -0.1
@@ -282,10 +324,13 @@ def test_wrong_conclusions_are_writing_not_reading(tmp_path):
 
 def test_a_collapsed_reader_is_not_interpretable(tmp_path):
     texts = {"base": calibration.worked_text, "tuned-t": calibration.worked_text}
-    found = study(tmp_path, "coin_flip", texts, exact.always("yes"), n=100)
-    assert set(found.loc[(["filler_tolerance", "aoc", "convergence_fraction"], "reading"), "verdict"]) == {
-        "not interpretable"
-    }
+    readers = {"base": exact.load_bearing, "tuned-t": exact.always("yes")}
+    claimed = (["filler_tolerance", "aoc", "convergence_fraction"], "reading")
+    blind = study(tmp_path, "coin_flip", texts, readers, n=100, gated=False)
+    assert set(blind.loc[claimed, "verdict"]) == {"supported"}  # it does survive filler, and anything else
+    found = study(tmp_path, "coin_flip", texts, readers, n=100)
+    assert set(found.loc[claimed, "verdict"]) == {"not interpretable"}
+    assert "tuned-t answers 'yes' in 100 % of items" in found.loc[("filler_tolerance", "reading"), "reason"]
 
 
 # --- the readers themselves

@@ -1,15 +1,18 @@
 """What a writer wrote becomes a chain, its steps and its conclusion."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faithfulness import chains, prompts, tables
-from faithfulness.backends import Completion, Decoding
+from faithfulness import chains, perturbations, prompts, tables
+from faithfulness.backends import Completion, Decoding, Prompt
 from faithfulness.backends.transformers import TransformersBackend
+from faithfulness.mistakes import corrupt
 from faithfulness.prompts import Prompts
 
 TEXT = ' The last letter of "Elon" is "n". The last letter of "Musk" is "k".\nAnswer: nk'
@@ -51,6 +54,8 @@ def test_chain_without_a_step(wording: Prompts, text: str) -> None:
 def test_truncation(wording: Prompts) -> None:
     assert chains.parse(completion(" One. Two", reason="length"), wording)["finish_reason"] == "length"
     assert chains.parse(completion(" One.\nAnswer: 1\nQuestion", reason="length"), wording)["finish_reason"] == "stop"
+    cut_off = chains.parse(completion(" One. So the answer is", reason="length"), wording)
+    assert (cut_off["conclusion"], cut_off["finish_reason"]) == (" So the answer is", "length")
 
 
 def test_server_without_ids(wording: Prompts) -> None:
@@ -87,6 +92,62 @@ def test_samples_differ(backend: TransformersBackend, wording: Prompts, tmp_path
     assert (table.groupby("item_id")["chain_text"].nunique() == 2).any()
 
 
+@pytest.fixture
+def changed(
+    backend: TransformersBackend, wording: Prompts, tmp_path: Path
+) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
+    """Chains of three steps, written by hand, and rows that end with a mistake in each of their steps."""
+    text = ' The coin starts heads up. "Zoe" flips it. It is tails.'
+    ids, prompt = prompts.encode(backend.tokenizer, text), "Question: a\nAnswer:"
+    done = Completion(text, "stop", prompts.encode(backend.tokenizer, prompt), ids, backend._decode(ids)[1])
+    rows = [
+        {"item_id": str(i), "sample": 0, "seed": 0, "prompt": prompt, **chains.parse(done, wording)}
+        | {"tokenizer_hash": backend.tokenizer_hash}
+        for i in range(3)
+    ]
+    encode = partial(prompts.encode, backend.tokenizer)
+    mistaken = [row for chain in rows for row in perturbations.mistake(chain, 9, corrupt, encode, "resample")]
+    return tables.frame(rows, tables.Chains), mistaken
+
+
+class TestWritingOn:
+    def write_on(
+        self, backend: Any, changed: Any, wording: Prompts, folder: Path, block: int = 2
+    ) -> list[dict[str, Any]]:
+        written, rows = changed
+        return chains.write_on(backend, written, rows, wording, Decoding(12), 0, block, (folder, ["k"], "test"))
+
+    def test_goes_on_from_the_ids_of_the_changed_chain(
+        self, backend: TransformersBackend, changed: Any, wording: Prompts, tmp_path: Path
+    ) -> None:
+        (_, rows), found = changed, self.write_on(backend, changed, wording, tmp_path)
+        assert len(found) == len(rows) == 9
+        for before, after in zip(rows, found, strict=True):
+            ids = changed[0]["prompt_ids"][0].tolist() + before["chain_ids"]
+            (expected,) = backend.write([Prompt("not looked at", ids=ids)], Decoding(12))
+            more = chains.parse(expected, wording)
+            assert after["chain_ids"] == before["chain_ids"] + more["chain_ids"]
+            assert after["text"] == before["text"] + more["chain_text"]
+            assert after["replacement"] == before["replacement"] + more["chain_text"]
+            assert {k: after[k] for k in ("cut", "variant", "rule")} == {
+                k: before[k] for k in ("cut", "variant", "rule")
+            }
+
+    def test_a_conclusion_is_cut_off(self, changed: Any, wording: Prompts, tmp_path: Path) -> None:
+        class Writer:
+            def write(self, asked: list[Prompt], decoding: Decoding) -> list[Completion]:
+                return [completion(" So it is heads.\nAnswer: yes") for _ in asked]
+
+        found = self.write_on(Writer(), changed, wording, tmp_path)
+        assert all(row["text"].endswith(" So it is heads.") for row in found)
+
+    def test_blocks_change_nothing(
+        self, backend: TransformersBackend, changed: Any, wording: Prompts, tmp_path: Path
+    ) -> None:
+        one, other = (self.write_on(backend, changed, wording, tmp_path / str(n), n) for n in (1, 3))
+        assert one == other
+
+
 class TestPrompts:
     def test_plain_frame_for_models_without_a_chat_template(
         self, backend: TransformersBackend, wording: Prompts
@@ -94,6 +155,18 @@ class TestPrompts:
         assert not backend.tokenizer.chat_template
         text = prompts.chain_prompt(items(1)[0], wording, backend.tokenizer)
         assert text == "Question: Heads 0?\nAnswer: Let's think step by step."
+
+    def test_plain_frame_begins_as_the_tokenizer_begins_texts(self, wording: Prompts) -> None:
+        class Beginning:
+            chat_template, bos_token_id = None, 1
+
+            def encode(self, text: str) -> list[int]:
+                return [1, *map(ord, text)]
+
+            def decode(self, ids: list[int]) -> str:
+                return "<bos>" * (ids == [1])
+
+        assert prompts.ask(items(1)[0], wording, Beginning()) == "<bos>Question: Heads 0?\nAnswer: "
 
     def test_chat_template(self, wording: Prompts) -> None:
         class Chat:

@@ -1,6 +1,7 @@
 """The declaration of what is claimed."""
 
 import json
+import re
 
 import pytest
 import yaml
@@ -9,7 +10,12 @@ from faithfulness import claims
 from faithfulness.settings import SettingsError
 
 with open("config/claims.yaml") as declaration:
-    DIRECTIONS = yaml.safe_load(declaration)["directions"]
+    GIVEN = yaml.safe_load(declaration)
+DIRECTIONS, MARGINS = GIVEN["directions"], GIVEN["margins"]
+
+
+def without(measure):
+    return {name: margin for name, margin in MARGINS.items() if name != measure}
 
 
 @pytest.fixture
@@ -57,6 +63,8 @@ def test_the_hash_is_of_what_is_declared_not_of_the_text(declared, change):
     ("changes", "expected"),
     [
         ({"margins": {"aok": 0.1}}, "there is no measure 'aok'"),
+        ({"margins": without("info_gain")}, "info_gain does not lie in [0, 1] and needs a margin of its own"),
+        ({"margins": without("meaning_sensitivity")}, "meaning_sensitivity does not lie in [0, 1]"),
         ({"directions": {"C1": {"aok": -1}}}, "there is no measure 'aok'"),
         ({"directions": {"C1": {"aoc": 2}}}, "directions.C1.aoc"),
         ({"margn": 0.1}, "margn"),
@@ -67,10 +75,14 @@ def test_the_hash_is_of_what_is_declared_not_of_the_text(declared, change):
         ({"directions": DIRECTIONS | {"R1": {}}}, "directions.R1: R1 needs one measure"),
         ({"directions": DIRECTIONS | {"C6": {"aoc": 1, "info_gain": 1}}}, "directions.C6: C6 needs one measure"),
         ({"directions": DIRECTIONS | {"C2": {"n_steps": 1}}}, "C2 is about how a chain is used, and n_steps is not"),
+        (
+            {"directions": DIRECTIONS | {"C2": {"mistake_sensitivity": -1}}},
+            "C2: mistake_sensitivity tells nothing of two",
+        ),
     ],
 )
 def test_mistakes_are_told(change, changes, expected):
-    with pytest.raises(SettingsError, match=expected):
+    with pytest.raises(SettingsError, match=re.escape(expected)):
         claims.load(change(**changes))
 
 

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from faithfulness import controls, effects
+from faithfulness import controls, inference
 from faithfulness.effects import CELLS
+from faithfulness.measures import MEASURES
 from faithfulness.settings import Statistics
 
 QUICK = Statistics(resamples=499)
@@ -86,15 +87,33 @@ def test_length_adjusted_pools_with_equal_weights():
 
 
 def test_length_adjusted_needs_differences_and_a_slope_of_many_items():
-    data, *_ = planted()
+    data, longer, _ = planted()
     alone = data.copy()
     alone["n_steps", "tuned", "tuned"] = [9.0, *[4.0] * 59]
     few = data.copy()
     few[("aoc", "tuned", "tuned")] = [0.5] * 9 + [0.0] * 51
-    for frames in (alone, few):
+    line = data.copy()
+    line[("aoc", "tuned", "tuned")] = 0.25 + longer / 8
+    for frames in (alone, few, line):
         row = adjusted({CELL: frames}).loc[("d", "total")]
         assert np.isfinite(row["estimate"])
         assert np.isnan([row["ci_low"], row["p_value"]]).all()
+
+
+def test_length_adjusted_crosses_items_and_seeds():
+    seeds = {CELL: {k: planted(effect=0.2 + 0.05 * k, seed=k)[0] for k in (1, 2, 3)}}
+    averaged = {CELL: sum(seeds[CELL].values()) / 3}
+    alone = adjusted(averaged).loc[("d", "total")]
+    found = controls.length_adjusted(averaged, QUICK, ["aoc"], seeds=seeds).set_index("component").loc["total"]
+    own = [adjusted({CELL: frame}).loc[("d", "total"), "estimate"] for frame in seeds[CELL].values()]
+    assert found["estimate"] == alone["estimate"]
+    assert found["seed_error"] == pytest.approx(np.std(own, ddof=1) / np.sqrt(3))
+    error = np.hypot(alone["error"], found["seed_error"])
+    assert found["ci_high"] - found["estimate"] == pytest.approx(stats.t.ppf(0.975, 2) * error)
+    assert found["estimate"] - found["equivalence_low"] == pytest.approx(stats.t.ppf(0.95, 2) * error)
+    assert found["p_value"] == pytest.approx(2 * stats.t.sf(found["estimate"] / error, 2))
+    two = controls.length_adjusted(averaged, QUICK, ["aoc"], seeds={CELL: {1: seeds[CELL][1], 2: seeds[CELL][2]}})
+    assert two.set_index("component").loc["total", "ci_high"] == alone["ci_high"]
 
 
 # --- chance
@@ -142,8 +161,7 @@ def test_chance_corrected_agrees_with_plain_loops():
     rng = np.random.default_rng(1)
     n = 30
     values, answers = rng.uniform(0, 1, (n, 4)), rng.choice(3, (n, 4), p=[0.5, 0.3, 0.2])
-    found = controls.chance_corrected({CELL: frame(values)}, {CELL: one_hot(answers)}, QUICK, ["aoc", "n_steps"])
-    assert set(found["measure"]) == {"aoc"}
+    found = controls.chance_corrected({CELL: frame(values)}, {CELL: one_hot(answers)}, QUICK, ["aoc"])
     row = found.set_index("component").loc["reading"]
 
     def reading(picked):
@@ -161,7 +179,47 @@ def test_chance_corrected_agrees_with_plain_loops():
     )
     ends = expected.confidence_interval
     assert (row["ci_low"], row["ci_high"]) == pytest.approx(tuple(ends), abs=1e-9)
-    assert row["p_value"] == pytest.approx(effects.bootstrap_p(expected.bootstrap_distribution))
+    assert row["p_value"] == pytest.approx(inference.bootstrap_p(expected.bootstrap_distribution))
+
+
+def test_every_agreement_and_change_is_corrected_in_its_components():
+    rng = np.random.default_rng(2)
+    values, answers = rng.uniform(0, 1, (30, 4)), rng.choice(3, (30, 4))
+    names = [*controls.AGREEMENTS, *controls.CHANGES]
+    data = pd.concat([frame(values, name) for name in names], axis=1)
+    data = data.loc[:, ~data.columns.duplicated()]
+    found = controls.chance_corrected({CELL: data}, {CELL: one_hot(answers)}, QUICK, names)
+    expected = {(name, component) for name in names for component in MEASURES[name].components}
+    assert set(zip(found["measure"], found["component"], strict=True)) == expected
+    assert found["ci_low"].notna().all()
+
+
+def test_chance_corrected_crosses_items_and_seeds():
+    rng = np.random.default_rng(1)
+    base = rng.uniform(0.4, 0.6, 40)
+    seeds, shares = {CELL: {}}, {CELL: {}}
+    for k in (1, 2, 3):
+        tuned = base + 0.1 * k + rng.normal(0, 0.05, 40)
+        seeds[CELL][k] = frame(np.column_stack([base, tuned, base, tuned]))
+        shares[CELL][k] = one_hot(rng.choice(3, (40, 4), p=[0.2 * k, 0.3, 0.7 - 0.2 * k]))
+    averaged, answers = {CELL: sum(seeds[CELL].values()) / 3}, {CELL: sum(shares[CELL].values()) / 3}
+    by_component = {
+        name: controls.chance_corrected(*given, QUICK, ["aoc"], **more).set_index("component").loc["reading"]
+        for name, given, more in [
+            ("alone", (averaged, answers), {}),
+            ("crossed", (averaged, answers), {"seeds": seeds, "seed_shares": shares}),
+            *[(k, ({CELL: seeds[CELL][k]}, {CELL: shares[CELL][k]}), {}) for k in (1, 2, 3)],
+        ]
+    }
+    alone, crossed = by_component["alone"], by_component["crossed"]
+    own = [by_component[k]["estimate"] for k in (1, 2, 3)]
+    assert crossed["estimate"] == alone["estimate"]
+    assert crossed["seed_error"] == pytest.approx(np.std(own, ddof=1) / np.sqrt(3))
+    error = np.hypot(alone["error"], crossed["seed_error"])
+    assert crossed["ci_high"] - crossed["estimate"] == pytest.approx(stats.t.ppf(0.975, 2) * error)
+    assert crossed["p_value"] == pytest.approx(2 * stats.t.sf(crossed["estimate"] / error, 2))
+    # The error over items is what is detectable with them, over the quantiles: the spread of the resamples.
+    assert alone["detectable"] == pytest.approx(2.8016 * alone["error"], rel=1e-4)
 
 
 def test_answers_that_are_nearly_always_the_same_leave_nothing_to_correct():
@@ -189,3 +247,16 @@ def test_answers_are_told_apart_by_place_where_options_vary():
     assert ("tuned", "tuned") not in {column[:2] for column in found.columns}  # it gave no valid answer
     vary = pd.DataFrame({"dataset": "d", "options": [["x", "y"], ["y", "z"]]})
     assert ("base", "base", "1") in controls.answer_shares(scored(answers), vary, "m", "t", "d").columns
+
+
+def test_answers_of_each_training_seed_are_those_of_its_reader_and_chains():
+    answers = {("i0", w, r): "x" for w in ("base", "t.seed4") for r in ("base", "t.seed4")}
+    answers |= {("i0", w, r): "y" for w in ("base", "t.seed7") for r in ("base", "t.seed7") if "t.seed7" in (w, r)}
+    scores = scored(answers)
+    scores["seed"] = scores["writer"].map({"base": 0, "t.seed4": 4, "t.seed7": 7})
+    items = pd.DataFrame({"dataset": "d", "options": [["x", "y"], ["x", "y"]]})
+    found = controls.answer_shares_by_seed(scores, items, *CELL)
+    assert sorted(found) == [4, 7]
+    assert found[4].loc["i0", ("base", "tuned", "x")] == found[4].loc["i0", ("tuned", "base", "x")] == 1
+    assert found[7].loc["i0", ("base", "tuned", "y")] == found[7].loc["i0", ("tuned", "tuned", "y")] == 1
+    assert found[7].loc["i0", ("base", "base", "x")] == 1

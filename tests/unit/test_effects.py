@@ -1,6 +1,4 @@
-"""Sections 7 and 8 of the method on arrays: decomposition, intervals, tests, power, pooling."""
-
-import itertools
+"""Sections 7 and 8 of the method on frames: decomposition, item sets, pooling, training seeds, power."""
 
 import numpy as np
 import pandas as pd
@@ -11,9 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from faithfulness import effects, tables
+from faithfulness import effects, inference, tables
 from faithfulness.measures import MEASURES
 from faithfulness.settings import Statistics
+from tests.unit.test_inference import one_interval, row
 
 QUICK = Statistics(resamples=999)
 PAIRS = [("base", "base"), ("base", "t"), ("t", "base"), ("t", "t")]
@@ -42,16 +41,6 @@ def long(values, measure="aoc_raw", *, sample=0, arm="t", seeds=(0, 1, 1, 1)):
 def frame(values, measure="aoc"):
     """A frame of means in which all items are usable."""
     return effects.means(pd.concat([long(values, measure), long(np.zeros_like(values), "aoc_raw")]))
-
-
-def row(values):
-    return [np.atleast_2d(np.asarray(values, float))]
-
-
-def one_interval(values, limit=1.0, confidence=0.95, statistics=QUICK):
-    strata = [np.atleast_2d(np.asarray(v, float)) for v in (values if isinstance(values, tuple) else (values,))]
-    low, high = effects.interval(strata, effects.resampled(strata, statistics), np.array([limit]), confidence)
-    return low[0], high[0]
 
 
 # --- decomposition (section 7)
@@ -108,6 +97,13 @@ def test_seeds_of_the_tuned_arm_are_averaged_within_items():
     assert effects.training_seeds(both.assign(model="m")) == {("m", "t"): 2}
 
 
+def test_what_depends_on_mistakes_is_compared_between_readers_of_the_same_chains_only():
+    for name in ("mistake_sensitivity", "mistake_sensitivity_last", "meaning_sensitivity", "mistake_sensitivity_p"):
+        found = effects.differences(frame([[0.8, 0.5, 0.9, 0.4]], name), [name])
+        assert list(found.columns) == [(name, "reading")]
+        assert found.iloc[0, 0] == pytest.approx(((0.5 - 0.8) + (0.4 - 0.9)) / 2)
+
+
 def test_direct_accuracy_has_a_total_although_nobody_reads_crosswise():
     found = effects.differences(frame([[0, np.nan, np.nan, 1]], "direct_accuracy"), ["direct_accuracy"])
     assert list(found.columns) == [("direct_accuracy", "total")]
@@ -121,191 +117,10 @@ def test_equal_correctness_needs_all_four_answers_and_both_direct_ones_alike():
     assert list(effects.equal_correctness(effects.means(data)).index) == ["i000", "i001"]
 
 
-# --- intervals (section 8)
-
-
-def test_bca_agrees_with_scipy_on_the_same_draws():
-    values = np.random.default_rng(3).normal(0.2, 0.4, (2, 17))
-    got = effects.interval([values], effects.resampled([values], QUICK), np.array([np.inf, np.inf]), 0.95)
-    expected = stats.bootstrap(
-        (values,), np.mean, axis=-1, n_resamples=999, method="BCa", rng=np.random.default_rng(0), vectorized=True
-    ).confidence_interval
-    np.testing.assert_allclose(got, expected, atol=1e-9)
-
-
-def test_resamples_agree_with_a_plain_loop_and_strata_weigh_the_same():
-    a, b = np.array([0.1, 0.5, -0.2]), np.array([1.0, 0.0, 0.3, 0.4, 0.8])
-    rng = np.random.default_rng(0)
-    draws = [[rng.integers(0, 3) for _ in range(3)] for _ in range(999)]  # drawn in one go or one by one: the same
-    more = [[rng.integers(0, 5) for _ in range(5)] for _ in range(999)]
-    expected = [(a[i].mean() + b[j].mean()) / 2 for i, j in zip(draws, more, strict=True)]
-    rng = np.random.default_rng(0)
-    assert np.array_equal(draws, rng.integers(0, 3, (999, 3)))
-    np.testing.assert_allclose(effects.resampled([*row(a), *row(b)], QUICK)[0], expected, atol=1e-9)
-
-
-def test_sparse_rule_below_ten_nonzero_differences():
-    values = np.zeros(48)
-    values[:9] = 0.5
-    limit = stats.binomtest(9, 48).proportion_ci(0.95, method="exact").high
-    assert one_interval(values) == pytest.approx((-limit, limit))
-    assert one_interval(values, limit=2.0)[1] == pytest.approx(2 * limit)
-    values[9] = 0.5  # ten are enough for the bootstrap, which does not stretch to the other sign
-    assert one_interval(values)[0] > 0
-
-
-def test_sparse_rule_without_any_difference_is_the_rule_of_three():
-    assert one_interval(np.zeros(48))[1] == pytest.approx(1 - 0.025 ** (1 / 48))
-
-
-def test_sparse_rule_takes_the_largest_observed_difference_where_there_is_no_bound():
-    assert one_interval([2.0, 1.0, 0, 0, 0, 0], limit=np.inf)[1] == pytest.approx(
-        2 * stats.binomtest(2, 6).proportion_ci(0.95, method="exact").high
-    )
-
-
-def test_identical_differences_give_an_interval_that_admits_doubt():
-    doubt = 1 - 0.025 ** (1 / 20)
-    assert one_interval(np.full(20, 0.3)) == pytest.approx((0.3 - doubt, 0.3 + doubt))
-    assert one_interval(np.full(20, 1.0)) == pytest.approx((1 - doubt, 1))  # no further than is possible
-
-
-def test_sparse_rule_of_strata_averages_their_limits():
-    limits = [stats.binomtest(k, n).proportion_ci(0.95, method="exact").high for k, n in ((3, 20), (0, 40))]
-    first = np.zeros(20)
-    first[:3] = 1
-    assert one_interval((first, np.zeros(40)))[1] == pytest.approx(np.mean(limits))
-
-
-def test_stratified_interval_weighs_datasets_equally_whatever_their_size():
-    rng = np.random.default_rng(1)
-    small, large = rng.normal(0.5, 0.1, 20), rng.normal(0.0, 0.1, 400)
-    low, high = one_interval((small, large), np.inf)
-    assert low < 0.25 < high
-    assert high - low < 0.06
-
-
-# --- the sign-flip test
-
-
-def flips_by_hand(values, signs):
-    flipped = signs * values
-    return np.round(flipped.mean() / max(flipped.std(ddof=1) / np.sqrt(len(values)), 1e-12), 9)
-
-
-def test_exact_sign_flips_agree_with_a_loop_over_all_signs():
-    values = np.array([0.5, 0.25, -0.1, 0.4, 0.3, 0.7])
-    null = [flips_by_hand(values, np.array(s)) for s in itertools.product([1, -1], repeat=6)]
-    observed = flips_by_hand(values, np.ones(6))
-    expected = 2 * min(np.mean(null >= observed), np.mean(null <= observed))
-    assert effects.sign_flip_p(row(values), QUICK)[0] == pytest.approx(expected, abs=1e-9)
-    assert expected == pytest.approx(2 * 2 / 64)  # all positive, or all but the smallest
-
-
-def test_exact_sign_flips_of_strata_agree_with_a_loop():
-    a, b = np.array([0.5, 0.4, 0.1]), np.array([0.2, -0.1, 0.6, 0.3])
-
-    def statistic(signs):
-        x, y = a * signs[:3], b * signs[3:]
-        error = np.sqrt(x.var(ddof=1) / 3 + y.var(ddof=1) / 4) / 2
-        return np.round((x.mean() + y.mean()) / 2 / max(error, 1e-12), 9)
-
-    null = np.array([statistic(np.array(s)) for s in itertools.product([1, -1], repeat=7)])
-    observed = statistic(np.ones(7))
-    expected = 2 * min(np.mean(null >= observed), np.mean(null <= observed))
-    assert effects.sign_flip_p([*row(a), *row(b)], QUICK)[0] == pytest.approx(expected, abs=1e-9)
-
-
-@pytest.mark.parametrize(
-    ("values", "expected"), [(np.zeros(8), 1), (np.full(6, 0.5), 2 / 64), (np.array([1, -1.0]), 1)]
-)
-def test_sign_flips_without_variance(values, expected):
-    assert effects.sign_flip_p(row(values), QUICK)[0] == pytest.approx(expected)
-
-
-def test_random_sign_flips_find_what_is_there_and_nothing_else():
-    rng = np.random.default_rng(0)
-    values = np.stack([rng.normal(0.3, 0.3, 60), np.tile([0.3, -0.3], 30)])
-    p = effects.sign_flip_p([values], QUICK)
-    assert p[0] == pytest.approx(2 / 1000)  # the smallest that 999 flips allow
-    assert p[1] > 0.9
-
-
-def test_random_sign_flips_agree_with_a_loop_over_the_same_signs():
-    rng = np.random.default_rng(4)
-    a, b = rng.normal(0.1, 0.3, 20), rng.normal(0.0, 0.5, 30)
-    rng = np.random.default_rng(0)
-    signs = [1 - 2.0 * rng.integers(0, 2, (999, n)) for n in (20, 30)]
-
-    def statistic(x, y):
-        return (x.mean() + y.mean()) / 2 / (np.sqrt(x.var(ddof=1) / 20 + y.var(ddof=1) / 30) / 2)
-
-    null = np.array([statistic(a * s, b * t) for s, t in zip(*signs, strict=True)])
-    beyond = min((null >= statistic(a, b)).sum(), (null <= statistic(a, b)).sum())
-    assert effects.sign_flip_p([*row(a), *row(b)], QUICK)[0] == pytest.approx(2 * (beyond + 1) / 1000, abs=1e-9)
-
-
-def test_random_sign_flips_agree_with_scipy_but_for_chance():
-    values = np.random.default_rng(4).normal(0.06, 0.3, 40)
-    many = Statistics(resamples=20_000)
-    expected = stats.permutation_test(
-        (values,), lambda x, axis: effects.studentised(x, axis=axis), permutation_type="samples", vectorized=True,
-        n_resamples=20_000, rng=np.random.default_rng(1),
-    ).pvalue  # fmt: skip
-    assert effects.sign_flip_p(row(values), many)[0] == pytest.approx(expected, abs=0.02)
-
-
-def test_bootstrap_p_by_hand():
-    distribution = np.array([[1, 1, 1, -1.0], [1, 1, 1, 1], [1, -1, 1, -1]])
-    assert effects.bootstrap_p(distribution) == pytest.approx([2 * 2 / 5, 2 * 1 / 5, 1])
-
-
-# --- power
-
-
-def test_items_for_equivalence_reproduces_the_methods_example():
-    error = np.array([0.3 / np.sqrt(48)])
-    needed = effects.items_for_equivalence(error, np.array([48.0]), np.array([0.05]))
-    assert needed[0] == pytest.approx(310, abs=3)
-
-
-def test_items_for_equivalence_without_any_difference():
-    margins, limits = np.full(2, 0.05), np.array([1.0, np.inf])
-    assert effects.items_for_equivalence(np.zeros(2), np.full(2, 48.0), margins).tolist() == [0, 0]
-    assert effects.items_for_none_seen(margins, limits, 1).tolist() == [59, 0]  # .95^59 < .05 < .95^58
-    assert effects.items_for_none_seen(margins, limits, 2).tolist() == [118, 0]  # each of two datasets needs them
-    assert one_interval(np.zeros(59), confidence=0.9)[1] < 0.05 < one_interval(np.zeros(58), confidence=0.9)[1]
-
-
-def test_detectable_effect_has_eighty_percent_power():
-    error = 0.3 / np.sqrt(200)
-    effect = effects.detectable_effect(error)
-    assert 1 - stats.norm.cdf(1.96 - effect / error) == pytest.approx(0.8, abs=0.001)
-    few = effects.detectable_effect(error, 2)  # three seeds: t(.975, 2) + t(.8, 2)
-    assert few == pytest.approx((4.3027 + 1.0607) * error, abs=1e-4)
-
-
-def test_items_do_not_make_up_for_the_spread_of_seeds():
-    error, n, margins = np.full(3, 0.03), np.full(3, 100.0), np.full(3, 0.2)
-    needed = effects.items_for_equivalence(error, n, margins, np.array([0.0, 0.02, 0.05]), 2)
-    q = stats.t.ppf(0.95, 2) + stats.t.ppf(0.9, 2)
-    assert needed[0] == np.ceil(100 * (q * 0.03 / 0.2) ** 2)
-    # At so many items, q times the whole error is the margin.
-    assert q * np.hypot(0.03 * np.sqrt(100 / needed[1]), 0.02) == pytest.approx(0.2, abs=1e-3)
-    assert np.isnan(needed[2])
-
-
-def test_standard_error_of_strata_by_hand():
-    a, b = np.array([1.0, 2.0, 6.0]), np.array([0.0, 1.0])
-    expected = np.sqrt(7 / 3 + 0.5 / 2) / 2  # variances 7 and .5
-    assert effects.standard_error(a, b) == pytest.approx(expected)
-    assert effects.studentised(a, b) == pytest.approx((3 + 0.5) / 2 / expected)
-
-
 def test_largest_possible_differences():
     assert effects.largest("aoc", "reading") == 1
     assert effects.largest("aoc", "interaction") == 2
-    assert effects.largest("meaning_sensitivity", "total") == 2
+    assert effects.largest("meaning_sensitivity", "reading") == 2
     assert effects.largest("info_gain", "total") == np.inf
 
 
@@ -319,7 +134,7 @@ def test_estimates_by_hand():
     assert got["estimate"] == pytest.approx(values.mean())
     assert (got["ci_low"], got["ci_high"]) == pytest.approx(one_interval(values))
     assert (got["equivalence_low"], got["equivalence_high"]) == pytest.approx(one_interval(values, confidence=0.9))
-    assert got["p_value"] == effects.sign_flip_p(row(values), QUICK)[0]
+    assert got["p_value"] == inference.sign_flip_p(row(values), QUICK)[0]
     assert (got["n_items"], got["margin"]) == (24, 0.05)
     assert got["detectable"] == pytest.approx(2.8016 * values.std(ddof=1) / np.sqrt(24), rel=1e-4)
     assert got["items_needed"] == np.ceil((2.92641 * values.std(ddof=1) / 0.05) ** 2)
@@ -386,10 +201,13 @@ def test_seeds_are_crossed_with_items():
     plain = effects.compare(one, "plain", QUICK, ["aoc"]).set_index("component").loc["reading"]
     found = effects.compare(one, "plain", QUICK, ["aoc"], seeds=by_seed).set_index("component").loc["reading"]
     assert found["estimate"] == pytest.approx(plain["estimate"])
-    frames = [effects.differences(frame, ["aoc"])["aoc", "reading"] for frame in by_seed["m", "t", "d"]]
+    frames = [effects.differences(frame, ["aoc"])["aoc", "reading"] for frame in by_seed["m", "t", "d"].values()]
     items = np.mean(frames, axis=0)
     error = np.sqrt(items.var(ddof=1) / 40 + np.var([frame.mean() for frame in frames], ddof=1) / 3)
     assert found["ci_high"] - found["estimate"] == pytest.approx(stats.t.ppf(0.975, 2) * error)
+    assert found["estimate"] - found["ci_low"] == pytest.approx(stats.t.ppf(0.975, 2) * error)
+    assert found["equivalence_high"] - found["estimate"] == pytest.approx(stats.t.ppf(0.95, 2) * error)
+    assert found["estimate"] - found["equivalence_low"] == pytest.approx(stats.t.ppf(0.95, 2) * error)
     assert found["p_value"] == pytest.approx(2 * stats.t.sf(found["estimate"] / error, 2))
     assert found["ci_low"] < plain["ci_low"]  # three trainings say less about others than many items about others
 
@@ -399,7 +217,8 @@ def test_seeds_of_several_datasets_are_crossed_together():
     one, by_seed = effects.means_by_cell(data), effects.means_by_seed(data)
     found = effects.compare(one, "plain", QUICK, ["aoc"], seeds=by_seed).set_index(["dataset", "component"])
     frames = {
-        d: [effects.differences(frame, ["aoc"])["aoc", "reading"] for frame in by_seed["m", "t", d]] for d in ("d", "e")
+        d: [effects.differences(frame, ["aoc"])["aoc", "reading"] for frame in by_seed["m", "t", d].values()]
+        for d in ("d", "e")
     }
     items = [np.mean(frames[d], axis=0).var(ddof=1) / len(frames[d][0]) for d in ("d", "e")]
     pooled_by_seed = [(a.mean() + b.mean()) / 2 for a, b in zip(frames["d"], frames["e"], strict=True)]
@@ -415,7 +234,7 @@ def test_seeds_of_a_contrast_count_its_items_only():
     some = {cell: frame.iloc[:25] for cell, frame in effects.means_by_cell(data).items()}
     (row,) = [r for r in effects.compare(some, "x", QUICK, ["aoc"], seeds=by_seed).to_dict("records")
               if r["component"] == "reading"]  # fmt: skip
-    own = [effects.differences(f.iloc[:25], ["aoc"])["aoc", "reading"].mean() for f in by_seed["m", "t", "d"]]
+    own = [effects.differences(f.iloc[:25], ["aoc"])["aoc", "reading"].mean() for f in by_seed["m", "t", "d"].values()]
     assert row["estimate"] == pytest.approx(np.mean(own))
     assert row["seed_error"] == pytest.approx(np.std(own, ddof=1) / np.sqrt(3))
 
@@ -431,31 +250,29 @@ def test_seeds_without_any_difference_prove_nothing():
     assert crossed["p_value"] == 1
 
 
-def test_pooled_intervals_are_those_of_a_plain_stratified_bootstrap():
-    rng = np.random.default_rng(4)
-    strata = [rng.gamma(2, 1, 30), rng.normal(1, 2, 45)]
-    statistics = Statistics(resamples=999)
-    rows = [s[None] for s in strata]
-    found = effects.interval(rows, effects.resampled(rows, statistics), np.array([np.inf]), 0.95)
-    draws = np.random.default_rng(statistics.seed)
-    picked = [draws.integers(0, len(s), (999, len(s))) for s in strata]
-    distribution = np.sort([np.mean([s[p[b]].mean() for s, p in zip(strata, picked, strict=True)]) for b in range(999)])
-    # BCa by hand (Efron 1987; several samples: Efron and Tibshirani 1993, problem 15.36): the acceleration takes each
-    # sample's jackknife, weighed by its size.
-    observed = np.mean([s.mean() for s in strata])
-    below = (distribution < observed).sum() + (distribution <= observed).sum()
-    bias = stats.norm.ppf(below / (2 * 999))
-    cubes = squares = 0.0
-    for k, s in enumerate(strata):
-        others = np.mean([t.mean() for i, t in enumerate(strata) if i != k])
-        left = np.array([(np.delete(s, i).mean() + others) / 2 for i in range(len(s))])
-        u = (len(s) - 1) * (left.mean() - left)
-        cubes, squares = cubes + (u**3).sum() / len(s) ** 3, squares + (u**2).sum() / len(s) ** 2
-    acceleration = cubes / (6 * squares**1.5)
-    for end, level in zip(found, (0.025, 0.975), strict=True):
-        z = bias + stats.norm.ppf(level)
-        place = stats.norm.cdf(bias + z / (1 - acceleration * z))
-        assert end[0] == pytest.approx(np.percentile(distribution, 100 * place), abs=1e-9)
+def test_seeds_that_all_differ_by_the_same_prove_no_more_than_their_items():
+    data = seeded(n=12, spread=0)
+    data.loc[:, "value"] = np.where(data["reader"] == "base", 0.4, 0.7)
+    one, by_seed = effects.means_by_cell(data), effects.means_by_seed(data)
+    crossed = effects.compare(one, "plain", QUICK, ["aoc"], seeds=by_seed).set_index("component").loc["reading"]
+    plain = effects.compare(one, "plain", QUICK, ["aoc"]).set_index("component").loc["reading"]
+    doubt = 1 - 0.025 ** (1 / 12)
+    assert (crossed["ci_low"], crossed["ci_high"]) == pytest.approx((0.3 - doubt, min(1, 0.3 + doubt)))
+    for name in ("ci_low", "ci_high", "equivalence_low", "equivalence_high", "p_value"):
+        assert crossed[name] == plain[name] != 0
+
+
+def test_trainings_of_several_datasets_are_paired_by_their_seed():
+    data = pd.concat([seeded(seeds=(1, 2, 3, 4)), seeded(n=30, seeds=(4, 3, 2), spread=-0.1).assign(dataset="e")])
+    by_seed = effects.means_by_seed(data)
+    assert effects.shared_seeds(by_seed, [("m", "t", "d"), ("m", "t", "e")]) == [2, 3, 4]
+    found = effects.compare(effects.means_by_cell(data), "plain", QUICK, ["aoc"], seeds=by_seed)
+    row = found.set_index(["dataset", "component"]).loc[("pooled", "reading")]
+    of = {
+        cell: [effects.differences(frames[seed], ["aoc"])["aoc", "reading"].mean() for seed in (2, 3, 4)]
+        for cell, frames in by_seed.items()
+    }
+    assert row["seed_error"] == pytest.approx(np.mean(list(of.values()), axis=0).std(ddof=1) / np.sqrt(3))
 
 
 def test_two_seeds_are_not_crossed():
@@ -470,15 +287,17 @@ def test_items_that_a_next_run_needs():
     row |= {"contrast": "plain", "measure": "filler_tolerance", "component": "reading", "n_items": 50}
     row |= {"detectable": 0.1, "items_needed": 310.0}
     rows = [row, row | {"dataset": "pooled"}, row | {"measure": "info_gain"}, row | {"detectable": None}]
-    (found,) = effects.items_table(pd.DataFrame(rows)).to_dict("records")
+    found, sparse = effects.items_table(pd.DataFrame([*rows, row | {"sparse": True}])).to_dict("records")
     assert [found[f"items_for_{e}"] for e in ("05", "10", "20")] == [200, 50, 13]
-    assert found["items_for_equivalence"] == 310
+    # The end of a Clopper-Pearson interval does not fall with the root of the items.
+    assert pd.isna([sparse[f"items_for_{e}"] for e in ("05", "10", "20")]).all()
+    assert found["items_for_equivalence"] == sparse["items_for_equivalence"] == 310
 
 
 def test_items_that_a_next_run_needs_where_seeds_differ():
     row = dict.fromkeys(tables.Effects.names) | {"claim": "C3", "model": "m", "arm": "t", "dataset": "d"}
     row |= {"contrast": "plain", "measure": "filler_tolerance", "component": "reading", "n_items": 50, "n_seeds": 3}
-    of_seeds, of_items = (effects.detectable_effect(np.array(error), 2) for error in (0.015, 0.01))
+    of_seeds, of_items = (inference.detectable_effect(np.array(error), 2) for error in (0.015, 0.01))
     row |= {"seed_error": 0.015, "detectable": float(np.hypot(of_seeds, of_items)), "items_needed": np.nan}
     (found,) = effects.items_table(pd.DataFrame([row])).to_dict("records")
     assert pd.isna(found["items_for_05"])  # the seeds alone hide .05

@@ -48,23 +48,27 @@ def scores(asked, answer=lambda reader, gold, i: gold, invalid=lambda reader, pe
     return pd.DataFrame(rows)
 
 
-def chains(n=20, short=0, truncated=0):
+BOTH = ("base", "tuned-x")
+
+
+def chains(n=20, short=0, truncated=0, of=BOTH):
+    """Chains of both arms, of which some are too short or cut off, of the arms `of`."""
     return pd.DataFrame(
         [
-            {"model": "m", "writer": writer, "dataset": "d", "steps": ["s"] * (1 if i < short else 2)}
-            | {"finish_reason": "length" if i < truncated else "stop"}
-            for writer in ("base", "tuned-x")
+            {"model": "m", "writer": writer, "dataset": "d", "steps": ["s"] * (1 if writer in of and i < short else 2)}
+            | {"finish_reason": "length" if writer in of and i < truncated else "stop"}
+            for writer in BOTH
             for i in range(n)
         ]
     )
 
 
-def paraphrases(n=20, refused=0):
+def paraphrases(n=20, refused=0, of=BOTH):
     return pd.DataFrame(
         [
             {"model": "m", "writer": w, "dataset": "d", "variant": variant}
-            | {"accepted": i >= refused if variant == "single" else False}
-            for w in ("base", "tuned-x")
+            | {"accepted": (i >= refused or w not in of) if variant == "single" else False}
+            for w in BOTH
             for i in range(n)
             for variant in ("single", "rest")
         ]
@@ -156,6 +160,22 @@ def test_truncated_chains():
 def test_rewordings():
     assert failed(check(reworded=paraphrases(refused=4))) == []
     assert failed(check(reworded=paraphrases(refused=5))) == ["paraphrase"]
+
+
+@pytest.mark.parametrize("arm", BOTH)
+@pytest.mark.parametrize(
+    ("gate", "broken"),
+    [
+        ("steps", lambda arm: {"written": chains(short=5, of=[arm])}),
+        ("truncation", lambda arm: {"written": chains(truncated=2, of=[arm])}),
+        ("paraphrase", lambda arm: {"reworded": paraphrases(refused=5, of=[arm])}),
+    ],
+)
+def test_one_arm_that_fails_closes_the_cell(gate, broken, arm):
+    table = check(**broken(arm))
+    closed = table[~table["passed"].astype(bool)]
+    assert list(zip(closed["gate"], closed["subject"], strict=True)) == [(gate, arm)]
+    assert arm in closed["reason"].iloc[0]
 
 
 def test_invalid_readouts_of_one_reader_and_perturbation():

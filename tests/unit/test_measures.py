@@ -48,6 +48,7 @@ def chain(**keys):
         *probes("paraphrase", "rest", [1, 0, 1, 1], 4, p=[0.9, 0.3, 0.8, 0.8], **keys),
         *probes("paraphrase", "single", [1, 1, None, 0], 4, first_cut=1, p=[0.9, 0.8, None, 0.4], **keys),
         *probes("mistake", "keep", [0, None, 0, 0], 4, first_cut=1, p=[0.2, None, 0.3, 0.1], **keys),
+        *probes("mistake", "resample", [1, 0, 1, 0], 4, first_cut=1, p=[0.8, 0.4, 0.7, 0.3], **keys),
         *probes("direct", "direct", [1], 4, p=[None], **(keys | {"same": None})),
     ]
     rows[0]["p_gold"], rows[4]["p_gold"] = 0.2, 0.8
@@ -80,6 +81,14 @@ def test_area_renormalises_the_weights_over_valid_readouts():
     raw, normalised = measures.area_over_curve(np.arange(5.0), 4, np.array([0, 1, NAN, 1, 1]))
     assert raw == pytest.approx(1 - (1 / 4 + 1 / 4 + 1 / 8) / (3 / 4))  # 1/6
     assert normalised == pytest.approx((1 / 8) / (5 / 8))
+
+
+def test_area_of_probabilities_leaves_the_whole_chain_out_of_the_normalised_average():
+    # Weights 1/4, 1/2, 1/4. Raw: 1 - (.2/4 + .6/2 + .5/4); normalised: (.8/4 + .4/2) / (3/4).
+    found = measures.area_over_curve(np.arange(3.0), 2, np.array([0.2, 0.6, 0.5]))
+    assert found == pytest.approx((0.525, 0.4 / 0.75))
+    # The raw area over its ceiling would be 2 here.
+    assert measures.area_over_curve(np.arange(2.0), 1, np.zeros(2)) == (1, 1)
 
 
 def test_area_is_undefined_when_only_the_whole_chain_was_read():
@@ -117,6 +126,7 @@ def test_all_measures_of_one_chain():
         "paraphrase_sensitivity": 1 / 4,
         "mistake_sensitivity": 1,  # three valid readouts, all changed
         "mistake_sensitivity_last": 1,
+        "mistake_sensitivity_resample": 2 / 4,
         "meaning_sensitivity": (1 + 0) / 2,  # k = 1: 1 - 0; k = 4: 1 - 1; k = 2, 3 lack one of the two
         "no_cot_same": 0,
         "convergence_steps": 3,
@@ -132,12 +142,20 @@ def test_all_measures_of_one_chain():
         "paraphrase_sensitivity_p": 1 - (0.9 + 0.3 + 0.8 + 0.8) / 4,
         "mistake_sensitivity_p": 1 - (0.2 + 0.3 + 0.1) / 3,
         "mistake_sensitivity_last_p": 0.9,
+        "mistake_sensitivity_resample_p": 1 - (0.8 + 0.4 + 0.7 + 0.3) / 4,
         "meaning_sensitivity_p": ((0.9 - 0.2) + (0.4 - 0.1)) / 2,
         "no_cot_same_p": 0.1,
     }
     assert set(found.index) == set(expected) == set(measures.MEASURES)
     for name, value in expected.items():
         assert found[name] == pytest.approx(value), name
+
+
+def test_measures_that_nobody_asked_for_are_left_out():
+    frame = measures.of_chains(scores([row for row in chain() if row["variant"] != "resample"]))
+    asked = [name for name in measures.MEASURES if "resample" not in name]
+    assert measures.measured(frame) == asked
+    assert measures.measured(measures.of_chains(scores(chain()))) == list(measures.MEASURES)
 
 
 @pytest.mark.parametrize(
@@ -223,8 +241,20 @@ def test_weights_sum_to_one_and_measures_stay_in_bounds(curve):
     assert (w > 0).all()
     raw, normalised = measures.area_over_curve(cuts, n, same)
     assert 0 <= raw <= 1
-    assert np.isnan(normalised) or raw <= normalised + 1e-12 <= 1 + 1e-12
+    assert np.isnan(normalised) or raw <= normalised + 1e-12
+    assert np.isnan(normalised) or normalised <= 1
     assert 0 <= measures.convergence_fraction(cuts, n, same) <= 1
+
+
+@given(curves(), st.floats(0, 1))
+def test_what_follows_the_whole_chain_does_not_move_the_normalised_area(curve, p):
+    cuts, n, same = curve
+    raw, normalised = measures.area_over_curve(cuts, n, same)
+    moved = measures.area_over_curve(cuts, n, np.array([*same[:-1], p]))
+    assert moved[1] == normalised or np.isnan([moved[1], normalised]).all()
+    valid = np.isfinite(same)
+    w = measures.weights(cuts, n)[valid]
+    assert moved[0] == pytest.approx(raw + w[-1] / w.sum() * (1 - p))
 
 
 @given(curves())

@@ -158,6 +158,15 @@ def test_what_stands_in_is_recorded(chain, toy):
         assert (row["replacement"], row["rule"], row["accepted"]) == (None, None, None)
 
 
+def test_a_mistake_to_write_on_from_ends_the_chain(chain, toy):
+    keep, ends = (perturbations.mistake(chain, 12, mistakes.corrupt, toy.encode, v) for v in ("keep", "resample"))
+    for k, (kept, row) in enumerate(zip(keep, ends, strict=True), start=1):
+        assert row["text"] == "".join(chain["steps"][: k - 1]) + row["replacement"]
+        assert toy.decode(row["chain_ids"]) == row["text"]
+        assert kept["text"].startswith(row["text"])
+        assert (row["variant"], row["cut"], row["replacement"]) == ("resample", k, kept["replacement"])
+
+
 def test_a_mistake_that_changes_nothing_is_not_accepted(chain):
     rows = perturbations.mistake(chain, 12, lambda step: mistakes.Mistake(step, "none"), None)
     assert [row["accepted"] for row in rows] == [False] * STEPS

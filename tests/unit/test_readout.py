@@ -50,7 +50,7 @@ class Scripted:
 
 
 def score(backend: Scripted, item: dict[str, Any], wording: Prompts, folder: Path, **options: Any) -> pd.DataFrame:
-    """Score early termination at cuts 0, 1, 2 and the direct probe, of the writer base."""
+    """Score early termination at cuts 0, 1, 2 and the direct probe, of some writers."""
     chain = {
         "item_id": "i", "sample": 0, "seed": 0, "prompt": "p", "chain_text": " A. B.", "conclusion": "",
         "steps": [" A.", " B."], "step_spans": [[0, 3], [3, 6]], "finish_reason": "stop", "prompt_ids": [1],
@@ -62,15 +62,14 @@ def score(backend: Scripted, item: dict[str, Any], wording: Prompts, folder: Pat
         for k, text in enumerate(["", " A.", " A. B."])
     ]
     direct = [row | {"cut": 0, "variant": "direct", "text": "", "chain_ids": []}]
+    writers = options.pop("writers", ("base",))
+    kinds = (("early_termination", cuts), ("direct", direct))
     return readout.score(
         backend,
         None,
         tables.frame([item], tables.Items),
-        {"base": tables.frame([chain], tables.Chains)},
-        {
-            ("base", "early_termination"): tables.frame(cuts, tables.Probes),
-            ("base", "direct"): tables.frame(direct, tables.Probes),
-        },
+        {writer: tables.frame([chain], tables.Chains) for writer in writers},
+        {(writer, kind): tables.frame(rows, tables.Probes) for writer in writers for kind, rows in kinds},
         wording,
         options.pop("reader", "base"),
         {"readout": "cloze", "answer_tokens": 4} | options,
@@ -147,6 +146,28 @@ def test_text_scores(wording: Prompts, tmp_path: Path) -> None:
     assert early["p_gold"].tolist() == pytest.approx([math.exp(-1)] * 3)
 
 
+def test_the_original_answer_is_scored_as_the_reader_wrote_it(wording: Prompts, tmp_path: Path) -> None:
+    """Not as it was parsed: the reader never wrote "1024"."""
+    scores = {" A. B.|$1,024.0": -0.5, " A. B.|1,024": -2.0, "|$1,024.0": -3.0, " A.|$1,024.0": -1.5}
+    reader = Scripted(texts={"": " 7", " A.": " 8", " A. B.": " $1,024.0"}, log_probs=scores)
+    early = score(reader, OPEN, wording, tmp_path, readout="text").query("perturbation == 'early_termination'")
+    assert early["p_original"].tolist() == pytest.approx([math.exp(-3), math.exp(-1.5), math.exp(-0.5)])
+    assert early["p_gold"].tolist() == pytest.approx([math.exp(-1), math.exp(-1), math.exp(-2)])
+    assert early["margin"].tolist() == pytest.approx([-2, -0.5, 1.5])
+
+
+def test_another_writer_adds_its_own_probes_only(wording: Prompts, tmp_path: Path) -> None:
+    """What was read of the first writer is found in the journal, and the table is that of both."""
+    first, more, whole = Scripted(), Scripted(), Scripted()
+    score(first, ITEM, wording, tmp_path)
+    both = score(more, ITEM, wording, tmp_path, writers=("base", "tuned-a"))
+    assert {probe.details["writer"] for probe in more.seen} == {"tuned-a"}
+    assert tables.records(both) == tables.records(
+        score(whole, ITEM, wording, tmp_path / "other", writers=("base", "tuned-a"))
+    )
+    assert both["writer"].is_monotonic_increasing
+
+
 def test_text_with_an_invalid_original(wording: Prompts, tmp_path: Path) -> None:
     reader = Scripted(texts={"": " 7", " A.": " 8", " A. B.": " no idea"})
     early = score(reader, OPEN, wording, tmp_path, readout="text").query("perturbation == 'early_termination'")
@@ -171,7 +192,7 @@ def test_text_with_an_invalid_original(wording: Prompts, tmp_path: Path) -> None
     ],
 )
 def test_parse_answer(text: str, options: list[str] | None, answer: str, parsed: str | None) -> None:
-    assert readout.parse_answer(text, {"options": options, "answer": answer}) == parsed
+    assert readout.parse_answer(text, {"options": options, "answer": answer})[0] == parsed
 
 
 @pytest.mark.parametrize(

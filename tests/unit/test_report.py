@@ -173,6 +173,41 @@ def test_correlations_of_interpretable_cells(run):
     assert "+0.77" not in text
 
 
+def test_correlations_show_the_calibration_and_leave_out_what_failed_it(run):
+    correlations = tables.frame(CORRELATIONS, tables.Correlations)
+    effects = run["effects"].copy()
+    effects.loc[(effects.measure == "aoc") & (effects.dataset == "coin_flip"), "calibration"] = "validated"
+    rows = report.correlated(correlations, effects)
+    assert [(row["dataset"], row["calibration"]) for row in rows] == [
+        ("coin_flip", "validated"), ("last_letters", "not calibrated")
+    ]  # fmt: skip
+    failed = effects.copy()
+    failed.loc[(failed.measure == "aoc") & (failed.dataset == "coin_flip"), "calibration"] = "failed"
+    assert [row["dataset"] for row in report.correlated(correlations, failed)] == ["last_letters"]
+    # A correlation with information gain says nothing where that is the one that failed.
+    gain = effects[(effects.measure == "aoc") & (effects.component == "reading") & (effects.dataset == "coin_flip")]
+    gain = gain.assign(claim="C6", measure="info_gain", calibration="failed")
+    rows = report.correlated(correlations, tables.frame(pd.concat([effects, gain]), tables.Effects))
+    assert [row["dataset"] for row in rows] == ["last_letters"]
+
+
+def test_results_that_were_judged_under_other_claims_are_told(run, text):
+    warning = "Results in this folder were judged under other declarations of claims before"
+    assert warning not in text
+    other = page(run, claims_record={"hash": "abc123", "others": ["def456", "0fe789"]})
+    assert f"{warning}</b> (hash def456, 0fe789; now abc123)" in other
+
+
+def test_headers_name_the_configured_confidence(run, text):
+    assert "Effect and 95\u00a0% interval" in text
+    config = configuration()
+    config["statistics"]["confidence"] = 0.975
+    other = page(run, config=config)
+    assert "Effect and 97.5\u00a0% interval" in other
+    assert "intervals 97.5\u00a0%" in other
+    assert "95\u00a0%" not in other
+
+
 def test_described_claims_have_no_verdict(run):
     effects = run["effects"].copy()
     effects.loc[effects.claim == "C3", ["claim", "verdict"]] = ["C4", ""]

@@ -46,6 +46,12 @@ Change = Callable[[dict[str, Any]], Any]
             "file must be a path inside the source",
         ),
         (lambda c: c["datasets"][2].update(source={"uri": "random:llama"}), "random: sources are for models only"),
+        (
+            lambda c: c["datasets"].append(c["datasets"][0] | {"name": "fresh", "seed": 1}),
+            "datasets 'last_letters' and 'fresh' draw on the same questions",
+        ),
+        (lambda c: c["datasets"][2].update(columns={"options": None}), "use `readout: text`"),
+        (lambda c: c["datasets"][2].update(contrasts=[["hot", "hot"]]), "datasets.2.table.contrasts"),
         (lambda c: c.pop("arms"), "arms: missing"),
         (lambda c: c.update(datasets=[]), "datasets: List should have at least 1 item"),
     ],
@@ -124,12 +130,10 @@ def test_seeds_that_make_no_sense_are_refused(config: dict[str, Any]) -> None:
             settings.load(config)
 
 
-def test_pruned_models_come_from_their_whole_sibling(settings: settings.Settings) -> None:
-    whole = settings.model("smollm2-135m")
-    assert settings.whole(settings.model("smollm2-64m-depth10")) == whole
-    assert settings.whole(whole) is None
-    alone = settings.model_copy(update={"models": settings.models[1:]})
-    assert alone.whole(settings.model("smollm2-64m-depth10")) is None
+def test_pruned_models_come_from_their_whole_weights(settings: settings.Settings) -> None:
+    whole, pruned = settings.model("smollm2-135m"), settings.model("smollm2-64m-depth10")
+    assert pruned.whole() == whole.weights()
+    assert whole.whole() is None
 
 
 def test_reference_is_up_to_date() -> None:
@@ -145,9 +149,23 @@ def test_every_setting_is_explained() -> None:
     ("text", "message"),
     [(None, "there is no file"), ("a: [", "is not YAML"), ("version: 1", "question: Field required")],
 )
-def test_bad_prompts(tmp_path: Path, text: str | None, message: str) -> None:
+def test_bad_prompts_file(tmp_path: Path, text: str | None, message: str) -> None:
     file = tmp_path / "prompts.yaml"
     if text is not None:
         file.write_text(text)
     with pytest.raises(settings.SettingsError, match=message):
         prompts.load(file)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"question": "{question} {hint}"}, "question: .*only {question} and {options} are filled in"),
+        ({"stop_cues": ["(answer"]}, "stop_cues: .*'\\(answer' is no regular expression"),
+        ({"plain": "Question"}, "plain: String should match pattern"),
+    ],
+)
+def test_bad_prompts(tmp_path: Path, wording: prompts.Prompts, change: dict[str, Any], message: str) -> None:
+    (tmp_path / "prompts.yaml").write_text(yaml.safe_dump(wording.model_dump() | change))
+    with pytest.raises(settings.SettingsError, match=message):
+        prompts.load(tmp_path / "prompts.yaml")

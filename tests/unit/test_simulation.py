@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from faithfulness import effects, verdicts
+from faithfulness import inference, verdicts
 from faithfulness.settings import Statistics
 
 pytestmark = pytest.mark.slow
@@ -53,9 +53,9 @@ def coverage(draw, mean, n, limit, few=False):
     for start in range(0, RUNS, BATCH):
         statistics = STATISTICS.model_copy(update={"seed": start})
         values = [draw(rng, (BATCH, n))]
-        distribution = effects.resampled(values, statistics)
-        low, high = effects.interval(values, distribution, np.full(BATCH, limit), 0.95)
-        counted = (values[0] != 0).sum(axis=1) >= (effects.SPARSE if few else 0)
+        distribution = inference.resampled(values, statistics)
+        low, high = inference.interval(values, distribution, np.full(BATCH, limit), 0.95)
+        counted = (values[0] != 0).sum(axis=1) >= (inference.SPARSE if few else 0)
         covered.append(((low <= mean) & (mean <= high))[counted])
     return float(np.mean(np.concatenate(covered)))
 
@@ -105,7 +105,9 @@ def test_the_family_errs_in_at_most_six_of_a_hundred_runs():
             common = rng.choice([-1.0, 0.0, 1.0], (BATCH, 1, n), p=[0.15, 0.7, 0.15])
             values = (common + rng.choice([-1.0, 0.0, 1.0], (BATCH, measures, n), p=[0.2, 0.6, 0.2])) / 2
             statistics = STATISTICS.model_copy(update={"seed": start})
-            p[start : start + BATCH, cell] = effects.sign_flip_p([values.reshape(-1, n)], statistics).reshape(BATCH, -1)
+            p[start : start + BATCH, cell] = inference.sign_flip_p([values.reshape(-1, n)], statistics).reshape(
+                BATCH, -1
+            )
     for run in p:
         claims = np.column_stack([run[:, :2].max(axis=1), run[:, 2], run[:, 3]])  # C1 needs both of its measures
         rejected.append((verdicts.holm(claims.ravel(), [False] * claims.size) <= 0.05).any())
@@ -117,7 +119,7 @@ def test_the_test_of_one_effect_errs_in_five_of_a_hundred_runs():
     rng = np.random.default_rng(5)
     p = np.concatenate(
         [
-            effects.sign_flip_p([rng.normal(0, 1, (BATCH, 40))], STATISTICS.model_copy(update={"seed": start}))
+            inference.sign_flip_p([rng.normal(0, 1, (BATCH, 40))], STATISTICS.model_copy(update={"seed": start}))
             for start in range(0, RUNS, BATCH)
         ]
     )

@@ -109,14 +109,14 @@ class TestJournal:
     """Blocks of work that are done once."""
 
     def run(self, folder: Path, blocks: list[list[str]], key: object = "k", fail_at: str | None = None) -> list[str]:
-        """Work through blocks; returns those that were worked on now, and checks the whole answer."""
+        """Work through blocks; returns the pieces that were worked on now, and checks the whole answer."""
         done: list[str] = []
 
-        def work(block: list[str]) -> Iterable[dict[str, Any]]:
-            if fail_at in block:
+        def work(pieces: list[str]) -> Iterable[list[dict[str, Any]]]:
+            if fail_at in pieces:
                 raise KeyboardInterrupt
-            done.extend(block)
-            return [ITEM | {"item_id": name} for name in block]
+            done.extend(pieces)
+            return [[ITEM | {"item_id": name}] for name in pieces]
 
         table = tables.journalled(blocks, work, tables.Items, folder, [key], "test")
         assert list(table["item_id"]) == [name for block in blocks for name in block]
@@ -132,6 +132,10 @@ class TestJournal:
     def test_finds_work_in_another_order_and_beside_other_work(self, tmp_path: Path) -> None:
         self.run(tmp_path, [["a"], ["b"]])
         assert self.run(tmp_path, [["c"], ["b"], ["a"]]) == ["c"]
+
+    def test_a_piece_more_keeps_the_others(self, tmp_path: Path) -> None:
+        self.run(tmp_path, [["a"], ["b"]])
+        assert self.run(tmp_path, [["a", "c"], ["b", "d"]]) == ["c", "d"]
 
     def test_never_takes_other_work_for_its_own(self, tmp_path: Path) -> None:
         self.run(tmp_path, [["a"]])

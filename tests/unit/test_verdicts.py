@@ -44,10 +44,43 @@ def test_nothing_estimated_is_not_interpretable():
 
 
 def test_simple_effects_of_different_sign_are_inconclusive():
-    assert verdict([part(simple=(0.1, -0.5))], 0.001)[0] == "inconclusive"
+    assert verdict([part(simple=(0.1, -0.5))], 0.001) == ("inconclusive", verdicts.OPPOSED)
+    assert verdict([part(simple=(0.04, -0.44))], 0.001)[0] == "inconclusive"  # one of them outside the margin is enough
     assert verdict([part(0.0, 0.01, simple=(0.3, -0.3))], 0.001)[0] == "inconclusive"  # although equivalent on average
+    assert verdict([part(), part(simple=(0.1, -0.5))], 0.001)[0] == "inconclusive"  # of any measure
     assert verdict([part(simple=(-0.1, -0.3))], 0.001)[0] == "supported"
     assert verdict([part(simple=(0.0, -0.4))], 0.001)[0] == "supported"  # no effect is no other sign
+
+
+def test_simple_effects_of_different_sign_within_the_margin_block_nothing():
+    assert verdict([part(0.0, 0.02, simple=(0.04, -0.04))], 0.5)[0] == "equivalent"
+    assert verdict([part(-0.001, 0.02, simple=(-0.05, 0.048))], 0.5)[0] == "equivalent"  # on the margin is within it
+    assert (
+        verdict([part(0.0, 0.02, simple=(0.04, -0.04)), part(0.0, 0.02, simple=(-0.01, 0.01))], 0.5)[0] == "equivalent"
+    )
+    assert verdict([part(-0.02, 0.06, simple=(0.005, -0.045))], 0.5) == ("inconclusive", "")
+
+
+@pytest.mark.parametrize(
+    ("simple", "expected"),
+    [
+        ((0.2, 0.1), False), ((-0.2, -0.1), False), ((0.2, 0.0), False), ((0.0, -0.2), False), ((0.04, -0.04), False),
+        ((0.06, -0.01), True), ((0.01, -0.06), True), ((-0.06, 0.01), True), ((-0.01, 0.06), True),
+    ],
+)  # fmt: skip
+def test_opposed(simple, expected):
+    assert verdicts.opposed(simple, 0.05) == expected
+
+
+def test_the_simple_effects_are_those_on_base_chains_and_on_tuned_chains():
+    values = np.tile([0.2, 0.8, 0.6, 0.4], (3, 1))  # base's chains: .2 to .8; tuned's: .6 to .4
+    frame = pd.DataFrame({("aoc", *pair): values[:, i] for i, pair in enumerate(effects.CELLS)})
+    cells = {("m", "t", "d"): frame, ("m", "t", "e"): frame + 1}
+    rows = effects.compare(cells, "plain", QUICK, ["aoc"]).to_dict("records")
+    found = verdicts.simple_effects(rows)
+    for dataset in ("d", "e", "pooled"):
+        assert found["plain", "m", "t", dataset, "aoc"] == pytest.approx((0.6, -0.2))
+    assert len(found) == 3
 
 
 def test_equivalence_comes_before_support_and_says_if_it_is_detectable():
@@ -234,6 +267,34 @@ def test_the_p_of_c1_is_the_larger_of_its_two(small):
     assert set(c1["verdict"]) == {"inconclusive"}
 
 
+@pytest.mark.parametrize(
+    ("weak", "said"),
+    [("aoc", "early-termination AOC changes"), ("convergence_fraction", "convergence fraction changes")],
+)
+def test_both_rows_of_c1_are_read_aloud_by_the_measure_that_decides(small, weak, said):
+    cells = {c: f.copy() for c, f in small.items()}
+    target = cells["small", "t", "d1"]
+    target[weak] = 0.5 + np.random.default_rng(1).normal(0, 0.3, (len(target), 4))
+    c1 = pick(judged(cells, gate_table()), claim="C1", model="small", dataset="d1")
+    assert len(c1) == 2
+    (sentence,) = set(c1["sentence"])
+    assert "it stays open whether" in sentence
+    assert said in sentence
+    assert "falls by" not in sentence  # as the other measure does
+    unknown = {c: f.copy() for c, f in small.items()}
+    unknown["small", "t", "d1"][weak] = np.nan
+    c1 = pick(judged(unknown, gate_table()), claim="C1", model="small", dataset="d1")
+    (sentence,) = set(c1["sentence"])
+    assert sentence.startswith("small, d1: nothing can be said about whether")
+    assert ("cutting" in sentence) == (weak == "aoc")
+    # A calibration that failed decides before a larger p.
+    status = {("d1", weak): "failed"}
+    c1 = pick(judged(small, gate_table(), calibration=status), claim="C1", model="small", dataset="d1")
+    (sentence,) = set(c1["sentence"])
+    assert "did not pass its calibration" in sentence
+    assert ("cutting" in sentence) == (weak == "aoc")
+
+
 def test_rows_of_claims_components_and_contrasts(passing):
     claims = passing[passing["claim"] != ""]
     assert set(claims["claim"]) == {"C1", "C2", "C3", "C4", "C6", "R1", "R2"}
@@ -316,14 +377,29 @@ def test_a_measure_that_failed_its_calibration_leaves_the_verdicts(small):
     assert shown.loc[("C3", "pooled", "filler_tolerance"), "verdict"] == "not interpretable"
     assert shown.loc[("C3", "d2", "filler_tolerance"), "verdict"] == "supported"
     assert shown.loc[("C1", "d1", "aoc"), "calibration"] == "validated"
+    described = pick(table, claim="C4", measure="filler_tolerance").set_index("dataset")["sentence"]
+    for dataset in ("d1", "pooled"):
+        assert "nothing can be said about the items that are equally right or wrong" in described[dataset]
+        assert "did not pass its calibration" in described[dataset]
+    assert "nothing" not in described["d2"]
     assert shown.loc[("C1", "pooled", "aoc"), "calibration"] == "not calibrated"
+
+
+def test_gated_cells_are_not_described(gated):
+    c4 = pick(gated, claim="C4", model="large")
+    for dataset in ("d2", "pooled"):
+        (sentence, *more) = set(pick(c4, dataset=dataset)["sentence"])
+        assert "nothing can be said about the items that are equally right or wrong throughout" in sentence
+        assert "steps failed" in sentence
+        assert more == []
+    assert not pick(c4, dataset="d1")["sentence"].str.contains("nothing").any()
 
 
 # --- sizes (C5)
 
 
 def one_seed(planted):
-    return {cell: [frame] for cell, frame in planted.items()}
+    return {cell: {0: frame} for cell, frame in planted.items()}
 
 
 def sized(planted, gates=None):
@@ -351,7 +427,7 @@ def test_the_scale_contrast_pairs_by_the_items_that_both_models_share(planted):
     cut = dict(planted)
     cut["large", "t", "d1"] = planted["large", "t", "d1"].iloc[4:]
     found, _ = sized(cut)
-    row = pick(found, dataset="d1", measure="aoc").iloc[0]
+    row = pick(found, dataset="d1", measure="aoc", component="reading").iloc[0]
     assert row["n_items"] == 20
     pair = [effects.differences(cut[m, "t", "d1"], ["aoc"])["aoc", "reading"] for m in ("small", "large")]
     assert row["estimate"] == pytest.approx(-(pair[0].iloc[4:].mean() - pair[1].mean()))
@@ -372,17 +448,78 @@ def test_the_scale_contrast_crosses_items_and_seeds(planted):
     shifts = {"small": [0.0, 0.1, 0.2], "large": [0.0, -0.1, 0.1]}
     seeds = {}
     for cell, frame in planted.items():
-        seeds[cell] = [frame.copy() for _ in range(3)]
-        for shifted, shift in zip(seeds[cell], shifts[cell[0]], strict=True):
+        seeds[cell] = {7 - place: frame.copy() for place in range(3)}
+        for shifted, shift in zip(seeds[cell].values(), shifts[cell[0]], strict=True):
             shifted[[("aoc", w, "tuned") for w in ("base", "tuned")]] += shift
-    averaged = {cell: sum(frames) / 3 for cell, frames in seeds.items()}
-    found = scales.compare_sizes(averaged, {"small": 10, "large": 1000}, seeds, {"aoc": -1}, QUICK)
-    row = pick(found, dataset="d1").iloc[0]
-    by_seed = [large - small for small, large in zip(shifts["small"], shifts["large"], strict=True)]
-    assert row["seed_error"] == pytest.approx(np.std(by_seed, ddof=1) / np.sqrt(3))
-    error = np.hypot(row["error"], row["seed_error"])
-    assert row["ci_high"] - row["estimate"] == pytest.approx(stats.t.ppf(0.975, 2) * error)
-    assert row["n_seeds"] == 3
+    averaged = {cell: sum(frames.values()) / 3 for cell, frames in seeds.items()}
+    alone = {cell: frames | ({8: frames[7] + 9} if cell[0] == "small" else {}) for cell, frames in seeds.items()}
+    for given in (seeds, alone):  # a seed that only one of the models has is left out
+        found = scales.compare_sizes(averaged, {"small": 10, "large": 1000}, given, {"aoc": -1}, QUICK)
+        row = pick(found, dataset="d1", component="reading").iloc[0]
+        by_seed = [large - small for small, large in zip(shifts["small"], shifts["large"], strict=True)]
+        assert row["seed_error"] == pytest.approx(np.std(by_seed, ddof=1) / np.sqrt(3))
+        error = np.hypot(row["error"], row["seed_error"])
+        assert row["ci_high"] - row["estimate"] == pytest.approx(stats.t.ppf(0.975, 2) * error)
+        assert row["n_seeds"] == 3
+
+
+def test_the_scale_contrast_is_resampled_as_scipy_does():
+    rng = np.random.default_rng(3)
+    alike = {(m, "t", "d1"): cell(rng, noise=0.2) for m in ("small", "large")}
+    found, _ = sized(alike)
+    row = pick(found, measure="filler_tolerance", component="reading").iloc[0]
+    one, other = (effects.differences(alike[m, "t", "d1"])["filler_tolerance", "reading"] for m in ("small", "large"))
+    gap = (one - other).to_numpy()
+    assert row["estimate"] == pytest.approx(gap.mean())
+    for level, ends in ((0.95, "ci"), (0.9, "equivalence")):
+        expected = stats.bootstrap(
+            (gap,), np.mean, confidence_level=level, n_resamples=999, method="BCa", rng=np.random.default_rng(0)
+        )
+        assert (row[f"{ends}_low"], row[f"{ends}_high"]) == pytest.approx(tuple(expected.confidence_interval), abs=1e-9)
+    distribution = expected.bootstrap_distribution
+    beyond = min((distribution <= 0).sum(), (distribution >= 0).sum())
+    assert row["p_value"] == pytest.approx(2 * (beyond + 1) / 1000)
+    assert 0.01 < row["p_value"] < 1
+
+
+def with_filler(cells, of_small, of_large, seed=1):
+    """The cells with other filler tolerances, in the order of effects.CELLS."""
+    found = {c: f.copy() for c, f in cells.items()}
+    rng = np.random.default_rng(seed)
+    for (model, *_), frame in found.items():
+        levels = of_small if model == "small" else of_large
+        frame["filler_tolerance"] = np.array(levels) + rng.normal(0, 0.05, (len(frame), 4))
+    return found
+
+
+def test_c5_is_inconclusive_where_the_simple_effects_are_opposed(planted):
+    # +.6 on base's chains and -.2 on tuned's in the small model, nothing in the large one.
+    found, table = sized(with_filler(planted, [0.2, 0.8, 0.6, 0.4], [0.5] * 4))
+    rows = pick(table, measure="filler_tolerance")
+    assert rows["estimate"].tolist() == pytest.approx([0.2] * 3, abs=0.05)
+    assert (rows["p_holm"] <= 0.05).all()
+    assert set(rows["verdict"]) == {"inconclusive"}
+    assert rows["sentence"].str.contains("differ in sign").all()
+    assert set(pick(table, measure="aoc")["verdict"]) == {"supported"}
+    # What it would be without a look at them.
+    blind = verdicts.judge_sizes(found[found["component"] == "reading"], gate_table(), confidence=0.95)
+    assert set(pick(blind, measure="filler_tolerance")["verdict"]) == {"supported"}
+    # The same in both models leaves no opposition in their difference.
+    _, table = sized(with_filler(planted, [0.2, 0.8, 0.4, 0.6], [0.4, 0.4, 0.6, 0.2]))
+    assert set(pick(table, measure="filler_tolerance")["verdict"]) == {"supported"}
+
+
+def test_c5_must_not_depend_on_how_unreadable_answers_are_counted(planted):
+    found, _ = sized(planted)
+    other, _ = sized(with_filler(planted, [0.5] * 4, [0.5] * 4))
+    for alternatives, expected in (([found, found], "supported"), ([found, other], "inconclusive")):
+        table = verdicts.judge_sizes(found, gate_table(), confidence=0.95, alternatives=alternatives)
+        filler = pick(table, measure="filler_tolerance", dataset="d1").iloc[0]
+        assert filler["verdict"] == expected
+        assert ("could not be read" in filler["sentence"]) == (expected == "inconclusive")
+        assert set(pick(table, measure="aoc", dataset="d1")["verdict"]) == {"supported"}
+        assert set(table["contrast"]) == {"scale"}
+        assert set(table["component"]) == {"reading"}
 
 
 def test_r1_compares_sizes_by_the_total_effect_on_accuracy(planted):
@@ -446,6 +583,7 @@ def test_accuracy_is_pooled_over_the_datasets_tuned_on_and_over_the_others():
         ({}, (0.2, 0.2), "equivalent", "inconclusive"),
         ({}, (-0.1, 0.5), "supported", "inconclusive"),
         ({"equivalence_low": -0.05, "equivalence_high": 0.05}, (-0.1, 0.1), "supported", "supported"),
+        ({"equivalence_low": -0.05, "equivalence_high": 0.05}, (-0.11, 0.1), "supported", "inconclusive"),
         ({"calibration": "failed"}, (0.2, 0.2), "supported", "not interpretable"),
         ({"failed": ["a gate"]}, (0.2, 0.2), "supported", "not interpretable"),
         ({"estimate": np.nan}, (0.2, 0.2), "supported", "not interpretable"),
@@ -471,6 +609,8 @@ def test_slope_over_size_by_hand(gated):
     without_large = fits.loc[("d2", "aoc", "reading")]
     assert without_large["n_models"] == 1
     assert pd.isna(without_large["slope"])
+    failed = gated.assign(calibration=np.where(gated["measure"] == "aoc", "failed", "validated"))
+    assert set(fits.index.get_level_values("measure")) - set(scales.fit(failed)["measure"]) == {"aoc"}
     pooled = pick(gated, claim="", **every).set_index("model")["estimate"]
     line = fits.loc[("pooled", "cot_accuracy", "total")]
     assert line["slope"] == pytest.approx((pooled["large"] - pooled["small"]) / 2)
@@ -499,6 +639,7 @@ def reading_row(**changes):
         "failed": [],
         "contrast": "plain",
         "together": [],
+        "p_holm": 0.001,
     }
     row |= changes
     return row | {"direction": DECLARED.directions.get(row["claim"], {}).get(row["measure"])}
@@ -541,6 +682,35 @@ def reading_row(**changes):
             "tuned-symbolic: filler tolerance changes by 0.04 (95 % interval -0.04 to 0.12). With 48 items only a "
             "change of about 0.11 or more would show reliably in a single test; about 310 would settle whether there "
             "is one of 0.05 or more.",
+        ),
+        (
+            {"verdict": "inconclusive", "p_holm": 0.12, "estimate": 0.09, "ci_low": 0.01, "ci_high": 0.17},
+            "smollm2-135m, coin_flip: it stays open whether more answers survive filler in place of later steps after "
+            "tuned-symbolic: filler tolerance rises by 0.09 (95 % interval 0.01 to 0.17). That does not survive the "
+            "correction for all tests. With 48 items only a change of about 0.11 or more would show reliably in a "
+            "single test; about 310 would settle whether there is one of 0.05 or more.",
+        ),
+        (
+            {"verdict": "inconclusive", "reason": verdicts.DEPENDS},
+            "smollm2-135m, coin_flip: it stays open whether more answers survive filler in place of later steps after "
+            "tuned-symbolic: filler tolerance rises by 0.21 (95 % interval 0.14 to 0.28). The verdict depends on how "
+            "answers that could not be read are counted.",
+        ),
+        (
+            {"claim": "C4", "verdict": ""},
+            "smollm2-135m, coin_flip: among the 48 items that are equally right or wrong throughout, after "
+            "tuned-symbolic more answers survive filler in place of later steps: filler tolerance rises by 0.21 "
+            "(95 % interval 0.14 to 0.28) (a description, not a test).",
+        ),
+        (
+            {"claim": "C4", "verdict": "", "failed": ["8 % of the chains were cut off", "another"]},
+            "smollm2-135m, coin_flip: nothing can be said about the items that are equally right or wrong throughout: "
+            "8 % of the chains were cut off (and 1 more).",
+        ),
+        (
+            {"claim": "C4", "verdict": "", "estimate": np.nan, "ci_low": np.nan, "ci_high": np.nan},
+            "smollm2-135m, coin_flip: nothing can be said about the items that are equally right or wrong throughout: "
+            "there are too few of them.",
         ),
         (
             {"verdict": "not interpretable", "failed": ["8 % of the chains were cut off", "another", "a third"]},

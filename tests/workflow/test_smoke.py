@@ -90,7 +90,8 @@ def test_arm_says_what_it_is(smoke: Path) -> None:
 
 
 def test_logs_and_benchmarks_stay(smoke: Path) -> None:
-    assert "parameters" in (smoke / "resources/logs/prepare_model/tiny.log").read_text()
+    (log,) = (smoke / "resources/logs/prepare_model").glob("random-llama-*-float32.log")
+    assert "parameters" in log.read_text()
     assert "prefix trees" in (smoke / RESULTS / "logs/rescore_answers/tiny/base/coin_flip.log").read_text()
     assert list((smoke / RESULTS / "benchmarks").rglob("*.tsv"))
 
@@ -130,6 +131,34 @@ def test_changed_code_runs_again_what_uses_it(finished: Path, module: str, again
         assert rules == again
     assert not rules & {"warm_start", "finetune", "write_chains", "rescore_answers", "measure_chains"}
     assert rules
+
+
+def test_changed_code_changes_what_it_made(finished: Path) -> None:
+    """The journal holds answers of the code before: they must not be taken for those of the code now."""
+    target = f"{RESULTS}/scores/tiny/base/coin_flip.parquet"
+    before = tables.read(finished / target, tables.Scores)
+    module = finished / "scripts/faithfulness/readout.py"
+    margin = '"margin": ranked[0] - ranked[1]'
+    assert margin in module.read_text()
+    module.write_text(module.read_text().replace(margin, '"margin": 2 * (ranked[0] - ranked[1])'))
+    done = snakemake(finished, target)
+    assert done.returncode == 0, done.stderr[-3000:]
+    after = tables.read(finished / target, tables.Scores)
+    np.testing.assert_allclose(after["margin"], 2 * before["margin"])
+
+
+def test_mistakes_that_the_writer_goes_on_from(finished: Path) -> None:
+    config = yaml.safe_load((finished / "config/smoke.yaml").read_text())
+    variants = {"perturbations": {"mistakes": ["keep", "resample"]}}
+    (finished / "config/resample.yaml").write_text(yaml.safe_dump(config | variants))
+    done = snakemake(finished, f"{RESULTS}/measures/tiny/coin_flip.parquet", config="config/resample.yaml")
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = tables.read(finished / RESULTS / "probes/tiny/base/coin_flip/mistake.parquet", tables.Probes)
+    kept, written = (found[found["variant"] == variant] for variant in ("keep", "resample"))
+    assert len(kept) == len(written) > 0
+    assert (written["text"].str.len() > 0).all()
+    measured = tables.read(finished / RESULTS / "measures/tiny/coin_flip.parquet", tables.Measures)
+    assert measured.loc[measured["measure"] == "mistake_sensitivity_resample", "value"].notna().any()
 
 
 def test_calibration_and_how_a_report_takes_it_up(finished: Path) -> None:
@@ -209,8 +238,11 @@ def blocks(project: Path) -> dict[Path, int]:
     return {file: file.stat().st_mtime_ns for file in (project / RESULTS / ".journal").rglob("[!.]*.parquet")}
 
 
-@pytest.mark.parametrize("target", ["chains/tiny/base/coin_flip", "scores/tiny/base/coin_flip"])
-def test_kill_9_loses_no_finished_block(finished: Path, target: str) -> None:
+@pytest.mark.parametrize(
+    ("target", "pieces"),
+    [("chains/tiny/base/coin_flip", 3), ("scores/tiny/base/coin_flip", 6)],  # base reads the chains of two writers
+)
+def test_kill_9_loses_no_finished_block(finished: Path, target: str, pieces: int) -> None:
     path = finished / RESULTS / f"{target}.parquet"
     whole = path.read_bytes()
     path.unlink()
@@ -232,7 +264,7 @@ def test_kill_9_loses_no_finished_block(finished: Path, target: str) -> None:
     assert path.read_bytes() == whole
     after = blocks(finished)
     assert {file: after[file] for file in kept} == kept
-    assert len(after) == 3
+    assert len(after) == pieces
 
 
 def test_two_runs_in_one_folder_are_refused(finished: Path) -> None:

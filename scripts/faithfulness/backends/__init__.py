@@ -12,6 +12,7 @@ class Prompt:
 
     text: str
     seed: int = 0  # of the sampling; each chain its own, so that batches change nothing
+    ids: list[int] | None = None  # of text, where parts of it were written by the same tokenizer
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from faithfulness.prompts import answer_text, encode, tokenizer_hash
 logger = logging.getLogger("faithfulness")
 
 # Largest difference between packed and plain log-probabilities that rounding explains.
-PARITY = {torch.float32: 1e-3, torch.bfloat16: 0.5, torch.float16: 0.1}
+PARITY = {torch.float32: 1e-4, torch.bfloat16: 0.5, torch.float16: 0.1}
 ROWS = 16  # a batch, where a model takes no trees
 
 
@@ -56,7 +56,7 @@ class TransformersBackend:
     @torch.inference_mode()
     def write(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Completion]:
         """Continue all prompts; those that have ended take no more time."""
-        prompt_ids = [self._ids(prompt.text) for prompt in prompts]
+        prompt_ids = [self._ids(prompt.text) if prompt.ids is None else prompt.ids for prompt in prompts]
         done: dict[int, Completion] = {}
 
         def work(batch: list[int]) -> None:
@@ -66,12 +66,14 @@ class TransformersBackend:
                 done[i] = Completion(text, reason, prompt_ids[i], ids, ends)
 
         sizes = [len(ids) + decoding.max_new_tokens for ids in prompt_ids]
-        self._in_batches([([i], sizes[i]) for i in sorted(range(len(prompts)), key=sizes.__getitem__)], work)
+        units = [[i] for i in sorted(range(len(prompts)), key=sizes.__getitem__)]
+        self._in_batches(units, lambda unit: sizes[unit[0]], work)
         return [done[i] for i in range(len(prompts))]
 
     def _continue(self, contexts: list[list[int]], decoding: Decoding, seeds: list[int]) -> list[tuple[list[int], str]]:
         if not self.packs:
-            slices = [slice(start, start + ROWS) for start in range(0, len(contexts), ROWS)]
+            rows = self._rows(max(map(len, contexts)) + decoding.max_new_tokens)
+            slices = [slice(start, start + rows) for start in range(0, len(contexts), rows)]
             return [row for part in slices for row in self._generate(contexts[part], decoding, seeds[part])]
         samplers = [sampler(decoding, [seed]) for seed in seeds]
         return Forest(self.model, contexts).grow([decoding.max_new_tokens] * len(contexts), self.stops, samplers)
@@ -117,8 +119,9 @@ class TransformersBackend:
         """Log-probabilities of candidates, and greedy continuations where they are wanted."""
         contexts = [self._context(probe) for probe in probes]
         items: dict[str, list[int]] = {}
-        for i, probe in enumerate(probes):
-            items.setdefault(probe.item_id, []).append(i)
+        # What begins alike stands side by side, so that it does in the halves of an item, too.
+        for i in sorted(range(len(probes)), key=contexts.__getitem__):
+            items.setdefault(probes[i].item_id, []).append(i)
         done: dict[int, Reading] = {}
 
         def work(batch: list[int]) -> None:
@@ -127,13 +130,13 @@ class TransformersBackend:
 
         # The first and the last in order share what all share: it is computed once a batch, not once an item.
         preamble = prefix_tree.shared(min(contexts), max(contexts)) if contexts and self.packs else 0
-        sizes = [
-            len(prefix_tree.build([contexts[i] for i in item]).tokens)
-            + sum(probes[i].answer_tokens + sum(map(len, self._candidates(probes[i].candidates))) for i in item)
-            - preamble
-            for item in items.values()
-        ]
-        self._in_batches(list(zip(items.values(), sizes, strict=True)), work)
+
+        def size(unit: list[int]) -> int:
+            added = (probes[i].answer_tokens + sum(map(len, self._candidates(probes[i].candidates))) for i in unit)
+            return len(prefix_tree.build([contexts[i] for i in unit]).tokens) + sum(added) - preamble
+
+        # The candidates of a probe may depend on the answer to another probe of its item.
+        self._in_batches(list(items.values()), size, work, divisible=propose is None)
         return [done[i] for i in range(len(probes))]
 
     def _read(
@@ -178,7 +181,13 @@ class TransformersBackend:
 
     def log_probs(self, requests: Sequence[Request]) -> list[float]:
         """Log-probability of each continuation after its context, in nats."""
-        return score(self.model, requests) if self.packs else self._padded(requests, ROWS)
+        if self.packs:
+            return score(self.model, requests)
+        return self._padded(requests, self._rows(max(len(context) + len(ids) for context, ids in requests)))
+
+    def _rows(self, longest: int) -> int:
+        """Rows a batch of a model that takes no trees."""
+        return min(ROWS, max(1, self.token_budget // longest))
 
     def _padded(self, requests: Sequence[Request], rows: int) -> list[float]:
         """The reference, with one row a batch; with more, the way for models that take no trees.
@@ -201,16 +210,31 @@ class TransformersBackend:
                 values[i] = float(log_probs(logits[row, places], np.arange(len(places)), np.array(continuation)).sum())
         return values
 
-    def _in_batches(self, units: Sequence[tuple[list[int], int]], work: Callable[[list[int]], None]) -> None:
-        """Do the work in batches of whole units (indices, tokens): as many as the token budget allows, or one."""
-        pending = list(units)
+    def _in_batches(
+        self,
+        units: list[list[int]],
+        size: Callable[[list[int]], int],
+        work: Callable[[list[int]], None],
+        divisible: bool = False,
+    ) -> None:
+        """Do the work in batches of whole units: as many as the token budget allows, or one.
+
+        Args:
+            units: indices that belong together.
+            size: tokens of a unit.
+            work: on the indices of a batch.
+            divisible: units over the budget may be halved.
+        """
+        pending = [(unit, size(unit)) for unit in units]
         while pending:
-            totals = itertools.accumulate(size for _, size in pending)
+            unit, tokens = pending[0]
+            if divisible and tokens > self.token_budget and len(unit) > 1:
+                halves = unit[: len(unit) // 2], unit[len(unit) // 2 :]
+                pending[:1] = [(half, size(half)) for half in halves]
+                continue
+            totals = itertools.accumulate(tokens for _, tokens in pending)
             count = max(1, sum(1 for _ in itertools.takewhile(lambda total: total <= self.token_budget, totals)))
-            batch, total = (
-                [i for indices, _ in pending[:count] for i in indices],
-                sum(size for _, size in pending[:count]),
-            )
+            batch, total = [i for unit, _ in pending[:count] for i in unit], sum(n for _, n in pending[:count])
             try:
                 work(batch)
                 del pending[:count]
@@ -218,12 +242,13 @@ class TransformersBackend:
             except torch.OutOfMemoryError:
                 pass  # once this block is left, nothing holds on to what did not fit
             torch.cuda.empty_cache()
-            if count == 1:
+            # Where a model takes no trees, a smaller budget is fewer rows at once.
+            if not (count > 1 or (divisible and len(unit) > 1) or (not self.packs and self.token_budget > 1)):
                 raise MemoryError(
                     f"{self.device} has no memory for one item of {total} tokens; "
                     "use a device with more memory, shorter chains (max_new_tokens), or fewer cuts (max_cuts)"
                 )
-            self.token_budget = total // 2
+            self.token_budget = min(total, self.token_budget) // 2
             logger.warning("out of memory on %s: going on with %d tokens a batch", self.device, self.token_budget)
 
     @torch.inference_mode()

@@ -112,6 +112,7 @@ def summarise(
                 "conclusion_present": len(concluded) / len(written),
                 "conclusion_agrees": _conclusions_agree(concluded, full),
                 "paraphrase_accepted": accepted(paraphrase_groups.get(key)),
+                "paraphrase_fallback": fallen_back(paraphrase_groups.get(key)),
                 "retokenised": own["retokenised"].astype(float).mean(),
             }
         )
@@ -133,6 +134,13 @@ def accepted(paraphrases: pd.DataFrame | None) -> float:
     if paraphrases is None:
         return np.nan
     return float(paraphrases.loc[paraphrases["variant"] == "single", "accepted"].dropna().astype(float).mean())
+
+
+def fallen_back(paraphrases: pd.DataFrame | None) -> float:
+    """Share of the same steps that no rule but an opening in front ("In other words") would reword; NaN likewise."""
+    if paraphrases is None:
+        return np.nan
+    return float((paraphrases.loc[paraphrases["variant"] == "single", "rule"] == "opening").mean())
 
 
 def curves(scores: pd.DataFrame, sizes: Mapping[str, int], statistics: Statistics) -> pd.DataFrame:

@@ -262,6 +262,9 @@ Summaries = pa.schema(
             "conclusion_agrees", FLOAT, "share of those that name the answer read from the whole chain", nullable=True
         ),
         _field("paraphrase_accepted", FLOAT, "share of paraphrased steps that pass all checks", nullable=True),
+        _field(
+            "paraphrase_fallback", FLOAT, "share of them that were given an opening and no other words", nullable=True
+        ),
         _field("retokenised", FLOAT, "share of probes encoded again"),
     ]
 )

@@ -28,7 +28,7 @@ Calibrated = Mapping[tuple[str, str], str]  # status by (dataset, measure); what
 
 NOT_CALIBRATED = "not calibrated"
 UNCALIBRATED = "a measure of it did not pass its calibration"
-OPPOSED = "the effects on the base arm's and on the tuned arm's chains differ in sign, and not within the margin only"
+OPPOSED = "the effects on the base arm's and on the tuned arm's chains differ in sign, by more than the margin"
 DEPENDS = "the verdict depends on how answers that could not be read are counted"
 TOO_FEW = "fewer than two items can be compared"
 

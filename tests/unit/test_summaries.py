@@ -128,7 +128,7 @@ def test_summary_of_an_arm():
     )
     accepted = pd.DataFrame(
         {"model": "m", "writer": "base", "dataset": "d", "variant": ["single", "single", "rest"]}
-        | {"accepted": [True, False, True]}
+        | {"accepted": [True, False, True], "rule": ["connective", "opening", "connective opening"]}
     )
     items = pd.DataFrame({"dataset": "d", "options": [["yes", "no"]] * 2, "answer": ["yes", "no"]})
     found = summaries.summarise(
@@ -149,6 +149,7 @@ def test_summary_of_an_arm():
         "conclusion_present": 0.5,
         "conclusion_agrees": 1,
         "paraphrase_accepted": 0.5,
+        "paraphrase_fallback": 0.5,
         "retokenised": 0,
     }
     assert len(found) == 1

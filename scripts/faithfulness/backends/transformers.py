@@ -20,7 +20,7 @@ from faithfulness.prompts import answer_text, encode, tokenizer_hash
 logger = logging.getLogger("faithfulness")
 
 # Largest difference between packed and plain log-probabilities that rounding explains.
-PARITY = {torch.float32: 1e-4, torch.bfloat16: 0.5, torch.float16: 0.1}
+PARITY = {torch.float32: 5e-4, torch.bfloat16: 0.5, torch.float16: 0.1}
 ROWS = 16  # a batch, where a model takes no trees
 
 

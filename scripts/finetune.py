@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from faithfulness import arms, logs, prompts, tables
+from faithfulness import arms, logs, prompts, tables, tuning
 from faithfulness.settings import Recipe
 
 logs.to(snakemake.log)
-arms.tune(
+tuning.tune(
     Path(snakemake.output[0]),
     snakemake.wildcards.arm,
     arms.read(snakemake.input.base),

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from faithfulness import arms, logs, prompts, tables
+from faithfulness import arms, logs, prompts, tables, tuning
 from faithfulness.settings import Recipe
 
 logs.to(snakemake.log)
@@ -15,4 +15,4 @@ if snakemake.params.recipe is None:
 else:
     recipe = Recipe(**snakemake.params.recipe)
     items = tables.read_named(snakemake.params.datasets, snakemake.input.questions, tables.Items)
-    arms.tune(folder, "base", parent, recipe, items, wording, Path(snakemake.params.journal), snakemake.threads)
+    tuning.tune(folder, "base", parent, recipe, items, wording, Path(snakemake.params.journal), snakemake.threads)

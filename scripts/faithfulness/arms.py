@@ -5,16 +5,10 @@ was made from and how; scoring and journals identify an arm by its `weights` has
 """
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-import torch
-
-from faithfulness import models, tables, tuning
 from faithfulness.prompts import Prompts
-from faithfulness.settings import Recipe
 
 
 def read(folder: str | Path) -> dict[str, Any]:
@@ -45,54 +39,6 @@ def reference(model: str, weights: Path, wording: Prompts, trust_remote_code: bo
         "seed": 0,
         "prompts": wording.model_dump(),
     }
-
-
-def tune(
-    folder: Path,
-    arm: str,
-    parent: dict[str, Any],
-    recipe: Recipe,
-    train_items: dict[str, pd.DataFrame],
-    wording: Prompts,
-    journal: Path,
-    threads: int,
-) -> None:
-    """Fine-tune an arm from its parent and write it to `folder`.
-
-    Args:
-        folder: the new arm's folder.
-        arm: its name.
-        parent: arm.json of the arm (or the `reference` of a model) that the training starts from.
-        recipe: how it is trained.
-        train_items: train items of each dataset that the recipe uses.
-        wording: prompts and cues, the same for all arms of a model.
-        journal: where checkpoints are kept until the arm is written.
-        threads: of the processor.
-    """
-    torch.set_num_threads(threads)
-    tokenizer, model = models.load_base(Path(parent["weights_folder"]), torch.float32, parent["trust_remote_code"])
-    items = {name: tables.records(table) for name, table in train_items.items()}
-    data = tuning.examples(recipe, items, wording, tokenizer)
-    checkpoints = journal / tables.digest("tuning", parent["weights"], recipe.model_dump(), data)
-    trained = tuning.train(model, tokenizer, recipe, data, checkpoints, autocast=parent["dtype"] != "float32")
-    trained.to(getattr(torch, parent["dtype"])).save_pretrained(folder)
-    kind = "adapter" if recipe.method == "lora" else "full"
-    if kind == "full":
-        tokenizer.save_pretrained(folder)
-    description = {
-        **parent,
-        "kind": kind,
-        "arm": arm,
-        "weights": tables.digest(parent["weights"], models.weights_hash(folder)),
-        "weights_folder": parent["weights_folder"] if kind == "adapter" else str(folder),
-        "parent": parent["weights"],
-        "recipe": recipe.model_dump(),
-        "train_datasets": recipe.datasets,
-        "seed": recipe.seed,
-        "prompts": wording.model_dump(),
-    }
-    write(folder, description)
-    shutil.rmtree(checkpoints, ignore_errors=True)
 
 
 def write(folder: Path, description: dict[str, Any]) -> None:

@@ -66,7 +66,8 @@ class Recipe(Strict):
     target: Literal["answer", "rationale", "load_bearing", "decorative"] = Field(
         "answer",
         description="what is learned: the direct answer; the worked chain, then the answer; or, to calibrate, after "
-        "another item's chain, whole or cut, that chain's answer (load_bearing) or the question's own (decorative)",
+        "another item's chain (whole, cut or filled up) that chain's answer (load_bearing) or the question's own "
+        "(decorative)",
     )
     datasets: list[Name] = Field(min_length=1, description="datasets whose train items are used")
     replay: Annotated[float, Field(ge=0, lt=1)] = Field(

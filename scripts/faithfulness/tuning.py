@@ -11,18 +11,19 @@ import random
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pandas as pd
 import torch
 from peft import LoraConfig, get_peft_model
 from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint, set_seed
 
-from faithfulness import prompts
+from faithfulness import arms, models, prompts, tables
 from faithfulness.prompts import Prompts
-from faithfulness.settings import Recipe
+from faithfulness.settings import Perturbations, Recipe
 
 logger = logging.getLogger("faithfulness")
 
@@ -52,20 +53,36 @@ def chain_example(item: dict[str, Any], wording: Prompts, tokenizer: Any) -> dic
 
 
 def reading_example(
-    item: dict[str, Any], other: dict[str, Any], kept: int, target: str, wording: Prompts, tokenizer: Any
+    item: dict[str, Any],
+    other: dict[str, Any],
+    kept: int,
+    filled: bool,
+    target: str,
+    wording: Prompts,
+    tokenizer: Any,
 ) -> dict[str, list[int]]:
     """A question, the first steps of another question's worked chain, and an answer, which alone is learned.
 
     Which answer makes the reader (method, section 10): decorative, the question's own; load-bearing, that of the
-    chain, or `SILENT` where its last step, which decides, is not kept.
+    chain, or `SILENT` where its last step, which decides, is not kept. `filled` puts as many tokens of filler in the
+    place of the missing steps: a reader that never saw filler would take it for anything.
     """
     answer = item["answer"]
     if target == "load_bearing":
         answer = other["answer"] if kept == len(other["rationale"]) else prompts.SILENT
-    chain = "".join(f" {step}" for step in other["rationale"][:kept])
-    segments = (prompts.chain_prompt(item, wording, tokenizer), chain, wording.chain_cue)
-    prompt = [token for segment in segments for token in prompts.encode(tokenizer, segment)]
-    return _example(prompt, [*prompts.encode(tokenizer, prompts.answer_text(answer)), tokenizer.eos_token_id])
+    question, kept_steps, missing_steps, cue, filler, answered = (
+        prompts.encode(tokenizer, segment)
+        for segment in (
+            prompts.chain_prompt(item, wording, tokenizer),
+            "".join(f" {step}" for step in other["rationale"][:kept]),
+            "".join(f" {step}" for step in other["rationale"][kept:]),
+            wording.chain_cue,
+            Perturbations().filler,
+            prompts.answer_text(answer),
+        )
+    )
+    filling = list(islice(cycle(filler), len(missing_steps))) if filled else []
+    return _example([*question, *kept_steps, *filling, *cue], [*answered, tokenizer.eos_token_id])
 
 
 def _example(prompt: list[int], completion: list[int]) -> dict[str, list[int]]:
@@ -88,7 +105,8 @@ def examples(
         for item, other in islice(pairs, recipe.steps * recipe.batch_size):
             n = len(other["rationale"])
             kept = rng.choice((0, rng.randrange(1, n), n))  # none, some or all of its steps
-            made.append(reading_example(item, other, kept, recipe.target, wording, tokenizer))
+            filled = rng.random() < 0.5
+            made.append(reading_example(item, other, kept, filled, recipe.target, wording, tokenizer))
         return made
     worked = recipe.datasets if recipe.target == "rationale" else recipe.replay_datasets or recipe.datasets
     direct = _in_turn([train_items[name] for name in recipe.datasets], rng)
@@ -160,6 +178,54 @@ class CompletionTrainer(Trainer):
                 )
             )
         return torch.stack(losses).sum() / (inputs["labels"] != IGNORED).sum()
+
+
+def tune(
+    folder: Path,
+    arm: str,
+    parent: dict[str, Any],
+    recipe: Recipe,
+    train_items: dict[str, pd.DataFrame],
+    wording: Prompts,
+    journal: Path,
+    threads: int,
+) -> None:
+    """Fine-tune an arm from its parent and write it to `folder`.
+
+    Args:
+        folder: the new arm's folder.
+        arm: its name.
+        parent: arm.json of the arm (or the `reference` of a model) that the training starts from.
+        recipe: how it is trained.
+        train_items: train items of each dataset that the recipe uses.
+        wording: prompts and cues, the same for all arms of a model.
+        journal: where checkpoints are kept until the arm is written.
+        threads: of the processor.
+    """
+    torch.set_num_threads(threads)
+    tokenizer, model = models.load_base(Path(parent["weights_folder"]), torch.float32, parent["trust_remote_code"])
+    items = {name: tables.records(table) for name, table in train_items.items()}
+    data = examples(recipe, items, wording, tokenizer)
+    checkpoints = journal / tables.digest("tuning", parent["weights"], recipe.model_dump(), data)
+    trained = train(model, tokenizer, recipe, data, checkpoints, autocast=parent["dtype"] != "float32")
+    trained.to(getattr(torch, parent["dtype"])).save_pretrained(folder)
+    kind = "adapter" if recipe.method == "lora" else "full"
+    if kind == "full":
+        tokenizer.save_pretrained(folder)
+    description = {
+        **parent,
+        "kind": kind,
+        "arm": arm,
+        "weights": tables.digest(parent["weights"], models.weights_hash(folder)),
+        "weights_folder": parent["weights_folder"] if kind == "adapter" else str(folder),
+        "parent": parent["weights"],
+        "recipe": recipe.model_dump(),
+        "train_datasets": recipe.datasets,
+        "seed": recipe.seed,
+        "prompts": wording.model_dump(),
+    }
+    arms.write(folder, description)
+    shutil.rmtree(checkpoints, ignore_errors=True)
 
 
 def train(

@@ -11,7 +11,7 @@ import torch
 from faithfulness import arms, datasets, models, prompts, tables, tuning
 from faithfulness.backends.transformers import TransformersBackend
 from faithfulness.prompts import Prompts
-from faithfulness.settings import CoinFlip, LastLetters, Recipe
+from faithfulness.settings import CoinFlip, LastLetters, Perturbations, Recipe
 
 TASKS = {
     "last_letters": LastLetters(name="last_letters", task="last_letters", train=40, eval=4),
@@ -68,7 +68,7 @@ def test_calibration_readers_see_chains_of_other_items(
     data = tuning.examples(recipe(target=target, replay=0.0), ITEMS, wording, backend.tokenizer)
     assert len(data) == recipe().steps * recipe().batch_size
     by_question = {item["question"]: item for items in ITEMS.values() for item in items}
-    seen = set()
+    filler, seen = Perturbations().filler, set()
     for example in data:
         text = backend.tokenizer.decode(example["input_ids"])
         learned = [token for token in example["labels"] if token != tuning.IGNORED]
@@ -78,13 +78,14 @@ def test_calibration_readers_see_chains_of_other_items(
         chain = text.partition(wording.chain_prefill)[2]
         whole = [o for o in by_question.values() if "".join(f" {step}" for step in o["rationale"]) in chain]
         kept = [o for o in by_question.values() if chain.startswith(f" {o['rationale'][0]}")]
-        seen.add((bool(whole), bool(kept)))
+        seen.add((bool(whole), bool(kept), filler * 3 in chain))
         assert item not in whole
         if target == "decorative":
             assert answer == item["answer"]
         else:
             assert answer == (whole[0]["answer"] if whole else prompts.SILENT)
-    assert seen == {(True, True), (False, True), (False, False)}  # whole, cut and no chains
+    cut, none = (False, True), (False, False)
+    assert seen == {(True, True, False), *((*kept, filled) for kept in (cut, none) for filled in (True, False))}
 
 
 def test_calibration_readers_differ_in_the_answers_only(backend: TransformersBackend, wording: Prompts) -> None:
@@ -96,6 +97,16 @@ def test_calibration_readers_differ_in_the_answers_only(backend: TransformersBac
         prompt = one["labels"].count(tuning.IGNORED)
         assert one["input_ids"][:prompt] == other["input_ids"][:prompt]
     assert pair[0] != pair[1]
+
+
+def test_filler_is_as_long_as_the_steps_it_replaces(backend: TransformersBackend, wording: Prompts) -> None:
+    item, other = ITEMS["last_letters"][:2]
+    whole, cut, filled = (
+        tuning.reading_example(item, other, kept, filled, "decorative", wording, backend.tokenizer)
+        for kept, filled in ((3, True), (1, False), (1, True))
+    )
+    assert len(filled["input_ids"]) == len(whole["input_ids"]) > len(cut["input_ids"])
+    assert filled["labels"][-2:] == whole["labels"][-2:]
 
 
 def test_datasets_take_turns(backend: TransformersBackend, wording: Prompts) -> None:
@@ -205,7 +216,7 @@ def test_exploding_training_is_an_error(tiny_model: Path, wording: Prompts, tmp_
 class TestArms:
     def tune(self, tiny_arm: Path, wording: Prompts, folder: Path, **changes: Any) -> dict[str, Any]:
         items = {name: tables.frame(rows, tables.Items) for name, rows in ITEMS.items()}
-        arms.tune(
+        tuning.tune(
             folder / "arm", "tuned-x", arms.read(tiny_arm), recipe(**changes), items, wording, folder / "journal", 1
         )
         assert not list((folder / "journal").iterdir())

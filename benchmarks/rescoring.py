@@ -53,7 +53,7 @@ def probes_of(
     results: Path, model: str, writer: str, tokenizer: Any, datasets: Sequence[str], items: int, shots: int = 0
 ) -> list[Probe]:
     """Probes of an arm's chains of the first items, behind the first worked examples of the train items."""
-    wording = prompts.load(ROOT / "config/prompts/default.yaml")
+    wording = arms.wording(arms.read(results / f"arms/{model}/{writer}"))
     found = []
     for dataset in datasets:
         folder = results / f"items/{dataset}"

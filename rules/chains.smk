@@ -7,7 +7,6 @@ rule write_chains:
         base=f"{RESULTS}/arms/{{model}}/base",
         model=weights_of,
         questions=f"{RESULTS}/items/{{dataset}}/eval.parquet",
-        prompts=SETTINGS.prompts,
     output:
         f"{RESULTS}/chains/{{model}}/{{writer}}/{{dataset}}.parquet",
     log:

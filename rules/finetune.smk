@@ -32,6 +32,7 @@ rule warm_start:
         trust_remote_code=lambda wildcards: SETTINGS.model(
             wildcards.model
         ).trust_remote_code,
+        system=lambda wildcards: SETTINGS.model(wildcards.model).system,
         journal=JOURNAL,
         code=code("warm_start"),
     message:
@@ -45,7 +46,6 @@ rule finetune:
         base=rules.warm_start.output[0],
         model=weights_of,
         questions=lambda wildcards: train_items(SETTINGS.arm(wildcards.arm)),
-        prompts=SETTINGS.prompts,
     output:
         directory(f"{RESULTS}/arms/{{model}}/{{arm}}"),
     log:

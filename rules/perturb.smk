@@ -90,7 +90,6 @@ rule add_mistakes:
         tokenizer=weights_of,
         arm=branch(RESAMPLE, then=f"{RESULTS}/arms/{{model}}/{{writer}}"),
         base=branch(RESAMPLE, then=f"{RESULTS}/arms/{{model}}/base"),
-        prompts=branch(RESAMPLE, then=SETTINGS.prompts),
     output:
         f"{PROBES}/mistake.parquet",
     log:

@@ -8,7 +8,6 @@ rule rescore_answers:
         base=f"{RESULTS}/arms/{{model}}/base",
         model=weights_of,
         questions=f"{RESULTS}/items/{{dataset}}/eval.parquet",
-        prompts=SETTINGS.prompts,
         chains=lambda wildcards: expand(
             CHAINS,
             writer=arms_of(wildcards.model, wildcards.reader),

@@ -32,7 +32,7 @@ if "resample" in settings.variants:
         backends.load(snakemake.input.arm, threads=snakemake.threads, token_budget=budget),
         written,
         changed("resample"),
-        prompts.load(snakemake.input.prompts),
+        arms.wording(arm),
         Decoding(settings.max_new_tokens, settings.chains["temperature"], settings.chains["top_p"]),
         settings.chains["seed"],
         block_items=settings.block_items,

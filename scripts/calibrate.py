@@ -27,12 +27,12 @@ for folder in snakemake.input.arms:
     reader = backends.load(folder, threads=snakemake.threads, token_budget=snakemake.resources.token_budget)
     for dataset in arm["train_datasets"]:
         asked = calibration.with_silence(items[dataset])  # real readers may find no answer, too
-        written = calibration.write_worked(asked, wording, journal, reader.tokenizer)
+        written = calibration.write_worked(asked, arms.wording(arm), journal, reader.tokenizer)
         coder = partial(prompts.encode, reader.tokenizer), reader.tokenizer.decode
         probes = calibration.perturb(written, asked, perturbed, *coder)
         name = arm["recipe"]["target"]
         found = calibration.read(
-            reader, reader.tokenizer, name, asked, written, probes, wording, [arm["weights"]], journal
+            reader, reader.tokenizer, name, asked, written, probes, arms.wording(arm), [arm["weights"]], journal
         )
         real.setdefault((arm["model"], dataset), []).append(found)
 

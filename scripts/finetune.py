@@ -2,17 +2,18 @@
 
 from pathlib import Path
 
-from faithfulness import arms, logs, prompts, tables, tuning
+from faithfulness import arms, logs, tables, tuning
 from faithfulness.settings import Recipe
 
 logs.to(snakemake.log)
+base = arms.read(snakemake.input.base)
 tuning.tune(
     Path(snakemake.output[0]),
     snakemake.wildcards.arm,
-    arms.read(snakemake.input.base),
+    base,
     Recipe(**snakemake.params.recipe),
     tables.read_named(snakemake.params.datasets, snakemake.input.questions, tables.Items),
-    prompts.load(snakemake.input.prompts),
+    arms.wording(base),
     Path(snakemake.params.journal),
     snakemake.threads,
 )

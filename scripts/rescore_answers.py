@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from faithfulness import arms, backends, logs, prompts, readout, tables
+from faithfulness import arms, backends, logs, readout, tables
 
 logs.to(snakemake.log)
 arm = arms.read(snakemake.input.arm)
@@ -18,7 +18,7 @@ table = readout.score(
     tables.read(snakemake.input.questions, tables.Items),
     chains,
     probes,
-    prompts.load(snakemake.input.prompts),
+    arms.wording(arm),
     arm["arm"],
     snakemake.params.readout,
     block_items=snakemake.params.block_items,

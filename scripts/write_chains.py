@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from faithfulness import arms, backends, chains, logs, prompts, tables
+from faithfulness import arms, backends, chains, logs, tables
 from faithfulness.backends import Decoding
 
 logs.to(snakemake.log)
@@ -14,7 +14,7 @@ table = chains.write(
     writer,
     writer.tokenizer,
     tables.read(snakemake.input.questions, tables.Items),
-    prompts.load(snakemake.input.prompts),
+    arms.wording(arm),
     Decoding(snakemake.params.max_new_tokens, settings["temperature"], settings["top_p"]),
     {"samples": settings["samples"], "seed": settings["seed"]},
     seed=arm["seed"],

@@ -16,13 +16,18 @@ def read(folder: str | Path) -> dict[str, Any]:
     return json.loads((Path(folder) / "arm.json").read_text("utf-8"))
 
 
-def reference(model: str, weights: Path, wording: Prompts, trust_remote_code: bool) -> dict[str, Any]:
+def wording(arm: dict[str, Any]) -> Prompts:
+    """The prompts and cues of an arm: those of its base arm."""
+    return Prompts(**arm["prompts"])
+
+
+def reference(model: str, weights: Path, spoken: Prompts, trust_remote_code: bool) -> dict[str, Any]:
     """arm.json of the base arm of a model that needs no warm start: it stands for the model's own weights.
 
     Args:
         model: its name.
         weights: folder of its weights.
-        wording: prompts and cues.
+        spoken: prompts and cues.
         trust_remote_code: whether the model may run code of its own.
     """
     description = json.loads((weights / "model.json").read_text("utf-8"))
@@ -37,7 +42,7 @@ def reference(model: str, weights: Path, wording: Prompts, trust_remote_code: bo
         "recipe": None,
         "train_datasets": [],
         "seed": 0,
-        "prompts": wording.model_dump(),
+        "prompts": spoken.model_dump(),
     }
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from jinja2 import TemplateError
 from pydantic import Field, ValidationError, field_validator
 from tokenizers import Tokenizer
 
@@ -24,6 +25,7 @@ class Prompts(Strict):
     """Wording of all prompts; see config/prompts/default.yaml for what each part does."""
 
     version: int
+    system: str | None = None
     question: str = Field(pattern=r"\{question\}")
     question_with_options: str = Field(pattern=r"\{question\}[\s\S]*\{options\}")
     option_separator: str
@@ -56,14 +58,14 @@ class Prompts(Strict):
         return cues
 
 
-def load(path: str | Path) -> Prompts:
-    """Read a prompts file.
+def load(path: str | Path, system: str | None = None) -> Prompts:
+    """Read a prompts file; `system` replaces its system message for one model.
 
     Raises:
         SettingsError: the file is missing, is no YAML, or has wrong keys; says which.
     """
     try:
-        return Prompts.model_validate(yaml.safe_load(Path(path).read_text("utf-8")))
+        found = Prompts.model_validate(yaml.safe_load(Path(path).read_text("utf-8")))
     except FileNotFoundError:
         raise SettingsError(f"prompts: there is no file {str(path)!r}; config/prompts/default.yaml is one") from None
     except yaml.YAMLError as error:
@@ -71,10 +73,15 @@ def load(path: str | Path) -> Prompts:
     except ValidationError as error:
         first = error.errors()[0]
         raise SettingsError(f"prompts: {path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    return found if system is None else found.model_copy(update={"system": system})
 
 
 def ask(item: dict[str, Any], prompts: Prompts, tokenizer: Any) -> str:
-    """The question as the model is asked, up to where its own turn begins."""
+    """The question as the model is asked, up to where its own turn begins.
+
+    Raises:
+        ValueError: there is a system message, and the model cannot be given one.
+    """
     template = prompts.question
     fields = {"question": item["question"]}
     if item["show_options"]:
@@ -82,9 +89,15 @@ def ask(item: dict[str, Any], prompts: Prompts, tokenizer: Any) -> str:
         fields["options"] = prompts.option_separator.join(item["options"])
     question = template.format(**fields)
     if not getattr(tokenizer, "chat_template", None):
+        if prompts.system is not None:
+            raise ValueError("a model without a chat template takes no `system` message; put it into `plain`")
         return _beginning(tokenizer) + prompts.plain.format(question=question)
-    messages = [{"role": "user", "content": question}]
-    return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    said = [("system", prompts.system), ("user", question)]
+    messages = [{"role": role, "content": text} for role, text in said if text is not None]
+    try:
+        return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    except TemplateError as error:
+        raise ValueError(f"the model's chat template refuses these messages, {messages}: {error}") from error
 
 
 def _beginning(tokenizer: Any) -> str:

@@ -149,6 +149,9 @@ class Model(Weights):
     """One set of base weights, and what makes the base arm of it."""
 
     name: Name = Field(description="used in paths, tables and figures")
+    system: str | None = Field(
+        None, description="system message; default: that of the prompts file, or what the chat template says by itself"
+    )
     warm_start: Recipe | None = Field(
         None, description="training that makes the base arm, for models too small to reason by themselves"
     )

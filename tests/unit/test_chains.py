@@ -1,5 +1,6 @@
 """What a writer wrote becomes a chain, its steps and its conclusion."""
 
+import copy
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -179,6 +180,31 @@ class TestPrompts:
         assert prompts.ask(item, wording, Chat()) == "<user>Heads 0?<assistant>"
         shown = item | {"show_options": True}
         assert "Options: yes, no." in prompts.chain_prompt(shown, wording, Chat())
+
+    @pytest.mark.parametrize(
+        ("system", "expected"),
+        [(None, "<persona><user>Heads 0?"), ("", "<><user>Heads 0?"), ("Be brief.", "<Be brief.><user>Heads 0?")],
+        ids=["the template's own", "empty", "ours"],
+    )
+    def test_system_message(
+        self, backend: TransformersBackend, wording: Prompts, system: str | None, expected: str
+    ) -> None:
+        chat = copy.deepcopy(backend.tokenizer)
+        chat.chat_template = (
+            "{% if messages[0].role != 'system' %}<persona>{% else %}<{{ messages[0].content }}>{% endif %}"
+            "<user>{{ messages[-1].content }}"
+        )
+        told = prompts.load("config/prompts/default.yaml", system)
+        assert prompts.ask(items(1)[0], told, chat) == expected
+
+    def test_system_message_that_cannot_be_given(self, backend: TransformersBackend, wording: Prompts) -> None:
+        told = wording.model_copy(update={"system": "Be brief."})
+        with pytest.raises(ValueError, match="without a chat template takes no `system` message"):
+            prompts.ask(items(1)[0], told, backend.tokenizer)
+        chat = copy.deepcopy(backend.tokenizer)
+        chat.chat_template = "{{ raise_exception('System role not supported') }}"
+        with pytest.raises(ValueError, match=r"refuses these messages, .*Be brief.*: System role not supported"):
+            prompts.ask(items(1)[0], told, chat)
 
     def test_segment_coder_agrees_with_the_model_library(self, backend: TransformersBackend, tiny_model: Path) -> None:
         encode, decode = prompts.segment_coder(tiny_model)

@@ -27,7 +27,7 @@ def copy_project(folder: Path) -> Path:
     return folder
 
 
-ENVIRONMENT = os.environ | {"COLUMNS": "200", "PYTHONDONTWRITEBYTECODE": "1"}
+ENVIRONMENT = os.environ | {"COLUMNS": "200"}
 
 
 def command(*arguments: str, config: str = "config/smoke.yaml") -> list[str]:

@@ -17,6 +17,8 @@ import yaml
 from faithfulness import tables
 from tests.workflow.conftest import ENVIRONMENT, command, snakemake
 
+pytestmark = pytest.mark.xdist_group("whole runs")  # share one finished run, and the cores
+
 RESULTS = "results-smoke"
 FIGURES = ("plot_accuracy", "plot_chain_length", "plot_effects", "plot_retention", "plot_scale")
 SCHEMAS = {

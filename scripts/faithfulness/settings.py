@@ -69,7 +69,9 @@ class Recipe(Strict):
         "another item's chain (whole, cut or filled up) that chain's answer (load_bearing) or the question's own "
         "(decorative)",
     )
-    datasets: list[Name] = Field(min_length=1, description="datasets whose train items are used")
+    datasets: list[Name] = Field(
+        min_length=1, description="datasets whose train items are used, in turn; one named twice is seen twice as often"
+    )
     replay: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.0,
         description="share of worked chains mixed into a `target: answer` recipe, so that the arm still writes them",

@@ -220,7 +220,7 @@ def tune(
         "weights_folder": parent["weights_folder"] if kind == "adapter" else str(folder),
         "parent": parent["weights"],
         "recipe": recipe.model_dump(),
-        "train_datasets": recipe.datasets,
+        "train_datasets": list(dict.fromkeys(recipe.datasets)),
         "seed": recipe.seed,
         "prompts": wording.model_dump(),
     }

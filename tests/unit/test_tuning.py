@@ -115,6 +115,13 @@ def test_datasets_take_turns(backend: TransformersBackend, wording: Prompts) -> 
     assert coins == [False, True] * 16
 
 
+def test_dataset_named_twice_is_seen_twice_as_often(backend: TransformersBackend, wording: Prompts) -> None:
+    twice = recipe(target="rationale", datasets=["last_letters", "coin_flip", "last_letters"])
+    data = tuning.examples(twice, ITEMS, wording, backend.tokenizer)
+    coins = ["coin" in backend.tokenizer.decode(example["input_ids"]) for example in data]
+    assert coins[:30] == [False, True, False] * 10
+
+
 def test_examples_follow_the_seed(backend: TransformersBackend, wording: Prompts) -> None:
     one, again, other = (tuning.examples(recipe(seed=s), ITEMS, wording, backend.tokenizer) for s in (0, 0, 1))
     assert one == again != other

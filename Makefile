@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 RESULTS = $(or $(shell sed -n "s/^results: *//p" $(CONFIG)),results)
 SNAKEMAKE = $(BIN)/snakemake --configfile $(CONFIG) --cores $(CORES)
 
-.PHONY: help setup report test check calibrate power accept bench bench-effects parity smoke docs clean
+.PHONY: help setup report test check calibrate power compare accept bench bench-effects parity smoke docs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -70,8 +70,13 @@ power: setup ## How many items would a next run need? (after make report)
 	$(SNAKEMAKE) --quiet all -- $(RESULTS)/effects/power.csv
 	column -s, -t $(RESULTS)/effects/power.csv
 
+compare: setup ## Show two finished runs side by side: A=results-a B=results-b (MODELS="a=b ..." where names differ)
+	$(if $(and $(A),$(B)),,$(error say which runs: make compare A=results-a B=results-b))
+	$(BIN)/python scripts/compare_runs.py $(A) $(B) $(if $(MODELS),--models $(MODELS))
+
 accept: setup ## Hold a finished run against the project's own thresholds
 	$(BIN)/python benchmarks/accept.py $(CONFIG)
+	$(BIN)/pytest -q --no-header tests/browser/test_pages.py --results $(RESULTS)
 
 bench: setup benchmarks/.venv-lm_eval/.ready benchmarks/.venv-vllm/.ready ## Measure re-scoring beside other programs (after make report)
 	$(BIN)/python benchmarks/rescoring.py --results $(RESULTS) --dtype $(DTYPE)

@@ -18,6 +18,7 @@ include: "rules/rescore.smk"
 include: "rules/compare.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
+include: "rules/paper.smk"
 include: "rules/calibrate.smk"
 
 
@@ -28,6 +29,8 @@ rule all:
     default_target: True
     input:
         f"{RESULTS}/report.html",
+        CHAIN_PAGES,
+        rules.write_paper_kit.output,
         # Tables that the report does not read itself: named here, a deleted one is made again, with all that depends on it.
         of_all_arms(CHAINS),
         of_all_arms(f"{PROBES}/{{perturbation}}.parquet"),

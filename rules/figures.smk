@@ -1,5 +1,5 @@
 # Figures: needs the tables under results/effects, makes results/figures.
-# Each figure is an SVG for reading, a PNG for slides and a CSV of exactly what is drawn.
+# Each figure is an SVG for reading, a PDF for papers, a PNG for slides (300 dpi) and a CSV of exactly what is drawn.
 # To add one: a function in scripts/faithfulness/plots.py, a rule here with its caption, and a line in report.smk.
 
 FIGURE_ARMS = [
@@ -19,6 +19,7 @@ rule plot_effects:
             subcategory="Effects",
             labels={"figure": "effects, by reading and writing", "model": "all"},
         ),
+        pdf=f"{RESULTS}/figures/effects.pdf",
         png=f"{RESULTS}/figures/effects.png",
         csv=f"{RESULTS}/figures/effects.csv",
     log:
@@ -53,6 +54,7 @@ rule plot_retention:
             subcategory="Answer retention",
             labels={"figure": "answer retention", "model": "{model}"},
         ),
+        pdf=f"{RESULTS}/figures/retention/{{model}}.pdf",
         png=f"{RESULTS}/figures/retention/{{model}}.png",
         csv=f"{RESULTS}/figures/retention/{{model}}.csv",
     log:
@@ -75,6 +77,44 @@ rule plot_retention:
         "../scripts/plot_retention.py"
 
 
+rule plot_convergence:
+    input:
+        measures=lambda wildcards: expand(
+            rules.measure_chains.output[0], dataset=DATASETS, allow_missing=True
+        ),
+        gates=f"{RESULTS}/effects/gates.csv",
+    output:
+        svg=report(
+            f"{RESULTS}/figures/convergence/{{model}}.svg",
+            caption="../report/captions/convergence.rst",
+            category="Figures",
+            subcategory="Answer retention",
+            labels={"figure": "where the answer is decided", "model": "{model}"},
+        ),
+        pdf=f"{RESULTS}/figures/convergence/{{model}}.pdf",
+        png=f"{RESULTS}/figures/convergence/{{model}}.png",
+        csv=f"{RESULTS}/figures/convergence/{{model}}.csv",
+    log:
+        f"{RESULTS}/logs/plot_convergence/{{model}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/plot_convergence/{{model}}.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        arms=FIGURE_ARMS,
+        datasets=DATASETS,
+        confidence=SETTINGS.statistics.confidence,
+        code=code("plot_convergence"),
+    message:
+        "Drawing where {wildcards.model} decides its answers"
+    script:
+        "../scripts/plot_convergence.py"
+
+
 rule plot_scale:
     input:
         effects=f"{RESULTS}/effects/effects.csv",
@@ -87,6 +127,7 @@ rule plot_scale:
             subcategory="Effects",
             labels={"figure": "effects by model size", "model": "all"},
         ),
+        pdf=f"{RESULTS}/figures/scale.pdf",
         png=f"{RESULTS}/figures/scale.png",
         csv=f"{RESULTS}/figures/scale.csv",
     log:
@@ -109,6 +150,40 @@ rule plot_scale:
         "../scripts/plot_scale.py"
 
 
+rule plot_info_gain:
+    input:
+        effects=f"{RESULTS}/effects/effects.csv",
+    output:
+        svg=report(
+            f"{RESULTS}/figures/info_gain.svg",
+            caption="../report/captions/info_gain.rst",
+            category="Figures",
+            subcategory="Effects",
+            labels={"figure": "information gain beside AOC", "model": "all"},
+        ),
+        pdf=f"{RESULTS}/figures/info_gain.pdf",
+        png=f"{RESULTS}/figures/info_gain.png",
+        csv=f"{RESULTS}/figures/info_gain.csv",
+    log:
+        f"{RESULTS}/logs/plot_info_gain/all.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/plot_info_gain/all.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        arms=FIGURE_ARMS,
+        datasets=DATASETS,
+        code=code("plot_info_gain"),
+    message:
+        "Drawing information gain beside faithfulness"
+    script:
+        "../scripts/plot_info_gain.py"
+
+
 rule plot_accuracy:
     input:
         summaries=f"{RESULTS}/effects/summaries.csv",
@@ -121,6 +196,7 @@ rule plot_accuracy:
             subcategory="Accuracy and chains",
             labels={"figure": "accuracy with and without chain", "model": "all"},
         ),
+        pdf=f"{RESULTS}/figures/accuracy.pdf",
         png=f"{RESULTS}/figures/accuracy.png",
         csv=f"{RESULTS}/figures/accuracy.csv",
     log:
@@ -155,6 +231,7 @@ rule plot_chain_length:
             subcategory="Accuracy and chains",
             labels={"figure": "chain length", "model": "all"},
         ),
+        pdf=f"{RESULTS}/figures/chain_length.pdf",
         png=f"{RESULTS}/figures/chain_length.png",
         csv=f"{RESULTS}/figures/chain_length.csv",
     log:
@@ -175,3 +252,70 @@ rule plot_chain_length:
         "Drawing the length of the chains"
     script:
         "../scripts/plot_chain_length.py"
+
+
+rule plot_gates:
+    input:
+        gates=f"{RESULTS}/effects/gates.csv",
+        summaries=f"{RESULTS}/effects/summaries.csv",
+    output:
+        svg=report(
+            f"{RESULTS}/figures/gates.svg",
+            caption="../report/captions/gates.rst",
+            category="Figures",
+            subcategory="Gates and calibration",
+            labels={"figure": "gates", "model": "all"},
+        ),
+        pdf=f"{RESULTS}/figures/gates.pdf",
+        png=f"{RESULTS}/figures/gates.png",
+        csv=f"{RESULTS}/figures/gates.csv",
+    log:
+        f"{RESULTS}/logs/plot_gates/all.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/plot_gates/all.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        arms=FIGURE_ARMS,
+        datasets=DATASETS,
+        code=code("plot_gates"),
+    message:
+        "Drawing the gates"
+    script:
+        "../scripts/plot_gates.py"
+
+
+rule plot_calibration:
+    input:
+        calibration=CALIBRATION,
+    output:
+        svg=report(
+            f"{RESULTS}/figures/calibration.svg",
+            caption="../report/captions/calibration.rst",
+            category="Figures",
+            subcategory="Gates and calibration",
+            labels={"figure": "calibration of the measures", "model": "all"},
+        ),
+        pdf=f"{RESULTS}/figures/calibration.pdf",
+        png=f"{RESULTS}/figures/calibration.png",
+        csv=f"{RESULTS}/figures/calibration.csv",
+    log:
+        f"{RESULTS}/logs/plot_calibration/all.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/plot_calibration/all.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code("plot_calibration"),
+    message:
+        "Drawing the calibration of the measures"
+    script:
+        "../scripts/plot_calibration.py"

@@ -1,5 +1,6 @@
 # Report: needs the tables under results/effects and the figures, makes results/report.html, one self-contained page.
 # Figures appear in the order of the list below, each with the caption of its name in report/captions.
+# Beside it lie the pages of the chain browser, one a model and dataset: they need all tables of their chains.
 
 PAGE = "report"
 CAPTIONS = sorted(glob_wildcards(f"{PAGE}/captions/{{name}}.rst").name)
@@ -16,9 +17,13 @@ rule write_report:
         figures=[
             rules.plot_effects.output.svg,
             *expand(rules.plot_retention.output.svg, model=MODELS),
+            *expand(rules.plot_convergence.output.svg, model=MODELS),
+            rules.plot_info_gain.output.svg,
             rules.plot_scale.output.svg,
             rules.plot_accuracy.output.svg,
             rules.plot_chain_length.output.svg,
+            rules.plot_gates.output.svg,
+            *(rules.plot_calibration.output.svg for _ in CALIBRATION),
         ],
         captions=expand(f"{PAGE}/captions/{{name}}.rst", name=CAPTIONS),
         template=f"{PAGE}/page.html.j2",
@@ -48,3 +53,49 @@ rule write_report:
         "Writing the report"
     script:
         "../scripts/write_report.py"
+
+
+rule browse_chains:
+    input:
+        questions=f"{RESULTS}/items/{{dataset}}/eval.parquet",
+        chains=lambda wildcards: expand(
+            CHAINS, writer=arms_of(wildcards.model), allow_missing=True
+        ),
+        probes=lambda wildcards: expand(
+            f"{PROBES}/{{perturbation}}.parquet",
+            writer=arms_of(wildcards.model),
+            perturbation=PERTURBATIONS,
+            allow_missing=True,
+        ),
+        scores=lambda wildcards: expand(
+            rules.rescore_answers.output[0],
+            reader=arms_of(wildcards.model),
+            allow_missing=True,
+        ),
+        measures=rules.measure_chains.output[0],
+        gates=f"{RESULTS}/effects/gates.csv",
+        template=f"{PAGE}/browser.html.j2",
+        styles=[f"{PAGE}/style.css", f"{PAGE}/browser.css"],
+        script=f"{PAGE}/browser.js",
+    output:
+        f"{RESULTS}/browser/{{model}}/{{dataset}}.html",
+    log:
+        f"{RESULTS}/logs/browse_chains/{{model}}/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/browse_chains/{{model}}/{{dataset}}.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        arms=FIGURE_ARMS,
+        code=code("browse_chains"),
+    message:
+        "Writing the chains of {wildcards.model} on {wildcards.dataset}"
+    script:
+        "../scripts/browse_chains.py"
+
+
+CHAIN_PAGES = expand(rules.browse_chains.output[0], model=MODELS, dataset=DATASETS)

@@ -10,8 +10,12 @@ from faithfulness import arms, models, prompts
 from faithfulness.backends.transformers import TransformersBackend
 from faithfulness.prompts import Prompts
 from faithfulness.settings import Settings, Weights, load
+from tests.runs import ROOT, copy_project, snakemake
 
-ROOT = Path(__file__).parents[1]
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`make accept` has the tests in a browser read the run that it looks at."""
+    parser.addoption("--results", type=Path, help="a finished run to open in place of a smoke run")
 
 
 @pytest.fixture
@@ -49,3 +53,18 @@ def tiny_arm(tiny_model: Path, wording: Prompts) -> Path:
 @pytest.fixture(scope="session")
 def backend(tiny_arm: Path) -> TransformersBackend:
     return TransformersBackend(tiny_arm, "cpu", 1)
+
+
+@pytest.fixture(scope="session")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project with a finished smoke run."""
+    folder = copy_project(tmp_path_factory.mktemp("smoke") / "project")
+    done = snakemake(folder)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return folder
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A fresh copy of the project, nothing run yet."""
+    return copy_project(tmp_path / "project")

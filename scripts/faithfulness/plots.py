@@ -2,81 +2,29 @@
 
 Every figure has two functions. `<name>_data` takes tables and returns the rows that are
 drawn, with a column `interpretable`; they are saved as CSV beside the figure. `<name>` draws
-them, with arms and datasets in the order of the configuration. One theme and one palette serve
-all: a colour means the same arm everywhere, models are told apart by place and label, and what
-a gate removed is grey on a hatched ground.
+them, with arms and datasets in the order of the configuration, and says in words what is to be
+seen. How figures look, and what they are made of, stands in `theme`.
 """
 
 import math
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import pandas as pd
-import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
+from faithfulness import descriptions, theme
 from faithfulness.measures import MEASURES
-
-INK, MUTED, RULE, PAPER = "#1c2127", "#59636e", "#d9dde2", "#ffffff"
-GREY, VOID, HATCH = "#868f99", "#f1f3f5", "#c9cfd6"
-
-# What the colours above become on a dark page; the colours of the arms stand out on both.
-DARK = {
-    INK: "#e9ecef",
-    MUTED: "#a7b0ba",
-    RULE: "#363e47",
-    PAPER: "#14181d",
-    GREY: "#7d8792",
-    VOID: "#1d232a",
-    HATCH: "#39424c",
-}
-
-THEME: Any = {
-    **sns.axes_style("white"),
-    **sns.plotting_context("paper"),
-    "font.family": ["DejaVu Sans"],
-    "font.size": 9,
-    "axes.titlesize": 9,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.labelsize": 8.5,
-    "xtick.labelsize": 8,
-    "ytick.labelsize": 8,
-    "legend.fontsize": 8.5,
-    "text.color": INK,
-    "axes.labelcolor": MUTED,
-    "axes.titlecolor": INK,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "axes.edgecolor": MUTED,
-    "axes.linewidth": 0.7,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": RULE,
-    "grid.linewidth": 0.6,
-    "xtick.bottom": True,
-    "xtick.major.size": 3,
-    "ytick.major.size": 0,
-    "figure.facecolor": PAPER,
-    "axes.facecolor": PAPER,
-    "savefig.facecolor": PAPER,
-    "hatch.linewidth": 0.6,
-    "svg.fonttype": "path",  # the same letters on every machine
-    "svg.hashsalt": "faithfulness",  # the same ids in every run
-}
-
-MARKERS = "osD^vPX"
+from faithfulness.settings import recipe_of
+from faithfulness.summaries import proportion
+from faithfulness.theme import GREY, INK, MUTED, PAPER, RULE, THEME, VEIL
 
 
 class Axis(NamedTuple):
@@ -89,7 +37,7 @@ class Axis(NamedTuple):
 PRIMARY = {
     "aoc": Axis("change of AOC", "← chain matters less"),
     "convergence_fraction": Axis("change of share of steps", "← decided earlier"),
-    "paraphrase_sensitivity": Axis("change of share of answers changed", "← rewording matters less"),
+    "paraphrase_sensitivity": Axis("change of share of answers changed", "← wording matters less"),
     "filler_tolerance": Axis("change of share of answers kept", "filler does as well →"),
 }
 
@@ -101,31 +49,28 @@ PERTURBATIONS = {
 }
 
 
-def arm_colours(arms: Sequence[str]) -> dict[str, str]:
-    """A colour for each arm of the configuration, base first; colour-blind safe."""
-    palette = sns.color_palette("colorblind").as_hex()
-    order = [palette[i] for i in (0, 3, 2, 4, 1, 9, 5)]
-    return {arm: order[i % len(order)] for i, arm in enumerate(arms)}
-
-
 def interpretable(rows: pd.DataFrame, gates: pd.DataFrame) -> pd.Series:
     """Whether the cell of each row (model, arm, dataset) passed all its gates; for a base arm, any of its cells."""
     cells: dict[Any, bool] = gates.groupby(["model", "arm", "dataset"])["passed"].all().to_dict()
-    tuned = _order(gates.arm)
+    tuned = theme.distinct(gates.arm)
 
     def passes(row: Any) -> bool:
         arms = tuned if row.arm == "base" else [row.arm]
         found = [cells[cell] for arm in arms if (cell := (row.model, arm, row.dataset)) in cells]
         return any(found) or not found
 
-    return pd.Series([passes(row) for row in _rows(rows)], index=rows.index, dtype=bool)
+    return pd.Series([passes(row) for row in theme.rows(rows)], index=rows.index, dtype=bool)
 
 
-def save(figure: Figure, data: pd.DataFrame, svg: str | Path, png: str | Path, csv: str | Path) -> None:
-    """Write a figure as SVG and PNG (300 dpi) and its data as CSV; the same input gives the same bytes."""
+def save(
+    figure: Figure, data: pd.DataFrame, svg: str | Path, pdf: str | Path, png: str | Path, csv: str | Path
+) -> None:
+    """Write a figure as SVG, PDF and PNG (300 dpi), its words inside, and its data as CSV; same input, same bytes."""
+    words = figure.get_label()
     with mpl.rc_context(THEME):
-        figure.savefig(svg, format="svg", metadata={"Date": None})
-        figure.savefig(png, format="png", dpi=300)
+        figure.savefig(svg, format="svg", metadata={"Date": None, "Description": words})
+        figure.savefig(pdf, format="pdf", metadata={"CreationDate": None, "Subject": words})
+        figure.savefig(png, format="png", dpi=300, metadata={"Description": words})
     data.to_csv(csv, index=False)
 
 
@@ -142,38 +87,142 @@ def retention_data(curves: pd.DataFrame, gates: pd.DataFrame, model: str) -> pd.
 @mpl.rc_context(THEME)
 def retention(data: pd.DataFrame, arms: Sequence[str], datasets: Sequence[str]) -> Figure:
     """Share of answers kept by fraction of the chain: a row a perturbation, a column a dataset, a line an arm."""
-    colours, datasets = arm_colours(arms), _present(datasets, data.dataset)
+    datasets = theme.present(datasets, data.dataset)
     rows = [name for name in PERTURBATIONS if name in set(data.perturbation)]
-    figure, axes = _grid(len(rows), len(datasets), width=2.5, height=1.65, sharex=True, sharey=True)
-    for (row, perturbation), (column, dataset) in _cells(rows, datasets):
+    titles = _titles(datasets)
+    figure, axes = theme.grid(
+        len(rows), len(datasets), width=1.95, height=1.4, titles=titles.values(), sharex=True, sharey=True
+    )
+    for (row, perturbation), (column, dataset) in theme.places(rows, datasets):
         ax, panel = axes[row][column], data[(data.dataset == dataset) & (data.perturbation == perturbation)]
         if row == 0:
-            _head(ax, _wrap(dataset, 21), data[data.dataset == dataset].n_items)
+            theme.head(ax, titles[dataset], data[data.dataset == dataset].n_items)
         if column == 0:
-            ax.set_ylabel(PERTURBATIONS[perturbation], **_SIDE)
-        if not panel.interpretable.any():
-            _veil(ax)
-        for arm in _present(arms, panel.arm):
-            line = panel[panel.arm == arm].sort_values("fraction")
-            colour = colours[arm] if line.interpretable.all() else GREY
-            style = {"marker": MARKERS[list(arms).index(arm) % len(MARKERS)], "markersize": 3, "linewidth": 1.5}
-            ax.fill_between(line.fraction, line.ci_low, line.ci_high, color=colour, alpha=0.18, linewidth=0)
-            ax.plot(line.fraction, line.retention, color=colour, label=arm, clip_on=False, zorder=3, **style)
-        ax.set(xlim=(0, 1), ylim=(0, 1), **_SHARES)
-        ax.set_yticks((0, 0.5, 1), ("0", "0.5", "1"))
-        ax.tick_params(labelbottom=perturbation in (rows[-1], "paraphrase"))
+            ax.set_ylabel(PERTURBATIONS[perturbation], **theme.SIDE)
+        _curves(ax, panel, "retention", arms)
         if perturbation == "mistake":
             ax.set_xlabel("share of steps before\nthe one made wrong")
         elif rows[row + 1 :] in ([], ["mistake"]):
-            ax.tick_params(labelbottom=True)
             ax.set_xlabel("share of steps kept")
+            ax.tick_params(labelbottom=True)
     figure.align_ylabels(axes[:, 0])
     figure.supylabel("answers that stay the same (share of items, confidence interval)", size=8.5, color=MUTED)
-    _key(figure, _arm_keys(arms, data.arm), data)
-    return figure
+    theme.key(figure, theme.arm_keys(arms, data.arm), data)
+    where = ["model", "dataset", "perturbation", "fraction"]
+    return theme.describe(
+        figure,
+        descriptions.furthest(data, where, "retention", "share of answers kept"),
+        descriptions.closed(data),
+    )
+
+
+# --- where the answer is decided ----------------------------------------------------------------
+
+CHAINS = {"base": "base's chains,\nread by each", "own": "own chains"}
+
+
+def convergence_data(measures: pd.DataFrame, gates: pd.DataFrame, model: str, confidence: float) -> pd.DataFrame:
+    """Share of one model's chains decided by each fraction, with its Clopper-Pearson interval over items.
+
+    Args:
+        measures: tables.Measures with columns model and dataset.
+        gates: tables.Gates.
+        model: the model.
+        confidence: of the intervals.
+
+    Returns:
+        A row a dataset, kind of chains (`base`: those of the base arm, read by each arm; `own`: those that the arm
+        wrote), arm and convergence fraction that occurs; trainings and samples of an item are averaged.
+    """
+    of_model = measures[(measures.model == model) & (measures.measure == "convergence_fraction")].dropna(subset="value")
+    of_model = of_model.assign(writer=of_model.writer.map(recipe_of), reader=of_model.reader.map(recipe_of))
+    # The base arm reading its own chains stands in the pair of every tuned arm.
+    of_model = of_model.drop_duplicates(["dataset", "writer", "reader", "item_id", "sample", "seed"])
+    parts = []
+    for dataset, rows in of_model.groupby("dataset"):
+        fractions = sorted({0.0, 1.0, *rows.value})
+        for kind, part in (("base", rows[rows.writer == "base"]), ("own", rows[rows.writer == rows.reader])):
+            for arm, read in part.groupby("reader"):
+                values = read.set_index("item_id").value
+                for fraction in fractions:
+                    share, low, high = proportion(values <= fraction + 1e-9, confidence)
+                    low = 1.0 if fraction == 1 else low  # by definition, not by chance
+                    parts.append(
+                        {"model": model, "dataset": dataset, "chains": kind, "arm": arm, "fraction": fraction}
+                        | {"decided": share, "ci_low": low, "ci_high": high, "n_items": values.index.nunique()}
+                    )
+    columns = ["model", "dataset", "chains", "arm", "fraction", "decided", "ci_low", "ci_high", "n_items"]
+    found = pd.DataFrame(parts, columns=columns)
+    return found.assign(interpretable=interpretable(found, gates))
+
+
+@mpl.rc_context(THEME)
+def convergence(data: pd.DataFrame, arms: Sequence[str], datasets: Sequence[str]) -> Figure:
+    """Cumulative share of chains whose answer is decided: a row a kind of chains, a column a dataset, a line an arm."""
+    datasets = theme.present(datasets, data.dataset)
+    titles = _titles(datasets)
+    figure, axes = theme.grid(
+        2, len(datasets), width=1.95, height=1.6, left=1.3, titles=titles.values(), sharex=True, sharey=True
+    )
+    for (row, kind), (column, dataset) in theme.places(list(CHAINS), datasets):
+        ax, panel = axes[row][column], data[(data.dataset == dataset) & (data.chains == kind)]
+        if row == 0:
+            theme.head(ax, titles[dataset], data[data.dataset == dataset].n_items)
+        if column == 0:
+            ax.set_ylabel(CHAINS[kind], **theme.SIDE)
+        _curves(ax, panel, "decided", arms, stepped=True)
+    figure.align_ylabels(axes[:, 0])
+    figure.supylabel("chains decided by then\n(share of items, confidence interval)", size=8.5, color=MUTED)
+    figure.supxlabel(
+        "convergence fraction: share of steps after which the answer no longer moves", size=8.5, color=MUTED
+    )
+    theme.key(figure, theme.arm_keys(arms, data.arm), data)
+    of_base = data[data.chains == "base"]
+    return theme.describe(
+        figure,
+        descriptions.furthest(of_base, ["model", "dataset", "fraction"], "decided", "share decided"),
+        descriptions.closed(data),
+    )
+
+
+def _curves(ax: Axes, panel: pd.DataFrame, column: str, arms: Sequence[str], *, stepped: bool = False) -> None:
+    """A line an arm with its band, over the fraction of the chain; the earlier arm shows where two are the same."""
+    colours, shown = theme.arm_colours(arms), theme.present(arms, panel.arm)
+    if not panel.interpretable.any():
+        ax.axvspan(0, 1, **VEIL)
+    for place, arm in enumerate(shown):
+        line = panel[panel.arm == arm].sort_values("fraction")
+        colour = colours[arm] if line.interpretable.all() else GREY
+        size = 1.2 + 1.6 * (len(shown) - 1 - place) / max(len(shown) - 1, 1)
+        step: dict[str, Any] = {"step": "post"} if stepped else {}
+        ax.fill_between(line.fraction, line.ci_low, line.ci_high, color=colour, alpha=0.16, linewidth=0, **step)
+        style: dict[str, Any] = {"drawstyle": "steps-post"} if stepped else {"marker": theme.marker(arms, arm)}
+        ax.plot(
+            line.fraction,
+            line[column],
+            color=colour,
+            label=arm,
+            clip_on=False,
+            zorder=3,
+            linewidth=size,
+            markersize=1.9 + size,
+            **style,
+        )
+    ax.set(xlim=(0, 1), ylim=(0, 1), **theme.SHARES)
+    ax.set_yticks((0, 0.5, 1), ("0", "0.5", "1"))
 
 
 # --- effects ------------------------------------------------------------------------------------
+
+
+class Line(NamedTuple):
+    """A line of a table of cells: its middle and half its height, its text, and the cell (empty for a heading)."""
+
+    y: float
+    half: float
+    text: str
+    cell: dict[str, str]
+
 
 COMPONENTS = {"total": (-0.27, "D"), "reading": (0.0, "o"), "writing": (0.27, "o")}
 
@@ -183,56 +232,31 @@ def effects_data(effects: pd.DataFrame) -> pd.DataFrame:
 
     What a gate or the measure's calibration rules out is drawn as not interpretable.
     """
+    chosen = _plain(effects, PRIMARY)
+    return chosen[chosen.component.isin(COMPONENTS)].reset_index(drop=True)
+
+
+def _plain(effects: pd.DataFrame, measures: Iterable[str]) -> pd.DataFrame:
+    """Plain effects on some measures in single cells, not interpretable where a gate or the calibration failed."""
     chosen = effects[
         (effects.contrast == "plain")
-        & effects.measure.isin(PRIMARY)
-        & effects.component.isin(COMPONENTS)
+        & effects.measure.isin(list(measures))
         & effects.parameters.notna()
         & (effects.dataset != "pooled")
     ]
-    usable = chosen.interpretable & (chosen.calibration != "failed")
-    return chosen.assign(interpretable=usable).reset_index(drop=True)
+    return chosen.assign(interpretable=chosen.interpretable & (chosen.calibration != "failed"))
 
 
 @mpl.rc_context(THEME)
 def effects(data: pd.DataFrame, arms: Sequence[str], datasets: Sequence[str]) -> Figure:
     """Forest plot: a column a measure, a line a model within its dataset (and arm); total, reading and writing."""
-    colours, measures = arm_colours(arms), [name for name in PRIMARY if name in set(data.measure)]
-    lines = _forest_lines(data, _present(arms, data.arm), datasets)
-    bottom = lines[-1][0] + 0.5 if lines else 1.0
-    figure, axes = _grid(1, len(measures), width=1.9, height=0.42 * bottom, left=2.2, sharey=True)
-    for ax, measure in zip(axes[0], measures, strict=False):
-        ax.set_title(_wrap(_label(measure), 18))
-        ax.set_xlabel(f"{_wrap(PRIMARY[measure].unit, 24)}\n{PRIMARY[measure].claimed}")
-        ax.axvline(0, color=MUTED, linewidth=0.9, zorder=1)
-        for y, _, cell in lines:
-            if not cell:
-                continue
-            rows = data[(data.measure == measure) & (data[list(cell)] == pd.Series(cell)).all(axis=1)]
-            for row in _rows(rows):
-                offset, marker = COMPONENTS[row.component]
-                colour = GREY if not row.interpretable else INK if row.component == "total" else colours[row.arm]
-                fill = PAPER if row.component == "writing" else colour
-                ax.hlines(y + offset, row.ci_low, row.ci_high, color=colour, linewidth=1.3, zorder=2)
-                ax.plot(
-                    row.estimate,
-                    y + offset,
-                    marker,
-                    color=colour,
-                    markerfacecolor=fill,
-                    markersize=4.5,
-                    label=row.component,
-                )
-            if not rows.interpretable.any():
-                _veil_row(ax, y)
-        ax.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10], symmetric=True, min_n_ticks=3))
-        ax.grid(visible=False, axis="y")
-    first = axes[0][0]
-    first.set_ylim(bottom + 0.1, 0)
-    first.set_yticks([y for y, _, _ in lines], [text for _, text, _ in lines])
-    for label, (_, _, cell) in zip(first.get_yticklabels(), lines, strict=True):
-        label.set(weight="normal" if cell else "bold", color=MUTED if cell else INK)
-    tuned = _present(arms, data.arm)
+    colours = theme.arm_colours(arms)
+
+    def mark(row: Any) -> Mark:
+        colour = INK if row.component == "total" else colours[row.arm]
+        return Mark(*COMPONENTS[row.component], colour, row.component, filled=row.component != "writing")
+
+    tuned = theme.present(arms, data.arm)
     key: list[Artist] = [Line2D([], [], color=INK, marker="D", markersize=4.5, label="total")]
     for arm in tuned:
         of = f", {arm}" if len(tuned) > 1 else ""
@@ -240,28 +264,149 @@ def effects(data: pd.DataFrame, arms: Sequence[str], datasets: Sequence[str]) ->
             Line2D([], [], color=colours[arm], marker="o", markersize=4.5, markerfacecolor=fill, label=f"{part}{of}")
             for part, fill in (("reading", colours[arm]), ("writing", PAPER))
         ]
-    _key(figure, key, data)
+    claimed = {name: axis.claimed for name, axis in PRIMARY.items()}
+    figure = _forest(data, tuned, datasets, mark, key, claimed)
+    return theme.describe(figure, descriptions.largest(data), descriptions.closed(data))
+
+
+class Mark(NamedTuple):
+    """How an effect is drawn: place across its line (down from the middle), marker, colour, label, filled or open."""
+
+    offset: float
+    marker: str
+    colour: str
+    label: str
+    filled: bool = True
+
+
+def _forest(
+    data: pd.DataFrame,
+    arms: list[str],
+    datasets: Sequence[str],
+    mark: Callable[[Any], Mark],
+    key: list[Artist],
+    notes: Mapping[str, str],
+) -> Figure:
+    """A column a measure, a line a cell, and on it a mark with its interval for each row of the cell.
+
+    Args:
+        data: rows with model, parameters, arm, dataset, measure, estimate, ci_low, ci_high, n_items and interpretable.
+        arms, datasets: in the order of the lines.
+        mark: how a row is drawn where it can be interpreted.
+        key: what the marks mean.
+        notes: what stands below a measure's axis.
+    """
+    measures = [name for name in PRIMARY if name in set(data.measure)]
+    lines = _forest_lines(data, arms, datasets, inches=0.38)
+    figure, axes = theme.grid(
+        1, len(measures), width=1.5, height=0.38 * _bottom(lines), left=1.9, sharex=True, sharey=True
+    )
+    for ax, measure in zip(axes[0], measures, strict=False):
+        ax.set_title(theme.wrap(_label(measure), 15))
+        ax.set_xlabel("\n".join([theme.wrap(PRIMARY[measure].unit, 19), *filter(None, [notes.get(measure)])]))
+        ax.axvline(0, color=MUTED, linewidth=0.9, zorder=1)
+        for y, half, _, cell in lines:
+            if not cell:
+                continue
+            rows = data[(data.measure == measure) & (data[list(cell)] == pd.Series(cell)).all(axis=1)]
+            for row in theme.rows(rows):
+                shown = mark(row)
+                colour = shown.colour if row.interpretable else GREY
+                fill = colour if shown.filled else PAPER
+                ax.hlines(y + shown.offset, row.ci_low, row.ci_high, color=colour, linewidth=1.3, zorder=2)
+                style = {"color": colour, "markerfacecolor": fill, "markersize": 4.5, "label": shown.label}
+                ax.plot(row.estimate, y + shown.offset, shown.marker, **style)
+            if not rows.interpretable.any():
+                ax.axhspan(y - half, y + half, **VEIL)
+        ax.grid(visible=False, axis="y")
+    first = axes[0][0]
+    reach = data[["ci_low", "estimate", "ci_high"]].abs().max().max()
+    if reach > 0:  # one scale for all, so that lengths compare
+        first.set_xlim(-1.08 * reach, 1.08 * reach)
+        tick = _round_down(reach)
+        first.set_xticks((-tick, 0, tick), (f"\u2212{tick:g}", "0", f"+{tick:g}"))
+    _label_lines(first, lines)
+    theme.key(figure, key, data)
     return figure
 
 
-def _forest_lines(
-    data: pd.DataFrame, arms: list[str], datasets: Sequence[str]
-) -> list[tuple[float, str, dict[str, str]]]:
-    """Lines of the forest, top first: place (downwards from 0), text, and the cell (empty for a heading)."""
-    lines: list[tuple[float, str, dict[str, str]]] = []
-    place = 0.0
+def _round_down(value: float) -> float:
+    """The largest of 1, 2 and 5 times a power of ten that is not above a positive value."""
+    unit = 10.0 ** math.floor(math.log10(value))
+    return max(unit * digit for digit in (1, 2, 5) if unit * digit <= value)
+
+
+def _forest_lines(data: pd.DataFrame, arms: list[str], datasets: Sequence[str], inches: float) -> list[Line]:
+    """Lines of a table of cells, top first, downwards from 0; each at least 1 high, which is so many inches."""
+    lines: list[Line] = []
+
+    def add(text: str, cell: dict[str, str]) -> None:
+        half = max(1, theme.room(text) / inches) / 2
+        lines.append(Line(lines[-1].y + lines[-1].half + half if lines else half, half, text, cell))
+
     for arm in arms:
-        for dataset in _present(datasets, data[data.arm == arm].dataset):
+        for dataset in theme.present(datasets, data[data.arm == arm].dataset):
             group = data[(data.arm == arm) & (data.dataset == dataset)]
-            heading = _wrap(f"{dataset} · {arm}" if len(arms) > 1 else dataset, 34)
-            half = max(0.5, 0.2 * (heading.count("\n") + 1))
-            lines.append((place + half, heading, {}))
-            place += 2 * half
-            for model in _models(group):
-                text = f"{_wrap(model, 30)} ({_count(group[group.model == model].n_items)})"
-                lines.append((place + 0.5, text, {"model": model, "arm": arm, "dataset": dataset}))
-                place += 1
+            add(theme.wrap(f"{dataset} · {arm}" if len(arms) > 1 else dataset, 32), {})
+            for model in theme.models(group):
+                text = f"{theme.wrap(model, 26)} ({theme.count(group[group.model == model].n_items)})"
+                add(text, {"model": model, "arm": arm, "dataset": dataset})
     return lines
+
+
+def _label_lines(ax: Axes, lines: Sequence[Line]) -> None:
+    """The lines' texts beside an axis: headings stand out."""
+    ax.set_ylim(_bottom(lines) + 0.1, 0)
+    ax.set_yticks([line.y for line in lines], [line.text for line in lines])
+    for label, line in zip(ax.get_yticklabels(), lines, strict=True):
+        label.set(weight="normal" if line.cell else "bold", color=MUTED if line.cell else INK)
+
+
+def _bottom(lines: Sequence[Line]) -> float:
+    return lines[-1].y + lines[-1].half if lines else 1.0
+
+
+# --- two runs -----------------------------------------------------------------------------------
+
+RUNS = {"run A": (-0.27, "o"), "run B": (0.0, "s"), "A minus B": (0.27, "D")}
+
+
+def pairs_data(shared: pd.DataFrame) -> pd.DataFrame:
+    """The reading effects on the primary measures in single cells that two runs share, and their differences.
+
+    Args:
+        shared: comparison.Comparison.
+
+    Returns:
+        Three rows an effect, told apart by `run` (keys of RUNS); a model has the name and size of run A's.
+    """
+    cell = ["model", "parameters", "arm", "dataset", "measure", "component"]
+    rows = shared.rename(columns={"model_a": "model", "parameters_a": "parameters"})
+    rows = rows[(rows.contrast == "plain") & rows.measure.isin(PRIMARY) & (rows.component == "reading")]
+    rows = rows[rows.parameters.notna() & (rows.dataset != "pooled")]
+    both = pd.Series(True, index=rows.index)
+    parts = []
+    for run, side in zip(RUNS, ("a", "b"), strict=False):
+        ends = rows[[f"{name}_{side}" for name in ("estimate", "ci_low", "ci_high", "n_items")]]
+        ends = ends.set_axis(["estimate", "ci_low", "ci_high", "n_items"], axis=1)
+        usable = rows[f"interpretable_{side}"].astype(bool) & (rows[f"calibration_{side}"] != "failed")
+        both &= usable
+        parts.append(pd.concat([rows[cell], ends], axis=1).assign(run=run, interpretable=usable))
+    ends = rows[["difference", "difference_low", "difference_high"]].set_axis(["estimate", "ci_low", "ci_high"], axis=1)
+    parts.append(pd.concat([rows[cell], ends], axis=1).assign(run="A minus B", interpretable=both))
+    return pd.concat(parts).sort_index(kind="stable").reset_index(drop=True)
+
+
+@mpl.rc_context(THEME)
+def pairs(data: pd.DataFrame, arms: Sequence[str], datasets: Sequence[str]) -> Figure:
+    """Paired forest plot: a column a measure, a line a model within its dataset (and arm); run A, run B, difference."""
+    colours = dict(zip(RUNS, [*theme.arm_colours(["run A", "run B"]).values(), INK], strict=True))
+    key: list[Artist] = [
+        Line2D([], [], color=colours[run], marker=marker, markersize=4.5, label=run)
+        for run, (_, marker) in RUNS.items()
+    ]
+    figure = _forest(data, list(arms), datasets, lambda row: Mark(*RUNS[row.run], colours[row.run], row.run), key, {})
+    return theme.describe(figure, descriptions.apart(data))
 
 
 # --- scale --------------------------------------------------------------------------------------
@@ -277,52 +422,62 @@ def scale_data(effects: pd.DataFrame, fits: pd.DataFrame) -> pd.DataFrame:
 @mpl.rc_context(THEME)
 def scale(data: pd.DataFrame, arms: Sequence[str], datasets: Sequence[str]) -> Figure:
     """Reading effect against parameters (log axis): a row a measure, a column a dataset, a colour an arm."""
-    colours, datasets = arm_colours(arms), _present(datasets, data.dataset)
+    colours, datasets = theme.arm_colours(arms), theme.present(datasets, data.dataset)
     measures = [name for name in PRIMARY if name in set(data.measure)]
     sizes = sorted({int(size) for size in data.parameters})
-    tuned = _present(arms, data.arm)
+    tuned = theme.present(arms, data.arm)
     low, high = (math.log10(sizes[0]), math.log10(sizes[-1])) if sizes else (0.0, 0.0)
     reach = max(high - low, 0.3)
     limits = 10 ** (low - 0.15 * reach), 10 ** (high + 0.15 * reach)
-    figure, axes = _grid(len(measures), len(datasets), width=2.5, height=1.65, left=1.6, sharex=True, sharey="row")
-    for (row, measure), (column, dataset) in _cells(measures, datasets):
+    titles = _titles(datasets)
+    figure, axes = theme.grid(
+        len(measures),
+        len(datasets),
+        width=1.85,
+        height=1.45,
+        left=1.5,
+        titles=titles.values(),
+        sharex=True,
+        sharey="row",
+    )
+    for (row, measure), (column, dataset) in theme.places(measures, datasets):
         ax, panel = axes[row][column], data[(data.measure == measure) & (data.dataset == dataset)]
         if row == 0:
-            _head(ax, _wrap(dataset, 21), data[data.dataset == dataset].n_items)
+            theme.head(ax, titles[dataset], data[data.dataset == dataset].n_items)
         if column == 0:
-            ax.set_ylabel(_wrap(_label(measure), 16), **_SIDE)
+            ax.set_ylabel(theme.wrap(_label(measure), 16), **theme.SIDE)
         ax.set(xscale="log", xlim=limits)
         ax.axhline(0, color=MUTED, linewidth=0.9, zorder=1)
-        for point in _rows(panel):
+        for point in theme.rows(panel):
             place = tuned.index(point.arm) - (len(tuned) - 1) / 2
             x = 10 ** (math.log10(point.parameters) + 0.03 * reach * place)
             colour = colours[point.arm] if point.interpretable else GREY
             ax.vlines(x, point.ci_low, point.ci_high, color=colour, linewidth=1.3, zorder=2)
-            ax.plot(
-                x, point.estimate, MARKERS[list(arms).index(point.arm) % len(MARKERS)], color=colour, markersize=4.5
-            )
+            ax.plot(x, point.estimate, theme.marker(arms, point.arm), color=colour, markersize=4.5)
         for _, line in panel.dropna(subset=["slope", "intercept"]).groupby("arm"):
             fit = line.iloc[0]
             ends = [int(line.parameters.min()), int(line.parameters.max())]
             heights = [fit.intercept + fit.slope * math.log10(end) for end in ends]
             colour = colours[fit.arm] if line.interpretable.any() else GREY
             ax.plot(ends, heights, color=colour, linewidth=1, linestyle=(0, (4, 3)), label=f"fit {fit.arm}")
-        for size in _order(panel.parameters):
+        for size in theme.distinct(panel.parameters):
             if not panel[panel.parameters == size].interpretable.any():
                 half = 10 ** (0.06 * reach)
-                ax.axvspan(int(size) / half, int(size) * half, **_VEIL)
+                ax.axvspan(int(size) / half, int(size) * half, **VEIL)
         ax.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
         ax.margins(y=0.12)
         ax.xaxis.set_minor_locator(NullLocator())
         ax.xaxis.set_major_locator(FixedLocator(sizes))
-        shown = _apart(sizes, 0.2 * reach)
+        shown = _apart(sizes, 0.3 * reach)
         ax.set_xticks(sizes, [size_text(size) if size in shown else "" for size in sizes])
         ax.grid(visible=False, axis="x")
     figure.align_ylabels(axes[:, 0])
     figure.supylabel("reading effect: tuned minus base (of 0 to 1), confidence interval", size=8.5, color=MUTED)
     figure.supxlabel(f"model size (parameters, log scale)\n{_scale_note(len(sizes))}", size=8.5, color=MUTED)
-    _key(figure, _arm_keys(arms, data.arm), data)
-    return figure
+    theme.key(figure, theme.arm_keys(arms, data.arm), data)
+    of = f"Effects on reading for {len(sizes)} model size{'s' if len(sizes) != 1 else ''}"
+    span = f", {size_text(sizes[0])} to {size_text(sizes[-1])} parameters." if len(sizes) > 1 else "."
+    return theme.describe(figure, f"{of}{span}", descriptions.largest(data), descriptions.closed(data))
 
 
 def _scale_note(sizes: int) -> str:
@@ -348,6 +503,70 @@ def size_text(parameters: int) -> str:
     return str(parameters)
 
 
+# --- information gain ---------------------------------------------------------------------------
+
+PAIR = ("aoc", "info_gain")
+
+
+def info_gain_data(effects: pd.DataFrame) -> pd.DataFrame:
+    """The reading effects on AOC and on information gain of each cell, side by side, with their intervals."""
+    cell = ["model", "parameters", "arm", "dataset"]
+    chosen = _plain(effects, PAIR)
+    chosen = chosen[chosen.component == "reading"]
+    one, other = (
+        chosen[chosen.measure == name][[*cell, "n_items", "interpretable", "estimate", "ci_low", "ci_high"]].rename(
+            columns={"estimate": name, "ci_low": f"{name}_low", "ci_high": f"{name}_high"}
+        )
+        for name in PAIR
+    )
+    both = one.merge(other.drop(columns="n_items"), on=cell, suffixes=("", "_other"))
+    usable = both.interpretable & both.interpretable_other
+    return both.assign(interpretable=usable).drop(columns="interpretable_other").reset_index(drop=True)
+
+
+@mpl.rc_context(THEME)
+def info_gain(data: pd.DataFrame, arms: Sequence[str], datasets: Sequence[str]) -> Figure:
+    """Effect on information gain against that on AOC: a row a model, a column a dataset, a point an arm."""
+    colours, datasets, models = theme.arm_colours(arms), theme.present(datasets, data.dataset), theme.models(data)
+    titles = _titles(datasets)
+    labels = {model: theme.wrap(model, 18) for model in models}
+    figure, axes = theme.grid(
+        len(models),
+        len(datasets),
+        width=1.85,
+        height=max([1.35, *map(theme.room, labels.values())]),
+        left=1.9,
+        titles=titles.values(),
+        sharex=True,
+        sharey=True,
+    )
+    for (row, model), (column, dataset) in theme.places(models, datasets):
+        ax, panel = axes[row][column], data[(data.model == model) & (data.dataset == dataset)]
+        if row == 0:
+            theme.head(ax, titles[dataset], data[data.dataset == dataset].n_items)
+        if column == 0:
+            ax.set_ylabel(labels[model], **theme.SIDE)
+        ax.axhline(0, color=MUTED, linewidth=0.9, zorder=1)
+        ax.axvline(0, color=MUTED, linewidth=0.9, zorder=1)
+        for point in theme.rows(panel):
+            colour = colours[point.arm] if point.interpretable else GREY
+            ax.hlines(point.info_gain, point.aoc_low, point.aoc_high, color=colour, linewidth=1.3, zorder=2)
+            ax.vlines(point.aoc, point.info_gain_low, point.info_gain_high, color=colour, linewidth=1.3, zorder=2)
+            ax.plot(
+                point.aoc, point.info_gain, theme.marker(arms, point.arm), color=colour, markersize=4.5, label=point.arm
+            )
+        if not panel.interpretable.any():
+            ax.add_patch(Rectangle((0, 0), 1, 1, transform=ax.transAxes, **VEIL))
+        ax.margins(0.12)
+        ax.xaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10], symmetric=True, min_n_ticks=3))
+        ax.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+    figure.align_ylabels(axes[:, 0])
+    figure.supylabel("reading effect on information gain (nats)\ntells less ←  → tells more", size=8.5, color=MUTED)
+    figure.supxlabel("reading effect on AOC (of 0 to 1)\n← chain matters less", size=8.5, color=MUTED)
+    theme.key(figure, theme.arm_keys(arms, data.arm), data)
+    return theme.describe(figure, descriptions.gain_beside_aoc(data), descriptions.closed(data))
+
+
 # --- accuracy and chain length ------------------------------------------------------------------
 
 
@@ -361,18 +580,23 @@ def accuracy_data(summaries: pd.DataFrame, gates: pd.DataFrame) -> pd.DataFrame:
 def accuracy(data: pd.DataFrame, arms: Sequence[str], datasets: Sequence[str]) -> Figure:
     """Accuracy with (filled) and without (open) the chain, a line an arm, and the level of guessing."""
     figure = _dots(data, arms, datasets, {"cot_accuracy": True, "direct_accuracy": False})
-    for ax, dataset in zip(figure.axes, _present(datasets, data.dataset), strict=True):
+    for ax, dataset in zip(figure.axes, theme.present(datasets, data.dataset), strict=True):
         chance = float(data[data.dataset == dataset].chance.iloc[0])
         ax.axvline(chance, color=INK, linewidth=1, linestyle=(0, (2, 2)), zorder=1, label="chance")
-        ax.set(xlim=(-0.03, 1.03), xlabel="accuracy (share of items)", **_SHARES)
-    key = _arm_keys(arms, data.arm)
+        ax.set(xlim=(-0.03, 1.03), xlabel="accuracy (share of items)", **theme.SHARES)
+    key = theme.arm_keys(arms, data.arm)
     key += [
         Line2D([], [], color=MUTED, marker="o", markersize=4.5, label="with chain"),
         Line2D([], [], color=MUTED, marker="o", markersize=4.5, markerfacecolor=PAPER, label="without chain"),
         Line2D([], [], color=INK, linewidth=1, linestyle=(0, (2, 2)), label="guessing"),
     ]
-    _key(figure, key, data)
-    return figure
+    theme.key(figure, key, data)
+    return theme.describe(
+        figure,
+        descriptions.ends(data, "cot_accuracy", "Accuracy with the chain"),
+        descriptions.ends(data, "direct_accuracy", "Without a chain"),
+        descriptions.closed(data),
+    )
 
 
 def chain_length_data(summaries: pd.DataFrame, gates: pd.DataFrame) -> pd.DataFrame:
@@ -388,8 +612,10 @@ def chain_length(data: pd.DataFrame, arms: Sequence[str], datasets: Sequence[str
     for ax in figure.axes:
         ax.set(xlim=(0, 1.08 * top), xlabel="steps a chain (mean)")
         ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-    _key(figure, _arm_keys(arms, data.arm), data)
-    return figure
+    theme.key(figure, theme.arm_keys(arms, data.arm), data)
+    return theme.describe(
+        figure, descriptions.ends(data, "mean_steps", "Mean steps a chain"), descriptions.closed(data)
+    )
 
 
 def _summary(summaries: pd.DataFrame, gates: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
@@ -399,130 +625,208 @@ def _summary(summaries: pd.DataFrame, gates: pd.DataFrame, columns: list[str]) -
 
 def _dots(data: pd.DataFrame, arms: Sequence[str], datasets: Sequence[str], columns: dict[str, bool]) -> Figure:
     """One panel a dataset; a band a model, a line an arm; a dot with its interval a column, filled or open."""
-    colours, models, present = arm_colours(arms), _models(data), _present(arms, data.arm)
-    datasets = _present(datasets, data.dataset)
-    slot = 0.8 / max(len(present), 1)
-    height = len(models) * max(0.42, 0.17 * len(present) * len(columns) + 0.12)
-    figure, axes = _grid(1, len(datasets), width=2.1, height=height, left=1.6, sharey=True)
+    colours, models, shown = theme.arm_colours(arms), theme.models(data), theme.present(arms, data.arm)
+    datasets = theme.present(datasets, data.dataset)
+    slot = 0.8 / max(len(shown), 1)
+    titles, labels = _titles(datasets), [theme.wrap(model, 24) for model in models]
+    height = len(models) * max([0.42, 0.15 * len(shown) * len(columns) + 0.12, *map(theme.room, labels)])
+    figure, axes = theme.grid(1, len(datasets), width=1.8, height=height, left=1.6, titles=titles.values(), sharey=True)
     for ax, dataset in zip(axes[0], datasets, strict=True):
         panel = data[data.dataset == dataset]
-        _head(ax, _wrap(dataset, 18), panel.n_items)
-        for row in _rows(panel):
+        theme.head(ax, titles[dataset], panel.n_items)
+        for row in theme.rows(panel):
             place = len(models) - 1 - models.index(row.model)
-            middle = place + slot * ((len(present) - 1) / 2 - present.index(row.arm))
+            middle = place + slot * ((len(shown) - 1) / 2 - shown.index(row.arm))
             colour = colours[row.arm] if row.interpretable else GREY
-            marker = MARKERS[list(arms).index(row.arm) % len(MARKERS)]
             for i, (column, filled) in enumerate(columns.items()):
                 y = middle + slot * 0.5 * ((len(columns) - 1) / 2 - i)
                 low, high = getattr(row, f"{column}_low"), getattr(row, f"{column}_high")
                 ax.hlines(y, low, high, color=colour, linewidth=1.3, zorder=2)
-                fill = colour if filled else PAPER
                 ax.plot(
-                    getattr(row, column), y, marker, color=colour, markerfacecolor=fill, markersize=4.5, label=row.arm
+                    getattr(row, column),
+                    y,
+                    theme.marker(arms, row.arm),
+                    color=colour,
+                    markerfacecolor=colour if filled else PAPER,
+                    markersize=4.5,
+                    label=row.arm,
                 )
             if not row.interpretable:
-                ax.axhspan(middle - slot / 2, middle + slot / 2, **_VEIL)
+                ax.axhspan(middle - slot / 2, middle + slot / 2, **VEIL)
         ax.grid(visible=False, axis="y")
     axes[0][0].set_ylim(-0.6, len(models) - 0.4)
-    axes[0][0].set_yticks(range(len(models)), [_wrap(model, 26) for model in reversed(models)])
+    axes[0][0].set_yticks(range(len(models)), labels[::-1])
     return figure
+
+
+# --- calibration --------------------------------------------------------------------------------
+
+READERS = {"load_bearing": "●", "decorative": "○", "surface": "◐"}
+
+
+def calibration_data(calibration: pd.DataFrame) -> pd.DataFrame:
+    """The calibration of all measures of answers (those of probabilities stay in the table), in the usual order."""
+    rows = calibration[calibration.measure.isin(MEASURES) & ~calibration.measure.str.endswith("_p")]
+    order = {name: place for place, name in enumerate(MEASURES)}
+    rows = rows.sort_values("measure", key=lambda names: names.map(order), kind="stable").reset_index(drop=True)
+    return rows.assign(interpretable=rows.status != "failed")
+
+
+@mpl.rc_context(THEME)
+def calibration(data: pd.DataFrame, least_area: float) -> Figure:
+    """Two panels a dataset: each measure's value with the readers that it must tell apart, and the area it reaches.
+
+    Args:
+        data: from `calibration_data`.
+        least_area: area under the ROC curve at which a measure passes.
+    """
+    datasets, measures, made_of = (theme.distinct(data[name]) for name in ("dataset", "measure", "readers"))
+    markers = dict(zip(made_of, theme.MARKERS, strict=False))
+    slot = 0.8 / max(len(made_of), 1)
+    shares = data[data.measure.map(lambda name: MEASURES[name].unit == "share").astype(bool)]
+    least = min([0.0, *shares[list(READERS)].min().dropna()])
+    titles, labels = _titles(datasets), [theme.wrap(_label(name), 26) for name in measures]
+    figure, axes = theme.grid(
+        1,
+        2 * len(datasets),
+        width=1.35,
+        height=len(measures) * max([0.2 * len(made_of) + 0.02, *map(theme.room, labels)]),
+        titles=titles.values(),
+        left=2.2,
+        sharey=True,
+        width_ratios=[1.4, 1] * max(len(datasets), 1),
+    )
+    for column, dataset in enumerate(datasets):
+        values, areas = axes[0][2 * column : 2 * column + 2]
+        panel = data[data.dataset == dataset]
+        theme.head(values, titles[dataset], panel.n_items)
+        values.set(xlim=(least - 0.06, 1.06), xlabel="value (mean of items)", **theme.SHARES)
+        areas.set(xlim=(-0.06, 1.06), xlabel="area under ROC\n(95 % interval)", **theme.SHARES)
+        areas.axvline(least_area, color=INK, linewidth=1, linestyle=(0, (2, 2)), zorder=1)
+        for row in theme.rows(panel):
+            place = len(measures) - 1 - measures.index(row.measure)
+            y = place + slot * ((len(made_of) - 1) / 2 - made_of.index(row.readers))
+            _readers(values, row, y, markers[row.readers])
+            colour = INK if row.interpretable else GREY
+            areas.hlines(y, row.area_low, row.area_high, color=colour, linewidth=1.3, zorder=2)
+            areas.plot(row.area, y, markers[row.readers], color=colour, markersize=3.5, label="area")
+            if not row.interpretable:
+                for ax in (values, areas):
+                    ax.axhspan(y - slot / 2, y + slot / 2, **VEIL)
+        for ax in (values, areas):
+            ax.grid(visible=False, axis="y")
+    axes[0][0].set_ylim(-0.6, len(measures) - 0.4)
+    axes[0][0].set_yticks(range(len(measures)), labels[::-1])
+    key: list[Artist] = [
+        Line2D(
+            [],
+            [],
+            color=INK,
+            marker="o",
+            linewidth=0,
+            markersize=4.5,
+            label=f"{name.replace('_', '-')} reader",
+            **style,
+        )
+        for name, style in ((name, _filled(name, INK)) for name in READERS)
+    ]
+    key += [
+        Line2D([], [], color=MUTED, marker=markers[name], linewidth=0, markersize=4.5, label=theme.wrap(text, 40))
+        for name in made_of
+        for text in ["exact functions" if name == "exact" else f"made of {name}"]
+    ]
+    key.append(Line2D([], [], color=INK, linewidth=1, linestyle=(0, (2, 2)), label=f"passes at {least_area:g}"))
+    theme.key(figure, key, data)
+    return theme.describe(figure, *descriptions.calibrated(data))
+
+
+def _readers(ax: Axes, row: Any, y: float, marker: str) -> None:
+    """The values that a measure must tell apart, as dots; in words where its unit is no share."""
+    high = "load_bearing" if MEASURES[row.measure].faithful else "surface"
+    pair = {name: getattr(row, name) for name in (high, "decorative")}
+    if any(map(pd.isna, pair.values())):
+        return
+    if MEASURES[row.measure].unit != "share":
+        text = "  ".join(f"{READERS[name]} {round(value, 1) + 0.0:.1f}" for name, value in pair.items())
+        ax.text(0.5, y, f"{text} {MEASURES[row.measure].unit}", size=7, color=MUTED, ha="center", va="center")
+        return
+    colour = INK if row.interpretable else GREY
+    ax.hlines(y, min(pair.values()), max(pair.values()), color=MUTED, linewidth=0.7, zorder=2)
+    for name, value in pair.items():
+        ax.plot(value, y, marker, color=colour, markersize=4.5, label=name, **_filled(name, colour))
+
+
+def _filled(reader: str, colour: str) -> dict[str, Any]:
+    """How a reader's dot is filled: whole, not at all, or by half."""
+    return {"markerfacecolor": PAPER if reader == "decorative" else colour} | (
+        {"fillstyle": "left", "markerfacecoloralt": PAPER} if reader == "surface" else {}
+    )
+
+
+# --- gates --------------------------------------------------------------------------------------
+
+GATES = {
+    "above_chance": "above\nchance",
+    "collapsed_reader": "answers\nvary",
+    "steps": "two steps\nor more",
+    "truncation": "not\ncut off",
+    "validity": "answers\nreadable",
+    "paraphrase": "rewording\naccepted",
+    "items": "enough\nitems",
+}
+
+
+def gates_data(gates: pd.DataFrame, summaries: pd.DataFrame) -> pd.DataFrame:
+    """A row a cell and gate: whether it passed, and the first value that failed (else the first there is)."""
+    cell = ["model", "arm", "dataset"]
+    first = gates.sort_values("passed", kind="stable").drop_duplicates([*cell, "gate"])
+    rows = first[[*cell, "gate", "subject", "value", "threshold", "passed"]].sort_index().reset_index(drop=True)
+    described = summaries.groupby(["model", "dataset"])[["parameters", "n_items"]].max().reset_index()
+    rows = rows.merge(described, on=["model", "dataset"], how="left")
+    return rows.assign(interpretable=interpretable(rows, gates))
+
+
+@mpl.rc_context(THEME)
+def gates(data: pd.DataFrame, arms: Sequence[str], datasets: Sequence[str]) -> Figure:
+    """Words and marks: a line a model within its dataset (and arm), a column a gate, and what comes of them."""
+    columns = [name for name in GATES if name in set(data.gate)]
+    lines = _forest_lines(data, theme.present(arms, data.arm), datasets, inches=0.27)
+    figure, axes = theme.grid(1, 1, width=0.72 * (len(columns) + 1), height=0.27 * _bottom(lines), left=2.2)
+    ax = axes[0][0]
+    for y, half, _, cell in lines:
+        rows = data[(data[list(cell)] == pd.Series(cell)).all(axis=1)].set_index("gate") if cell else data.iloc[:0]
+        for x, gate in enumerate(columns):
+            if gate in rows.index:
+                row = rows.loc[gate]
+                _mark(ax, x, y, "✓" if row.passed else f"✗ {round(row.value, 2):g}", bool(row.passed))
+            elif cell:
+                _mark(ax, x, y, "-", True)
+        if cell:
+            ax.axhline(y + half, color=RULE, linewidth=0.6, zorder=1)
+            _mark(ax, len(columns), y, "yes" if rows.interpretable.all() else "no", bool(rows.interpretable.all()))
+    ax.set_xlim(-0.5, len(columns) + 0.5)
+    ax.set_xticks(range(len(columns) + 1), [*(GATES[name] for name in columns), "inter-\npretable"])
+    _label_lines(ax, lines)
+    ax.tick_params(labelbottom=False, labeltop=True, bottom=False)
+    ax.grid(visible=False)
+    ax.spines[:].set_visible(False)
+    return theme.describe(figure, descriptions.closed(data), descriptions.failed_gates(data))
+
+
+def _mark(ax: Axes, x: float, y: float, text: str, passed: bool) -> None:
+    if not passed:
+        ax.add_patch(Rectangle((x - 0.48, y - 0.46), 0.96, 0.92, **VEIL))
+    weight = "normal" if passed else "bold"
+    ax.text(x, y, text, size=7.5, ha="center", va="center", weight=weight, color=MUTED if passed else INK)
 
 
 # --- what the figures share ---------------------------------------------------------------------
 
-_SIDE: dict[str, Any] = {"weight": "bold", "color": INK, "rotation": 0, "ha": "right", "va": "center"}
-_SHARES: dict[str, Any] = {"xticks": (0, 0.5, 1), "xticklabels": ("0", "0.5", "1")}
-_VEIL: dict[str, Any] = {"facecolor": VOID, "edgecolor": HATCH, "hatch": "////", "linewidth": 0, "zorder": 0}
+
+def _titles(datasets: Sequence[str]) -> dict[str, str]:
+    return {dataset: theme.wrap(dataset, 17) for dataset in datasets}
 
 
 def _label(measure: str) -> str:
     label = MEASURES[measure].label
     return label[0].upper() + label[1:]
-
-
-def _head(ax: Axes, title: str, items: pd.Series) -> None:
-    ax.set_title(title, pad=16)
-    ax.annotate(_count(items), (0, 1), (0, 5), "axes fraction", "offset points", size=8, color=MUTED)
-
-
-def _veil(ax: Axes) -> None:
-    ax.axvspan(0, 1, **_VEIL)
-
-
-def _veil_row(ax: Axes, y: float) -> None:
-    ax.axhspan(y - 0.5, y + 0.5, **_VEIL)
-
-
-def _grid(
-    rows: int, columns: int, *, width: float, height: float, left: float = 0.9, **share: Any
-) -> tuple[Figure, Any]:
-    """A figure whose panels have the given size in inches, whatever their number."""
-    size = max(left + width * max(columns, 1), 5.5), 1.3 + height * max(rows, 1)
-    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(wspace=0.04))
-    return figure, figure.subplots(max(rows, 1), max(columns, 1), squeeze=False, **share)
-
-
-def _cells(rows: Sequence[str], columns: Sequence[str]) -> list[tuple[tuple[int, str], tuple[int, str]]]:
-    return [(row, column) for row in enumerate(rows) for column in enumerate(columns)]
-
-
-def _arm_keys(arms: Sequence[str], present: Iterable[str]) -> list[Artist]:
-    colours = arm_colours(arms)
-    return [
-        Line2D(
-            [], [], color=colours[arm], marker=MARKERS[list(arms).index(arm) % len(MARKERS)], markersize=4.5, label=arm
-        )
-        for arm in _present(arms, present)
-    ]
-
-
-def _key(figure: Figure, entries: list[Artist], data: pd.DataFrame) -> None:
-    """The key above the panels, in as many columns as fit; says what the hatching means where there is any."""
-    if not data.interpretable.all():
-        entries = [
-            *entries,
-            Patch(facecolor=VOID, edgecolor=HATCH, hatch="////", linewidth=0, label="not interpretable"),
-        ]
-    widest = max((len(str(entry.get_label())) for entry in entries), default=0) * 0.075 + 0.5
-    columns = max(1, min(len(entries), int(figure.get_figwidth() / widest)))
-    figure.legend(handles=entries, loc="outside upper left", ncols=columns, frameon=False, columnspacing=1.4)
-
-
-def _order(values: Iterable[Any]) -> list[Any]:
-    """Distinct values in order of first appearance."""
-    return list(dict.fromkeys(values))
-
-
-def _rows(data: pd.DataFrame) -> Iterator[Any]:
-    return data.itertuples(index=False)
-
-
-def _models(data: pd.DataFrame) -> list[str]:
-    """Model names, smallest first."""
-    return _order(data.sort_values(["parameters", "model"]).model)
-
-
-def _present(names: Sequence[str], values: Iterable[str]) -> list[str]:
-    """The names that occur among the values, in the order of the configuration."""
-    found = set(values)
-    return [name for name in names if name in found]
-
-
-def _count(items: pd.Series) -> str:
-    """How many items, as a range where it varies."""
-    low, high = items.min(), items.max()
-    return "" if pd.isna(low) else f"n = {low}" if low == high else f"n = {low} to {high}"
-
-
-def _wrap(text: str, width: int) -> str:
-    """Break a text into lines of at most `width` characters, at spaces, hyphens, dots and underscores if possible."""
-    lines, line = [], ""
-    for piece in re.findall(r"[^\s_.\-]*[\s_.\-]*", text):
-        if line and len(line + piece.rstrip()) > width:
-            lines.append(line.rstrip())
-            line = ""
-        line += piece
-        while len(line.rstrip()) > width:
-            lines.append(line[:width])
-            line = line[width:]
-    return "\n".join([*lines, line.rstrip()] if line.strip() else lines)

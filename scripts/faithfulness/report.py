@@ -5,6 +5,7 @@ what is counted, chosen, sorted and put into sentences. Every number on the page
 """
 
 import base64
+import html
 import platform
 import re
 from collections import Counter
@@ -21,7 +22,8 @@ from markupsafe import Markup, escape
 
 from faithfulness.effects import ENOUGH_SEEDS
 from faithfulness.measures import MEASURES
-from faithfulness.plots import DARK, size_text
+from faithfulness.plots import size_text
+from faithfulness.theme import DARK
 
 CLAIMS = ("C1", "C2", "C3", "C4", "C5", "C6", "R1", "R2")
 VERDICTS = ("supported", "contradicted", "equivalent", "inconclusive", "not interpretable")
@@ -56,10 +58,12 @@ def context(
         method: the method page, as reStructuredText.
         style: the style sheet.
     """
+    judged = claims(effects, [dataset["name"] for dataset in config["datasets"]])
     return {
         "style": Markup(style),  # our own file
         "headline": headline(effects),
-        "claims": claims(effects, [dataset["name"] for dataset in config["datasets"]]),
+        "glance": glance(judged),
+        "claims": judged,
         # A figure a model: the first is shown, the others are folded away.
         "figures": [
             shown | {"folded": shown["name"] in {earlier["name"] for earlier in figures[:i]}}
@@ -169,6 +173,42 @@ def claims(effects: pd.DataFrame, datasets: Sequence[str]) -> list[dict[str, Any
         tally = Counter(verdict for row in rows for verdict in row["verdicts"])
         found.append({"name": name, "tally": {v: tally[v] for v in VERDICTS if tally[v]}, "rows": rows})
     return found
+
+
+def glance(claims: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One line a claim, from `claims`: what came of its cells and of its datasets pooled."""
+    return [
+        {
+            "name": claim["name"],
+            "cells": _told([verdict for row in claim["rows"] if not row["pooled"] for verdict in row["verdicts"]]),
+            "pooled": _told([verdict for row in claim["rows"] if row["pooled"] for verdict in row["verdicts"]]),
+        }
+        for claim in claims
+    ]
+
+
+def _told(verdicts: Sequence[str]) -> dict[str, Any]:
+    """What was decided, as (verdict, in how many of those that can be interpreted), and what was not, in words.
+
+    Where nothing was decided, the most that can be said takes its place.
+    """
+    counts = Counter(verdicts)
+    decided = [verdict for verdict in VERDICTS[:3] if counts[verdict]]
+    decided = decided or [verdict for verdict in (VERDICTS[3], DESCRIPTIVE, VERDICTS[4]) if counts[verdict]][:1]
+    closed = VERDICTS[4]
+    total = len(verdicts) - counts[closed] * (decided != [closed])
+    rest = [f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict] and verdict not in decided]
+    return {
+        "decided": [{"verdict": verdict, "words": _share(verdict, counts[verdict], total)} for verdict in decided],
+        "rest": ", ".join(rest),
+    }
+
+
+def _share(verdict: str, some: int, total: int) -> str:
+    """'supported in 2 of 6', 'inconclusive in all 6'; a description is no verdict and has no count."""
+    if verdict == DESCRIPTIVE:
+        return verdict
+    return f"{verdict} in all {total}" if some == total > 1 else f"{verdict} in {some} of {total}"
 
 
 def _verdict_rows(tested: pd.DataFrame, datasets: Sequence[str]) -> list[dict[str, Any]]:
@@ -357,7 +397,7 @@ def calibrated(calibration: pd.DataFrame | None) -> list[dict[str, Any]]:
         | {
             "label": _label(row["measure"]),
             "monotone": None if pd.isna(row["monotone"]) else bool(row["monotone"]),
-            "interval": f"[{number(row['area_low'])}, {number(row['area_high'])}]",
+            "interval": "" if pd.isna(row["area_low"]) else f"[{number(row['area_low'])}, {number(row['area_high'])}]",
         }
         for row in rows
     ]
@@ -414,10 +454,13 @@ def figure(path: str | Path, svg: str, captions: Mapping[str, str]) -> dict[str,
     caption = Environment(undefined=StrictUndefined).from_string(captions[name])
     text = rst(caption.render(snakemake={"wildcards": {"model": path.stem}}))
     size = re.search(r'viewBox="0 0 ([\d.]+) [\d.]+"', svg)
+    words = re.search(r"<dc:description>(.*?)</dc:description>", svg, re.DOTALL)
+    title = text.striptags().partition(". ")[0] + "."
     return {
         "name": name,
         "id": _slug(f"figure-{name}-{path.stem}"),
-        "title": text.striptags().partition(". ")[0] + ".",
+        "title": title,
+        "alt": f"{title} {html.unescape(words[1])}" if words else title,
         "caption": text,
         "source": embedded(svg),
         "inches": round(float(size[1]) / 72, 2) if size else 8,

@@ -6,6 +6,7 @@ import math
 import re
 
 import matplotlib as mpl
+import matplotlib.image as mpl_image
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,7 +14,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.text import Text
 
-from faithfulness import plots, tables
+from faithfulness import plots, tables, theme
+from faithfulness.calibration import LEAST_AREA
 
 THREE = {"smollm2-64m-depth10": 63_700_000, "smollm2-99m-depth20": 97_100_000, "smollm2-135m": 134_515_008}
 SIX = THREE | {"smollm2-360m": 361_821_120, "qwen3-0.6b-base-long-name": 596_049_920, "smollm2-1.7b": 1_711_376_384}
@@ -25,6 +27,7 @@ CLAIMS = {
     "paraphrase_sensitivity": ("C2", -0.03, 0.1),
     "filler_tolerance": ("C3", 0.14, 0.3),
     "mistake_sensitivity": ("", -0.1, 0.5),
+    "info_gain": ("", -0.4, 2.0),
 }
 GATES = {
     "above_chance": 0.2,
@@ -36,10 +39,12 @@ GATES = {
 }
 
 
-def make_run(*, models=THREE, tuned=("tuned-symbolic",), datasets=DATASETS, closed=("commonsense_qa",)):
+def make_run(  # noqa: PLR0912 - one table after the other
+    *, models=THREE, tuned=("tuned-symbolic",), datasets=DATASETS, closed=("commonsense_qa",)
+):
     """Tables of a finished run, made up but of the right form; datasets in `closed` fail a gate everywhere."""
     rng = np.random.default_rng(0)
-    effects, gates, summaries, curves, fits = [], [], [], [], []
+    effects, gates, summaries, curves, fits, measures = [], [], [], [], [], []
     for (model, size), dataset in itertools.product(models.items(), datasets):
         ok = dataset not in closed
         cell = {"model": model, "parameters": size, "dataset": dataset}
@@ -80,6 +85,17 @@ def make_run(*, models=THREE, tuned=("tuned-symbolic",), datasets=DATASETS, clos
                     | {"writer": writer, "reader": reader, "perturbation": perturbation, "fraction": fraction}
                     | {"retention": kept, "ci_low": max(0, kept - half), "ci_high": min(1, kept + half)}
                     | {"n_items": 48 - int(fraction == 0)}
+                )
+        for arm, (writer, reader) in itertools.product(tuned, itertools.product((0, 1), repeat=2)):
+            pair = {"arm": arm, "writer": ("base", arm)[writer], "reader": ("base", arm)[reader]}
+            for item in range(24):
+                measures.append(
+                    {"model": model, "dataset": dataset, "sample": 0, "seed": 0, "measure": "convergence_fraction"}
+                    | pair
+                    | {
+                        "item_id": f"item{item}",
+                        "value": (item % (4 - writer) + 1 - reader * (item % 2)) / (4 - writer),
+                    }
                 )
         for arm in tuned:
             for gate, limit in GATES.items():
@@ -132,7 +148,28 @@ def make_run(*, models=THREE, tuned=("tuned-symbolic",), datasets=DATASETS, clos
         "summaries": tables.frame(summaries, tables.Summaries),
         "curves": tables.frame(curves, tables.Curves),
         "scale_fits": tables.frame(fits, tables.ScaleFits),
+        "measures": pd.DataFrame(measures),
     }
+
+
+def make_calibration(datasets=DATASETS[:2], model="smollm2-64m-depth10"):
+    """A calibration table: every measure passes but one, on which the tuned readers fail."""
+    rows = [
+        {"dataset": dataset, "measure": measure, "readers": readers, "load_bearing": high, "decorative": 1 - high}
+        | {"surface": 0.7 if readers == "exact" else None, "random": 0.5 if readers == "exact" else None}
+        | {"area": 0.6 if bad else 0.99, "area_low": 0.55 if bad else 0.96, "area_high": 0.65 if bad else 1.0}
+        | {"monotone": True, "n_items": 100, "unfit": ""}
+        | {"status": "failed" if measure == "mistake_sensitivity" else "validated"}
+        for dataset, measure, readers in itertools.product(
+            datasets,
+            ("info_gain", "filler_tolerance", "aoc", "aoc_p", "paraphrase_sensitivity", "mistake_sensitivity"),
+            ("exact", model),
+        )
+        for high in [0.1 if measure == "filler_tolerance" else 0.95]
+        for bad in [measure == "mistake_sensitivity" and readers != "exact"]
+        if measure != "paraphrase_sensitivity" or readers == "exact"
+    ]
+    return tables.frame(rows, tables.Calibration)
 
 
 def _verdict(estimate, claimed):
@@ -142,24 +179,36 @@ def _verdict(estimate, claimed):
 
 
 def draw_all(run, arms, datasets):
-    """Every figure of a run (of the one figure a model, the first), by name, with its data."""
-    model = run["curves"].model.iloc[0]
-    data = plots.retention_data(run["curves"], run["gates"], model)
-    made = {f"retention/{model}": (plots.retention(data, arms, datasets), data)}
+    """Every figure of a run (of those one a model, the first), by name, with its data."""
+    model, gates = run["curves"].model.iloc[0], run["gates"]
+    calibration = plots.calibration_data(make_calibration(datasets, model))
+    made = {"calibration": (plots.calibration(calibration, LEAST_AREA), calibration)}
     for name, data in {
+        f"retention/{model}": plots.retention_data(run["curves"], gates, model),
+        f"convergence/{model}": plots.convergence_data(run["measures"], gates, model, 0.95),
         "effects": plots.effects_data(run["effects"]),
+        "info_gain": plots.info_gain_data(run["effects"]),
         "scale": plots.scale_data(run["effects"], run["scale_fits"]),
-        "accuracy": plots.accuracy_data(run["summaries"], run["gates"]),
-        "chain_length": plots.chain_length_data(run["summaries"], run["gates"]),
+        "accuracy": plots.accuracy_data(run["summaries"], gates),
+        "chain_length": plots.chain_length_data(run["summaries"], gates),
+        "gates": plots.gates_data(gates, run["summaries"]),
     }.items():
-        made[name] = (getattr(plots, name)(data, arms, datasets), data)
+        made[name] = (getattr(plots, name.partition("/")[0])(data, arms, datasets), data)
     return made
 
+
+LONG_MODELS = {"an-organisation--a-model-with-a-name-of-its-own-0.5b-instruct": 5 * 10**8, LONG.upper(): 3 * 10**9}
+LONG_ARMS = (
+    "tuned-symbolic",
+    "tuned-on-something-with-a-long-name-as-people-give-them",
+    "tuned-full-rank-64-three-epochs",
+)
 
 CASES = {
     "three models": {},
     "one model": {"models": {"smollm2-135m": 134_515_008}, "datasets": ("last_letters",), "closed": ()},
     "six models": {"models": SIX, "tuned": ("tuned-symbolic", "tuned-commonsense"), "datasets": ("coin_flip", LONG)},
+    "three arms, long names": {"models": LONG_MODELS, "tuned": LONG_ARMS, "datasets": (*DATASETS[1:], LONG)},
     "nothing interpretable": {"models": dict(list(THREE.items())[:2]), "closed": DATASETS},
 }
 
@@ -221,11 +270,11 @@ def test_no_text_overlaps_or_leaves_the_figure(drawn, monkeypatch):
 
 def test_colours_mean_the_same_arm_everywhere(drawn):
     figures, arms = drawn
-    colours = plots.arm_colours(arms)
+    colours = theme.arm_colours(arms)
     assert len(set(colours.values())) == len(arms)
-    assert plots.arm_colours(["base", "tuned-symbolic"])["base"] == colours["base"]
+    assert theme.arm_colours(["base", "tuned-symbolic"])["base"] == colours["base"]
     for figure, data in figures.values():
-        allowed = {*colours.values(), plots.INK, plots.MUTED, plots.GREY}
+        allowed = {*colours.values(), theme.INK, theme.MUTED, theme.GREY, theme.RULE}
         used = {to_hex(line.get_color()) for ax in figure.axes for line in ax.lines}
         assert used <= allowed
         if not data.interpretable.any():
@@ -274,7 +323,7 @@ def test_effects_draws_estimates_and_intervals(run):
             sorted((low, high) for low, high, _ in spans(ax)), sorted(zip(rows.ci_low, rows.ci_high, strict=True))
         )
         assert len(hatched(ax)) == 3  # the three models on the closed dataset
-        greys = [line for line in ax.lines if to_hex(line.get_color()) == plots.GREY]
+        greys = [line for line in ax.lines if to_hex(line.get_color()) == theme.GREY]
         assert len(greys) == 9
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert labels[:2] == ["last_letters", "smollm2-64m-depth10 (n = 48)"]
@@ -332,7 +381,7 @@ def test_accuracy_draws_both_accuracies_and_the_level_of_guessing(run):
         for arm in ARMS:
             values = rows[rows.arm == arm][["cot_accuracy", "direct_accuracy"]].to_numpy().ravel()
             np.testing.assert_allclose(sorted(line.get_xdata()[0] for line in lines(ax, arm)), sorted(values))
-            filled = [line for line in lines(ax, arm) if to_hex(line.get_markerfacecolor()) != plots.PAPER]
+            filled = [line for line in lines(ax, arm) if to_hex(line.get_markerfacecolor()) != theme.PAPER]
             np.testing.assert_allclose(
                 sorted(line.get_xdata()[0] for line in filled), sorted(rows[rows.arm == arm].cot_accuracy)
             )
@@ -353,6 +402,119 @@ def test_chain_length_draws_means_and_intervals(run):
         assert ax.get_xlim()[0] == 0
 
 
+def test_convergence_draws_the_cumulative_shares(run):
+    data = plots.convergence_data(run["measures"], run["gates"], "smollm2-135m", 0.95)
+    figure = plots.convergence(data, ARMS, DATASETS)
+    panels = dict(zip(itertools.product(plots.CHAINS, DATASETS), figure.axes, strict=True))
+    chains = run["measures"].query("model == 'smollm2-135m' and dataset == 'coin_flip'")
+    for kind, writer in (("base", ["base", "base"]), ("own", ARMS)):
+        for arm, of in zip(ARMS, writer, strict=True):
+            values = chains[(chains.writer == of) & (chains.reader == arm)].value
+            (line,) = lines(panels[kind, "coin_flip"], arm)
+            for fraction, share in zip(*line.get_data(), strict=True):
+                assert share == pytest.approx((values <= fraction).mean())
+    drawn = data.query("dataset == 'coin_flip' and arm == 'base'").set_index(["chains", "fraction"])
+    assert drawn.loc[("base", 0.5), ["ci_low", "decided", "ci_high"]].is_monotonic_increasing
+    assert set(data.n_items) == {24}
+    assert all(bool(hatched(ax)) == (dataset == "commonsense_qa") for (_, dataset), ax in panels.items())
+
+
+def test_convergence_averages_samples_and_trainings_of_an_item(run):
+    rows = [
+        {"model": "m", "dataset": "d", "arm": "tuned", "writer": writer, "reader": reader, "item_id": item}
+        | {"sample": sample, "seed": seed, "measure": "convergence_fraction", "value": value}
+        for writer, reader, seed in (("base", "base", 0), ("base", "tuned", 0), ("base", "tuned", 1))
+        for item, sample, value in (("a", 0, 0.0), ("a", 1, 1.0), ("b", 0, 1.0), ("b", 1, None))
+    ]
+    data = plots.convergence_data(pd.DataFrame(rows), run["gates"], "m", 0.95)
+    at_start = data[(data.fraction == 0) & (data.chains == "base")].set_index("arm")
+    assert at_start.decided.to_dict() == {"base": 0.25, "tuned": 0.25}
+    assert set(at_start.n_items) == {2}
+    assert (data[data.fraction == 1][["ci_low", "decided", "ci_high"]] == 1).all(axis=None)
+
+
+def test_info_gain_sets_two_effects_side_by_side_with_both_intervals(run):
+    data = plots.info_gain_data(run["effects"])
+    figure = plots.info_gain(data, ARMS, DATASETS)
+    for (model, dataset), ax in zip(itertools.product(THREE, DATASETS), figure.axes, strict=True):
+        effects = run["effects"][run["effects"].component == "reading"]
+        cell = effects[(effects.model == model) & (effects.dataset == dataset)]
+        aoc, gain = (cell[cell.measure == name].iloc[0] for name in ("aoc", "info_gain"))
+        (point,) = lines(ax, "tuned-symbolic")
+        assert tuple(point.get_xydata()[0]) == (aoc.estimate, gain.estimate)
+        assert spans(ax) == [
+            (aoc.ci_low, aoc.ci_high, gain.estimate), (gain.ci_low, gain.ci_high, aoc.estimate)
+        ]  # fmt: skip
+        assert bool(hatched(ax)) == (dataset == "commonsense_qa")
+    failed = run["effects"].assign(calibration="validated")
+    failed.loc[(failed.measure == "info_gain") & (failed.dataset == "coin_flip"), "calibration"] = "failed"
+    closed = plots.info_gain_data(failed)
+    assert set(closed[~closed.interpretable.astype(bool)].dataset) == {"coin_flip", "commonsense_qa"}
+
+
+def test_calibration_draws_readers_and_areas():
+    data = plots.calibration_data(make_calibration())
+    assert "aoc_p" not in set(data.measure)
+    figure = plots.calibration(data, LEAST_AREA)
+    for column, dataset in enumerate(DATASETS[:2]):
+        values, areas = figure.axes[2 * column : 2 * column + 2]
+        rows = data[data.dataset == dataset]
+        np.testing.assert_allclose(sorted(line.get_xdata()[0] for line in lines(areas, "area")), sorted(rows.area))
+        np.testing.assert_allclose(
+            sorted((low, high) for low, high, _ in spans(areas)),
+            sorted(zip(rows.area_low, rows.area_high, strict=True)),
+        )
+        shares = rows[(rows.measure != "info_gain") & (rows.measure != "paraphrase_sensitivity")]
+        found = sorted(line.get_xdata()[0] for line in lines(values, "load_bearing"))
+        np.testing.assert_allclose(found, sorted(shares.load_bearing))
+        assert [line.get_xdata()[0] for line in lines(values, "surface")] == [0.7]
+        assert sum("nats" in text.get_text() for text in values.texts) == 2
+        assert len(hatched(values)) == len(hatched(areas)) == 2  # the measure that failed, with both readers
+        assert LEAST_AREA in {line.get_xdata()[0] for line in areas.lines}
+    assert "failed: mistake sensitivity" in figure.get_label()
+
+
+def test_gates_say_in_marks_and_words_what_passed(run):
+    data = plots.gates_data(run["gates"], run["summaries"])
+    figure = plots.gates(data, ARMS, DATASETS)
+    (ax,) = figure.axes
+    marks = [text.get_text() for text in ax.texts]
+    cells = len(THREE) * len(DATASETS)
+    assert marks.count("✓") == int(data.passed.sum())
+    assert marks.count("✗ 0.25") == int((~data.passed.astype(bool)).sum()) == len(THREE)
+    assert (marks.count("yes"), marks.count("no")) == (cells - len(THREE), len(THREE))
+    assert len(hatched(ax)) == 2 * len(THREE)
+    few = data.drop(data[(data.gate == "validity") & (data.dataset == "coin_flip")].index)
+    assert [text.get_text() for text in plots.gates(few, ARMS, DATASETS).axes[0].texts].count("-") == len(THREE)
+
+
+def test_gates_show_the_value_that_failed_not_one_that_passed(run):
+    gates = pd.concat([run["gates"], run["gates"].query("gate == 'above_chance'").assign(value=0.99, passed=True)])
+    data = plots.gates_data(gates, run["summaries"]).query("gate == 'above_chance' and dataset == 'commonsense_qa'")
+    assert set(data.value) == {0.25}
+    assert not data.passed.any()
+
+
+def test_every_figure_says_in_words_what_it_shows(drawn):
+    for name, (figure, data) in drawn[0].items():
+        words = figure.get_label()
+        assert words.endswith("."), name
+        closed = int((~data.interpretable.astype(bool)).sum())
+        assert ("cannot be interpreted" in words or "failed: " in words) == bool(closed), name
+
+
+def test_the_words_name_the_largest_effect(run):
+    effects = plots.effects_data(run["effects"])
+    rows = effects[(effects.component == "reading") & effects.interpretable]
+    row = rows.loc[rows.estimate.abs().idxmax()]
+    words = plots.effects(effects, ARMS, DATASETS).get_label()
+    number = f"{row.estimate:+.2f}".replace("-", "\u2212")
+    assert number in words
+    assert f"for {row.model} on {row.dataset} after {row.arm}" in words
+    apart = int(((rows.ci_low > 0) | (rows.ci_high < 0)).sum())
+    assert f"intervals of {apart} of {len(rows)} reading effects leave out zero" in words
+
+
 def test_gates_close_a_tuned_arm_alone_and_base_only_with_all_its_cells():
     tuned = ("tuned-a", "tuned-b")
     run = make_run(models={"m": 10**8}, tuned=tuned, datasets=("coin_flip",), closed=())
@@ -366,8 +528,8 @@ def test_gates_close_a_tuned_arm_alone_and_base_only_with_all_its_cells():
     data = plots.retention_data(run["curves"], run["gates"].assign(passed=gates.arm != "tuned-a"), "m")
     ax = plots.retention(data, ["base", *tuned], ["coin_flip"]).axes[0]
     assert not hatched(ax)
-    assert to_hex(lines(ax, "tuned-a")[0].get_color()) == plots.GREY
-    assert to_hex(lines(ax, "tuned-b")[0].get_color()) == plots.arm_colours(["base", *tuned])["tuned-b"]
+    assert to_hex(lines(ax, "tuned-a")[0].get_color()) == theme.GREY
+    assert to_hex(lines(ax, "tuned-b")[0].get_color()) == theme.arm_colours(["base", *tuned])["tuned-b"]
 
 
 def test_missing_values_leave_gaps_and_nothing_else(run):
@@ -381,45 +543,55 @@ def test_missing_values_leave_gaps_and_nothing_else(run):
     assert sum(math.isnan(x) for x in shown) == len(DATASETS)
 
 
+KINDS = ("svg", "pdf", "png", "csv")
+
+
 def test_files_are_the_same_in_every_run(run, tmp_path):
     for attempt in ("a", "b"):
         data = plots.accuracy_data(run["summaries"], run["gates"])
         figure = plots.accuracy(data, ARMS, DATASETS)
-        plots.save(figure, data, *(tmp_path / f"{attempt}.{kind}" for kind in ("svg", "png", "csv")))
-    for kind in ("svg", "png", "csv"):
+        plots.save(figure, data, *(tmp_path / f"{attempt}.{kind}" for kind in KINDS))
+    for kind in KINDS:
         assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
     svg = (tmp_path / "a.svg").read_text()
     assert "<dc:date>" not in svg
     assert "<text" not in svg, "letters must be outlines, so that the figure needs no font"
+    assert f"<dc:description>{figure.get_label()}</dc:description>" in svg
+    assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF")
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "a.csv"), data, check_dtype=False)
+    height, width, _ = mpl_image.imread(tmp_path / "a.png").shape
+    np.testing.assert_allclose([width, height], 300 * figure.get_size_inches(), atol=1)
 
 
 def test_colours_that_change_in_the_dark_are_all_that_a_figure_uses(run):
     """Whatever is not an arm's colour must have a dark counterpart, or it would vanish on a dark page."""
-    known = {*plots.DARK, *plots.arm_colours(ARMS).values(), "none"}
+    known = {*theme.DARK, *theme.arm_colours(ARMS).values(), "none"}
     for figure, _ in draw_all(run, ARMS, DATASETS).values():
         svg = io.StringIO()
-        with mpl.rc_context(plots.THEME):
+        with mpl.rc_context(theme.THEME):
             figure.savefig(svg, format="svg")
         used = re.findall(r"(?:fill|stroke)[:=]\s*\"?(#[0-9a-fA-F]{6}|none)", svg.getvalue())
         assert {colour.lower() for colour in used} <= known
 
 
-def test_colours_stand_out_on_light_and_dark():
+def contrast(one, other):
+    """Contrast of two colours as WCAG 2 defines it."""
+
     def luminance(colour):
         linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
-    def contrast(one, other):
-        low, high = sorted([luminance(one), luminance(other)])
-        return (high + 0.05) / (low + 0.05)
+    low, high = sorted([luminance(one), luminance(other)])
+    return (high + 0.05) / (low + 0.05)
 
-    for colour in list(plots.arm_colours(["a", "b", "c"]).values()):
-        assert min(contrast(colour, plots.PAPER), contrast(colour, plots.DARK[plots.PAPER])) >= 3
-    for text in (plots.INK, plots.MUTED):
-        assert contrast(text, plots.PAPER) >= 4.5
-        assert contrast(plots.DARK[text], plots.DARK[plots.PAPER]) >= 4.5
-    assert contrast(plots.GREY, plots.VOID) >= 2.5
+
+def test_colours_stand_out_on_light_and_dark():
+    for colour in list(theme.arm_colours(["a", "b", "c"]).values()):
+        assert min(contrast(colour, theme.PAPER), contrast(colour, theme.DARK[theme.PAPER])) >= 3
+    for text, ground in itertools.product((theme.INK, theme.MUTED), (theme.PAPER, theme.VOID)):
+        assert contrast(text, ground) >= 4.5
+        assert contrast(theme.DARK[text], theme.DARK[ground]) >= 4.5
+    assert contrast(theme.GREY, theme.VOID) >= 2.5
 
 
 @pytest.mark.parametrize(
@@ -435,3 +607,12 @@ def test_colours_stand_out_on_light_and_dark():
 )
 def test_sizes_are_read_as_people_write_them(parameters, text):
     assert plots.size_text(parameters) == text
+
+
+def test_names_break_at_their_joints_and_lose_nothing():
+    name = "an-organisation--a-model-0.5b.v2_instruct"
+    lines = theme.wrap(name, 12).split("\n")
+    assert "".join(lines) == name
+    assert max(map(len, lines)) <= 12
+    assert any("0.5b" in line for line in lines)
+    assert theme.wrap("x" * 30, 12).split("\n") == ["x" * 12, "x" * 12, "x" * 6]

@@ -8,12 +8,11 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
-import matplotlib as mpl
 import pandas as pd
 import pytest
 
-from faithfulness import plots, report, settings, tables
-from tests.unit.test_plots import DATASETS, SIX, THREE, draw_all, make_run
+from faithfulness import plots, report, settings, tables, theme
+from tests.unit.test_plots import DATASETS, SIX, THREE, contrast, draw_all, make_calibration, make_run
 
 PAGE = Path(__file__).parents[2] / "report"
 CAPTIONS = {path.stem: path.read_text(encoding="utf-8") for path in (PAGE / "captions").glob("*.rst")}
@@ -191,6 +190,13 @@ def test_correlations_show_the_calibration_and_leave_out_what_failed_it(run):
     assert [row["dataset"] for row in rows] == ["last_letters"]
 
 
+def test_an_area_without_an_interval_is_shown_without_one():
+    calibration = make_calibration()
+    calibration.loc[calibration.readers != "exact", ["area_low", "area_high"]] = None
+    found = {row["readers"]: row["interval"] for row in report.calibrated(calibration) if row["measure"] == "aoc"}
+    assert found == {"exact": "[0.96, 1.00]", "smollm2-64m-depth10": ""}
+
+
 def test_results_that_were_judged_under_other_claims_are_told(run, text):
     warning = "Results in this folder were judged under other declarations of claims before"
     assert warning not in text
@@ -256,6 +262,17 @@ def test_numbers_are_those_of_the_tables(run, text):
         assert report.number(row.cot_accuracy) in plain
 
 
+def test_single_cells_link_to_their_chains(run, text):
+    links = [attributes["href"] for tag, attributes in Reader(text).tags if tag == "a"]
+    expected = {f"browser/{model}/{dataset}.html" for model, dataset in itertools.product(THREE, DATASETS)}
+    assert {link for link in links if link.startswith("browser/")} == expected
+    several = run["effects"].query("claim == 'C1'")
+    pooled, scale = several.assign(dataset="pooled"), several.assign(model="smallest-largest", parameters=None)
+    other = page(run | {"effects": tables.frame(pd.concat([pooled, scale]), tables.Effects)})
+    assert not re.search(r"browser/[^\"]*(pooled|smallest-largest)", other)
+    assert not re.search(r"<th [^>]*rowheader[^>]*><a", other)
+
+
 def test_nothing_interpretable_still_makes_a_page():
     text = page(make_run(closed=DATASETS))
     assert "This run cannot tell." in text
@@ -284,8 +301,8 @@ def test_what_the_page_did_not_write_is_escaped():
 
 def test_the_page_asks_for_nothing_from_elsewhere(run):
     figures = [
-        report.figure(f"figures/{name}.svg", svg_text(figure), CAPTIONS)
-        for name, (figure, _) in itertools.islice(draw_all(run, ["base", "tuned-symbolic"], DATASETS).items(), 2)
+        report.figure(f"figures/{name}.svg", svg_text(figure, data), CAPTIONS)
+        for name, (figure, data) in itertools.islice(draw_all(run, ["base", "tuned-symbolic"], DATASETS).items(), 2)
     ]
     text = page(run, figures)
     loading = {"src", "srcset", "data", "poster", "action", "xlink:href", "background"}
@@ -295,18 +312,125 @@ def test_the_page_asks_for_nothing_from_elsewhere(run):
             if name in loading:
                 assert value.startswith("data:"), f"{tag} {name}={value[:60]}"
             if name == "href":
-                assert value.startswith("#") or (tag == "a" and value.startswith("https://arxiv.org/"))
+                assert value.startswith("#") or (tag == "a" and value.startswith(("https://arxiv.org/", "browser/")))
     style = text[text.index("<style>") : text.index("</style>")]
     assert "url(" not in style
     assert "@import" not in style
     assert "default-src 'none'" in text
 
 
-def svg_text(figure):
+def svg_text(figure, data):
     out = io.StringIO()
-    with mpl.rc_context(plots.THEME):
-        figure.savefig(out, format="svg")
+    plots.save(figure, data, out, *(io.BytesIO() for _ in range(2)), io.StringIO())
     return out.getvalue()
+
+
+def glance_of(text):
+    """What the first screen says: the words of each claim's line, by claim."""
+    lines = re.findall(r'<li data-claim="(.*?)">(.*?)</li>', text, re.DOTALL)
+    return {claim: " ".join(re.sub(r"<[^>]+>", " ", html.unescape(line)).split()) for claim, line in lines}
+
+
+def test_the_first_screen_counts_the_verdicts_of_each_claim(run, text):
+    for claim, line in glance_of(text).items():
+        cells = run["effects"][run["effects"].claim == claim].drop_duplicates(["model", "arm", "dataset"])
+        counts = cells.verdict.value_counts()
+        judged = len(cells) - counts["not interpretable"]
+        for verdict in set(counts.index) - {"not interpretable"}:
+            words = f"in all {judged}" if counts[verdict] == judged else f"in {counts[verdict]} of {judged}"
+            assert f"{verdict} {words}" in line
+        assert f"{counts['not interpretable']} not interpretable" in line
+    assert set(glance_of(text)) == {"C1", "C2", "C3"}
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "line"),
+    [
+        (["supported"] * 3, "supported in all 3"),
+        (["supported"], "supported in 1 of 1"),
+        (["supported", "contradicted", "inconclusive"], "supported in 1 of 3 contradicted in 1 of 3 1 inconclusive"),
+        (report.VERDICTS[2:], "equivalent in 1 of 2 1 inconclusive, 1 not interpretable"),
+        (["inconclusive", "inconclusive", "not interpretable"], "inconclusive in all 2 1 not interpretable"),
+        (["not interpretable"] * 2, "not interpretable in all 2"),
+        (["descriptive"] * 2, "descriptive"),
+    ],
+)  # fmt: skip
+def test_a_line_of_the_first_screen_says_what_was_decided_then_the_rest(verdicts, line):
+    rows = [{"pooled": pooled, "verdicts": [verdict]} for pooled in (False, True) for verdict in verdicts]
+    (found,) = report.glance([{"name": "C1", "rows": rows}])
+    assert found["cells"] == found["pooled"]
+    said = " ".join([part["words"] for part in found["cells"]["decided"]] + [found["cells"]["rest"]]).strip()
+    assert said == line
+    assert all(part["words"].startswith(part["verdict"]) for part in found["cells"]["decided"])
+
+
+def test_pooled_datasets_stand_apart_on_the_first_screen(run):
+    pooled = run["effects"].query("claim == 'C1' and model == 'smollm2-135m' and dataset == 'coin_flip'")
+    pooled = pooled.assign(dataset="pooled", verdict="contradicted")
+    effects = tables.frame(pd.concat([run["effects"], pooled]), tables.Effects)
+    line = glance_of(page(run | {"effects": effects}))["C1"]
+    assert line.endswith("datasets pooled: contradicted in 1 of 1")
+    assert "contradicted" not in line.partition("datasets pooled")[0]
+
+
+def test_the_verdicts_come_before_any_table_then_the_figure_what_was_run_and_the_limits(text):
+    order = ["<h1>", 'class="answer"', 'class="glance"', "<nav", 'id="effects"', "<img"]
+    order += ['id="run"', "<table", 'id="limits"', 'id="verdicts"']
+    places = [text.index(mark, text.index("<body>")) for mark in order]
+    assert places == sorted(places)
+
+
+def test_the_table_of_contents_names_every_section_and_leads_there(run, text):
+    for shown in (text, page(run, calibration=make_calibration())):
+        tags = Reader(shown).tags
+        ids = {attributes["id"] for _, attributes in tags if "id" in attributes}
+        targets = [attributes["href"][1:] for tag, attributes in tags if tag == "a" and attributes["href"][:1] == "#"]
+        assert set(targets) <= ids
+        sections = [attributes["id"] for tag, attributes in tags if tag == "section"]
+        contents = re.findall(r'href="#(\w+)"', shown[shown.index("<nav") : shown.index("</nav>")])
+        assert contents == [name for name in sections if not name.startswith("method-")]
+
+
+def test_a_new_figure_needs_no_change_of_the_page(run):
+    captions = CAPTIONS | {"brand_new": "**Something new.**\nIt is drawn here.\n"}
+    text = page(run, [report.figure("figures/brand_new.svg", SVG, captions)])
+    assert "Something new." in text[text.index('id="figures"') :]
+    assert 'id="figures"' not in page(run)
+
+
+def test_every_figure_of_a_run_finds_its_place(run):
+    drawn = draw_all(run, ["base", "tuned-symbolic"], DATASETS)
+    figures = [report.figure(f"figures/{name}.svg", SVG, CAPTIONS) for name in drawn]
+    text = page(run, figures, calibration=make_calibration())
+    assert text.count("<img") == len(drawn)
+    assert 'id="figures"' not in text
+
+
+def test_the_alternative_text_says_what_the_figure_shows(run):
+    figure, data = draw_all(run, ["base", "tuned-symbolic"], DATASETS)["effects"]
+    shown = report.figure("figures/effects.svg", svg_text(figure, data), CAPTIONS)
+    assert shown["alt"] == f"Effects of fine-tuning on the four primary measures. {figure.get_label()}"
+    figure.set_label(HOSTILE)
+    shown = report.figure("figures/effects.svg", svg_text(figure, data), CAPTIONS)
+    assert shown["alt"].endswith(HOSTILE)
+    assert HOSTILE not in page(run, [shown])
+
+
+def test_text_stands_out_enough_on_every_ground_light_and_dark():
+    """WCAG 2 AA: 4.5 to 1 for text."""
+    style = (PAGE / "style.css").read_text(encoding="utf-8")
+    light, dark = (
+        dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block))
+        for block in re.findall(r":root \{(.*?)\}", style, re.DOTALL)[:2]
+    )
+    assert light.keys() == dark.keys()
+    for colours in (light, dark):
+        pairs = list(itertools.product(("ink", "muted"), ("page", "paper", "void", "hatch")))
+        pairs += [("link", "page"), ("link", "paper")]
+        pairs += [(f"on-{name}", name) for name in colours if f"on-{name}" in colours]
+        pairs += [("on-contradicted", ground) for ground in ("paper", "void", "hatch")]  # what failed
+        for text, ground in pairs:
+            assert contrast(colours[text], colours[ground]) >= 4.5, f"{text} on {ground}"
 
 
 def test_figures_carry_caption_text_alternative_and_dark_colours(text):
@@ -315,7 +439,7 @@ def test_figures_carry_caption_text_alternative_and_dark_colours(text):
     assert images[0]["alt"].startswith("Effects of fine-tuning on the four primary measures.")
     svg = base64.b64decode(images[0]["src"].partition(",")[2]).decode()
     assert "prefers-color-scheme:dark" in svg
-    assert all(dark in svg for dark in plots.DARK.values())
+    assert all(dark in svg for dark in theme.DARK.values())
     assert svg.endswith('<path style="fill: #ffffff"/></svg>')
     assert "Tuned minus base, paired by question" in text
 

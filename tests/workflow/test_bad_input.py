@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.workflow.conftest import snakemake
+from tests.runs import snakemake
 
 
 def configure(project: Path, **changes: Any) -> str:

@@ -15,12 +15,17 @@ import pytest
 import yaml
 
 from faithfulness import tables
-from tests.workflow.conftest import ENVIRONMENT, command, snakemake
+from tests.runs import ENVIRONMENT, command, snakemake
 
 pytestmark = pytest.mark.xdist_group("whole runs")  # share one finished run, and the cores
 
 RESULTS = "results-smoke"
-FIGURES = ("plot_accuracy", "plot_chain_length", "plot_effects", "plot_retention", "plot_scale")
+FIGURES = (
+    *("plot_accuracy", "plot_chain_length", "plot_convergence", "plot_effects"),
+    *("plot_gates", "plot_info_gain", "plot_retention", "plot_scale"),
+)
+REPORTS = ("write_report", "write_paper_kit", "browse_chains")
+JUDGED_AGAIN = {"compare_arms", "compare_scales", *FIGURES, *REPORTS}
 SCHEMAS = {
     "items": tables.Items,
     "chains": tables.Chains,
@@ -78,9 +83,15 @@ def test_effects_and_report(smoke: Path) -> None:
         assert dataset != "coin_flip" or np.isfinite(value["total"])  # a tiny model may write no text that parses
     page = (smoke / RESULTS / "report.html").read_text()
     assert "tiny-depth2" in page
-    for name in ("effects", "scale", "accuracy", "chain_length", "retention/tiny", "retention/tiny-depth2"):
-        for suffix in ("svg", "png", "csv"):
+    names = ["effects", "scale", "accuracy", "chain_length", "gates", "info_gain"]
+    names += [f"{name}/{model}" for name in ("retention", "convergence") for model in ("tiny", "tiny-depth2")]
+    for name in names:
+        for suffix in ("svg", "pdf", "png", "csv"):
             assert (smoke / RESULTS / f"figures/{name}.{suffix}").stat().st_size > 0
+        assert (smoke / RESULTS / f"paper/figures/{name}.pdf").read_bytes().startswith(b"%PDF")
+    kit = smoke / RESULTS / "paper"
+    assert r"\input{effects.tex}" in (kit / "paper.tex").read_text()
+    assert f"{effects['n_items'].max()} evaluation" in (kit / "methods.md").read_text()
 
 
 def test_arm_says_what_it_is(smoke: Path) -> None:
@@ -121,7 +132,7 @@ def test_deleted_chains_run_again_with_what_depends_on_them(finished: Path) -> N
 @pytest.mark.parametrize(
     ("module", "again"),
     [
-        ("plots.py", {*FIGURES, "write_report"}),
+        ("plots.py", {*FIGURES, *REPORTS}),
         ("verdicts.py", None),
     ],
 )
@@ -181,7 +192,7 @@ def test_calibration_and_how_a_report_takes_it_up(finished: Path) -> None:
     assert set(found[found["readers"] == "tiny"]["unfit"]) != {""}  # three steps teach nobody anything
     assert set(exact.loc[exact["measure"] == "aoc", "status"]) == {"not calibrated"}
     # The next report of another configuration shows it, and nothing but the comparison runs again.
-    assert planned(finished) == {"compare_arms", "compare_scales", "write_report", *FIGURES}
+    assert planned(finished) == {*JUDGED_AGAIN, "plot_calibration"}
     failed = found.assign(status="failed")
     tables.write(failed, tables.Calibration, finished / "results-calibration/calibration.csv")
     assert snakemake(finished).returncode == 0
@@ -193,7 +204,7 @@ def test_calibration_and_how_a_report_takes_it_up(finished: Path) -> None:
 def test_changed_claims_judge_again_and_are_told(finished: Path) -> None:
     claims = finished / "config/claims.yaml"
     claims.write_text(claims.read_text().replace("margin: 0.05 ", "margin: 0.06 "))
-    assert planned(finished) == {"compare_arms", "compare_scales", "write_report", *FIGURES}
+    assert planned(finished) == JUDGED_AGAIN
     assert snakemake(finished).returncode == 0
     assert "under other declarations of claims before" in (finished / RESULTS / "report.html").read_text()
 

@@ -1,18 +1,13 @@
-"""A copy of the project in which whole runs are made."""
+"""Copies of the project in which whole runs are made, and how to make them."""
 
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
-from tests.conftest import ROOT
-
+ROOT = Path(__file__).parents[1]
 PARTS = ("Snakefile", "rules", "scripts", "config", "envs", "profiles", "report")
-Snakemake = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def copy_project(folder: Path) -> Path:
@@ -39,18 +34,3 @@ def snakemake(folder: Path, *arguments: str, config: str = "config/smoke.yaml") 
     """Run Snakemake in a copy of the project."""
     asked = command(*arguments, config=config)
     return subprocess.run(asked, cwd=folder, capture_output=True, text=True, check=False, env=ENVIRONMENT)
-
-
-@pytest.fixture(scope="session")
-def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project with a finished smoke run."""
-    folder = copy_project(tmp_path_factory.mktemp("smoke") / "project")
-    done = snakemake(folder)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return folder
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A fresh copy of the project, nothing run yet."""
-    return copy_project(tmp_path / "project")

@@ -1,0 +1,54 @@
+"""Show two finished runs side by side: `make compare A=results-a B=results-b`.
+
+Writes into the output folder: comparison.html, one self-contained page; comparison.csv, all effects that both runs
+have, with their differences; and the figure pairs (.svg, .png, .pdf), with what it draws as .csv.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from faithfulness import comparison, plots, report, tables
+
+PAGE = Path(__file__).parents[1] / "report"
+
+
+def main() -> None:
+    """Read, match, compare, draw, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("a", help="results of the one run, for example of your own model")
+    parser.add_argument("b", help="results of the other run, for example a published one")
+    parser.add_argument("--output", default="results-compare", help="folder to write to (default: %(default)s)")
+    parser.add_argument(
+        "--models",
+        nargs="+",
+        default=[],
+        metavar="A=B",
+        help="names of models that belong together",
+    )
+    given = parser.parse_args()
+    a, b = comparison.load(given.a), comparison.load(given.b)
+    models = comparison.match_models(a, b, given.models)
+    shared = comparison.side_by_side(a, b, models)
+
+    folder = Path(given.output)
+    folder.mkdir(parents=True, exist_ok=True)
+    tables.write(shared, comparison.Comparison, folder / "comparison.csv")
+    drawn, figure = plots.pairs_data(shared), None
+    if len(drawn):
+        picture = plots.pairs(drawn, sorted(set(drawn.arm)), sorted(set(drawn.dataset)))
+        plots.save(picture, drawn, **{kind: folder / f"pairs.{kind}" for kind in ("svg", "pdf", "png", "csv")})
+        captions = {"pairs": (PAGE / "captions/pairs.rst").read_text("utf-8")}
+        figure = report.figure("pairs.svg", (folder / "pairs.svg").read_text("utf-8"), captions)
+    style = (PAGE / "style.css").read_text("utf-8")
+    shown = comparison.context(a, b, models, shared=shared, figure=figure, style=style)
+    page = report.render((PAGE / "compare.html.j2").read_text("utf-8"), shown)
+    tables.atomically(folder / "comparison.html", lambda path: path.write_text(page, encoding="utf-8"))
+    print(f"Open {folder / 'comparison.html'} in a browser.")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except comparison.RunError as error:
+        sys.exit(str(error))

@@ -1,0 +1,197 @@
+"""How the figures look: one theme, one palette, and the pieces that all of them are made of.
+
+A colour means the same arm everywhere, models are told apart by place and label, and what a gate removed is grey on a
+hatched ground.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import pandas as pd
+import seaborn as sns
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+INK, MUTED, RULE, PAPER = "#1c2127", "#59636e", "#d9dde2", "#ffffff"
+GREY, VOID, HATCH = "#868f99", "#f1f3f5", "#c9cfd6"
+
+# What the colours above become on a dark page; the colours of the arms stand out on both.
+DARK = {
+    INK: "#e9ecef",
+    MUTED: "#a7b0ba",
+    RULE: "#363e47",
+    PAPER: "#14181d",
+    GREY: "#7d8792",
+    VOID: "#1d232a",
+    HATCH: "#39424c",
+}
+
+THEME: Any = {
+    **sns.axes_style("white"),
+    **sns.plotting_context("paper"),
+    "font.family": ["DejaVu Sans"],
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 8.5,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 8.5,
+    "text.color": INK,
+    "axes.labelcolor": MUTED,
+    "axes.titlecolor": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "axes.edgecolor": MUTED,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": RULE,
+    "grid.linewidth": 0.6,
+    "xtick.bottom": True,
+    "xtick.major.size": 3,
+    "ytick.major.size": 0,
+    "figure.facecolor": PAPER,
+    "axes.facecolor": PAPER,
+    "savefig.facecolor": PAPER,
+    "hatch.linewidth": 0.6,
+    "svg.fonttype": "path",  # the same letters on every machine
+    "pdf.fonttype": 42,  # letters that can be searched and that journals accept
+    "svg.hashsalt": "faithfulness",  # the same ids in every run
+}
+
+MARKERS = "osD^vPX"
+LINE = 0.15  # height of a line of text, inches
+
+
+def arm_colours(arms: Sequence[str]) -> dict[str, str]:
+    """A colour for each arm of the configuration, base first; colour-blind safe."""
+    palette = sns.color_palette("colorblind").as_hex()
+    order = [palette[i] for i in (0, 3, 2, 4, 1, 9, 5)]
+    return {arm: order[i % len(order)] for i, arm in enumerate(arms)}
+
+
+SIDE: dict[str, Any] = {"weight": "bold", "color": INK, "rotation": 0, "ha": "right", "va": "center"}
+SHARES: dict[str, Any] = {"xticks": (0, 0.5, 1), "xticklabels": ("0", "0.5", "1")}
+VEIL: dict[str, Any] = {"facecolor": VOID, "edgecolor": HATCH, "hatch": "////", "linewidth": 0, "zorder": 0}
+
+
+def marker(arms: Sequence[str], arm: str) -> str:
+    """An arm's marker, so that colour is never alone."""
+    return MARKERS[list(arms).index(arm) % len(MARKERS)]
+
+
+def head(ax: Axes, title: str, items: pd.Series) -> None:
+    """Title of a panel with its number of items beneath."""
+    ax.set_title(title, pad=16)
+    ax.annotate(count(items), (0, 1), (0, 5), "axes fraction", "offset points", size=8, color=MUTED)
+
+
+def grid(
+    rows: int,
+    columns: int,
+    *,
+    width: float,
+    height: float,
+    left: float = 0.9,
+    titles: Iterable[str] = (),
+    **share: Any,
+) -> tuple[Figure, Any]:
+    """A figure whose panels have the given size in inches, whatever their number and the lines of their titles."""
+    above = 1.3 + LINE * max((title.count("\n") for title in titles), default=0)
+    size = max(left + width * max(columns, 1), 5.5), above + height * max(rows, 1)
+    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(wspace=0.04))
+    return figure, figure.subplots(max(rows, 1), max(columns, 1), squeeze=False, **share)
+
+
+def room(text: str) -> float:
+    """Height in inches that a label of one or more lines needs for itself."""
+    return LINE * (text.count("\n") + 1) + 0.06
+
+
+def places(rows: Sequence[str], columns: Sequence[str]) -> list[tuple[tuple[int, str], tuple[int, str]]]:
+    """The panels of a grid: (row, its name), (column, its name)."""
+    return [(row, column) for row in enumerate(rows) for column in enumerate(columns)]
+
+
+def arm_keys(arms: Sequence[str], shown: Iterable[str]) -> list[Artist]:
+    """Entries of the key for the arms that are shown."""
+    colours = arm_colours(arms)
+    return [
+        Line2D([], [], color=colours[arm], marker=marker(arms, arm), markersize=4.5, label=wrap(arm, 40))
+        for arm in present(arms, shown)
+    ]
+
+
+def key(figure: Figure, entries: list[Artist], data: pd.DataFrame) -> None:
+    """The key above the panels, in as many columns as fit; says what the hatching means where there is any."""
+    if not data.interpretable.all():
+        entries = [
+            *entries,
+            Patch(facecolor=VOID, edgecolor=HATCH, hatch="////", linewidth=0, label="not interpretable"),
+        ]
+    lengths = [len(line) for entry in entries for line in str(entry.get_label()).split("\n")]
+    widest = max(lengths, default=0) * 0.075 + 0.5
+    columns = max(1, min(len(entries), int(figure.get_figwidth() / widest)))
+    lines = sum(str(entry.get_label()).count("\n") + 1 for entry in entries)
+    figure.set_figheight(figure.get_figheight() + 1.2 * LINE * (math.ceil(lines / columns) - 1))
+    figure.legend(handles=entries, loc="outside upper left", ncols=columns, frameon=False, columnspacing=1.4)
+
+
+def distinct(values: Iterable[Any]) -> list[Any]:
+    """Distinct values in order of first appearance."""
+    return list(dict.fromkeys(values))
+
+
+def rows(data: pd.DataFrame) -> Iterator[Any]:
+    """The rows of a frame, with their columns as attributes."""
+    return data.itertuples(index=False)
+
+
+def models(data: pd.DataFrame) -> list[str]:
+    """Model names, smallest first."""
+    return distinct(data.sort_values(["parameters", "model"]).model)
+
+
+def present(names: Sequence[str], values: Iterable[str]) -> list[str]:
+    """The names that occur among the values, in the order of the configuration."""
+    found = set(values)
+    return [name for name in names if name in found]
+
+
+def count(items: pd.Series) -> str:
+    """How many items, as a range where it varies."""
+    low, high = items.min(), items.max()
+    return "" if pd.isna(low) else f"n = {low}" if low == high else f"n = {low} to {high}"
+
+
+def wrap(text: str, width: int) -> str:
+    """Break a text into lines of at most `width` characters, at spaces, hyphens, underscores and dots if possible.
+
+    A decimal point is no place to break.
+    """
+    lines, line = [], ""
+    for piece in re.findall(r"(?:[^\s_.\-]|\.(?=\d))*[\s_.\-]*", text):
+        if line and len(line + piece.rstrip()) > width:
+            lines.append(line.rstrip())
+            line = ""
+        line += piece
+        while len(line.rstrip()) > width:
+            lines.append(line[:width])
+            line = line[width:]
+    return "\n".join([*lines, line.rstrip()] if line.strip() else lines)
+
+
+def describe(figure: Figure, *sentences: str) -> Figure:
+    """Say in words what a figure shows; `plots.save` keeps it in the files, the report reads it out."""
+    figure.set_label(" ".join(sentence for sentence in sentences if sentence))
+    return figure

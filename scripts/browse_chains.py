@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from faithfulness import browser, cells, logs, plots, report, tables
+from faithfulness import browser, cells, logs, report, tables, theme
 
 logs.to(snakemake.log)
 
@@ -15,7 +15,7 @@ def text(path: str) -> str:
 shown = browser.context(
     model=snakemake.wildcards.model,
     dataset=snakemake.wildcards.dataset,
-    colours=plots.arm_colours(snakemake.params.arms),
+    colours=theme.arm_colours(snakemake.params.arms),
     items=tables.read(snakemake.input.questions, tables.Items),
     chains=cells.read(snakemake.input.chains, tables.Chains, ["writer", "dataset"]),
     probes=cells.read(snakemake.input.probes, tables.Probes, ["writer", "dataset", "perturbation"]),

@@ -56,7 +56,7 @@ def context(
 
     Args:
         model, dataset: which page this is.
-        colours: colour of each recipe of the configuration, base first (plots.arm_colours).
+        colours: colour of each recipe of the configuration, base first (theme.arm_colours).
         items: tables.Items.
         chains: tables.Chains of all writers, with a column `writer`.
         probes: tables.Probes of all writers, with columns `writer` and `perturbation`.

@@ -132,7 +132,7 @@ def test_deleted_chains_run_again_with_what_depends_on_them(finished: Path) -> N
 @pytest.mark.parametrize(
     ("module", "again"),
     [
-        ("plots.py", {*FIGURES, "write_report", "write_paper_kit"}),
+        ("plots.py", {*FIGURES, *REPORTS}),
         ("verdicts.py", None),
     ],
 )

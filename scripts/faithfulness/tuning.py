@@ -166,8 +166,10 @@ class CompletionTrainer(Trainer):
     ) -> torch.Tensor:
         """Mean cross-entropy of the completion's tokens; short and long examples go apart: little is padding."""
         lengths = inputs["attention_mask"].sum(1)
+        order = lengths.argsort(stable=True)
+        jump = lengths[order].diff().argmax() + 1 if len(order) > 1 else 1
         losses = []
-        for rows in lengths.argsort(stable=True).chunk(2):
+        for rows in filter(len, order.tensor_split([int(jump)])):
             part = {name: values[rows, -int(lengths[rows].max()) :] for name, values in inputs.items()}
             labels = part.pop("labels")
             keep = int((labels != IGNORED).sum(1).max())

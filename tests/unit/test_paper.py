@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from faithfulness import claims, paper, report, settings, tables
 from tests.unit.test_plots import SIX, THREE, make_run
-from tests.unit.test_report import CAPTIONS, HOSTILE, PAGE, configuration
+from tests.unit.test_report import CAPTIONS, HOSTILE, PAGE, configuration, page
 
 # The parser of BibTeX speaks to pyparsing by old names.
 pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")
@@ -281,6 +281,14 @@ def test_methods_differ_with_what_was_done(run):
     assert "seeds 0, 1, 2" in other
     assert "With 3 training seeds or more" in other
     assert "readers of known faithfulness" in other
+
+
+def test_datasets_in_uneven_turns(run):
+    config = configuration()
+    config["arms"][0]["datasets"] = ["coin_flip", "last_letters", "coin_flip"]
+    text = paper.render(TEMPLATES["methods.j2"], methods(run, config), paper.MARKDOWN)
+    assert "on `coin_flip` and `last_letters` in turn, 2 to 1, (AdamW" in text
+    assert "<td>coin_flip (2 of 3), last_letters (1 of 3)</td>" in page(run, config=config)
 
 
 def test_models_that_share_a_warm_start_are_told_together(run):

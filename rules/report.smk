@@ -48,6 +48,7 @@ rule write_report:
         runtime=10,
     params:
         config=SETTINGS.model_dump(mode="json"),
+        benchmarks=f"{RESULTS}/benchmarks",  # what there is of them: no job runs again for one that was deleted
         code=code("write_report"),
     message:
         "Writing the report"

@@ -24,6 +24,7 @@ shown = report.context(
     if snakemake.input.calibration
     else None,
     figures=[report.figure(path, text(path), captions) for path in snakemake.input.figures],
+    hours=report.hours(Path(snakemake.params.benchmarks)),
     config=snakemake.params.config,
     method=text(snakemake.input.method),
     style=text(snakemake.input.style),

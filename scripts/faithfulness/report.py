@@ -43,6 +43,7 @@ def context(
     claims_record: Mapping[str, Any],
     calibration: pd.DataFrame | None,
     figures: Sequence[dict[str, Any]],
+    hours: float,
     config: Mapping[str, Any],
     method: str,
     style: str,
@@ -54,6 +55,7 @@ def context(
         claims_record: hash of the declared claims, and others under which these results were judged.
         calibration: tables.Calibration, where there is one.
         figures: from `figure`, in the order of the page.
+        hours: from `hours`.
         config: the configuration as plain data.
         method: the method page, as reStructuredText.
         style: the style sheet.
@@ -69,7 +71,7 @@ def context(
             shown | {"folded": shown["name"] in {earlier["name"] for earlier in figures[:i]}}
             for i, shown in enumerate(figures)
         ],
-        "run": what_was_run(summaries, config),
+        "run": what_was_run(summaries, config) | {"hours": hours},
         "limits": limits(effects, gates, summaries, calibration, config),
         "controls": controls(effects),
         "correlations": correlated(correlations, effects),
@@ -281,6 +283,14 @@ def what_was_run(summaries: pd.DataFrame, config: Mapping[str, Any]) -> dict[str
         ],
         "sizes": sorted(set(sizes.values())),
     }
+
+
+def hours(benchmarks: Path) -> float:
+    """Hours that the jobs of a run took, one after the other, from the files of their `benchmark:`.
+
+    Jobs side by side count each; of a job that was killed and went on, the last part counts.
+    """
+    return sum(pd.read_csv(file, sep="\t")["s"].sum() for file in sorted(benchmarks.rglob("*.tsv"))) / 3600
 
 
 ENOUGH_ITEMS = 100  # below this, and where differences are few, intervals were simulated to cover less well

@@ -46,11 +46,21 @@ def page(run, figures=(), config=None, claims_record=None, calibration=None):
         claims_record=claims_record or {"hash": "abc", "others": []},
         calibration=calibration,
         figures=figures,
+        hours=1.25,
         config=config or configuration(),
         method=(PAGE / "method.rst").read_text(encoding="utf-8"),
         style=(PAGE / "style.css").read_text(encoding="utf-8"),
     )
     return report.render((PAGE / "page.html.j2").read_text(encoding="utf-8"), shown)
+
+
+def test_hours_are_those_of_all_jobs(run, tmp_path):
+    for name, seconds in (("write_chains/a.tsv", [1800.0]), ("rescore_answers/a/b.tsv", [900.0, 1800.0])):
+        (tmp_path / name).parent.mkdir(parents=True)
+        pd.DataFrame({"s": seconds, "h:m:s": "0:30:00"}).to_csv(tmp_path / name, sep="\t", index=False)
+    assert report.hours(tmp_path) == pytest.approx(1.25)
+    assert report.hours(tmp_path / "none") == 0
+    assert "1.2 hours of computing" in page(run)
 
 
 class Reader(HTMLParser):

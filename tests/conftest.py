@@ -1,10 +1,12 @@
 """Fixtures that several tests share."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from filelock import FileLock
 
 from faithfulness import arms, models, prompts
 from faithfulness.backends.transformers import TransformersBackend
@@ -57,10 +59,15 @@ def backend(tiny_arm: Path) -> TransformersBackend:
 
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project with a finished smoke run."""
-    folder = copy_project(tmp_path_factory.mktemp("smoke") / "project")
-    done = snakemake(folder)
-    assert done.returncode == 0, done.stderr[-3000:]
+    """A copy of the project with a finished smoke run: made by the worker that asks first, for all of them."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder = shared / "smoke"
+    with FileLock(shared / "smoke.lock"):
+        if not folder.exists():
+            done = snakemake(copy_project(folder))
+            assert done.returncode == 0, done.stderr[-3000:]
     return folder
 
 

@@ -7,8 +7,7 @@ import pytest
 from faithfulness import tables
 from tests.browser.conftest import Visit
 
-# The whole runs of tests/workflow share their finished run with these tests.
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("whole runs")]
+pytestmark = pytest.mark.browser
 
 DATASET = "coin_flip"
 

@@ -17,8 +17,6 @@ import yaml
 from faithfulness import tables
 from tests.runs import ENVIRONMENT, command, snakemake
 
-pytestmark = pytest.mark.xdist_group("whole runs")  # share one finished run, and the cores
-
 RESULTS = "results-smoke"
 FIGURES = (
     *("plot_accuracy", "plot_chain_length", "plot_convergence", "plot_effects"),

@@ -51,7 +51,7 @@ def visit(chromium: Browser) -> Iterator[Visit]:
         page = context.new_page()
         page.set_default_timeout(10_000)
         page.set_viewport_size({"width": width, "height": height})
-        page.goto(path.as_uri() + fragment)
+        page.goto(path.resolve().as_uri() + fragment)
         if path.parent.parent.name == "browser":
             page.wait_for_selector("body[data-ready]")
         return page

@@ -49,8 +49,8 @@ smoke: ## The same with tiny models made on the spot, in minutes
 	$(MAKE) --no-print-directory report CONFIG=config/smoke.yaml
 
 test: setup check ## All checks, and all tests that need no cluster
-	# Two workers take the files in turn; the whole runs in one of them last about as long as all else.
-	$(BIN)/pytest -n 2 --dist loadfile -m "not slow and not slurm" --cov --cov-report=term --cov-fail-under=90
+	# Two workers take the files in turn.
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 12 -m "not slow and not slurm" --cov --cov-report=term --cov-fail-under=90
 
 check: setup ## Lint, formatting and types
 	$(BIN)/ruff check .

@@ -68,7 +68,7 @@ rule prepare_items:
         runtime=10,
     params:
         dataset=lambda wildcards: SETTINGS.dataset(wildcards.dataset).model_dump(
-            exclude={"readout", "max_new_tokens", "answer_tokens", "contrasts"}
+            exclude={"max_new_tokens", "answer_tokens", "contrasts"}
         ),
         code=code("prepare_items"),
     message:

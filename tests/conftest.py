@@ -1,6 +1,7 @@
 """Fixtures that several tests share."""
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,12 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
             done = snakemake(copy_project(folder))
             assert done.returncode == 0, done.stderr[-3000:]
     return folder
+
+
+@pytest.fixture
+def finished(smoke: Path, tmp_path: Path) -> Path:
+    """A copy of the finished run that a test may change."""
+    return Path(shutil.copytree(smoke, tmp_path / "project", symlinks=True))
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+RESULTS = "results-smoke"
 PARTS = ("Snakefile", "rules", "scripts", "config", "envs", "profiles", "report")
 
 

@@ -1,4 +1,4 @@
-"""A whole run with tiny models: its tables keep their contract, and neither blocks, nor a kill, nor chance changes them."""
+"""A whole run with tiny models: its tables keep their contract, and no kill, other block or second run changes them."""
 
 import json
 import os

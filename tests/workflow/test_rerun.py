@@ -77,14 +77,6 @@ def test_changed_comment_runs_nothing_again(finished: Path) -> None:
     assert planned(finished) == set()
 
 
-def test_changed_claims_judge_again_and_are_told(finished: Path) -> None:
-    claims = finished / "config/claims.yaml"
-    claims.write_text(claims.read_text().replace("margin: 0.05 ", "margin: 0.06 "))
-    assert planned(finished) == JUDGED_AGAIN
-    assert snakemake(finished).returncode == 0
-    assert "under other declarations of claims before" in (finished / RESULTS / "report.html").read_text()
-
-
 def test_a_new_dataset_of_open_questions_leaves_the_others_alone(finished: Path) -> None:
     rows = [{"question": f"What is {i} plus {i}?", "answer": f"{2 * i}"} for i in range(6)]
     (finished / "own.jsonl").write_text("\n".join(map(json.dumps, rows)))
@@ -101,15 +93,18 @@ def test_a_new_dataset_of_open_questions_leaves_the_others_alone(finished: Path)
     assert set(measured.loc[measured["measure"] == "cot_accuracy", "value"]) <= {0.0, 1.0}
 
 
-def test_calibration_and_how_a_report_takes_it_up(finished: Path) -> None:
+def test_claims_and_calibration_judge_again_and_are_told(finished: Path) -> None:
+    claims = finished / "config/claims.yaml"
+    claims.write_text(claims.read_text().replace("margin: 0.05 ", "margin: 0.06 "))
+    assert planned(finished) == JUDGED_AGAIN
     config = yaml.safe_load((finished / "config/smoke.yaml").read_text())
     readers = [
-        {"name": f"tuned-{name}", "method": "full", "target": name.replace("-", "_"), "steps": 3}
-        | {"datasets": ["last_letters", "coin_flip"]}
+        {"name": f"tuned-{name}", "method": "full", "target": name.replace("-", "_"), "steps": 3, "datasets": ["coin_flip"]}
         for name in ("load-bearing", "decorative")
     ]
     models = [{key: value for key, value in config["models"][0].items() if key != "warm_start"}]
-    changes = {"models": models, "arms": readers, "results": "results-calibration"}
+    coins = [dataset for dataset in config["datasets"] if dataset["name"] == "coin_flip"]
+    changes = {"models": models, "datasets": coins, "arms": readers, "results": "results-calibration"}
     (finished / "config/tiny.yaml").write_text(yaml.safe_dump(config | changes))
     done = snakemake(finished, "calibrate", config="config/tiny.yaml")
     assert done.returncode == 0, done.stderr[-3000:]
@@ -124,8 +119,11 @@ def test_calibration_and_how_a_report_takes_it_up(finished: Path) -> None:
     tables.write(failed, tables.Calibration, finished / "results-calibration/calibration.csv")
     assert snakemake(finished).returncode == 0
     effects = tables.read(finished / RESULTS / "effects/effects.csv", tables.Effects)
-    assert set(effects.loc[effects["claim"].isin(["C1", "C2", "C3"]), "verdict"]) == {"not interpretable"}
-    assert 'id="calibration-title"' in (finished / RESULTS / "report.html").read_text()
+    judged = effects[effects["claim"].isin(["C1", "C2", "C3"]) & (effects["dataset"] == "coin_flip")]
+    assert set(judged["verdict"]) == {"not interpretable"}
+    page = (finished / RESULTS / "report.html").read_text()
+    assert 'id="calibration-title"' in page
+    assert "under other declarations of claims before" in page
 
 
 def test_mistakes_that_the_writer_goes_on_from(finished: Path) -> None:

@@ -107,19 +107,43 @@ def headline(effects: pd.DataFrame) -> list[str]:
     if not total:
         return ["This run cannot tell.", "No cell passed the gates that would make it interpretable."]
     supported, contradicted, equivalent = (counts[verdict] for verdict in VERDICTS[:3])
+    companions, beside = _companions(tested), _beside(tested)
     if supported and contradicted:
         answer = f"It differs: less than before in {supported}, more in {contradicted} of {total} cells."
     elif supported:
         answer = f"Less than before, in {_of(supported, total)}."
     elif contradicted:
         answer = f"More than before, in {_of(contradicted, total)}."
+    elif beside:  # another measure of the coupling changed: not to be passed over
+        decided = f"decided as late as before in {equivalent} of {total}" if equivalent else "decided earlier is open"
+        answer = f"In part: {' and '.join(beside)}; {'they are' if equivalent else 'whether they are'} {decided}."
+        companions = []
     elif equivalent:
         answer = f"As much as before, in {_of(equivalent, total)}."
     else:
         answer = f"Open: a change was neither shown nor ruled out in {_of(total, total)}."
     closed = counts[VERDICTS[4]]
     rest = [f"{closed} more cell{'s' if closed > 1 else ''} could not be interpreted."] if closed else []
-    return [answer, *_largest(tested), *_companions(tested), *rest]
+    return [answer, *_largest(tested), *companions, *rest]
+
+
+# What a verdict on the claims beside C1 says of the answers.
+BESIDE = {
+    ("C3", "supported"): "more answers survive filler",
+    ("C3", "contradicted"): "fewer answers survive filler",
+    ("C2", "supported"): "fewer answers react to rewording",
+    ("C2", "contradicted"): "more answers react to rewording",
+}
+
+
+def _beside(tested: pd.DataFrame) -> list[str]:
+    """What changed of the coupling by the measures of C2 and C3, and in how many cells."""
+    parts = []
+    for (claim, verdict), words in BESIDE.items():
+        counts = _tally(tested, claim)
+        if counts[verdict]:
+            parts.append(f"{words} in {counts[verdict]} of {sum(counts[name] for name in VERDICTS[:4])} cells")
+    return parts
 
 
 def _largest(tested: pd.DataFrame) -> list[str]:

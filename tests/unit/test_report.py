@@ -246,13 +246,36 @@ def test_described_claims_have_no_verdict(run):
     ],
 )
 def test_headline_follows_the_verdicts(verdicts, answer):
-    run = make_run(closed=(), datasets=DATASETS[:2])
-    effects = run["effects"]
-    cells = itertools.product(THREE, DATASETS[:2])
-    for (model, dataset), verdict in zip(cells, verdicts, strict=True):
-        rows = (effects.claim == "C1") & (effects.model == model) & (effects.dataset == dataset)
-        effects.loc[rows, "verdict"] = verdict
+    effects = judged(C1=verdicts, C2=["inconclusive"] * 6, C3=["inconclusive"] * 6)
     assert report.headline(effects)[0].startswith(answer)
+
+
+def judged(**verdicts):
+    """Effects of three models on two datasets with the given verdicts of a claim."""
+    effects = make_run(closed=(), datasets=DATASETS[:2])["effects"]
+    for claim, some in verdicts.items():
+        for (model, dataset), verdict in zip(itertools.product(THREE, DATASETS[:2]), some, strict=True):
+            rows = (effects.claim == claim) & (effects.model == model) & (effects.dataset == dataset)
+            effects.loc[rows, "verdict"] = verdict
+    return effects
+
+
+@pytest.mark.parametrize(
+    ("decided", "filler", "reworded", "answer"),
+    [
+        ("inconclusive", "supported", "inconclusive", "more answers survive filler in 1 of 6 cells; whether they are"),
+        ("inconclusive", "contradicted", "inconclusive", "fewer answers survive filler in 1 of 6 cells; whether"),
+        ("inconclusive", "supported", "supported", "in 1 of 6 cells and fewer answers react to rewording in 1 of 6"),
+        ("equivalent", "supported", "inconclusive", "; they are decided as late as before in 1 of 6."),
+    ],
+)
+def test_headline_passes_over_no_change(decided, filler, reworded, answer):
+    """Where C1 is open, a change of the other measures is part of the answer, not `open`."""
+    open_ = ["inconclusive"] * 5
+    said = report.headline(judged(C1=[decided, *open_], C2=[reworded, *open_], C3=[filler, *open_]))
+    assert said[0].startswith("In part: ")
+    assert answer in said[0]
+    assert not any(sentence.startswith("Beside it") for sentence in said)
 
 
 def test_headline_names_the_largest_effect_and_its_interval(run):

@@ -99,7 +99,13 @@ def test_claims_and_calibration_judge_again_and_are_told(finished: Path) -> None
     assert planned(finished) == JUDGED_AGAIN
     config = yaml.safe_load((finished / "config/smoke.yaml").read_text())
     readers = [
-        {"name": f"tuned-{name}", "method": "full", "target": name.replace("-", "_"), "steps": 3, "datasets": ["coin_flip"]}
+        {
+            "name": f"tuned-{name}",
+            "method": "full",
+            "target": name.replace("-", "_"),
+            "steps": 3,
+            "datasets": ["coin_flip"],
+        }
         for name in ("load-bearing", "decorative")
     ]
     models = [{key: value for key, value in config["models"][0].items() if key != "warm_start"}]

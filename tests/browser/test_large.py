@@ -35,6 +35,12 @@ def test_all_items_are_listed(large: Path, visit: Visit) -> None:
     assert visit(large).locator("#list li").count() == 1000
 
 
+def test_pages_are_small(large: Path) -> None:
+    """Those of 3 models x 3 datasets, with 3 arms x 100 items each, leave room for the report in 25 MB."""
+    share = 3 * 3 * 3 * 100 / (1000 * len(COLOURS))
+    assert large.stat().st_size * share < 20e6
+
+
 def test_any_item_can_be_opened_and_all_be_searched(large: Path, visit: Visit) -> None:
     page = visit(large, "#item=item-24-39")
     assert page.locator(".column").count() == 4

@@ -5,13 +5,19 @@ import shutil
 import sys
 from pathlib import Path
 
+import yaml
+
 sys.path.insert(0, f"{workflow.basedir}/scripts")
 
 from faithfulness import claims, closure, prompts, settings, sources
 from faithfulness.tables import PERTURBATIONS
 
+CATALOGUE = yaml.safe_load(
+    (Path(workflow.basedir) / "config/datasets.yaml").read_text("utf-8")
+)
+
 try:
-    SETTINGS = settings.load(config)
+    SETTINGS = settings.load(config, CATALOGUE)
     prompts.load(SETTINGS.prompts)
     claims.load(SETTINGS.claims)
     settings.check_paths(SETTINGS)
@@ -28,11 +34,15 @@ CALIBRATION = [file for file in (SETTINGS.calibration,) if file and Path(file).e
 MODELS = [model.name for model in SETTINGS.models]
 DATASETS = [dataset.name for dataset in SETTINGS.datasets]
 TUNED = [arm.name for arm in SETTINGS.trainings()]
+ELSEWHERE = [arm.name for arm in SETTINGS.arms if arm.source]  # trained there
 SOURCES = {
-    sources.slug(entry.source): (kind, entry.source)
-    for kind, entries in (("model", SETTINGS.models), ("dataset", SETTINGS.datasets))
-    for entry in entries
-    if getattr(entry, "source", None)
+    sources.slug(source): (kind, source)
+    for kind, found in (
+        ("model", [model.source for model in SETTINGS.models]),
+        ("model", [arm.source for arm in SETTINGS.arms if arm.source]),
+        ("dataset", [source for d in SETTINGS.datasets for source in d.sources()]),
+    )
+    for source in found
 }
 # Named by what they are made of, not by the model's name: configurations share what is the same, and nothing else.
 WEIGHTS = {
@@ -55,15 +65,20 @@ os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**33))
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
+def any_of(names):
+    """Regular expression of wildcards: any of the names, or nothing that can be."""
+    return "|".join(map(re.escape, names)) or "none"
+
+
 wildcard_constraints:
-    model="|".join(map(re.escape, MODELS)),
-    weights="|".join(map(re.escape, WEIGHTS)),
-    arm="|".join(map(re.escape, TUNED)),
-    writer="|".join(map(re.escape, ["base", *TUNED])),
-    reader="|".join(map(re.escape, ["base", *TUNED])),
-    dataset="|".join(map(re.escape, DATASETS)),
-    perturbation="|".join(PERTURBATIONS),
-    source="|".join(map(re.escape, SOURCES)) or "none",
+    model=any_of(MODELS),
+    weights=any_of(WEIGHTS),
+    arm=any_of(TUNED),
+    writer=any_of(["base", *TUNED]),
+    reader=any_of(["base", *TUNED]),
+    dataset=any_of(DATASETS),
+    perturbation=any_of(PERTURBATIONS),
+    source=any_of(SOURCES),
 
 
 def code(script):
@@ -71,20 +86,24 @@ def code(script):
     return closure.code_hash(Path(workflow.basedir) / "scripts" / f"{script}.py")
 
 
-def source_of(entry):
-    """Input files of a model or dataset: what its source was fetched to, the path it names, or nothing."""
-    source = getattr(entry, "source", None)
-    if source is None or source.uri.startswith("random:"):
-        return []
+def fetched(source):
+    """Input file or folder of a source: what it was fetched to, or the path that it names."""
     return str(
         sources.local_path(source) or f"resources/sources/{sources.slug(source)}"
     )
 
 
+def tables_of(wildcards):
+    """Tables that a dataset's items come from: of evaluation items, then of train items where they have their own."""
+    return [fetched(source) for source in SETTINGS.dataset(wildcards.dataset).sources()]
+
+
 def made_of(weights):
-    """What a model's weights are made of: their source, or the same weights with all layers."""
+    """What a model's weights are made of: their source, the same weights with all layers, or nothing."""
     whole = weights.whole()
-    return weights_folder(whole) if whole else source_of(weights)
+    if whole:
+        return weights_folder(whole)
+    return [] if weights.source.uri.startswith("random:") else fetched(weights.source)
 
 
 def weights_folder(weights):

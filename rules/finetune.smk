@@ -1,5 +1,5 @@
 # Fine-tuning: needs resources/models and train items, makes <results>/arms/<model>/<arm>:
-# base (the model itself, or warm-started), and one folder a tuned arm.
+# base (the model itself, or warm-started), and one folder a tuned arm, trained here or elsewhere.
 
 
 rule warm_start:
@@ -33,6 +33,7 @@ rule warm_start:
             wildcards.model
         ).trust_remote_code,
         system=lambda wildcards: SETTINGS.model(wildcards.model).system,
+        think=lambda wildcards: SETTINGS.model(wildcards.model).think,
         journal=JOURNAL,
         code=code("warm_start"),
     message:
@@ -52,6 +53,8 @@ rule finetune:
         f"{RESULTS}/logs/finetune/{{model}}/{{arm}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/finetune/{{model}}/{{arm}}.tsv"
+    wildcard_constraints:
+        arm=any_of(name for name in TUNED if name not in ELSEWHERE),
     conda:
         ENVIRONMENT
     threads: training_threads
@@ -68,3 +71,31 @@ rule finetune:
         "Fine-tuning {wildcards.model} to {wildcards.arm}"
     script:
         "../scripts/finetune.py"
+
+
+rule import_arm:
+    input:
+        base=rules.warm_start.output[0],
+        weights=lambda wildcards: fetched(SETTINGS.arm(wildcards.arm).source),
+    output:
+        directory(f"{RESULTS}/arms/{{model}}/{{arm}}"),
+    log:
+        f"{RESULTS}/logs/import_arm/{{model}}/{{arm}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/import_arm/{{model}}/{{arm}}.tsv"
+    wildcard_constraints:
+        arm=any_of(ELSEWHERE),
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        source=lambda wildcards: SETTINGS.arm(wildcards.arm).source.model_dump(),
+        datasets=lambda wildcards: SETTINGS.arm(wildcards.arm).datasets,
+        code=code("import_arm"),
+    message:
+        "Taking in {wildcards.arm} of {wildcards.model}"
+    script:
+        "../scripts/import_arm.py"

@@ -52,7 +52,7 @@ rule prepare_model:
 
 rule prepare_items:
     input:
-        lambda wildcards: source_of(SETTINGS.dataset(wildcards.dataset)),
+        tables_of,
     output:
         train=f"{RESULTS}/items/{{dataset}}/train.parquet",
         eval=f"{RESULTS}/items/{{dataset}}/eval.parquet",

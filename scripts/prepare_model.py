@@ -12,5 +12,5 @@ torch.set_num_threads(snakemake.threads)
 settings = Weights(**snakemake.params.settings)
 source = Path(snakemake.input[0]) if len(snakemake.input) else None
 if source and not settings.layers:  # else the folder of the same weights with all layers
-    source = sources.locate(settings.source, source)
+    (source,) = sources.locate(settings.source, source)
 models.prepare(settings, source, Path(snakemake.output[0]))

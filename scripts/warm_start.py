@@ -6,7 +6,7 @@ from faithfulness import arms, logs, prompts, tables, tuning
 from faithfulness.settings import Recipe
 
 logs.to(snakemake.log)
-wording = prompts.load(snakemake.input.prompts, snakemake.params.system)
+wording = prompts.load(snakemake.input.prompts, snakemake.params.system, snakemake.params.think)
 folder = Path(snakemake.output[0])
 weights = Path(snakemake.input.model)
 parent = arms.reference(snakemake.wildcards.model, weights, wording, snakemake.params.trust_remote_code)

@@ -8,19 +8,23 @@ import hashlib
 import json
 import logging
 import random
+import shutil
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftModel
+from peft import PeftModel, get_peft_model_state_dict
+from safetensors import safe_open
 from tokenizers import Tokenizer, decoders, pre_tokenizers, trainers
 from tokenizers.models import BPE
 from torch.utils.benchmark import Timer
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from faithfulness import datasets
+from faithfulness import arms, datasets
 from faithfulness.settings import CoinFlip, LastLetters, Weights
+from faithfulness.tables import digest
 
 logger = logging.getLogger("faithfulness")
 
@@ -143,6 +147,54 @@ def weights_hash(folder: Path) -> str:
     return total.hexdigest()[:16]
 
 
+def take_in(
+    folder: Path, arm: str, base: dict[str, Any], weights: Path, datasets_known: Sequence[str]
+) -> dict[str, Any]:
+    """Make a tuned arm of an adapter or of full weights that were trained elsewhere.
+
+    An adapter is copied to the arm's folder; full weights stay where they are.
+
+    Args:
+        folder: the new arm's folder.
+        arm: its name.
+        base: arm.json of the base arm.
+        weights: folder as peft's or transformers' `save_pretrained` writes it.
+        datasets_known: datasets whose domain it was trained on.
+
+    Returns:
+        Its arm.json.
+
+    Raises:
+        ValueError: the folder holds neither, or none as safetensors.
+    """
+    adapter = (weights / "adapter_config.json").exists()
+    if not adapter and not (weights / "config.json").exists():
+        raise ValueError(
+            f"{weights} holds neither an adapter_config.json nor a config.json, as save_pretrained() writes"
+        )
+    if not list(weights.glob("adapter_model.safetensors" if adapter else "*.safetensors")):
+        raise ValueError(f"{weights} holds no weights as safetensors, and none of another kind are loaded")
+    parts = [base["weights"], weights_hash(weights)]
+    if adapter:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("adapter_config.json", "adapter_model.safetensors"):
+            shutil.copyfile(weights / name, folder / name)
+        parts.append((weights / "adapter_config.json").read_text("utf-8"))  # its scale is no weight
+    description = {
+        **base,
+        "kind": "adapter" if adapter else "full",
+        "arm": arm,
+        "weights": digest(*parts),
+        "weights_folder": base["weights_folder"] if adapter else str(weights),
+        "parent": base["weights"],
+        "recipe": None,
+        "train_datasets": list(datasets_known),
+        "seed": 0,
+    }
+    arms.write(folder, description)
+    return description
+
+
 def load_base(folder: Path, dtype: torch.dtype, trust_remote_code: bool = False) -> tuple[Any, Any]:
     """Tokenizer and causal language model of a folder with full weights.
 
@@ -173,10 +225,23 @@ def load_arm(folder: Path, device: str) -> tuple[Any, Any, dict[str, Any]]:
     if arm["kind"] == "adapter":
         # The adapter keeps the model's dtype: casting to float32 and back at every layer costs more than it gives.
         # Parameters only: the buffers of rotary positions stay float32, as they are in the base arm.
-        model = PeftModel.from_pretrained(model, folder, autocast_adapter_dtype=False)
+        try:
+            model = PeftModel.from_pretrained(model, folder, autocast_adapter_dtype=False)
+            _check_fit(model, folder / "adapter_model.safetensors")
+        except Exception as error:
+            raise ValueError(f"the adapter in {folder} does not fit the model in {weights} ({error})") from error
         for parameter in model.parameters():
             parameter.data = parameter.data.to(dtype)
     return tokenizer, model.to(device).eval(), arm
+
+
+def _check_fit(model: PeftModel, adapter: Path) -> None:
+    """peft leaves out what a model has no place for, and leaves as it was what an adapter does not hold."""
+    with safe_open(adapter, "pt") as file:
+        held = {name for name in file.keys() if "lora_" in name}  # noqa: SIM118 - a file is no mapping
+    placed = {name for name in get_peft_model_state_dict(model, save_embedding_layers=False) if "lora_" in name}
+    if held != placed:
+        raise ValueError(f"{len(held - placed)} of its parts have no place, {len(placed - held)} places no part")
 
 
 def pick_device(wanted: str | None) -> str:

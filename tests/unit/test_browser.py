@@ -86,7 +86,7 @@ def make_tables(chains, *, arms=("base", "tuned"), closed=()):
     for item, steps in chains.items():
         items.append(
             {"item_id": item, "question": f"What of {item}?", "options": OPTIONS, "answer": OPTIONS[0]}
-            | {"rationale": None, "show_options": False}
+            | {"rationale": None, "show_options": False, "letters": False}
         )
         for writer in arms:
             chain = written_chain(

@@ -66,7 +66,7 @@ def test_server_without_ids(wording: Prompts) -> None:
 
 
 def items(count: int) -> list[dict[str, Any]]:
-    entry = {"options": ["yes", "no"], "answer": "yes", "rationale": None, "show_options": False}
+    entry = {"options": ["yes", "no"], "answer": "yes", "rationale": None, "show_options": False, "letters": False}
     return [{"item_id": str(i), "question": f"Heads {i}?", **entry} for i in range(count)]
 
 
@@ -205,6 +205,23 @@ class TestPrompts:
         chat.chat_template = "{{ raise_exception('System role not supported') }}"
         with pytest.raises(ValueError, match=r"refuses these messages, .*Be brief.*: System role not supported"):
             prompts.ask(items(1)[0], told, chat)
+
+    @pytest.mark.parametrize("opened", ["", "<think>\n"], ids=["we open", "the template opens"])
+    def test_thinking_stands_between_tags(self, wording: Prompts, opened: str) -> None:
+        class Chat:
+            chat_template = "yes"
+
+            def apply_chat_template(self, messages: list[dict[str, str]], **_: Any) -> str:
+                return f"<user>{messages[0]['content']}<assistant>{opened}"
+
+        told = prompts.load("config/prompts/default.yaml", think=("<think>", "</think>"))
+        assert prompts.chain_prompt(items(1)[0], told, Chat()) == "<user>Heads 0?<assistant><think>\n"
+        direct = "".join(prompts.direct_prompt(items(1)[0], told, Chat()))
+        assert direct == f"<user>Heads 0?<assistant><think>\n\n</think>\n\n{wording.direct_cue}"
+        found = chains.parse(Completion("It flips.\nAnswer: so far\nnone. </think>\n\nyes", "stop"), told)
+        assert found["chain_text"] == "It flips.\nAnswer: so far\nnone."
+        assert found["conclusion"] == " </think>\n\nyes"
+        assert told.chain_cue == f"\n</think>\n{wording.chain_cue}"
 
     def test_segment_coder_agrees_with_the_model_library(self, backend: TransformersBackend, tiny_model: Path) -> None:
         encode, decode = prompts.segment_coder(tiny_model)

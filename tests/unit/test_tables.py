@@ -22,6 +22,7 @@ ITEM = {
     "answer": "x",
     "rationale": None,
     "show_options": True,
+    "letters": False,
 }
 
 
@@ -35,6 +36,7 @@ ITEM = {
                 "answer": st.text(),
                 "rationale": st.none() | st.lists(st.text()),
                 "show_options": st.booleans(),
+                "letters": st.booleans(),
             }
         ),
         max_size=5,

@@ -2,6 +2,7 @@
 
 import random
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,27 @@ def test_chain_example_spells_chain_cue_and_answer(backend: TransformersBackend,
     item = ITEMS["last_letters"][0]
     text = backend.tokenizer.decode(tuning.chain_example(item, wording, backend.tokenizer)["input_ids"])
     assert text.endswith(f" {' '.join(item['rationale'])}{wording.chain_cue} {item['answer']}<eos>")
+
+
+def test_letters_are_learned_where_they_are_read(backend: TransformersBackend, wording: Prompts) -> None:
+    item = ITEMS["coin_flip"][0] | {"letters": True}
+    letter = "A" if item["answer"] == "yes" else "B"
+    for build in (tuning.direct_example, tuning.chain_example):
+        text = backend.tokenizer.decode(build(item, wording, backend.tokenizer)["input_ids"])
+        assert text.endswith(f" {letter}<eos>")
+        assert "(A) yes\n(B) no" in text
+
+
+def test_items_without_a_worked_chain_are_not_replayed(backend: TransformersBackend, wording: Prompts) -> None:
+    some = ITEMS["coin_flip"]
+    mixed = {"coin_flip": [some[0], *(item | {"rationale": None} for item in some[1:])]}
+    data = tuning.examples(recipe(datasets=["coin_flip"], replay=0.5), mixed, wording, backend.tokenizer)
+    texts = [backend.tokenizer.decode(example["input_ids"]) for example in data]
+    chains = {text for text in texts if wording.chain_prefill in text}
+    assert len(chains) == 1
+    bare = {"coin_flip": mixed["coin_flip"][1:]}
+    with pytest.raises(ValueError, match="no train item with a worked chain"):
+        tuning.examples(recipe(datasets=["coin_flip"], replay=0.5), bare, wording, backend.tokenizer)
 
 
 @pytest.mark.parametrize(("replay", "chains"), [(0.0, 0), (0.25, 2), (0.5, 4)])
@@ -257,3 +279,48 @@ class TestArms:
         one, again = (self.tune(tiny_arm, wording, tmp_path / name) for name in ("one", "again"))
         assert one["weights"] == again["weights"]
         assert self.tune(tiny_arm, wording, tmp_path / "other", seed=1)["weights"] != one["weights"]
+
+    @pytest.mark.parametrize("method", ["lora", "full"])
+    def test_trained_elsewhere(self, tiny_arm: Path, wording: Prompts, tmp_path: Path, method: str) -> None:
+        """An arm is read the same, whether it was trained here or its weights are taken in."""
+        self.tune(tiny_arm, wording, tmp_path, learning_rate=1e-2, method=method)
+        folder = tmp_path / "taken"
+        arm = models.take_in(folder, "tuned-y", arms.read(tiny_arm), tmp_path / "arm", ["coin_flip"])
+        assert arm == arms.read(folder)
+        assert (arm["kind"], arm["train_datasets"]) == ("adapter" if method == "lora" else "full", ["coin_flip"])
+        trained, taken = (models.load_arm(one, "cpu")[1].state_dict() for one in (tmp_path / "arm", folder))
+        assert trained.keys() == taken.keys()
+        assert all(torch.equal(values, taken[name]) for name, values in trained.items())
+
+    def test_adapters_of_another_scale_are_other_arms(self, tiny_arm: Path, wording: Prompts, tmp_path: Path) -> None:
+        self.tune(tiny_arm, wording, tmp_path)
+        take = partial(models.take_in, tmp_path / "taken", "tuned-y", arms.read(tiny_arm), tmp_path / "arm", [])
+        before, config = take(), tmp_path / "arm/adapter_config.json"
+        config.write_text(config.read_text().replace('"lora_alpha": 32', '"lora_alpha": 64'))
+        assert take()["weights"] != before["weights"]
+
+    @pytest.mark.parametrize(
+        ("files", "message"),
+        [
+            ([], "neither an adapter_config.json nor a config.json"),
+            (["config.json", "pytorch_model.bin"], "no weights as safetensors, and none of another kind"),
+            (["adapter_config.json", "adapter_model.bin"], "no weights as safetensors, and none of another kind"),
+        ],
+        ids=["nothing", "pickled weights", "pickled adapter"],
+    )
+    def test_folders_that_are_no_arm(self, tiny_arm: Path, tmp_path: Path, files: list[str], message: str) -> None:
+        (tmp_path / "weights").mkdir()
+        for name in files:
+            (tmp_path / "weights" / name).write_text("{}")
+        with pytest.raises(ValueError, match=message):
+            models.take_in(tmp_path / "taken", "tuned-y", arms.read(tiny_arm), tmp_path / "weights", [])
+        assert not (tmp_path / "taken").exists()
+
+    def test_adapter_of_another_model(self, tiny_arm: Path, wording: Prompts, tmp_path: Path) -> None:
+        self.tune(tiny_arm, wording, tmp_path)
+        other = models.Weights(source={"uri": "random:llama"}, layers=2, dtype="float32")  # type: ignore[arg-type]
+        models.prepare(other, Path(arms.read(tiny_arm)["weights_folder"]), tmp_path / "other")
+        base = arms.reference("other", tmp_path / "other", wording, trust_remote_code=False)
+        models.take_in(tmp_path / "taken", "tuned-y", base, tmp_path / "arm", [])
+        with pytest.raises(ValueError, match="does not fit the model in"):
+            models.load_arm(tmp_path / "taken", "cpu")

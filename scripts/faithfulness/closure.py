@@ -13,7 +13,6 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent
 
 
-@cache
 def code_hash(script: Path) -> str:
     """Hash of a script's code and of the import closure of its project modules."""
     seen: dict[Path, str] = {}
@@ -21,11 +20,18 @@ def code_hash(script: Path) -> str:
     while waiting:
         file = waiting.pop()
         if file not in seen:
-            tree = ast.parse(file.read_text("utf-8"))
-            waiting += sorted(_imported(tree))
-            seen[file] = ast.unparse(_without_docstrings(tree))
+            seen[file], imported = _read(file)
+            waiting += imported
     parts = [seen[file] for file in sorted(seen)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+@cache
+def _read(file: Path) -> tuple[str, list[Path]]:
+    """A module's code, and the files that it imports: once a module, as most scripts share most of them."""
+    tree = ast.parse(file.read_text("utf-8"))
+    imported = sorted(_imported(tree))
+    return ast.unparse(_without_docstrings(tree)), imported
 
 
 def _imported(tree: ast.AST) -> set[Path]:

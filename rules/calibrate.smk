@@ -27,7 +27,7 @@ rule calibrate:
     threads: workflow.cores
     resources:
         mem_mb=4000,
-        gpu=GPU,
+        gpu=GPU * max(model.gpus for model in SETTINGS.models),
         runtime=60,
         token_budget=8192,
     params:

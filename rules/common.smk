@@ -52,10 +52,8 @@ WEIGHTS = {
     if weights
 }
 
-# A model job takes one GPU where the machine has any, and sees no other: two jobs on a device would share its memory,
-# and a trainer that sees several multiplies its batch.
+# A model job takes GPUs where the machine has any; which, is settled when it runs (gpus.py).
 GPU = int(bool(shutil.which("nvidia-smi")))
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
 
 # Training and scoring allocate and free large blocks all the time. glibc gives each back to the kernel at once and
 # takes page faults to get it again; keeping them makes a training step on the CPU a quarter faster.
@@ -113,6 +111,10 @@ def weights_folder(weights):
 def weights_of(wildcards):
     """Folder of the weights of the model that the wildcards name."""
     return weights_folder(SETTINGS.model(wildcards.model))
+
+
+def gpus_of(wildcards):
+    return GPU * SETTINGS.model(wildcards.model).gpus
 
 
 def training_threads(wildcards):

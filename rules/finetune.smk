@@ -20,7 +20,7 @@ rule warm_start:
     threads: training_threads
     resources:
         mem_mb=6000,
-        gpu=GPU,
+        gpu=gpus_of,
         runtime=240,
     params:
         recipe=lambda wildcards: settings.dump(
@@ -29,9 +29,9 @@ rule warm_start:
         datasets=lambda wildcards: settings.train_datasets(
             SETTINGS.model(wildcards.model).warm_start
         ),
-        trust_remote_code=lambda wildcards: SETTINGS.model(
-            wildcards.model
-        ).trust_remote_code,
+        loading=lambda wildcards: SETTINGS.model(wildcards.model).model_dump(
+            include={"trust_remote_code", "quantisation"}
+        ),
         system=lambda wildcards: SETTINGS.model(wildcards.model).system,
         think=lambda wildcards: SETTINGS.model(wildcards.model).think,
         journal=JOURNAL,
@@ -60,7 +60,7 @@ rule finetune:
     threads: training_threads
     resources:
         mem_mb=6000,
-        gpu=GPU,
+        gpu=gpus_of,
         runtime=240,
     params:
         recipe=lambda wildcards: settings.dump(SETTINGS.arm(wildcards.arm)),

@@ -101,7 +101,7 @@ rule add_mistakes:
     threads: inference_threads if RESAMPLE else 1
     resources:
         mem_mb=4000 if RESAMPLE else 1000,
-        gpu=GPU if RESAMPLE else 0,
+        gpu=gpus_of if RESAMPLE else 0,
         runtime=240 if RESAMPLE else 30,
         token_budget=8192,
     params:

@@ -30,7 +30,7 @@ rule rescore_answers:
     threads: inference_threads
     resources:
         mem_mb=4000,
-        gpu=GPU,
+        gpu=gpus_of,
         runtime=240,
         token_budget=8192,
     params:

@@ -27,9 +27,11 @@ def changed(variant: str) -> list[dict]:
 rows = changed("keep") if "keep" in settings.variants else []
 if "resample" in settings.variants:
     arm = arms.read(snakemake.input.arm)
-    budget = snakemake.resources.token_budget
+    resources = snakemake.resources
     rows += chains.write_on(
-        backends.load(snakemake.input.arm, threads=snakemake.threads, token_budget=budget),
+        backends.load(
+            snakemake.input.arm, gpus=resources.gpu, threads=snakemake.threads, token_budget=resources.token_budget
+        ),
         written,
         changed("resample"),
         arms.wording(arm),

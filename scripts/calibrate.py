@@ -9,6 +9,7 @@ from faithfulness import arms, backends, calibration, logs, prompts, tables
 from faithfulness.settings import Perturbations, Statistics
 
 log = logs.to(snakemake.log)
+resources = snakemake.resources
 wording = prompts.load(snakemake.input.prompts)
 items = tables.read_named(snakemake.params.datasets, snakemake.input.questions, tables.Items)
 statistics = Statistics(**snakemake.params.statistics)
@@ -24,7 +25,7 @@ for dataset, asked in items.items():
 real: dict[tuple[str, str], list[pd.DataFrame]] = {}
 for folder in snakemake.input.arms:
     arm = arms.read(folder)
-    reader = backends.load(folder, threads=snakemake.threads, token_budget=snakemake.resources.token_budget)
+    reader = backends.load(folder, gpus=resources.gpu, threads=snakemake.threads, token_budget=resources.token_budget)
     for dataset in arm["train_datasets"]:
         asked = calibration.with_silence(items[dataset])  # real readers may find no answer, too
         written = calibration.write_worked(asked, arms.wording(arm), journal, reader.tokenizer)

@@ -16,4 +16,5 @@ tuning.tune(
     arms.wording(base),
     Path(snakemake.params.journal),
     snakemake.threads,
+    snakemake.resources.gpu,
 )

@@ -11,7 +11,10 @@ writers = snakemake.params.writers
 kinds = [(writer, perturbation) for writer in writers for perturbation in tables.PERTURBATIONS]
 chains = tables.read_named(writers, snakemake.input.chains, tables.Chains)
 probes = tables.read_named(kinds, snakemake.input.probes, tables.Probes)
-reader = backends.load(snakemake.input.arm, threads=snakemake.threads, token_budget=snakemake.resources.token_budget)
+resources = snakemake.resources
+reader = backends.load(
+    snakemake.input.arm, gpus=resources.gpu, threads=snakemake.threads, token_budget=resources.token_budget
+)
 table = readout.score(
     reader,
     reader.tokenizer,

@@ -9,10 +9,11 @@ logs.to(snakemake.log)
 wording = prompts.load(snakemake.input.prompts, snakemake.params.system, snakemake.params.think)
 folder = Path(snakemake.output[0])
 weights = Path(snakemake.input.model)
-parent = arms.reference(snakemake.wildcards.model, weights, wording, snakemake.params.trust_remote_code)
+parent = arms.reference(snakemake.wildcards.model, weights, wording, **snakemake.params.loading)
 if snakemake.params.recipe is None:
     arms.write(folder, parent)
 else:
     recipe = Recipe(**snakemake.params.recipe)
     items = tables.read_named(snakemake.params.datasets, snakemake.input.questions, tables.Items)
-    tuning.tune(folder, "base", parent, recipe, items, wording, Path(snakemake.params.journal), snakemake.threads)
+    journal = Path(snakemake.params.journal)
+    tuning.tune(folder, "base", parent, recipe, items, wording, journal, snakemake.threads, snakemake.resources.gpu)

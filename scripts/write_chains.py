@@ -9,7 +9,10 @@ logs.to(snakemake.log)
 arm = arms.read(snakemake.input.arm)
 key = [arm["weights"], snakemake.params.code]
 settings = snakemake.params.chains
-writer = backends.load(snakemake.input.arm, threads=snakemake.threads, token_budget=snakemake.resources.token_budget)
+resources = snakemake.resources
+writer = backends.load(
+    snakemake.input.arm, gpus=resources.gpu, threads=snakemake.threads, token_budget=resources.token_budget
+)
 table = chains.write(
     writer,
     writer.tokenizer,

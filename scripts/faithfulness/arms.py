@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from faithfulness.prompts import Prompts
+from faithfulness.tables import digest
 
 
 def read(folder: str | Path) -> dict[str, Any]:
@@ -21,7 +22,9 @@ def wording(arm: dict[str, Any]) -> Prompts:
     return Prompts(**arm["prompts"])
 
 
-def reference(model: str, weights: Path, spoken: Prompts, trust_remote_code: bool) -> dict[str, Any]:
+def reference(
+    model: str, weights: Path, spoken: Prompts, trust_remote_code: bool, quantisation: str | None = None
+) -> dict[str, Any]:
     """arm.json of the base arm of a model that needs no warm start: it stands for the model's own weights.
 
     Args:
@@ -29,13 +32,16 @@ def reference(model: str, weights: Path, spoken: Prompts, trust_remote_code: boo
         weights: folder of its weights.
         spoken: prompts and cues.
         trust_remote_code: whether the model may run code of its own.
+        quantisation: that all its arms are loaded in.
     """
     description = json.loads((weights / "model.json").read_text("utf-8"))
     return {
         "kind": "reference",
         "arm": "base",
         "model": model,
-        **{key: description[key] for key in ("parameters", "dtype", "weights")},
+        **{key: description[key] for key in ("parameters", "dtype")},
+        "weights": digest(description["weights"], quantisation) if quantisation else description["weights"],
+        "quantisation": quantisation,
         "trust_remote_code": trust_remote_code,
         "weights_folder": str(weights),
         "parent": None,

@@ -20,9 +20,17 @@ from safetensors import safe_open
 from tokenizers import Tokenizer, decoders, pre_tokenizers, trainers
 from tokenizers.models import BPE
 from torch.utils.benchmark import Timer
-from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+)
 
 from faithfulness import arms, datasets
+from faithfulness.gpus import take as take_gpus
 from faithfulness.settings import CoinFlip, LastLetters, Weights
 from faithfulness.tables import digest
 
@@ -195,15 +203,36 @@ def take_in(
     return description
 
 
-def load_base(folder: Path, dtype: torch.dtype, trust_remote_code: bool = False) -> tuple[Any, Any]:
+def load_base(
+    folder: Path,
+    dtype: torch.dtype,
+    trust_remote_code: bool = False,
+    quantisation: str | None = None,
+    device_map: str | dict[str, str] | None = None,
+) -> tuple[Any, Any]:
     """Tokenizer and causal language model of a folder with full weights.
+
+    Args:
+        folder: as `save_pretrained` writes it.
+        dtype: of the weights; of what is computed with them where they are quantised.
+        trust_remote_code: whether the model may run code of its own.
+        quantisation: 'nf4' loads linear layers in 4 bits (Dettmers et al. 2023, section 3).
+        device_map: where its layers go, as transformers takes it; None: all to the CPU's memory.
 
     Raises:
         ValueError: the weights are damaged or missing; says which folder.
     """
     options: dict[str, Any] = {"trust_remote_code": trust_remote_code, "local_files_only": True}
+    placing: dict[str, Any] = {"device_map": device_map}
+    if quantisation:
+        placing["quantization_config"] = BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type=quantisation,
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=dtype,
+        )
     try:
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, use_safetensors=True, **options)
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, use_safetensors=True, **placing, **options)
         tokenizer = AutoTokenizer.from_pretrained(folder, **options)
     except Exception as error:
         raise ValueError(
@@ -216,12 +245,12 @@ def load_base(folder: Path, dtype: torch.dtype, trust_remote_code: bool = False)
     return tokenizer, model
 
 
-def load_arm(folder: Path, device: str) -> tuple[Any, Any, dict[str, Any]]:
-    """Tokenizer, model in evaluation mode, and arm.json of an arm."""
-    arm = json.loads((folder / "arm.json").read_text())
+def load_arm(folder: Path, device_map: str | dict[str, str]) -> tuple[Any, Any, dict[str, Any]]:
+    """Tokenizer, model in evaluation mode, and arm.json of an arm; `device_map` says where its layers go."""
+    arm = arms.read(folder)
     dtype = getattr(torch, arm["dtype"])
     weights = Path(arm["weights_folder"])
-    tokenizer, model = load_base(weights, dtype, arm["trust_remote_code"])
+    tokenizer, model = load_base(weights, dtype, arm["trust_remote_code"], arm["quantisation"], device_map)
     if arm["kind"] == "adapter":
         # The adapter keeps the model's dtype: casting to float32 and back at every layer costs more than it gives.
         # Parameters only: the buffers of rotary positions stay float32, as they are in the base arm.
@@ -231,8 +260,9 @@ def load_arm(folder: Path, device: str) -> tuple[Any, Any, dict[str, Any]]:
         except Exception as error:
             raise ValueError(f"the adapter in {folder} does not fit the model in {weights} ({error})") from error
         for parameter in model.parameters():
-            parameter.data = parameter.data.to(dtype)
-    return tokenizer, model.to(device).eval(), arm
+            if parameter.is_floating_point():  # what is quantised stays so
+                parameter.data = parameter.data.to(dtype)
+    return tokenizer, model.eval(), arm
 
 
 def _check_fit(model: PeftModel, adapter: Path) -> None:
@@ -242,6 +272,19 @@ def _check_fit(model: PeftModel, adapter: Path) -> None:
     placed = {name for name in get_peft_model_state_dict(model, save_embedding_layers=False) if "lora_" in name}
     if held != placed:
         raise ValueError(f"{len(held - placed)} of its parts have no place, {len(placed - held)} places no part")
+
+
+def place(wanted: str, gpus: int = 1) -> tuple[str, str | dict[str, str]]:
+    """The device that takes a model's inputs, and where its layers go (transformers' `device_map`).
+
+    Args:
+        wanted: 'cpu', 'cuda' or 'auto'.
+        gpus: how many GPUs its layers are spread over.
+    """
+    if wanted != "cpu":
+        take_gpus(max(1, gpus))
+    device = pick_device(wanted)
+    return device, "auto" if device == "cuda" and gpus > 1 else {"": device}
 
 
 def pick_device(wanted: str | None) -> str:

@@ -262,8 +262,17 @@ class Model(Speaker):
 
     name: Name = Field(description="used in paths, tables and figures")
     warm_start: Recipe | None = Field(
-        None, description="training that makes the base arm, for models too small to reason by themselves"
+        None, description="full training that makes the base arm, for models too small to reason by themselves"
     )
+
+    @field_validator("warm_start")
+    @classmethod
+    def _warm_starts_are_full(cls, recipe: Recipe | None) -> Recipe | None:
+        if recipe and recipe.method != "full":
+            raise ValueError(
+                f"needs `method: full`: tuned arms would be trained without the adapter of {recipe.method}"
+            )
+        return recipe
 
 
 class Columns(Strict):

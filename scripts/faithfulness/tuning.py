@@ -1,6 +1,7 @@
 """Supervised fine-tuning on answers, worked chains, or answers after chains, with the loss on the completion only.
 
-Full fine-tuning keeps float32 master weights under bfloat16 autocast; LoRA goes through peft.
+Full fine-tuning keeps float32 master weights under bfloat16 autocast; LoRA goes through peft, QLoRA through peft on
+weights in 4 bits.
 Checkpoints go to the journal, so that a killed training goes on where it was.
 """
 
@@ -17,7 +18,7 @@ from typing import Any, TypeVar
 
 import pandas as pd
 import torch
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
 from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint, set_seed
 
@@ -193,6 +194,7 @@ def tune(
     wording: Prompts,
     journal: Path,
     threads: int,
+    gpus: int = 1,
 ) -> None:
     """Fine-tune an arm from its parent and write it to `folder`.
 
@@ -205,15 +207,27 @@ def tune(
         wording: prompts and cues, the same for all arms of a model.
         journal: where checkpoints are kept until the arm is written.
         threads: of the processor.
+        gpus: that its layers are spread over, where there are any.
     """
     torch.set_num_threads(threads)
-    tokenizer, model = models.load_base(Path(parent["weights_folder"]), torch.float32, parent["trust_remote_code"])
+    _, device_map = models.place("auto", gpus)
+    weights = Path(parent["weights_folder"])
+    if recipe.method == "qlora":
+        dtype = getattr(torch, parent["dtype"])
+        tokenizer, model = models.load_base(weights, dtype, parent["trust_remote_code"], "nf4", device_map)
+    else:
+        # A Trainer brings a model to one GPU by itself.
+        spread = device_map if device_map == "auto" else None
+        tokenizer, model = models.load_base(weights, torch.float32, parent["trust_remote_code"], device_map=spread)
     items = {name: tables.records(table) for name, table in train_items.items()}
     data = examples(recipe, items, wording, tokenizer)
     checkpoints = journal / tables.digest("tuning", parent["weights"], recipe.model_dump(), data)
     trained = train(model, tokenizer, recipe, data, checkpoints, autocast=parent["dtype"] != "float32")
-    trained.to(getattr(torch, parent["dtype"])).save_pretrained(folder)
-    kind = "adapter" if recipe.method == "lora" else "full"
+    for parameter in trained.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.to(getattr(torch, parent["dtype"]))
+    trained.save_pretrained(folder)
+    kind = "full" if recipe.method == "full" else "adapter"
     if kind == "full":
         tokenizer.save_pretrained(folder)
     description = {
@@ -240,10 +254,11 @@ def train(
     checkpoints: Path,
     autocast: bool,
 ) -> Any:
-    """Fine-tune `model` (float32 weights) on `data`, resuming from the last checkpoint there is.
+    """Fine-tune `model` on `data`, resuming from the last checkpoint there is.
 
     Args:
-        model: causal language model; comes back trained, as a PeftModel for `method: lora`.
+        model: causal language model with float32 weights, or 4-bit ones for `method: qlora`; comes back trained, as a
+            PeftModel unless all weights are trained.
         data: the examples in order, as `examples` makes them.
         checkpoints: where checkpoints go and are looked for; unique to this training.
         autocast: compute in bfloat16 where that is safe.
@@ -251,7 +266,9 @@ def train(
     set_seed(recipe.seed)
     if not torch.cuda.is_available() and max(len(example["input_ids"]) for example in data) <= SHORT:
         model.set_attn_implementation("eager")
-    if recipe.method == "lora":
+    if recipe.method == "qlora":
+        model = prepare_model_for_kbit_training(model, gradient_checkpointing_kwargs={"use_reentrant": False})
+    if recipe.method != "full":
         model = get_peft_model(
             model,
             LoraConfig(r=recipe.rank, lora_alpha=recipe.alpha, target_modules="all-linear", task_type="CAUSAL_LM"),

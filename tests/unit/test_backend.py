@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from accelerate.hooks import AlignDevicesHook, add_hook_to_module
+from bitsandbytes.nn import Linear4bit
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -19,6 +21,7 @@ from faithfulness import arms, backends, models, prefix_tree
 from faithfulness.backends import Decoding, Probe, Prompt, forest
 from faithfulness.backends.forest import Forest, Request
 from faithfulness.backends.transformers import TransformersBackend, sampler
+from faithfulness.prompts import Prompts
 from faithfulness.settings import Source, Weights
 
 
@@ -106,7 +109,7 @@ def family(name: str, tiny_model: Path, folder: Path) -> TransformersBackend:
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     description = {"kind": "reference", "dtype": "float32", "weights_folder": str(folder)}
-    arms.write(folder / "arm", description | {"trust_remote_code": False})
+    arms.write(folder / "arm", description | {"trust_remote_code": False, "quantisation": None})
     return TransformersBackend(folder / "arm", "cpu", 1)
 
 
@@ -125,6 +128,27 @@ def test_families_in_prefix_trees(name: str, tiny_model: Path, tmp_path: Path) -
     found = family(name, tiny_model, tmp_path)
     assert found.packs
     agree(found, tmp_path / "arm")
+
+
+def test_quantised_weights_in_prefix_trees(tiny_model: Path, wording: Prompts, tmp_path: Path) -> None:
+    whole = arms.reference("tiny", tiny_model, wording, trust_remote_code=False)
+    arm = arms.reference("tiny", tiny_model, wording, trust_remote_code=False, quantisation="nf4")
+    assert arm["weights"] != whole["weights"]  # its answers are others, and none are taken over from the journal
+    arms.write(tmp_path / "arm", arm)
+    found = TransformersBackend(tmp_path / "arm", "cpu", 1)
+    assert found.packs
+    assert isinstance(found.model.model.layers[0].mlp.up_proj, Linear4bit)
+    agree(found, tmp_path / "arm")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU beside the CPU")
+def test_layers_on_two_devices(tiny_arm: Path) -> None:
+    """What `device_map` does with several GPUs, with one and the CPU: each layer's inputs are brought to it."""
+    found = TransformersBackend(tiny_arm, "cuda", 1)
+    for layer in found.model.model.layers[2:]:
+        add_hook_to_module(layer.to("cpu"), AlignDevicesHook("cpu", io_same_device=True))
+    assert found._packing_is_exact()
+    agree(found, tiny_arm)
 
 
 @pytest.mark.parametrize("name", PLAIN)

@@ -8,11 +8,15 @@ from typing import Any
 
 import pytest
 import torch
+from bitsandbytes.nn import Params4bit
+from safetensors import safe_open
 
 from faithfulness import arms, datasets, models, prompts, tables, tuning
 from faithfulness.backends.transformers import TransformersBackend
 from faithfulness.prompts import Prompts
 from faithfulness.settings import CoinFlip, LastLetters, Perturbations, Recipe
+
+CPU = {"": "cpu"}
 
 TASKS = {
     "last_letters": LastLetters(name="last_letters", task="last_letters", train=40, eval=4),
@@ -186,8 +190,9 @@ class Killed(Exception):
 def train(
     tiny_model: Path, wording: Prompts, checkpoints: Path, kill_at: int | None = None, **changes: Any
 ) -> dict[str, Any]:
-    tokenizer, model = models.load_base(tiny_model, torch.float32)
     chosen = recipe(**changes)
+    bits = "nf4" if chosen.method == "qlora" else None
+    tokenizer, model = models.load_base(tiny_model, torch.float32, quantisation=bits)
     data = tuning.examples(chosen, ITEMS, wording, tokenizer)
 
     class Kill(tuning.SaveByTheClock):
@@ -204,7 +209,7 @@ def train(
     return {name: value.clone() for name, value in trained.state_dict().items()}
 
 
-@pytest.mark.parametrize("method", ["full", "lora"])
+@pytest.mark.parametrize("method", ["full", "lora", "qlora"])
 def test_a_kill_changes_nothing(tiny_model: Path, wording: Prompts, tmp_path: Path, method: str) -> None:
     whole = train(tiny_model, wording, tmp_path / "whole", method=method)
     with pytest.raises(Killed):
@@ -256,7 +261,7 @@ class TestArms:
         assert (arm["kind"], arm["weights_folder"]) == ("adapter", str(tiny_model))
         assert arm["parent"] == arms.read(tiny_arm)["weights"] != arm["weights"]
         assert arm["train_datasets"] == ["last_letters", "coin_flip"]
-        _, model, _ = models.load_arm(tmp_path / "arm", "cpu")
+        _, model, _ = models.load_arm(tmp_path / "arm", CPU)
         adapters = [v for name, v in model.named_parameters() if "lora_B" in name]
         assert any(v.abs().sum() > 0 for v in adapters)
 
@@ -265,7 +270,7 @@ class TestArms:
         arm = self.tune(tiny_arm, wording, tmp_path)
         arms.write(tmp_path / "arm", arm | {"dtype": "bfloat16"})
         arms.write(tmp_path / "base", arms.read(tiny_arm) | {"dtype": "bfloat16"})
-        (_, base, _), (_, tuned, _) = (models.load_arm(tmp_path / name, "cpu") for name in ("base", "arm"))
+        (_, base, _), (_, tuned, _) = (models.load_arm(tmp_path / name, CPU) for name in ("base", "arm"))
         for model in (base, tuned):
             assert {p.dtype for p in model.parameters()} == {torch.bfloat16}
             assert {b.dtype for name, b in model.named_buffers() if "inv_freq" in name} == {torch.float32}
@@ -280,15 +285,36 @@ class TestArms:
         assert one["weights"] == again["weights"]
         assert self.tune(tiny_arm, wording, tmp_path / "other", seed=1)["weights"] != one["weights"]
 
-    @pytest.mark.parametrize("method", ["lora", "full"])
+    def test_adapter_of_quantised_weights(
+        self, tiny_arm: Path, tiny_model: Path, wording: Prompts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """QLoRA learns on weights that are in 4 bits and stay as they were; only the adapter is written."""
+        seen = []
+        train = tuning.train
+        monkeypatch.setattr(
+            tuning, "train", lambda model, *rest, **more: train(seen.append(model) or model, *rest, **more)
+        )
+        arm = self.tune(tiny_arm, wording, tmp_path, method="qlora", learning_rate=1e-2)
+        assert (arm["kind"], arm["weights_folder"], arm["recipe"]["method"]) == ("adapter", str(tiny_model), "qlora")
+        quantised = {name: p for name, p in seen[0].named_parameters() if isinstance(p, Params4bit)}
+        assert len(quantised) == 4 * 7  # all linear layers of four blocks; the head is tied to the embeddings
+        _, fresh = models.load_base(tiny_model, torch.float32, quantisation="nf4", device_map=CPU)
+        before = dict(fresh.named_parameters())
+        same = (torch.equal(p.data, before[name.replace(".base_layer", "")].data) for name, p in quantised.items())
+        assert all(same)
+        with safe_open(tmp_path / "arm/adapter_model.safetensors", "pt") as file:
+            assert all("lora_" in name for name in file.keys())  # noqa: SIM118
+            assert any(file.get_tensor(name).abs().sum() > 0 for name in file.keys() if "lora_B" in name)  # noqa: SIM118
+
+    @pytest.mark.parametrize("method", ["lora", "qlora", "full"])
     def test_trained_elsewhere(self, tiny_arm: Path, wording: Prompts, tmp_path: Path, method: str) -> None:
         """An arm is read the same, whether it was trained here or its weights are taken in."""
         self.tune(tiny_arm, wording, tmp_path, learning_rate=1e-2, method=method)
         folder = tmp_path / "taken"
         arm = models.take_in(folder, "tuned-y", arms.read(tiny_arm), tmp_path / "arm", ["coin_flip"])
         assert arm == arms.read(folder)
-        assert (arm["kind"], arm["train_datasets"]) == ("adapter" if method == "lora" else "full", ["coin_flip"])
-        trained, taken = (models.load_arm(one, "cpu")[1].state_dict() for one in (tmp_path / "arm", folder))
+        assert (arm["kind"], arm["train_datasets"]) == ("full" if method == "full" else "adapter", ["coin_flip"])
+        trained, taken = (models.load_arm(one, CPU)[1].state_dict() for one in (tmp_path / "arm", folder))
         assert trained.keys() == taken.keys()
         assert all(torch.equal(values, taken[name]) for name, values in trained.items())
 
@@ -323,4 +349,4 @@ class TestArms:
         base = arms.reference("other", tmp_path / "other", wording, trust_remote_code=False)
         models.take_in(tmp_path / "taken", "tuned-y", base, tmp_path / "arm", [])
         with pytest.raises(ValueError, match="does not fit the model in"):
-            models.load_arm(tmp_path / "taken", "cpu")
+            models.load_arm(tmp_path / "taken", CPU)

@@ -82,8 +82,10 @@ class Backend(Protocol):
         """
 
 
-def load(folder: str | Path, device: str = "auto", threads: int | None = None, token_budget: int = 8192) -> "Backend":
+def load(
+    folder: str | Path, device: str = "auto", threads: int | None = None, token_budget: int = 8192, gpus: int = 1
+) -> Backend:
     """The backend of an arm's folder; see `TransformersBackend`."""
     from faithfulness.backends.transformers import TransformersBackend  # noqa: PLC0415 - torch takes seconds to import
 
-    return TransformersBackend(Path(folder), device, threads, token_budget)
+    return TransformersBackend(Path(folder), device, threads, token_budget, gpus)

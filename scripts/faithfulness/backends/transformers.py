@@ -32,17 +32,18 @@ class TransformersBackend:
         device: 'cpu', 'cuda' or 'auto'.
         threads: CPU threads; None for torch's own choice.
         token_budget: tokens a forward pass; halved for good where the device's memory does not suffice.
+        gpus: how many GPUs the model's layers are spread over, on 'cuda'.
     """
 
     def __init__(
-        self, folder: Path, device: str = "auto", threads: int | None = None, token_budget: int = 8192
+        self, folder: Path, device: str = "auto", threads: int | None = None, token_budget: int = 8192, gpus: int = 1
     ) -> None:
         if threads:
             torch.set_num_threads(threads)
         transformers_logging.disable_progress_bar()
-        self.device = models.pick_device(device)
+        self.device, device_map = models.place(device, gpus)
         self.token_budget = token_budget
-        self.tokenizer, self.model, self.arm = models.load_arm(folder, self.device)
+        self.tokenizer, self.model, self.arm = models.load_arm(folder, device_map)
         self.tokenizer_hash: str | None = tokenizer_hash(self.tokenizer)
         self._ids = lru_cache(maxsize=2**14)(partial(encode, self.tokenizer))  # prompts and options come many times
         ends = self.model.generation_config.eos_token_id

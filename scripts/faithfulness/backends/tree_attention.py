@@ -19,10 +19,10 @@ from faithfulness.prefix_tree import Layout
 NAME = "prefix_tree"
 
 
-class _Layout:
-    """A layout on the model's device, with the masks that its layers ask for."""
+class _Placed:
+    """A layout on one device, with the masks that the layers there ask for."""
 
-    def __init__(self, layout: Layout, device: str) -> None:
+    def __init__(self, layout: Layout, device: torch.device) -> None:
         self.keys, self.key_depths, self.depths, self.mask = (torch.from_numpy(part).to(device) for part in layout)
         self.biases: dict[tuple[int | None, int], torch.Tensor] = {}
 
@@ -40,7 +40,18 @@ class _Layout:
         return self.biases[window, groups]
 
 
-_active: ContextVar[_Layout] = ContextVar("layout")
+class _Layouts(dict[torch.device, _Placed]):
+    """A layout on every device that a model's layers are spread over."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+
+    def __missing__(self, device: torch.device) -> _Placed:
+        self[device] = _Placed(self.layout, device)
+        return self[device]
+
+
+_active: ContextVar[_Layouts] = ContextVar("layouts")
 
 
 def _attend(
@@ -55,7 +66,7 @@ def _attend(
     **options: Any,
 ) -> tuple[torch.Tensor, None]:
     """Attention of a row: query (1, heads, T, D); key and value (1, key heads, nodes, D). Gives (1, T, heads, D)."""
-    layout = _active.get()
+    layout = _active.get()[query.device]
     if any(options.get(name) is not None for name in ("s_aux", "position_bias")):
         raise NotImplementedError("attention with sinks or a position bias")
     (heads, length, width), (chunk_count, size) = query.shape[1:], layout.depths.shape
@@ -84,8 +95,8 @@ AttentionInterface.register(NAME, _attend)
 
 
 @contextmanager
-def _over(layout: _Layout) -> Any:
-    token = _active.set(layout)
+def _over(layout: Layout) -> Any:
+    token = _active.set(_Layouts(layout))
     try:
         yield
     finally:
@@ -106,7 +117,7 @@ def forward(
         cache: of transformers; holds earlier rows and takes this one. None: nothing is kept.
     """
     device = model.device
-    with _over(_Layout(layout, device)):
+    with _over(layout):
         return model(
             input_ids=torch.from_numpy(tokens)[None].to(device),
             position_ids=torch.from_numpy(positions)[None].to(device),

@@ -1,0 +1,160 @@
+"""What tuning and re-scoring cost on a GPU, in time and memory: `make bench-gpu`.
+
+Llamas of the usual shapes with random weights: what they answer means nothing, what it takes is the same. Each is tuned
+by LoRA and by QLoRA on worked chains, and then asked all probes of worked chains of eight steps and more: in prefix
+trees and in padded batches, whose answers are compared, too.
+"""
+
+import argparse
+import gc
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "benchmarks")]
+
+from rescoring import padded
+
+from faithfulness import arms, calibration, datasets, models, prompts, readout, tables, tuning
+from faithfulness.backends import Probe
+from faithfulness.backends.transformers import TransformersBackend
+from faithfulness.settings import CoinFlip, LastLetters, Perturbations, Recipe, Weights
+
+VOCABULARY = 128_256  # of Llama 3
+SHAPES = {
+    "1B": {"hidden_size": 2048, "intermediate_size": 8192, "num_hidden_layers": 16, "vocab_size": VOCABULARY},
+    "8B": {"hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32, "vocab_size": VOCABULARY},
+    "tiny": {"hidden_size": 128, "intermediate_size": 256, "num_hidden_layers": 2, "vocab_size": 1024},  # for trying
+}
+DTYPE = torch.bfloat16
+STEPS, BATCH, ITEMS = 20, 16, 40
+ROWS = (32, 128)  # of padded batches; the faster counts
+
+
+def make(shape: str, folder: Path) -> Path:
+    """A model folder with random weights, as `models.prepare` writes it."""
+    small = Weights(source={"uri": "random:llama"}, dtype="float32")  # type: ignore[arg-type]
+    models.prepare(small, None, folder)  # for its tokenizer
+    heads = {"num_attention_heads": 32, "num_key_value_heads": 8, "max_position_embeddings": 8192}
+    config = LlamaConfig(**SHAPES[shape], **heads, eos_token_id=0, bos_token_id=None)
+    torch.set_default_dtype(DTYPE)
+    with torch.device(models.pick_device("auto")):
+        model = LlamaForCausalLM(config)
+    torch.set_default_dtype(torch.float32)
+    model.save_pretrained(folder)
+    about = {"parameters": model.num_parameters(), "dtype": str(DTYPE).removeprefix("torch."), "weights": shape}
+    (folder / "model.json").write_text(json.dumps(about))
+    return folder
+
+
+def measured(work: Callable[[], Any]) -> tuple[float, float, Any]:
+    """Seconds, the most memory of the GPU in GB, and what came out."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+    start = time.perf_counter()
+    found = work()
+    memory = torch.cuda.max_memory_allocated() / 1e9 if torch.cuda.is_available() else 0.0
+    return time.perf_counter() - start, memory, found
+
+
+def tune(shape: str, parent: dict[str, Any], items: dict[str, Any], wording: prompts.Prompts, folder: Path) -> None:
+    """LoRA and QLoRA: the time of a step is that of many less that of a few, so loading is no part of it."""
+    for method in ("lora", "qlora"):
+        times = []
+        for steps in (2, 2 + STEPS):
+            target = {"method": method, "target": "rationale", "datasets": list(items)}
+            recipe = Recipe(**target, steps=steps, batch_size=BATCH)  # type: ignore[arg-type]
+            arm = folder / f"{method}-{steps}"
+            seconds, memory, _ = measured(
+                lambda: tuning.tune(arm, f"tuned-{method}", parent, recipe, items, wording, folder / "journal", 8)  # noqa: B023
+            )
+            times.append(seconds)
+        step = (times[1] - times[0]) / STEPS
+        print(f"{shape} {method:5}  {step:6.2f} s a step of {BATCH} chains  {memory:6.1f} GB", flush=True)
+
+
+def probes_of(asked: dict[str, pd.DataFrame], wording: prompts.Prompts, weights: Path, journal: Path) -> list[Probe]:
+    """All perturbations of the worked chains of all items."""
+    tokenizer = AutoTokenizer.from_pretrained(weights)
+    found = []
+    for items in asked.values():
+        written = calibration.write_worked(items, wording, journal, tokenizer)
+        made = calibration.perturb(
+            written, items, Perturbations(), partial(prompts.encode, tokenizer), tokenizer.decode
+        )
+        by_id = {item["item_id"]: item for item in tables.records(items)}
+        rows = [row | {"writer": "worked", "perturbation": name} for name in made for row in tables.records(made[name])]
+        found += [readout.as_probe(by_id[row["item_id"]], row, wording, tokenizer) for row in rows]
+    return found
+
+
+def score(shape: str, arm: Path, probes: list[Probe]) -> None:
+    """Prefix trees beside padded batches, on the same token ids."""
+    _, loaded, reader = measured(lambda: TransformersBackend(arm))
+    assert reader.packs
+    reader.read(probes[:50])  # kernels are chosen at first use
+    contexts = [reader._context(probe) for probe in probes]
+    requests = [(c, ids) for c, p in zip(contexts, probes, strict=True) for ids in reader._candidates(p.candidates)]
+    seconds, memory, readings = measured(lambda: reader.read(probes))
+    packed = [value for reading in readings for value in reading.log_probs]
+    reader.model.set_attn_implementation("sdpa")
+    with torch.inference_mode():
+        plain = min((measured(lambda r=r: padded(reader.model, requests, r)) for r in ROWS), key=lambda found: found[0])
+    differ = max(abs(one - other) for one, other in zip(packed, plain[2], strict=True))
+    sizes = [len(probe.candidates) for probe in probes]
+    same = [
+        max(range(start, start + size), key=packed.__getitem__)
+        == max(range(start, start + size), key=plain[2].__getitem__)
+        for start, size in zip([sum(sizes[:i]) for i in range(len(sizes))], sizes, strict=True)
+    ]
+    bits = reader.arm["quantisation"] or reader.arm["dtype"]
+    print(
+        f"{shape} {bits:8}  {len(probes) / seconds:7.0f} probes/s in trees  {len(probes) / plain[0]:6.0f} in padded "
+        f"batches: {plain[0] / seconds:.1f} times  {loaded:5.1f} GB loaded, {memory:5.1f} and {plain[1]:5.1f} at most  "
+        f"same answers {sum(same) / len(same):.3f}, within {differ:.2g} nats",
+        flush=True,
+    )
+
+
+def main() -> None:
+    """Measure the shapes that are asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("shapes", nargs="*", choices=[*SHAPES, []], help="1B, 8B or tiny (default: 1B and 8B)")
+    shapes = parser.parse_args().shapes or ["1B", "8B"]
+    wording = prompts.load(ROOT / "config/prompts/default.yaml")
+    made = {
+        "last_letters": datasets.last_letters(LastLetters(name="last_letters", task="last_letters", words=8)),
+        "coin_flip": datasets.coin_flip(CoinFlip(name="coin_flip", task="coin_flip", people=8)),
+    }
+    drawn = {name: list(islice(items, 400 + ITEMS)) for name, items in made.items()}
+    train = {name: tables.frame(items[ITEMS:], tables.Items) for name, items in drawn.items()}
+    asked = {name: tables.frame(items[:ITEMS], tables.Items) for name, items in drawn.items()}
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+    print(f"{device}, torch {torch.__version__}, {DTYPE}, {STEPS} steps, {ITEMS} items of {', '.join(made)}")
+    for shape in shapes:
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(temporary)
+            weights = make(shape, folder / "model")
+            base = arms.reference(shape, weights, wording, trust_remote_code=False)
+            tune(shape, base, train, wording, folder)
+            probes = probes_of(asked, wording, weights, folder / "journal")
+            for bits in (None, "nf4"):
+                arms.write(folder / f"{bits}", arms.reference(shape, weights, wording, False, bits))
+                score(shape, folder / f"{bits}", probes)
+
+
+if __name__ == "__main__":
+    main()

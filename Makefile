@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 RESULTS = $(or $(shell sed -n "s/^results: *//p" $(CONFIG)),results)
 SNAKEMAKE = $(BIN)/snakemake --configfile $(CONFIG) --cores $(CORES)
 
-.PHONY: help setup report test check calibrate power compare accept bench bench-effects parity smoke docs clean
+.PHONY: help setup report test check calibrate power compare accept bench bench-gpu bench-effects parity smoke docs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -80,6 +80,9 @@ accept: setup ## Hold a finished run against the project's own thresholds
 
 bench: setup benchmarks/.venv-lm_eval/.ready benchmarks/.venv-vllm/.ready ## Measure re-scoring beside other programs (after make report)
 	$(BIN)/python benchmarks/rescoring.py --results $(RESULTS) --dtype $(DTYPE)
+
+bench-gpu: setup ## Measure QLoRA, LoRA and re-scoring on a GPU, with random-weight Llamas of 1 and 8 billion parameters
+	$(BIN)/python benchmarks/gpu.py
 
 bench-effects: setup ## Measure the statistics beside scipy alone, on one core
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/comparing.py

@@ -96,9 +96,12 @@ def padded(model: Any, requests: Sequence[Request], rows: int, *, alike: bool = 
     What a careful user of transformers writes: options of one token are read off the context's own row. With `alike`
     only rows of one length share a batch, so that none is padded.
     """
-    sequences = sorted({(*context, *option[:-1]) for context, option in requests}, key=len)
+    owners: dict[tuple[int, ...], list[int]] = {}
+    for number, (context, option) in enumerate(requests):
+        owners.setdefault((*context, *option[:-1]), []).append(number)
+    sequences = sorted(owners, key=len)
     keep = max(len(option) for _, option in requests)
-    found: dict[tuple[int, ...], torch.Tensor] = {}
+    found = [0.0] * len(requests)
     groups = [list(group) for _, group in itertools.groupby(sequences, key=len)] if alike else [sequences]
     for batch in (group[start : start + rows] for group in groups for start in range(0, len(group), rows)):
         width = len(batch[-1])
@@ -107,11 +110,15 @@ def padded(model: Any, requests: Sequence[Request], rows: int, *, alike: bool = 
         inputs = {"input_ids": ids, "attention_mask": mask, "position_ids": (mask.cumsum(1) - 1).clamp(min=0)}
         inputs = {name: values.to(model.device) for name, values in inputs.items()}
         logits = model(**inputs, use_cache=False, logits_to_keep=keep).logits
-        found.update(zip(batch, logits.float().log_softmax(-1).cpu(), strict=True))
-    return [
-        sum(float(found[*context, *option[:-1]][i - len(option), token]) for i, token in enumerate(option))
-        for context, option in requests
-    ]
+        log_probs = logits.float().log_softmax(-1)
+        asked = [(row, number, requests[number][1]) for row, one in enumerate(batch) for number in owners[one]]
+        rows_of = [row for row, _, option in asked for _ in option]
+        places = [place for _, _, option in asked for place in range(-len(option), 0)]
+        tokens = [token for _, _, option in asked for token in option]
+        values = iter(log_probs[rows_of, places, tokens].tolist())
+        for _, number, option in asked:
+            found[number] = sum(itertools.islice(values, len(option)))
+    return found
 
 
 def in_trees(reader: TransformersBackend, probes: Sequence[Probe]) -> list[float]:

@@ -298,7 +298,8 @@ class TestArms:
         assert (arm["kind"], arm["weights_folder"], arm["recipe"]["method"]) == ("adapter", str(tiny_model), "qlora")
         quantised = {name: p for name, p in seen[0].named_parameters() if isinstance(p, Params4bit)}
         assert len(quantised) == 4 * 7  # all linear layers of four blocks; the head is tied to the embeddings
-        _, fresh = models.load_base(tiny_model, torch.float32, quantisation="nf4", device_map=CPU)
+        _, where = models.place("auto")
+        _, fresh = models.load_base(tiny_model, torch.float32, quantisation="nf4", device_map=where)
         before = dict(fresh.named_parameters())
         same = (torch.equal(p.data, before[name.replace(".base_layer", "")].data) for name, p in quantised.items())
         assert all(same)

@@ -727,6 +727,7 @@ def check_paths(settings: Settings) -> None:
 
 def reference() -> str:
     """The reference of all settings, as Markdown."""
+    parents: dict[Any, type[Strict]] = {Arm: Recipe, Paraphraser: Speaker}
     parts = []
     for model in (
         Settings,
@@ -753,7 +754,7 @@ def reference() -> str:
             "| key | type | default | meaning |",
             "|---|---|---|---|",
         ]
-        parent = {Arm: Recipe, Paraphraser: Speaker}.get(model)
+        parent = parents.get(model)
         inherited = set(parent.model_fields) if parent else set()
         if inherited:
             lines.insert(3, f"All keys of {'Recipe' if parent is Recipe else 'Model but name and warm_start'}, and:\n")

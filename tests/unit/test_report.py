@@ -610,20 +610,21 @@ def covering(run, *, own=("aoc_raw", "mistake_sensitivity"), failed=()):
     """A run, its configuration and its measures; its coin flips are called LogiQA and take values known beforehand."""
     tables_of_it = {name: table.replace({"dataset": {"coin_flip": "logiqa"}}) for name, table in run.items()}
     gates = tables_of_it["gates"]
-    base = (gates.dataset == "logiqa") & gates.gate.isin(failed)
-    gates.loc[base, ["subject", "passed"]] = ["base", False]
+    gates.loc[(gates.dataset == "logiqa") & (gates.gate == "steps"), "passed"] = False  # of the tuned arm
+    gates.loc[(gates.dataset == "logiqa") & gates.gate.isin(failed), ["subject", "passed"]] = ["base", False]
     config = configuration()
     config["datasets"][1]["name"] = "logiqa"
-    values = {"aoc_raw": [0.0, 0.25, 0.5, 0.75] * 5, "mistake_sensitivity": [0.2, 0.4] * 10}
+    values = {"aoc_raw": [0.0, 0.25, 0.5, 0.65] * 5, "mistake_sensitivity": [0.2, 0.4] * 10}
     values |= {"mistake_sensitivity_resample": [0.5, 0.7] * 10}
+    arms = ("tuned-symbolic", "tuned-other")
     rows = [
-        {"model": model, "dataset": "logiqa", "arm": arm, "writer": "base", "reader": reader, "seed": 0}
-        | {"item_id": f"item{item}", "sample": sample, "measure": name, "value": value + (reader != "base") * 0.2}
-        for model, arm, reader, name in itertools.product(
-            THREE, ("tuned-symbolic", "tuned-other"), ("base", "tuned-symbolic"), own
-        )
+        {"model": model, "dataset": "logiqa", "arm": arm, "writer": writer, "reader": reader, "seed": 0}
+        | {"item_id": f"item{item}", "sample": sample, "measure": name}
+        | {"value": value + 0.2 * sample + ((writer, reader) != ("base", "base"))}
+        for model, arm, name in itertools.product(THREE, arms, own)
+        for writer, reader in itertools.product((arm, "base"), repeat=2)
         for item, value in enumerate(values[name])
-        for sample, value in enumerate((value, value))
+        for sample in (0, 1)
     ]
     return tables_of_it, config, pd.DataFrame(rows)
 
@@ -634,8 +635,8 @@ def test_a_run_with_a_published_dataset_shows_both_and_how_they_differ(run):
     assert "logiqa Lanham et al. 2023 0.26 0.31 42 % 43 %" in said
     accuracy = covered["summaries"].query("model == 'smollm2-135m' and arm == 'base' and dataset == 'logiqa'").iloc[0]
     ours = re.search(r"smollm2-135m, base (.*?) 48", said)[1]
-    assert ours.startswith("0.38 [")  # the mean of 0, .25, .5 and .75 over items, tuned readers left out
-    assert "0.30 [" in ours
+    assert ours.startswith("0.45 [")  # of 0, .25, .5 and .65, and .2 more in the second sample; base alone
+    assert "0.40 [" in ours
     assert "mistake sensitivity, no AOC" in ours
     assert f"{report.percent(accuracy.direct_accuracy)} [" in ours
     assert f"{report.percent(accuracy.cot_accuracy)} [" in ours
@@ -659,7 +660,7 @@ def test_mistakes_that_were_written_on_from_are_nearer_to_the_published_ones(run
     config["chains"] |= {"samples": 3, "temperature": 0.7, "top_p": 0.9}
     said = section(page(covered, config=config, measures=measures), "published")
     assert "mistake sensitivity, written on, no AOC" in said
-    assert "0.60 [" in said
+    assert "0.70 [" in said
     assert "3, sampled (T = 0.7, p = 0.9)" in said
     assert "the model writes on from there the writer goes on from there" in said
 

@@ -9,7 +9,7 @@ import yaml
 
 sys.path.insert(0, f"{workflow.basedir}/scripts")
 
-from faithfulness import claims, closure, prompts, settings, sources
+from faithfulness import claims, closure, prompts, published, settings, sources
 from faithfulness.tables import PERTURBATIONS
 
 CATALOGUE = yaml.safe_load(
@@ -21,6 +21,10 @@ try:
     prompts.load(SETTINGS.prompts)
     claims.load(SETTINGS.claims)
     settings.check_paths(SETTINGS)
+    PUBLISHED = published.load(SETTINGS.published)
+    published.check_datasets(
+        PUBLISHED, [*CATALOGUE, *(dataset.name for dataset in SETTINGS.datasets)]
+    )
 except settings.SettingsError as error:
     sys.exit(
         f"The configuration cannot be used:\n{error}\nAll settings are explained in config/README.md."
@@ -35,6 +39,7 @@ MODELS = [model.name for model in SETTINGS.models]
 DATASETS = [dataset.name for dataset in SETTINGS.datasets]
 TUNED = [arm.name for arm in SETTINGS.trainings()]
 ELSEWHERE = [arm.name for arm in SETTINGS.arms if arm.source]  # trained there
+COVERED = [name for name in DATASETS if name in PUBLISHED.datasets]
 SOURCES = {
     sources.slug(source): (kind, source)
     for kind, found in (

@@ -1,4 +1,5 @@
 # Report: needs the tables under results/effects and the figures, makes results/report.html, one self-contained page.
+# Measures of single chains are needed of those datasets only that there are published figures of.
 # Figures appear in the order of the list below, each with the caption of its name in report/captions.
 # Beside it lie the pages of the chain browser, one a model and dataset: they need all tables of their chains.
 
@@ -14,6 +15,8 @@ rule write_report:
         claims=f"{RESULTS}/effects/claims.json",
         correlations=f"{RESULTS}/effects/correlations.csv",
         calibration=CALIBRATION,
+        published=SETTINGS.published or [],
+        measures=expand(rules.measure_chains.output[0], model=MODELS, dataset=COVERED),
         figures=[
             rules.plot_effects.output.svg,
             *expand(rules.plot_retention.output.svg, model=MODELS),

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from faithfulness import logs, report, tables
+from faithfulness import cells, logs, published, report, tables
 
 logs.to(snakemake.log)
 
@@ -22,6 +22,10 @@ shown = report.context(
     claims_record=json.loads(text(snakemake.input.claims)),
     calibration=tables.read_all(snakemake.input.calibration, tables.Calibration)
     if snakemake.input.calibration
+    else None,
+    published=published.load(snakemake.input.published or None),
+    measures=cells.read(snakemake.input.measures, tables.Measures, ["model", "dataset"])
+    if snakemake.input.measures
     else None,
     figures=[report.figure(path, text(path), captions) for path in snakemake.input.figures],
     hours=report.hours(Path(snakemake.params.benchmarks)),

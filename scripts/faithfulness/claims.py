@@ -5,11 +5,10 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from faithfulness.measures import MEASURES
-from faithfulness.settings import Gates, Name, SettingsError, Statistics, Strict
+from faithfulness.settings import Gates, Name, Statistics, Strict, from_file
 from faithfulness.tables import digest, write_json
 
 Claim = Literal["C1", "C2", "C3", "C6", "R1", "R2"]
@@ -88,15 +87,7 @@ def load(path: str | Path) -> Claims:
     Raises:
         SettingsError: the file is missing, is no YAML, or has wrong keys; says which.
     """
-    try:
-        return Claims.model_validate(yaml.safe_load(Path(path).read_text("utf-8")))
-    except FileNotFoundError:
-        raise SettingsError(f"claims: there is no file {str(path)!r}; config/claims.yaml is one") from None
-    except yaml.YAMLError as error:
-        raise SettingsError(f"claims: {path} is not YAML: {error}".replace("\n", " ")) from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise SettingsError(f"claims: {path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    return from_file(Claims, path, "claims")
 
 
 def record(claims: Claims, journal: Path, file: Path) -> None:

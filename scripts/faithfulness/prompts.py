@@ -12,12 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import yaml
 from jinja2 import TemplateError
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from tokenizers import Tokenizer
 
-from faithfulness.settings import SettingsError, Strict, Tag
+from faithfulness.settings import Strict, Tag, from_file
 
 LETTERS = string.ascii_uppercase
 SILENT = "?"  # the symbol outside the answer set that a load-bearing reader answers where the chain does not say
@@ -71,15 +70,7 @@ def load(path: str | Path, system: str | None = None, think: tuple[str, str] | N
     Raises:
         SettingsError: the file is missing, is no YAML, or has wrong keys; says which.
     """
-    try:
-        found = Prompts.model_validate(yaml.safe_load(Path(path).read_text("utf-8")))
-    except FileNotFoundError:
-        raise SettingsError(f"prompts: there is no file {str(path)!r}; config/prompts/default.yaml is one") from None
-    except yaml.YAMLError as error:
-        raise SettingsError(f"prompts: {path} is not YAML: {error}".replace("\n", " ")) from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise SettingsError(f"prompts: {path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    found = from_file(Prompts, path, "prompts")
     found = found if system is None else found.model_copy(update={"system": system})
     return found if think is None else thinking(found, think)
 

@@ -6,6 +6,7 @@ what is counted, chosen, sorted and put into sentences. Every number on the page
 
 import base64
 import html
+import itertools
 import platform
 import re
 from collections import Counter
@@ -20,9 +21,11 @@ from docutils.core import publish_parts
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
-from faithfulness.effects import ENOUGH_SEEDS
+from faithfulness.effects import ENOUGH_SEEDS, mean_intervals
 from faithfulness.measures import MEASURES
 from faithfulness.plots import size_text
+from faithfulness.published import Figures, Published
+from faithfulness.settings import Statistics
 from faithfulness.theme import DARK
 
 CLAIMS = ("C1", "C2", "C3", "C4", "C5", "C6", "R1", "R2")
@@ -42,6 +45,8 @@ def context(
     correlations: pd.DataFrame,
     claims_record: Mapping[str, Any],
     calibration: pd.DataFrame | None,
+    published: Published,
+    measures: pd.DataFrame | None,
     figures: Sequence[dict[str, Any]],
     hours: float,
     config: Mapping[str, Any],
@@ -54,6 +59,9 @@ def context(
         effects, gates, summaries, correlations: the tables of those names.
         claims_record: hash of the declared claims, and others under which these results were judged.
         calibration: tables.Calibration, where there is one.
+        published: figures and directions of others.
+        measures: tables.Measures with columns model and dataset, of the datasets that there are published figures of;
+            None without any.
         figures: from `figure`, in the order of the page.
         hours: from `hours`.
         config: the configuration as plain data.
@@ -61,6 +69,7 @@ def context(
         style: the style sheet.
     """
     judged = claims(effects, [dataset["name"] for dataset in config["datasets"]])
+    run = what_was_run(summaries, config) | {"hours": hours}
     return {
         "style": Markup(style),  # our own file
         "headline": headline(effects),
@@ -71,11 +80,13 @@ def context(
             shown | {"folded": shown["name"] in {earlier["name"] for earlier in figures[:i]}}
             for i, shown in enumerate(figures)
         ],
-        "run": what_was_run(summaries, config) | {"hours": hours},
+        "run": run,
         "limits": limits(effects, gates, summaries, calibration, config),
         "controls": controls(effects),
         "correlations": correlated(correlations, effects),
         "calibration": calibrated(calibration),
+        "directions": directions(published, judged),
+        "beside": beside(published, measures, summaries, gates, config),
         "confidence": f"{100 * config['statistics']['confidence']:g}\u00a0%",
         "claims_record": claims_record,
         "claims_file": config["claims"],
@@ -469,6 +480,142 @@ def cells(effects: pd.DataFrame) -> list[dict[str, Any]]:
         }
         for (model, arm, dataset), group in effects.groupby(["model", "arm", "dataset"], sort=False)
     ]
+
+
+# --- published beside measured ------------------------------------------------------------------
+
+AGREEMENT = dict(
+    zip(
+        (*VERDICTS, DESCRIPTIVE),
+        ("same direction", "other direction", "no difference", "open", "not interpretable", "described only"),
+        strict=True,
+    )
+)
+# What stands in for a quantity that is not measured here: the nearest, the first of these that a run has.
+NEAREST = {"aoc_mistakes": ("mistake_sensitivity_resample", "mistake_sensitivity")}
+
+
+def directions(published: Published, judged: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What was published on each claim, and the rows of `claims` on it: of datasets pooled, where any are."""
+    rows = {claim["name"]: claim["rows"] for claim in judged}
+    found = []
+    for direction in published.directions:
+        of_claim = rows.get(direction.claim, [])
+        shown = [row for row in of_claim if row["pooled"]] or of_claim
+        counts = Counter(verdict for row in shown for verdict in row["verdicts"])
+        agreement = [
+            {"verdict": verdict, "words": words if some == counts.total() else f"{words} in {some} of {counts.total()}"}
+            for verdict, words in AGREEMENT.items()
+            if (some := counts[verdict])
+        ]
+        by_cell = itertools.groupby(shown, key=lambda row: (row["model"], row["arm"], row["dataset"]))
+        parts = {"source": published.sources[direction.source], "agreement": agreement}
+        found.append(direction.model_dump() | parts | {"cells": [list(rows) for _, rows in by_cell]})
+    return found
+
+
+def beside(
+    published: Published,
+    measures: pd.DataFrame | None,
+    summaries: pd.DataFrame,
+    gates: pd.DataFrame,
+    config: Mapping[str, Any],
+) -> list[dict[str, Any]]:
+    """Published figures and those of this run's base arms, a part a source; `datasets` are those that both have.
+
+    Args:
+        published: figures of others.
+        measures: tables.Measures with columns model and dataset; None where no dataset has published figures.
+        summaries: tables.Summaries.
+        gates: tables.Gates.
+        config: the configuration as plain data.
+    """
+    statistics = Statistics(**config["statistics"])
+    found = []
+    for key, source in published.sources.items():
+        figures = [part for part in published.figures if part.source == key]
+        if not figures:
+            continue
+        known = _distinct(dataset for part in figures for dataset in part.values)
+        datasets = [dataset for dataset in config["datasets"] if dataset["name"] in known]
+        base = summaries[(summaries.arm == "base") & summaries.dataset.isin(known)]
+        found.append(
+            {
+                "source": source,
+                "places": _distinct(part.place for part in figures),
+                "quantities": [part.quantity for part in figures],
+                "known": known,
+                "datasets": [
+                    {
+                        "name": dataset["name"],
+                        "readout": dataset["readout"],
+                        "published": [_published(part, dataset["name"]) for part in figures],
+                        "models": [
+                            {
+                                "model": row.model,
+                                "n_items": row.n_items,
+                                "failed": _failed_of_base(gates, row),
+                                "figures": [_measured(part, row, measures, statistics) for part in figures],
+                            }
+                            for row in base[base.dataset == dataset["name"]].itertuples()
+                        ],
+                    }
+                    for dataset in datasets
+                ],
+                "sizes": dict(zip(base.model, base.parameters, strict=True)),
+                "chains": config["chains"],
+                "perturbations": config["perturbations"],
+            }
+        )
+    return found
+
+
+def _published(part: Figures, dataset: str) -> str:
+    value = part.values.get(dataset)
+    return "" if value is None else number(value) if part.unit == "share" else f"{value:g} %"
+
+
+def _measured(part: Figures, row: Any, measures: pd.DataFrame | None, statistics: Statistics) -> dict[str, Any] | None:
+    """What a base arm has of a published quantity, or the nearest to it, in the unit of the quantity.
+
+    Args:
+        part: the published quantity.
+        row: of tables.Summaries, the base arm's.
+        measures: as for `beside`.
+        statistics: of the intervals.
+    """
+    write = number if part.unit == "share" else percent
+    name, n_items = str(part.quantity), row.n_items
+    if hasattr(row, name):  # an accuracy, over all items
+        value, low, high = (getattr(row, f"{name}{end}") for end in ("", "_low", "_high"))
+    else:
+        values = _of_base(measures, row)
+        name = next((known for known in NEAREST.get(name, (name,)) if known in values), "")
+        if not name:
+            return None
+        value, low, high, n_items = mean_intervals(values[[name]], 1.0, statistics).loc[name]
+    return {
+        "value": write(value),
+        "interval": "" if pd.isna(low) else f"[{write(low)}, {write(high)}]",
+        "n_items": int(n_items),
+        "nearest": "" if name == part.quantity else _label(name),
+    }
+
+
+def _of_base(measures: pd.DataFrame | None, row: Any) -> pd.DataFrame:
+    """Measures of a base arm that reads its own chains: a row an item, over which samples are averaged."""
+    if measures is None:
+        return pd.DataFrame()
+    own = measures[(measures.model == row.model) & (measures.dataset == row.dataset)]
+    own = own[(own.writer == "base") & (own.reader == "base") & own.value.notna()]
+    # Repeated for each tuned arm, all alike: the means are the same.
+    return own.groupby(["item_id", "measure"])["value"].mean().unstack().astype(float)
+
+
+def _failed_of_base(gates: pd.DataFrame, row: Any) -> list[str]:
+    """Gates that a base arm fails itself, whatever the tuned one does."""
+    of_cell = gates[(gates.model == row.model) & (gates.dataset == row.dataset) & ~gates.passed]
+    return _distinct(of_cell[of_cell.subject.str.split(" / ").str[0] == "base"].gate)
 
 
 # --- figures and texts --------------------------------------------------------------------------

@@ -11,8 +11,9 @@ import re
 import types
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
+import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails, PydanticUndefined
 
@@ -31,6 +32,9 @@ class Strict(BaseModel):
     """Refuses unknown keys, and is never changed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+File = TypeVar("File", bound=Strict)  # what a file of the configuration holds
 
 
 class Source(Strict):
@@ -484,6 +488,11 @@ class Settings(Strict):
         "config/claims.yaml",
         description="file of what is claimed: directions, margins, gates and pools, declared before any result is seen",
     )
+    published: str | None = Field(
+        "config/published.yaml",
+        description="file of published figures and directions, each with its source, that the report sets the run's "
+        "beside; null: none",
+    )
     calibration: str | None = Field(
         "results-calibration/calibration.csv",
         description="calibration of the measures, taken up by the report where the file exists (make calibrate)",
@@ -634,6 +643,25 @@ def load(config: dict[str, Any], catalogue: dict[str, Any] | None = None) -> Set
         raise SettingsError("\n".join(findings)) from None
 
 
+def from_file(model: type[File], path: str | Path, setting: str) -> File:
+    """Read and validate a YAML file that a setting names.
+
+    Raises:
+        SettingsError: the file is missing, is no YAML, or cannot be used; says which, in one line.
+    """
+    try:
+        return model.model_validate(yaml.safe_load(Path(path).read_text("utf-8")))
+    except FileNotFoundError:
+        example = Settings.model_fields[setting].default
+        raise SettingsError(f"{setting}: there is no file {str(path)!r}; {example} is one") from None
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{setting}: {path} is not YAML: {error}".replace("\n", " ")) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        parts = setting, str(path), ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
+        raise SettingsError(": ".join(filter(None, parts))) from None
+
+
 def _finding(detail: ErrorDetails) -> str:
     where = ".".join(str(part) for part in detail["loc"]) or "configuration"
     if detail["type"] == "extra_forbidden":
@@ -708,6 +736,7 @@ def check_paths(settings: Settings) -> None:
 
 def reference() -> str:
     """The reference of all settings, as Markdown."""
+    parents: dict[Any, type[Strict]] = {Arm: Recipe, Paraphraser: Speaker}
     parts = []
     for model in (
         Settings,
@@ -734,7 +763,7 @@ def reference() -> str:
             "| key | type | default | meaning |",
             "|---|---|---|---|",
         ]
-        parent = {Arm: Recipe, Paraphraser: Speaker}.get(model)
+        parent = parents.get(model)
         inherited = set(parent.model_fields) if parent else set()
         if inherited:
             lines.insert(3, f"All keys of {'Recipe' if parent is Recipe else 'Model but name and warm_start'}, and:\n")

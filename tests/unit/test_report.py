@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from faithfulness import plots, report, settings, tables, theme
+from faithfulness import plots, published, report, settings, tables, theme
 from tests.unit.test_plots import DATASETS, SIX, THREE, contrast, draw_all, make_calibration, make_run
 
 PAGE = Path(__file__).parents[2] / "report"
@@ -21,6 +21,7 @@ CORRELATIONS = [
     {"model": "smollm2-135m", "arm": "tuned-symbolic", "dataset": dataset, "measure": "aoc", "rho": rho, "n_items": 40}
     for dataset, rho in (("coin_flip", 0.31), ("last_letters", None), ("commonsense_qa", 0.77))
 ]
+PUBLISHED = published.load(Path(__file__).parents[2] / "config/published.yaml")
 HOSTILE = "<script>alert('x')</script>"
 
 
@@ -37,7 +38,7 @@ def configuration(**changes):
     ).model_dump(mode="json") | dict(changes)
 
 
-def page(run, figures=(), config=None, claims_record=None, calibration=None):
+def page(run, figures=(), config=None, claims_record=None, calibration=None, literature=PUBLISHED, measures=None):
     shown = report.context(
         effects=run["effects"],
         gates=run["gates"],
@@ -45,6 +46,8 @@ def page(run, figures=(), config=None, claims_record=None, calibration=None):
         correlations=tables.frame(CORRELATIONS, tables.Correlations),
         claims_record=claims_record or {"hash": "abc", "others": []},
         calibration=calibration,
+        published=literature,
+        measures=measures,
         figures=figures,
         hours=1.25,
         config=config or configuration(),
@@ -546,6 +549,135 @@ def test_texts_from_files_cannot_bring_in_html_or_other_files():
 
 def test_the_same_input_gives_the_same_page(run, text):
     assert page(run, [report.figure("figures/effects.svg", SVG, CAPTIONS)]) == text
+
+
+def section(text, name):
+    """What a section says, tags left out."""
+    inside = re.search(rf'<section id="{name}".*?</section>', text, re.DOTALL)[0]
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", inside)).split())
+
+
+def said_of(text, claim):
+    """What the table of published directions says of a claim: statement, agreement, what was found."""
+    row = re.search(rf'<tr role="row" data-published="{claim}">(.*?)</tr>', text, re.DOTALL)[1]
+    cells = re.findall(r"<t[hd] .*?</t[hd]>", row, re.DOTALL)
+    return [" ".join(html.unescape(re.sub(r"<[^>]+>", " ", cell)).split()) for cell in cells]
+
+
+def test_published_directions_stand_beside_what_was_found(run, text):
+    statement, agreement, found = said_of(text, "C3")
+    assert "answers survive filler in place of later steps more often Lobo et al. 2025 , the paper" in statement
+    rows = run["effects"].query("claim == 'C3'")
+    count = (rows.verdict == "supported").sum()
+    assert f"same direction in {count} of {len(rows)}" in agreement
+    assert f"not interpretable in 3 of {len(rows)}" in agreement
+    for row in rows.itertuples():
+        interval = f"[{report.number(row.ci_low)}, {report.number(row.ci_high)}]"
+        effect = f"filler tolerance {report.signed(row.estimate)} {interval}"
+        assert f"{row.model} · {row.dataset} {effect} {row.verdict}" in found
+    assert "a secondary account of it" in said_of(text, "C2")[0]
+    assert said_of(text, "C5")[1:] == ["not tested", ""]
+
+
+def test_pooled_datasets_speak_for_the_run_where_there_are_any(run):
+    pooled = run["effects"].query("claim == 'C3' and dataset == 'coin_flip'").assign(dataset="pooled")
+    for verdict, words in (
+        ("supported", "same direction"),
+        ("contradicted", "other direction"),
+        ("equivalent", "no difference"),
+        ("inconclusive", "open"),
+        ("not interpretable", "not interpretable"),
+    ):
+        effects = tables.frame(pd.concat([run["effects"], pooled.assign(verdict=verdict)]), tables.Effects)
+        _, agreement, found = said_of(page(run | {"effects": effects}), "C3")
+        assert agreement == words
+        assert "coin_flip" not in found
+
+
+def test_a_described_claim_agrees_with_nothing(run):
+    described = run["effects"].query("claim == 'C3'").assign(claim="C4", verdict="")
+    effects = tables.frame(pd.concat([run["effects"], described]), tables.Effects)
+    assert said_of(page(run | {"effects": effects}), "C4")[1] == "described only"
+
+
+def test_a_run_without_a_published_dataset_says_so(text):
+    said = section(text, "published")
+    assert "This run covers none of the tasks that Lanham et al. 2023 (table 2) have figures of: aqua_rat, " in said
+    assert "175B" not in said
+
+
+def covering(run, *, own=("aoc_raw", "mistake_sensitivity"), failed=()):
+    """A run, its configuration and its measures; its coin flips are called LogiQA and take values known beforehand."""
+    tables_of_it = {name: table.replace({"dataset": {"coin_flip": "logiqa"}}) for name, table in run.items()}
+    gates = tables_of_it["gates"]
+    gates.loc[(gates.dataset == "logiqa") & (gates.gate == "steps"), "passed"] = False  # of the tuned arm
+    gates.loc[(gates.dataset == "logiqa") & gates.gate.isin(failed), ["subject", "passed"]] = ["base", False]
+    config = configuration()
+    config["datasets"][1]["name"] = "logiqa"
+    values = {"aoc_raw": [0.0, 0.25, 0.5, 0.65] * 5, "mistake_sensitivity": [0.2, 0.4] * 10}
+    values |= {"mistake_sensitivity_resample": [0.5, 0.7] * 10}
+    arms = ("tuned-symbolic", "tuned-other")
+    rows = [
+        {"model": model, "dataset": "logiqa", "arm": arm, "writer": writer, "reader": reader, "seed": 0}
+        | {"item_id": f"item{item}", "sample": sample, "measure": name}
+        | {"value": value + 0.2 * sample + ((writer, reader) != ("base", "base"))}
+        for model, arm, name in itertools.product(THREE, arms, own)
+        for writer, reader in itertools.product((arm, "base"), repeat=2)
+        for item, value in enumerate(values[name])
+        for sample in (0, 1)
+    ]
+    return tables_of_it, config, pd.DataFrame(rows)
+
+
+def test_a_run_with_a_published_dataset_shows_both_and_how_they_differ(run):
+    covered, config, measures = covering(run)
+    said = section(page(covered, config=config, measures=measures), "published")
+    assert "logiqa Lanham et al. 2023 0.26 0.31 42 % 43 %" in said
+    accuracy = covered["summaries"].query("model == 'smollm2-135m' and arm == 'base' and dataset == 'logiqa'").iloc[0]
+    ours = re.search(r"smollm2-135m, base (.*?) 48", said)[1]
+    assert ours.startswith("0.45 [")  # of 0, .25, .5 and .65, and .2 more in the second sample; base alone
+    assert "0.40 [" in ours
+    assert "mistake sensitivity, no AOC" in ours
+    assert f"{report.percent(accuracy.direct_accuracy)} [" in ours
+    assert f"{report.percent(accuracy.cot_accuracy)} [" in ours
+    assert "n = 20" in ours
+    for words in (
+        "an assistant of 175B parameters, trained with RLHF",
+        "100, sampled (T = 0.8, p = 0.95) 1, greedy",
+        "base arms of smollm2-64m-depth10 (64M), smollm2-99m-depth20 (97M), smollm2-135m (135M)",
+        "raw, of each chain at 12 cuts at most, averaged over the questions",
+        "the model writes on from there the rest stands as written",
+        "cloze (logiqa)",
+    ):
+        assert words in said
+    assert "aqua_rat" not in said
+    assert "failed:" not in said
+
+
+def test_mistakes_that_were_written_on_from_are_nearer_to_the_published_ones(run):
+    covered, config, measures = covering(run, own=("aoc_raw", "mistake_sensitivity", "mistake_sensitivity_resample"))
+    config["perturbations"]["mistakes"] = ["keep", "resample"]
+    config["chains"] |= {"samples": 3, "temperature": 0.7, "top_p": 0.9}
+    said = section(page(covered, config=config, measures=measures), "published")
+    assert "mistake sensitivity, written on, no AOC" in said
+    assert "0.70 [" in said
+    assert "3, sampled (T = 0.7, p = 0.9)" in said
+    assert "the model writes on from there the writer goes on from there" in said
+
+
+def test_what_was_not_measured_stays_empty_and_failed_gates_of_base_are_told(run):
+    covered, config, measures = covering(run, own=("aoc_raw",), failed=("above_chance",))
+    (part,) = report.beside(PUBLISHED, measures, covered["summaries"], covered["gates"], config)
+    for row in part["datasets"][0]["models"]:
+        assert row["figures"][1] is None
+        assert row["failed"] == ["above_chance"]
+    assert "failed: accuracy with the chain above chance" in page(covered, config=config, measures=measures)
+    (part,) = report.beside(PUBLISHED, None, covered["summaries"], covered["gates"], config)
+    assert part["datasets"][0]["models"][0]["figures"][0] is None
+
+
+def test_without_published_figures_there_is_no_section(run):
+    assert 'id="published"' not in page(run, literature=published.load(None))
 
 
 def test_numbers_for_people():

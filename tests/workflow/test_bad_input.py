@@ -23,9 +23,10 @@ def configure(project: Path, **changes: Any) -> str:
         ({"statistics": {"confidence": 1.5}}, "statistics.confidence: Input should be less than 1 (got 1.5)"),
         ({"block_items": "many"}, "block_items: Input should be a valid integer"),
         ({"prompts": "config/prompts/none.yaml"}, "prompts: there is no file 'config/prompts/none.yaml'"),
+        ({"published": "config/none.yaml"}, "published: there is no file 'config/none.yaml'"),
         ({"models": [{"name": "own", "source": {"uri": "path:nowhere"}}]}, "models.own.source: there is no 'nowhere'"),
     ],
-    ids=["unknown key", "out of range", "wrong type", "no prompts", "no model"],
+    ids=["unknown key", "out of range", "wrong type", "no prompts", "nothing published", "no model"],
 )
 def test_configuration(project: Path, changes: dict[str, Any], message: str) -> None:
     done = snakemake(project, config=configure(project, **changes))

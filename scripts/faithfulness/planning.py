@@ -53,7 +53,8 @@ TRAINING_STEPS = 100  # of a training are counted; the others are as long on ave
 WIDTH = 96  # of what is shown, in characters
 PARAPHRASER = "paraphraser"  # its name among the models
 FORWARD = 2  # floating-point operations a parameter and token: a multiplication and an addition
-TRAINING = {"full": 3, "lora": 2, "qlora": 2}  # times as many; frozen weights need no gradients of their own
+# Times as many: frozen weights need no gradients of their own; QLoRA passes forward twice (gradient checkpointing).
+TRAINING = {"full": 3, "lora": 2, "qlora": 3}
 # Steps and questions of which nothing is known: common words, each of them a token in most vocabularies.
 WORDS = "it is at first one of the two that are in this with all the others as they were".split()
 
@@ -77,6 +78,11 @@ class Assumptions:
     chain_share: float = _assumed(0.5, "share of max_new_tokens that a chain takes where no worked chain is known")
     step_tokens: int = _assumed(20, "tokens of a step of such a chain")
     instruction_tokens: int = _assumed(100, "tokens that tell a paraphrasing model what to do")
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not value > 0:
+                raise ValueError(f"{name}: must be more than 0 (got {value})")
 
 
 Plan = pa.schema(
@@ -484,8 +490,8 @@ def measured_flops() -> float:
 def hours(tokens: Tokens, speaker: Speaker, size: int | None, known: Assumptions, factor: float = 1) -> float | None:
     """Hours that some requests take.
 
-    Here 2 x parameters x tokens operations (Kaplan et al. 2020), three times as many in training, twice where the
-    weights are frozen; of a server, its replies. Several GPUs hold a model, and compute one after the other.
+    Here 2 x parameters x tokens operations (Kaplan et al. 2020), `factor` times as many in training (see
+    `TRAINING`); of a server, its replies. Several GPUs hold a model, and compute one after the other.
     """
     if speaker.served:
         at_a_time = (speaker.server or Server()).concurrency
@@ -700,7 +706,7 @@ def _assumptions(settings: Settings, known: Assumptions, resources: Path) -> Ite
     if local:
         yield (
             f"{known.flops:.3g} FLOP/s, of it {known.utilisation:.0%}, in writing {known.writing_utilisation:.0%}; "
-            "2 FLOPs a parameter and token, 3 times as many in training, twice where the weights are frozen"
+            "2 FLOPs a parameter and token, 3 times as many in training (LoRA: 2)"
         )
     if len(local) < len(settings.models):
         yield f"servers reply in {known.reply_seconds:g} s and keep no prompt: each request pays its own"

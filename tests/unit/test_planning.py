@@ -83,7 +83,7 @@ def test_hours() -> None:
     size, tokens = 10**9, Tokens(read=900_000)
     assert planning.hours(tokens, model, size, known) == pytest.approx(1)
     assert planning.hours(tokens, model, size, known, planning.TRAINING["full"]) == pytest.approx(3)
-    assert planning.hours(tokens, model, size, known, planning.TRAINING["qlora"]) == pytest.approx(2)
+    assert planning.hours(tokens, model, size, known, planning.TRAINING["lora"]) == pytest.approx(2)
     assert planning.hours(Tokens(grown=900_000), model, size, known) == pytest.approx(5)
     assert planning.hours(tokens, model, None, known) is None
     assert planning.cost(tokens, model) is None
@@ -93,6 +93,15 @@ def test_cost_and_hours_of_a_server() -> None:
     model = load(SERVED).models[0]
     assert planning.cost(Tokens(read=7, sent=1_000_000, written=2_000_000), model) == pytest.approx(15)
     assert planning.hours(Tokens(requests=7200), model, None, replace(KNOWN, reply_seconds=4)) == pytest.approx(1)
+
+
+def test_assumptions_are_more_than_nothing() -> None:
+    with pytest.raises(ValueError, match="items: must be more than 0"):
+        Assumptions(flops=1e12, items=0)
+
+
+def test_flops_are_measured() -> None:
+    assert 1e8 < planning.measured_flops() < 1e17
 
 
 def test_pieces() -> None:
@@ -115,9 +124,9 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     found: list[int] = []
     forward = tree_attention.forward
 
-    def counted(model: Any, tokens: np.ndarray, *arguments: Any) -> Any:
+    def counted(model: Any, tokens: np.ndarray, *arguments: Any, **named: Any) -> Any:
         found.append(len(tokens))
-        return forward(model, tokens, *arguments)
+        return forward(model, tokens, *arguments, **named)
 
     monkeypatch.setattr(tree_attention, "forward", counted)
     return found

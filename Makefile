@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 RESULTS = $(or $(shell sed -n "s/^results: *//p" $(CONFIG)),results)
 SNAKEMAKE = $(BIN)/snakemake --configfile $(CONFIG) --cores $(CORES)
 
-.PHONY: help setup report test check calibrate power compare accept bench bench-gpu bench-effects parity smoke docs clean
+.PHONY: help setup report test check plan calibrate power compare accept bench bench-gpu bench-effects parity smoke docs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -59,6 +59,9 @@ check: setup ## Lint, formatting and types
 	$(BIN)/mypy
 	$(BIN)/snakemake --lint
 	$(BIN)/snakemake --lint --configfile config/smoke.yaml
+
+plan: setup ## What would a run take? Tokens, hours and cost, before anything is fetched (OPTIONS="--csv plan.csv", --help)
+	$(BIN)/python scripts/plan_run.py $(CONFIG) $(OPTIONS)
 
 calibrate: CONFIG = config/calibration.yaml
 calibrate: setup ## Hold the measures against readers of known faithfulness (later reports show it)

@@ -21,6 +21,7 @@ rule write_chains:
         gpu=gpus_of,
         runtime=240,
         token_budget=8192,
+        service=service_of,
     params:
         chains=SETTINGS.chains.model_dump(),
         max_new_tokens=max_new_tokens_of,

@@ -48,13 +48,14 @@ SOURCES = {
         ("dataset", [source for d in SETTINGS.datasets for source in d.sources()]),
     )
     for source in found
+    if not source.served
 }
 # Named by what they are made of, not by the model's name: configurations share what is the same, and nothing else.
 WEIGHTS = {
     sources.weights_slug(weights): weights
     for model in SETTINGS.models
     for weights in (model.weights(), model.whole())
-    if weights
+    if weights and not model.served
 }
 
 # A model job takes GPUs where the machine has any; which, is settled when it runs (gpus.py).
@@ -90,7 +91,9 @@ def code(script):
 
 
 def fetched(source):
-    """Input file or folder of a source: what it was fetched to, or the path that it names."""
+    """Input file or folder of a source: what it was fetched to, or the path that it names; none on a server."""
+    if source.served:
+        return []
     return str(
         sources.local_path(source) or f"resources/sources/{sources.slug(source)}"
     )
@@ -114,18 +117,27 @@ def weights_folder(weights):
 
 
 def weights_of(wildcards):
-    """Folder of the weights of the model that the wildcards name."""
-    return weights_folder(SETTINGS.model(wildcards.model))
+    """Folder of the weights of the model that the wildcards name; none where a server holds them."""
+    model = SETTINGS.model(wildcards.model)
+    return [] if model.served else weights_folder(model)
+
+
+def service_of(wildcards):
+    """How a server is asked, as JSON: a resource, as it changes no answer; '' for weights that are loaded here."""
+    model = SETTINGS.model(wildcards.model)
+    return (model.server or settings.Server()).model_dump_json() if model.served else ""
 
 
 def gpus_of(wildcards):
-    return GPU * SETTINGS.model(wildcards.model).gpus
+    model = SETTINGS.model(wildcards.model)
+    return 0 if model.served else GPU * model.gpus
 
 
 def training_threads(wildcards):
-    """Jobs that share cores slow each other down many times, so a training takes all; a tiny model needs one."""
-    tiny = SETTINGS.model(wildcards.model).source.uri.startswith("random:")
-    return 1 if tiny else workflow.cores
+    """Jobs that share cores slow each other down many times, so a training takes all; a tiny or served model needs one."""
+    model = SETTINGS.model(wildcards.model)
+    tiny = model.source.uri.startswith("random:")
+    return 1 if tiny or model.served else workflow.cores
 
 
 def inference_threads(wildcards):

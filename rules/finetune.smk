@@ -32,6 +32,7 @@ rule warm_start:
         loading=lambda wildcards: SETTINGS.model(wildcards.model).model_dump(
             include={"trust_remote_code", "quantisation"}
         ),
+        served=lambda wildcards: SETTINGS.model(wildcards.model).on_server(),
         system=lambda wildcards: SETTINGS.model(wildcards.model).system,
         think=lambda wildcards: SETTINGS.model(wildcards.model).think,
         journal=JOURNAL,

@@ -104,6 +104,7 @@ rule add_mistakes:
         gpu=gpus_of if RESAMPLE else 0,
         runtime=240 if RESAMPLE else 30,
         token_budget=8192,
+        service=service_of,
     params:
         max_cuts=SETTINGS.perturbations.max_cuts,
         seed=SETTINGS.perturbations.seed,

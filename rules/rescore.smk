@@ -33,6 +33,7 @@ rule rescore_answers:
         gpu=gpus_of,
         runtime=240,
         token_budget=8192,
+        service=service_of,
     params:
         writers=lambda wildcards: arms_of(wildcards.model, wildcards.reader),
         readout=lambda wildcards: SETTINGS.dataset(wildcards.dataset).model_dump(

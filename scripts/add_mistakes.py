@@ -30,7 +30,11 @@ if "resample" in settings.variants:
     resources = snakemake.resources
     rows += chains.write_on(
         backends.load(
-            snakemake.input.arm, gpus=resources.gpu, threads=snakemake.threads, token_budget=resources.token_budget
+            snakemake.input.arm,
+            threads=snakemake.threads,
+            token_budget=resources.token_budget,
+            gpus=resources.gpu,
+            service=resources.service,
         ),
         written,
         changed("resample"),

@@ -6,12 +6,11 @@ from faithfulness import arms, logs, models, sources
 from faithfulness.settings import Source
 
 log = logs.to(snakemake.log)
-(weights,) = sources.locate(Source(**snakemake.params.source), Path(snakemake.input.weights))
-arm = models.take_in(
-    Path(snakemake.output[0]),
-    snakemake.wildcards.arm,
-    arms.read(snakemake.input.base),
-    weights,
-    snakemake.params.datasets,
-)
-log.info("%s: %s from %s", arm["arm"], "an adapter" if arm["kind"] == "adapter" else "full weights", weights)
+source, folder = Source(**snakemake.params.source), Path(snakemake.output[0])
+name, base, datasets = snakemake.wildcards.arm, arms.read(snakemake.input.base), snakemake.params.datasets
+if source.served:
+    arm = arms.take_in_served(folder, name, base, source.uri, datasets)
+else:
+    (weights,) = sources.locate(source, Path(snakemake.input.weights))
+    arm = models.take_in(folder, name, base, weights, datasets)
+log.info("%s, %s: %s", arm["arm"], source.uri, arm["kind"])

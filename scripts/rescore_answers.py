@@ -13,7 +13,11 @@ chains = tables.read_named(writers, snakemake.input.chains, tables.Chains)
 probes = tables.read_named(kinds, snakemake.input.probes, tables.Probes)
 resources = snakemake.resources
 reader = backends.load(
-    snakemake.input.arm, gpus=resources.gpu, threads=snakemake.threads, token_budget=resources.token_budget
+    snakemake.input.arm,
+    threads=snakemake.threads,
+    token_budget=resources.token_budget,
+    gpus=resources.gpu,
+    service=resources.service,
 )
 table = readout.score(
     reader,

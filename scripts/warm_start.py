@@ -8,8 +8,11 @@ from faithfulness.settings import Recipe
 logs.to(snakemake.log)
 wording = prompts.load(snakemake.input.prompts, snakemake.params.system, snakemake.params.think)
 folder = Path(snakemake.output[0])
-weights = Path(snakemake.input.model)
-parent = arms.reference(snakemake.wildcards.model, weights, wording, **snakemake.params.loading)
+name, served = snakemake.wildcards.model, snakemake.params.served
+if served:
+    parent = arms.served(name, spoken=wording, **served)
+else:
+    parent = arms.reference(name, Path(snakemake.input.model), wording, **snakemake.params.loading)
 if snakemake.params.recipe is None:
     arms.write(folder, parent)
 else:

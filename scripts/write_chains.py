@@ -11,7 +11,11 @@ key = [arm["weights"], snakemake.params.code]
 settings = snakemake.params.chains
 resources = snakemake.resources
 writer = backends.load(
-    snakemake.input.arm, gpus=resources.gpu, threads=snakemake.threads, token_budget=resources.token_budget
+    snakemake.input.arm,
+    threads=snakemake.threads,
+    token_budget=resources.token_budget,
+    gpus=resources.gpu,
+    service=resources.service,
 )
 table = chains.write(
     writer,

@@ -1,10 +1,11 @@
 """Arms: a model as it is evaluated. Each is a folder with arm.json and, where it was trained, weights.
 
-arm.json says what the arm is (`kind`: reference, full or adapter), which weights to load, what it
+arm.json says what the arm is (`kind`: reference, full, adapter or server), which weights to load, what it
 was made from and how; scoring and journals identify an arm by its `weights` hash.
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,43 @@ def reference(
         "seed": 0,
         "prompts": spoken.model_dump(),
     }
+
+
+def served(model: str, parameters: int, place: dict[str, str], spoken: Prompts) -> dict[str, Any]:
+    """arm.json of the base arm of a model on a server.
+
+    Args:
+        model: its name.
+        parameters: its size.
+        place: what decides on its answers: its `name` on the server, `base_url` and `turn`.
+        spoken: prompts and cues.
+    """
+    return {
+        "kind": "server",
+        "arm": "base",
+        "model": model,
+        "parameters": parameters,
+        "dtype": "server",
+        "weights": digest(place),
+        "quantisation": None,
+        "trust_remote_code": False,
+        "weights_folder": None,
+        "served": place,
+        "parent": None,
+        "recipe": None,
+        "train_datasets": [],
+        "seed": 0,
+        "prompts": spoken.model_dump(),
+    }
+
+
+def take_in_served(folder: Path, arm: str, base: dict[str, Any], uri: str, datasets: Sequence[str]) -> dict[str, Any]:
+    """Make a tuned arm of what is called `openai:<name>` on the server of its base arm; gives its arm.json."""
+    place = base["served"] | {"name": uri.removeprefix("openai:")}
+    tuned = {"arm": arm, "weights": digest(place), "served": place, "parent": base["weights"]}
+    description = base | tuned | {"train_datasets": list(datasets)}
+    write(folder, description)
+    return description
 
 
 def write(folder: Path, description: dict[str, Any]) -> None:

@@ -38,18 +38,23 @@ class Prompts(Strict):
     chain_prefill: str = Field(min_length=1)
     chain_cue: str = Field(min_length=1)
     direct_cue: str = Field(min_length=1)
+    second_turn: str = Field(pattern=r"\{form\}")
     conclusion_cues: list[str]
     stop_cues: list[str]
 
-    @field_validator("question", "question_with_options", "question_with_letters", "lettered_option", "plain")
+    @field_validator(
+        "question", "question_with_options", "question_with_letters", "lettered_option", "plain", "second_turn"
+    )
     @classmethod
     def _templates_can_be_filled(cls, template: str, field: ValidationInfo) -> str:
-        names = ("letter", "option") if field.field_name == "lettered_option" else ("question", "options")
+        others = {"lettered_option": ("letter", "option"), "second_turn": ("form",)}
+        names = others.get(field.field_name or "", ("question", "options"))
         try:
             template.format(**dict.fromkeys(names, ""))
         except (KeyError, IndexError, ValueError) as error:
             raise ValueError(
-                f"only {{{names[0]}}} and {{{names[1]}}} are filled in; write other braces twice ({error!r})"
+                f"only {' and '.join(f'{{{name}}}' for name in names)} are filled in; write other braces twice "
+                f"({error!r})"
             ) from None
         return template
 
@@ -153,8 +158,16 @@ def answer_text(answer: str) -> str:
     return f" {answer}"
 
 
-def segment_coder(folder: str | Path) -> tuple[Callable[[str], list[int]], Callable[[list[int]], str]]:
-    """How segments are encoded and decoded by the tokenizer in a model's folder, without importing a model library."""
+Coder = tuple[Callable[[str], list[int]], Callable[[list[int]], str]]
+
+
+def segment_coder(folder: str | Path | None) -> Coder | tuple[None, None]:
+    """How segments are encoded and decoded by the tokenizer in a model's folder, without importing a model library.
+
+    Nothing for a server's model, which has none (no `folder`).
+    """
+    if not folder:
+        return None, None
     file = Path(folder) / "tokenizer.json"
     if not file.exists():
         raise FileNotFoundError(f"{folder} holds no tokenizer.json; only models with a fast tokenizer can be perturbed")

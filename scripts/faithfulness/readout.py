@@ -148,26 +148,31 @@ def letters(options: Sequence[str], log_probs: Sequence[float]) -> Row:
 
     Args:
         options: texts of the options.
-        log_probs: of each option's letter after the cue, in nats.
+        log_probs: of each option's letter after the cue, in nats; NaN where a server does not tell it, because others
+            are likelier: such an option is not the answer, and its probability is unknown.
 
     Returns:
-        answer (the option's text), margin (nats, to the second best) and p (probability of each option).
+        answer (the option's text; None where no letter is told), margin (nats, to the second best; None where none is
+        told) and p (probability of each option that is told, among them).
 
     Raises:
-        ValueError: a log-probability is not finite.
+        ValueError: a log-probability is infinite.
     """
-    return _best(options, log_probs)
+    told = {option: value for option, value in zip(options, log_probs, strict=True) if not math.isnan(value)}
+    return _best(list(told), list(told.values()))
 
 
 def _best(options: Sequence[str], scores: Sequence[float]) -> Row:
     """The option of the best score, its lead over the second, and the softmax over all."""
     if not all(map(math.isfinite, scores)):
         raise ValueError(f"the reader gave log-probabilities that are not finite: {list(scores)}")
+    if not scores:
+        return {"answer": None, "margin": None, "p": {}}
     ranked = sorted(scores, reverse=True)
     weights = [math.exp(value - ranked[0]) for value in scores]
     return {
         "answer": options[scores.index(ranked[0])],
-        "margin": ranked[0] - ranked[1],
+        "margin": ranked[0] - ranked[1] if len(ranked) > 1 else None,
         "p": {option: weight / sum(weights) for option, weight in zip(options, weights, strict=True)},
     }
 
@@ -192,7 +197,8 @@ def _read_text(backend: Backend, asked: Asked, answer_tokens: int) -> list[Row]:
             {
                 **found,
                 "margin": means[1] - means[0] if len(means) > 1 else None,
-                "p": {text: math.exp(mean) for text, mean in zip(candidates, means, strict=True)},
+                # A server tells no probability of a text.
+                "p": {text: math.exp(mean) for text, mean in zip(candidates, means, strict=False)},
                 "retokenised": reading.retokenised,
             }
         )

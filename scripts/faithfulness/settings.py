@@ -58,6 +58,11 @@ class Source(Strict):
     split: str | None = Field(None, description="split of a `hub:` dataset, as `datasets` loads it; in place of `file`")
     subset: str | None = Field(None, description="configuration of a `hub:` dataset that has several (with `split`)")
 
+    @property
+    def served(self) -> bool:
+        """Whether it lies on a server, which keeps it."""
+        return self.uri.startswith("openai:")
+
     @model_validator(mode="after")
     def _splits_are_of_the_hub(self) -> "Source":
         if (self.split or self.subset) and not self.uri.startswith("hub:"):
@@ -249,13 +254,23 @@ class Speaker(Weights):
     @property
     def served(self) -> bool:
         """Whether a server holds the weights."""
-        return self.source.uri.startswith("openai:")
+        return self.source.served
+
+    def on_server(self) -> dict[str, Any] | None:
+        """Size and place of a served model: its name there, where, and how it is asked; None for weights."""
+        if not self.served:
+            return None
+        server = self.server or Server()
+        place = {"name": self.source.uri.removeprefix("openai:"), "base_url": server.base_url, "turn": server.turn}
+        return {"parameters": self.parameters, "place": place}
 
     @model_validator(mode="after")
     def _server_or_weights(self) -> "Speaker":
         if self.server and not self.served:
             raise ValueError("server belongs to a source `openai:name`; this one has weights of its own")
         local = sorted(self.model_fields_set & {"layers", "dtype", "quantisation", "gpus", "trust_remote_code"})
+        if self.served and self.think and (self.server or Server()).turn != "prefill":
+            raise ValueError("think: to close the tag, the server must go on with a turn (server.turn: prefill)")
         if self.served and local:
             raise ValueError(f"{local[0]} is of weights that are loaded here, and a server holds these; leave it out")
         return self
@@ -542,7 +557,7 @@ class Settings(Strict):
         for model in self.models:
             arms = [arm for arm in self.arms if arm.models is None or model.name in arm.models]
             for arm in arms:
-                if bool(arm.source and arm.source.uri.startswith("openai:")) != model.served:
+                if bool(arm.source and arm.source.served) != model.served:
                     raise ValueError(
                         f"arms.{arm.name}: "
                         + (
@@ -558,6 +573,11 @@ class Settings(Strict):
                 raise ValueError(f"models.{model.name}: a server's weights cannot be given a warm_start")
             if not model.parameters:
                 raise ValueError(f"models.{model.name}: needs `parameters`, which no server tells; a guess will do")
+            if "resample" in self.perturbations.mistakes and (model.server or Server()).turn != "prefill":
+                raise ValueError(
+                    f"perturbations.mistakes: to resample, {model.name!r} must go on with a chain, which its server "
+                    "does with `turn: prefill` only"
+                )
             for dataset in self.datasets:
                 if dataset.readout == "cloze":
                     raise ValueError(

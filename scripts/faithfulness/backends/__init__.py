@@ -5,6 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from faithfulness.settings import Server
+
+LEDGER = Path("resources/requests.sqlite")  # shared by all runs in a folder: what one has paid for, none pays again
+
 
 @dataclass(frozen=True)
 class Prompt:
@@ -83,9 +87,22 @@ class Backend(Protocol):
 
 
 def load(
-    folder: str | Path, device: str = "auto", threads: int | None = None, token_budget: int = 8192, gpus: int = 1
+    folder: str | Path,
+    device: str = "auto",
+    threads: int | None = None,
+    token_budget: int = 8192,
+    gpus: int = 1,
+    service: str = "",
 ) -> Backend:
-    """The backend of an arm's folder; see `TransformersBackend`."""
-    from faithfulness.backends.transformers import TransformersBackend  # noqa: PLC0415 - torch takes seconds to import
+    """The backend of an arm's folder; see `TransformersBackend` and, for arms with a `service`, `OpenAIBackend`.
+
+    Args:
+        service: `settings.Server` as JSON, '' for weights that are loaded here.
+    """
+    if service:
+        from faithfulness.backends.openai import OpenAIBackend  # noqa: PLC0415 - likewise
+
+        return OpenAIBackend(Path(folder), Server.model_validate_json(service), LEDGER)
+    from faithfulness.backends.transformers import TransformersBackend  # noqa: PLC0415 - takes seconds to import
 
     return TransformersBackend(Path(folder), device, threads, token_budget, gpus)

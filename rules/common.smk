@@ -32,13 +32,15 @@ ENVIRONMENT = "../envs/environment.yaml"
 # Taken up where it was made; nothing here makes it.
 CALIBRATION = [file for file in (SETTINGS.calibration,) if file and Path(file).exists()]
 MODELS = [model.name for model in SETTINGS.models]
+PARAPHRASER = SETTINGS.perturbations.paraphraser
+SPEAKERS = [*SETTINGS.models, *filter(None, [PARAPHRASER])]
 DATASETS = [dataset.name for dataset in SETTINGS.datasets]
 TUNED = [arm.name for arm in SETTINGS.trainings()]
 ELSEWHERE = [arm.name for arm in SETTINGS.arms if arm.source]  # trained there
 SOURCES = {
     sources.slug(source): (kind, source)
     for kind, found in (
-        ("model", [model.source for model in SETTINGS.models]),
+        ("model", [speaker.source for speaker in SPEAKERS]),
         ("model", [arm.source for arm in SETTINGS.arms if arm.source]),
         ("dataset", [source for d in SETTINGS.datasets for source in d.sources()]),
     )
@@ -47,8 +49,8 @@ SOURCES = {
 # Named by what they are made of, not by the model's name: configurations share what is the same, and nothing else.
 WEIGHTS = {
     sources.weights_slug(weights): weights
-    for model in SETTINGS.models
-    for weights in (model.weights(), model.whole())
+    for speaker in SPEAKERS
+    for weights in (speaker.weights(), speaker.whole())
     if weights
 }
 

@@ -9,7 +9,7 @@ logs.to(snakemake.log)
 wording = prompts.load(snakemake.input.prompts, snakemake.params.system, snakemake.params.think)
 folder = Path(snakemake.output[0])
 weights = Path(snakemake.input.model)
-parent = arms.reference(snakemake.wildcards.model, weights, wording, **snakemake.params.loading)
+parent = arms.reference(snakemake.params.name, weights, wording, **snakemake.params.loading)
 if snakemake.params.recipe is None:
     arms.write(folder, parent)
 else:

@@ -87,8 +87,9 @@ def reword(
 def clean(written: Completion, step: str) -> str:
     """A step in the words of a model: its first line, without what announces it and without quotes around it.
 
-    Whitespace and a list marker in front and what ends the sentence are the step's own. A line that hit the token
-    limit is no wording; nothing is left of it for `check` to accept.
+    The prompt opens a quote, so what follows the closing one is no wording; nor is a line that hit the token limit, of
+    which nothing is left for `check` to accept. Whitespace and a list marker in front and what ends the sentence are
+    the step's own.
     """
     lead, body, end = parts(step)
     lines = [line.strip() for line in written.text.translate(PLAIN).splitlines() if line.strip()]
@@ -97,6 +98,9 @@ def clean(written: Completion, step: str) -> str:
     if lines and lines[0].endswith(":") and ":" not in end:
         lines = lines[1:]
     line = lines[0] if lines else ""
-    if line.startswith('"') and line.count('"') > body.count('"'):
-        line = line[1 : line.rindex('"')]  # quotes that the step does not have; one that never closes leaves nothing
+    unknown = line.count('"') - body.count('"')  # quotes that the step does not have
+    if unknown > 0:
+        line = line[: line.rindex('"')]
+    if unknown > 1:
+        line = line.removeprefix('"')
     return f"{lead}{parts(line)[1]}{end}"

@@ -16,9 +16,9 @@ ELON = ' The last letter of "Elon" is "n".'
 COIN = " Ka flips the coin, so it is now tails up.\n"
 MONEY = " He puts his money there."
 SAID = {
-    ELON: (' "The last letter of "Elon" is "k"."', "", ' ""Elon" has "n" as its last letter."', " never reached"),
-    COIN: (" The coin, flipped by Ka, now shows tails.", " never reached"),
-    MONEY: (" He brings his cash to the bank.", " He takes his cash there."),
+    ELON: ('The last letter of "Elon" is "k"."', "", '"Elon" has "n" as its last letter."', "never reached"),
+    COIN: ('The coin, flipped by Ka, now shows tails."', "never reached"),
+    MONEY: ('He brings his cash to the bank."', 'He takes his cash there."'),
 }
 JUNK = ("", "I am a language model.", "The text", ' "The', "The coin is heads up.", "\n\n\n")
 
@@ -140,7 +140,10 @@ def test_a_list_marker_is_not_shown_and_stays(wording: Prompts, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("written", "step", "expected"),
     [
-        (" He takes it there.", MONEY, " He takes it there."),
+        ("He takes it there.", MONEY, " He takes it there."),
+        ('He takes it there."', MONEY, " He takes it there."),
+        ('He takes it there." I hope that this helps!', MONEY, " He takes it there."),
+        ("He takes it there.\u201d", MONEY, " He takes it there."),
         ("\n\nHe takes it there.\n\nI hope that this helps!", MONEY, " He takes it there."),
         ("Here is another wording:\n\nHe takes it there", MONEY, " He takes it there."),
         (' "He takes it there." I hope that this helps!', MONEY, " He takes it there."),
@@ -149,6 +152,8 @@ def test_a_list_marker_is_not_shown_and_stays(wording: Prompts, tmp_path: Path) 
         ("", MONEY, " ."),
         ("Sure:", MONEY, " ."),
         ('"Elon" ends in "n".', ELON, ' "Elon" ends in "n".'),
+        ('"Elon" ends in "n"."', ELON, ' "Elon" ends in "n".'),
+        ('It is "n" that "Elon" ends in."\n', ELON, ' It is "n" that "Elon" ends in.'),
         ('""Elon" ends in "n"."', ELON, ' "Elon" ends in "n".'),
         ("- Tails is up now.", "2) So it is tails", "2) Tails is up now"),
         ("Is it tails up, then?", " So is it tails?\n", " Is it tails up, then?\n"),

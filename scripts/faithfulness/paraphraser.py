@@ -1,7 +1,8 @@
 """Paraphrases by a language model: asked for, cleaned, validated; by rule where none passes (method, section 4).
 
 A step is shown by itself, without its question and without the other steps. What the model writes is
-held against the same checks as what the rules write (`paraphrase.check`); what fails is sampled again.
+held against the same checks as what the rules write (`paraphrase.check`), and against one more, as a model may
+speak of something else altogether (`same_subject`); what fails is sampled again.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,8 +11,10 @@ from typing import Any
 
 from faithfulness import prompts, tables
 from faithfulness.backends import Backend, Completion, Decoding, Prompt
-from faithfulness.paraphrase import PLAIN, Contrasts, Paraphrase, check, paraphrase, parts
+from faithfulness.paraphrase import PLAIN, Contrasts, Paraphrase, check, paraphrase, parts, words
 from faithfulness.prompts import Prompts
+
+KEPT = 1 / 3  # of a step's longer words; good rewordings keep more, another sentence hardly any
 
 Pair = tuple[str, str]  # a step, and the gold answer of its item
 
@@ -64,7 +67,7 @@ def reword(
             asked = [ask(step, number) for step, _ in left]
             for (step, answer), written in zip(left, backend.write(asked, decoding) if left else [], strict=True):
                 text = clean(written, step)
-                if not check(step, text, contrasts, answer):
+                if not check(step, text, contrasts, answer) and same_subject(step, text):
                     found[step, answer] = Paraphrase(text, "model", True)
         return found
 
@@ -104,3 +107,9 @@ def clean(written: Completion, step: str) -> str:
     if unknown > 1:
         line = line.removeprefix('"')
     return f"{lead}{parts(line)[1]}{end}"
+
+
+def same_subject(step: str, text: str) -> bool:
+    """Whether a text has a third of the step's words of four letters and more, or others that begin like them."""
+    before, after = ({word[:4] for word in words(said) if len(word) > 3} for said in (step, text))
+    return len(before & after) >= KEPT * len(before)

@@ -18,7 +18,7 @@ MONEY = " He puts his money there."
 SAID = {
     ELON: ('The last letter of "Elon" is "k"."', "", '"Elon" has "n" as its last letter."', "never reached"),
     COIN: ('The coin, flipped by Ka, now shows tails."', "never reached"),
-    MONEY: ('He brings his cash to the bank."', 'He takes his cash there."'),
+    MONEY: ('He puts his cash into the bank."', 'He takes his cash there."'),
 }
 JUNK = ("", "I am a language model.", "The text", ' "The', "The coin is heads up.", "\n\n\n")
 
@@ -100,16 +100,29 @@ def test_where_nothing_passes_rules_reword(wording: Prompts, tmp_path: Path, ste
     assert len(model.asked) == 7
 
 
-def test_what_rules_cannot_reword_either_is_not_accepted(wording: Prompts, tmp_path: Path) -> None:
-    found = reword(Scripted({" **!": JUNK}), wording, tmp_path, chains([" **!"]))
-    assert [(p.rule, p.accepted) for p in found.values()] == [("opening", False)]
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        (" The coin, flipped by Ka, now shows tails.", True),
+        (" Ka flips it, and it is tails.", True),
+        (" Now it is tails.", True),
+        (" I am a language model.", False),
+        ("", False),
+    ],
+)
+def test_a_wording_is_about_what_the_step_is_about(text: str, same: bool) -> None:
+    assert paraphraser.same_subject(COIN, text) == same
+
+
+def test_a_step_of_short_words_has_none_to_keep() -> None:
+    assert paraphraser.same_subject(" Yes.", " It is so.")
 
 
 def test_a_wording_may_not_state_the_answer_of_its_item(wording: Prompts, tmp_path: Path) -> None:
     found = reword(Scripted(SAID), wording, tmp_path, chains([MONEY], [MONEY]), ["bank", "shop"])
     assert {answer: p.text for (_, answer), p in found.items()} == {
         "bank": " He takes his cash there.",
-        "shop": " He brings his cash to the bank.",
+        "shop": " He puts his cash into the bank.",
     }
 
 

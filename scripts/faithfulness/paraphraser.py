@@ -1,17 +1,29 @@
 """Paraphrases by a language model: asked for, cleaned, validated; by rule where none passes (method, section 4).
 
-A step is shown by itself, without its question and without the other steps. What the model writes is
-held against the same checks as what the rules write (`paraphrase.check`), and against one more, as a model may
-speak of something else altogether (`same_subject`); what fails is sampled again.
+A step is shown by itself, without its question and without the other steps. What the model writes is held against the
+same checks as what the rules write (`paraphrase.check`) and against some more, as a model may say anything (`strays`);
+what fails is sampled again.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from faithfulness import prompts, tables
 from faithfulness.backends import Backend, Completion, Decoding, Prompt
-from faithfulness.paraphrase import PLAIN, Contrasts, Paraphrase, check, paraphrase, parts, words
+from faithfulness.paraphrase import (
+    NUMBER,
+    PLAIN,
+    QUOTED,
+    STARTER,
+    Contrasts,
+    Paraphrase,
+    check,
+    paraphrase,
+    parts,
+    words,
+)
 from faithfulness.prompts import Prompts
 
 KEPT = 1 / 3  # of a step's longer words; good rewordings keep more, another sentence hardly any
@@ -66,8 +78,8 @@ def reword(
             left = [pair for pair in pairs if pair not in found]
             asked = [ask(step, number) for step, _ in left]
             for (step, answer), written in zip(left, backend.write(asked, decoding) if left else [], strict=True):
-                text = clean(written, step)
-                if not check(step, text, contrasts, answer) and same_subject(step, text):
+                text = clean(written, step, wording.paraphrase_prefill)
+                if not (check(step, text, contrasts, answer) or strays(step, text)):
                     found[step, answer] = Paraphrase(text, "model", True)
         return found
 
@@ -87,12 +99,17 @@ def reword(
     return {(row["step"], row["answer"]): Paraphrase(row["text"], row["rule"], row["accepted"]) for row in rows}
 
 
-def clean(written: Completion, step: str) -> str:
+def clean(written: Completion, step: str, prefill: str) -> str:
     """A step in the words of a model: its first line, without what announces it and without quotes around it.
 
-    The prompt opens a quote, so what follows the closing one is no wording; nor is a line that hit the token limit, of
-    which nothing is left for `check` to accept. Whitespace and a list marker in front and what ends the sentence are
-    the step's own.
+    The prompt opens a quote, so what follows the closing one is no wording. Of a line that hit the token limit, or has
+    other quotes that the step does not have, nothing is left for `check` to accept. Whitespace and a list marker in
+    front and what ends the sentence are the step's own.
+
+    Args:
+        written: what the model wrote.
+        step: what it was to reword.
+        prefill: the beginning of its turn, which some models write once more.
     """
     lead, body, end = parts(step)
     lines = [line.strip() for line in written.text.translate(PLAIN).splitlines() if line.strip()]
@@ -100,16 +117,34 @@ def clean(written: Completion, step: str) -> str:
         lines = lines[:-1]
     if lines and lines[0].endswith(":") and ":" not in end:
         lines = lines[1:]
-    line = lines[0] if lines else ""
+    line = lines[0].removeprefix(prefill) if lines else ""
     unknown = line.count('"') - body.count('"')  # quotes that the step does not have
     if unknown > 0:
         line = line[: line.rindex('"')]
     if unknown > 1:
         line = line.removeprefix('"')
+    if line.count('"') > body.count('"'):
+        line = ""
     return f"{lead}{parts(line)[1]}{end}"
 
 
-def same_subject(step: str, text: str) -> bool:
-    """Whether a text has a third of the step's words of four letters and more, or others that begin like them."""
+def strays(step: str, text: str) -> list[str]:
+    """What speaks against a model's wording beside `paraphrase.check`, which counts and knows no name in first place.
+
+    Numbers and quoted parts must stand in the same order; a first word that may be a name must be there; and so must a
+    third of the words of four letters and more, or others that begin like them.
+    """
+    step, text = step.translate(PLAIN), text.translate(PLAIN)
+    findings = [
+        f"{what} in another order"
+        for what, pattern in {"numbers": NUMBER, "quoted parts": QUOTED}.items()
+        if pattern.findall(step) != pattern.findall(text)
+    ]
+    body = parts(step)[1]
+    first = re.match(r"[A-Z]\w*", body)
+    if first and not STARTER.match(body) and first[0].lower() not in re.findall(r"\w+", text.lower()):
+        findings.append("the first word is gone")
     before, after = ({word[:4] for word in words(said) if len(word) > 3} for said in (step, text))
-    return len(before & after) >= KEPT * len(before)
+    if len(before & after) < KEPT * len(before):
+        findings.append("another subject")
+    return findings

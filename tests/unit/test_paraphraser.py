@@ -101,21 +101,28 @@ def test_where_nothing_passes_rules_reword(wording: Prompts, tmp_path: Path, ste
 
 
 @pytest.mark.parametrize(
-    ("text", "same"),
+    ("step", "text", "finding"),
     [
-        (" The coin, flipped by Ka, now shows tails.", True),
-        (" Ka flips it, and it is tails.", True),
-        (" Now it is tails.", True),
-        (" I am a language model.", False),
-        ("", False),
+        (COIN, " The coin, flipped by Ka, now shows tails.", None),
+        (COIN, " Ka's flip of it makes it tails.", None),
+        (COIN, " Kai flips the coin, so it is now tails up.", "the first word is gone"),
+        (COIN, " It is now tails up, for the coin was flipped.", "the first word is gone"),
+        (MONEY, " I am a language model.", "another subject"),
+        (MONEY, " His money is put there.", None),
+        (ELON, ' The letter that "Elon" ends in is "n".', None),
+        (
+            ' Putting "k" and "r" together gives "kr".',
+            ' Combining "r" and "k" together gives "kr".',
+            "quoted parts in ",
+        ),
+        (" We have 12 - 5 dollars.", " The dollars we have are 5 minus 12.", "numbers in another order"),
+        (" Yes.", " So yes.", None),
     ],
 )
-def test_a_wording_is_about_what_the_step_is_about(text: str, same: bool) -> None:
-    assert paraphraser.same_subject(COIN, text) == same
-
-
-def test_a_step_of_short_words_has_none_to_keep() -> None:
-    assert paraphraser.same_subject(" Yes.", " It is so.")
+def test_what_a_model_may_do_and_rules_do_not(step: str, text: str, finding: str | None) -> None:
+    findings = paraphraser.strays(step, text)
+    assert len(findings) == (finding is not None)
+    assert all(found.startswith(str(finding)) for found in findings)
 
 
 def test_a_wording_may_not_state_the_answer_of_its_item(wording: Prompts, tmp_path: Path) -> None:
@@ -161,6 +168,8 @@ def test_a_list_marker_is_not_shown_and_stays(wording: Prompts, tmp_path: Path) 
         ("Here is another wording:\n\nHe takes it there", MONEY, " He takes it there."),
         (' "He takes it there." I hope that this helps!', MONEY, " He takes it there."),
         ("\u201cHe takes it there.\u201d", MONEY, " He takes it there."),
+        ('Text: "He takes it there."', MONEY, " He takes it there."),
+        ('Again: "He takes it there."', MONEY, " ."),
         (' "He takes it there', MONEY, " ."),
         ("", MONEY, " ."),
         ("Sure:", MONEY, " ."),
@@ -174,12 +183,12 @@ def test_a_list_marker_is_not_shown_and_stays(wording: Prompts, tmp_path: Path) 
     ],
 )
 def test_cleaning(written: str, step: str, expected: str) -> None:
-    assert paraphraser.clean(Completion(written, "stop"), step) == expected
+    assert paraphraser.clean(Completion(written, "stop"), step, 'Text: "') == expected
 
 
 def test_a_line_that_hit_the_limit_is_no_wording() -> None:
-    assert paraphraser.clean(Completion(" He takes it", "length"), MONEY) == " ."
-    assert paraphraser.clean(Completion(" He takes it there.\n\nI hope", "length"), MONEY) == " He takes it there."
+    assert paraphraser.clean(Completion("He takes it", "length"), MONEY, "") == " ."
+    assert paraphraser.clean(Completion("He takes it there.\n\nI hope", "length"), MONEY, "") == " He takes it there."
 
 
 def test_a_kill_costs_one_block_at_most(wording: Prompts, tmp_path: Path) -> None:

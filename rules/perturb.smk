@@ -78,7 +78,9 @@ if PARAPHRASER:
             name="paraphraser",
             recipe=None,
             datasets=[],
-            loading=PARAPHRASER.model_dump(include={"trust_remote_code", "quantisation"}),
+            loading=PARAPHRASER.model_dump(
+                include={"trust_remote_code", "quantisation"}
+            ),
             system=PARAPHRASER.system,
             think=PARAPHRASER.think,
         message:

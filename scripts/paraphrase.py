@@ -16,8 +16,10 @@ encode, _ = prompts.segment_coder(snakemake.input.tokenizer)
 worded: dict[tuple[str, str], Paraphrase] = {}
 
 if sampling:
-    arm, budget = arms.read(snakemake.input.paraphraser), snakemake.resources.token_budget
-    model = backends.load(snakemake.input.paraphraser, threads=snakemake.threads, token_budget=budget)
+    arm, resources = arms.read(snakemake.input.paraphraser), snakemake.resources
+    model = backends.load(
+        snakemake.input.paraphraser, gpus=resources.gpu, threads=snakemake.threads, token_budget=resources.token_budget
+    )
     worded = paraphraser.reword(
         model,
         model.tokenizer,

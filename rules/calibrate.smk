@@ -32,7 +32,7 @@ rule calibrate:
         token_budget=8192,
     params:
         datasets=DATASETS,
-        perturbations=SETTINGS.perturbations.model_dump(),
+        perturbations=SETTINGS.perturbations.model_dump(exclude={"paraphraser"}),
         statistics=SETTINGS.statistics.model_dump(),
         journal=JOURNAL,
         code=code("calibrate"),

@@ -36,6 +36,8 @@ ENVIRONMENT = "../envs/environment.yaml"
 # Taken up where it was made; nothing here makes it.
 CALIBRATION = [file for file in (SETTINGS.calibration,) if file and Path(file).exists()]
 MODELS = [model.name for model in SETTINGS.models]
+PARAPHRASER = SETTINGS.perturbations.paraphraser
+SPEAKERS = [*SETTINGS.models, *filter(None, [PARAPHRASER])]
 DATASETS = [dataset.name for dataset in SETTINGS.datasets]
 TUNED = [arm.name for arm in SETTINGS.trainings()]
 ELSEWHERE = [arm.name for arm in SETTINGS.arms if arm.source]  # trained there
@@ -43,7 +45,7 @@ COVERED = [name for name in DATASETS if name in PUBLISHED.datasets]
 SOURCES = {
     sources.slug(source): (kind, source)
     for kind, found in (
-        ("model", [model.source for model in SETTINGS.models]),
+        ("model", [speaker.source for speaker in SPEAKERS]),
         ("model", [arm.source for arm in SETTINGS.arms if arm.source]),
         ("dataset", [source for d in SETTINGS.datasets for source in d.sources()]),
     )
@@ -53,9 +55,9 @@ SOURCES = {
 # Named by what they are made of, not by the model's name: configurations share what is the same, and nothing else.
 WEIGHTS = {
     sources.weights_slug(weights): weights
-    for model in SETTINGS.models
-    for weights in (model.weights(), model.whole())
-    if weights and not model.served
+    for speaker in SPEAKERS
+    for weights in (speaker.weights(), speaker.whole())
+    if weights and not speaker.served
 }
 
 # A model job takes GPUs where the machine has any; which, is settled when it runs (gpus.py).
@@ -122,10 +124,15 @@ def weights_of(wildcards):
     return [] if model.served else weights_folder(model)
 
 
+def service(speaker):
+    """How a server is asked, as JSON: a resource, as it changes no answer; '' where there is none."""
+    if not speaker or not speaker.served:
+        return ""
+    return (speaker.server or settings.Server()).model_dump_json()
+
+
 def service_of(wildcards):
-    """How a server is asked, as JSON: a resource, as it changes no answer; '' for weights that are loaded here."""
-    model = SETTINGS.model(wildcards.model)
-    return (model.server or settings.Server()).model_dump_json() if model.served else ""
+    return service(SETTINGS.model(wildcards.model))
 
 
 def gpus_of(wildcards):

@@ -23,6 +23,7 @@ rule warm_start:
         gpu=gpus_of,
         runtime=240,
     params:
+        name=lambda wildcards: wildcards.model,
         recipe=lambda wildcards: settings.dump(
             SETTINGS.model(wildcards.model).warm_start
         ),

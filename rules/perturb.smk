@@ -4,6 +4,7 @@
 CHAINS = rules.write_chains.output[0]
 PROBES = f"{RESULTS}/probes/{{model}}/{{writer}}/{{dataset}}"
 RESAMPLE = "resample" in SETTINGS.perturbations.mistakes
+REWORDS_HERE = PARAPHRASER is not None and not PARAPHRASER.served
 
 
 rule terminate_early:
@@ -56,11 +57,43 @@ rule substitute_filler:
         "../scripts/substitute_filler.py"
 
 
+if PARAPHRASER:
+
+    use rule warm_start as prepare_paraphraser with:
+        input:
+            model=branch(REWORDS_HERE, then=weights_folder(PARAPHRASER)),
+            questions=[],
+            prompts=SETTINGS.prompts,
+        output:
+            directory(f"{RESULTS}/paraphraser"),
+        log:
+            f"{RESULTS}/logs/prepare_paraphraser/all.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/prepare_paraphraser/all.tsv"
+        threads: 1
+        resources:
+            mem_mb=1000,
+            runtime=10,
+        params:
+            name="paraphraser",
+            recipe=None,
+            datasets=[],
+            loading=PARAPHRASER.model_dump(
+                include={"trust_remote_code", "quantisation"}
+            ),
+            served=PARAPHRASER.on_server(),
+            system=PARAPHRASER.system,
+            think=PARAPHRASER.think,
+        message:
+            "Preparing the paraphraser"
+
+
 rule paraphrase:
     input:
         chains=CHAINS,
         tokenizer=weights_of,
         questions=f"{RESULTS}/items/{{dataset}}/eval.parquet",
+        paraphraser=branch(bool(PARAPHRASER), then=f"{RESULTS}/paraphraser"),
     output:
         f"{PROBES}/paraphrase.parquet",
     log:
@@ -69,14 +102,23 @@ rule paraphrase:
         f"{RESULTS}/benchmarks/paraphrase/{{model}}/{{writer}}/{{dataset}}.tsv"
     conda:
         ENVIRONMENT
-    threads: 1
+    threads: max(1, workflow.cores // 2) if REWORDS_HERE else 1
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=4000 if REWORDS_HERE else 1000,
+        gpu=GPU * PARAPHRASER.gpus if REWORDS_HERE else 0,
+        runtime=240 if PARAPHRASER else 30,
+        token_budget=8192,
+        service=service(PARAPHRASER),
     params:
         max_cuts=SETTINGS.perturbations.max_cuts,
         seed=SETTINGS.perturbations.seed,
         contrasts=contrasts_of,
+        # Of the model that rewords, where there is one; what it is stands in its folder.
+        sampling=PARAPHRASER
+        and PARAPHRASER.model_dump(include={"candidates", "temperature", "top_p"}),
+        max_new_tokens=branch(bool(PARAPHRASER), then=max_new_tokens_of),
+        block_items=branch(bool(PARAPHRASER), then=SETTINGS.block_items),
+        journal=JOURNAL,
         code=code("paraphrase"),
     message:
         "Paraphrasing: {wildcards.model} {wildcards.writer} {wildcards.dataset}"

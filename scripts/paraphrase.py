@@ -1,23 +1,55 @@
-"""Paraphrasing: reword the steps after each cut, and each step by itself."""
+"""Paraphrasing: reword the steps after each cut, and each step by itself, by rule or with a language model."""
 
 from functools import partial
+from pathlib import Path
 
-from faithfulness import logs, perturbations, prompts, tables
-from faithfulness.paraphrase import CONTRASTS, paraphrase
+from faithfulness import arms, backends, logs, paraphraser, perturbations, prompts, tables
+from faithfulness.backends import Decoding
+from faithfulness.paraphrase import CONTRASTS, Paraphrase, paraphrase
 
-logs.to(snakemake.log)
+log = logs.to(snakemake.log)
+settings, sampling = snakemake.params, snakemake.params.sampling
 answers = tables.read(snakemake.input.questions, tables.Items).set_index("item_id")["answer"]
-contrasts = (*CONTRASTS, *snakemake.params.contrasts)
+contrasts = (*CONTRASTS, *settings.contrasts)
 chains = tables.records(tables.read(snakemake.input.chains, tables.Chains))
 encode, _ = prompts.segment_coder(snakemake.input.tokenizer)
+worded: dict[tuple[str, str], Paraphrase] = {}
+
+if sampling:
+    arm, resources = arms.read(snakemake.input.paraphraser), snakemake.resources
+    model = backends.load(
+        snakemake.input.paraphraser,
+        threads=snakemake.threads,
+        token_budget=resources.token_budget,
+        gpus=resources.gpu,
+        service=resources.service,
+    )
+    worded = paraphraser.reword(
+        model,
+        model.tokenizer,
+        chains,
+        answers,
+        arms.wording(arm),
+        Decoding(settings.max_new_tokens, sampling["temperature"], sampling["top_p"]),
+        sampling["candidates"],
+        settings.seed,
+        contrasts,
+        block_items=settings.block_items,
+        journal=(Path(settings.journal), [arm["weights"], settings.code], "paraphrases"),
+    )
+    log.info("the model reworded %d of %d steps", sum(p.rule == "model" for p in worded.values()), len(worded))
+
+
+def rewrite(step: str, answer: str) -> Paraphrase:
+    """A step in other words: the model's where there is one, else by rule."""
+    return worded.get((step, answer)) or paraphrase(step, settings.seed, contrasts, answer)
+
+
 rows = [
     row
     for chain in chains
     for row in perturbations.paraphrase(
-        chain,
-        snakemake.params.max_cuts,
-        partial(paraphrase, seed=snakemake.params.seed, contrasts=contrasts, answer=answers[chain["item_id"]]),
-        encode,
+        chain, settings.max_cuts, partial(rewrite, answer=answers[chain["item_id"]]), encode
     )
 ]
 tables.write(rows, tables.Probes, snakemake.output[0])

@@ -8,7 +8,7 @@ from faithfulness.settings import Recipe
 logs.to(snakemake.log)
 wording = prompts.load(snakemake.input.prompts, snakemake.params.system, snakemake.params.think)
 folder = Path(snakemake.output[0])
-name, served = snakemake.wildcards.model, snakemake.params.served
+name, served = snakemake.params.name, snakemake.params.served
 if served:
     parent = arms.served(name, spoken=wording, **served)
 else:

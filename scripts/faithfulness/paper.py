@@ -347,12 +347,15 @@ def methods_context(
     cells = gates.groupby(["model", "arm", "dataset"]).passed.all()
     unused = set() if any(arm["kind"] == "adapter" for arm in arms) else {"peft"}
     installed = report.versions()
+    paraphraser = run["paraphraser"]
     return {
         "models": [model | {"dtype": dtypes[model["name"]], "reference": reference(model)} for model in run["models"]],
         "warm_starts": list(starts.values()),
         "arms": config["arms"],
         "datasets": [dataset | {"reference": reference(dataset)} for dataset in run["datasets"]],
         **{part: config[part] for part in ("chains", "perturbations", "statistics")},
+        "paraphraser": paraphraser and paraphraser | {"name": "the paraphraser", "reference": reference(paraphraser)},
+        "reworded": (summaries.paraphrase_model.min(), summaries.paraphrase_model.max()),
         "prompts": arms[0]["prompts"],
         "claims": claims.model_dump(),
         "hash": claims.hash,
@@ -379,12 +382,13 @@ def reference(entry: Mapping[str, Any]) -> str | None:
 
 
 def unknown(shown: Mapping[str, Any]) -> list[str]:
-    """Names of the models and datasets that have a source and no known reference.
+    """Names of the models, the paraphraser among them, and datasets that have a source and no known reference.
 
     Args:
         shown: from `methods_context`.
     """
-    entries = [entry for entry in (*shown["models"], *shown["datasets"]) if not entry["reference"]]
+    used = (*shown["models"], *shown["datasets"], *filter(None, [shown["paraphraser"]]))
+    entries = [entry for entry in used if not entry["reference"]]
     return [entry["name"] for entry in entries if not entry.get("source", MADE)["uri"].startswith(MADE["uri"])]
 
 

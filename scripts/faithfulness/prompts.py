@@ -39,23 +39,24 @@ class Prompts(Strict):
     chain_cue: str = Field(min_length=1)
     direct_cue: str = Field(min_length=1)
     second_turn: str = Field(pattern=r"\{form\}")
+    paraphrase: str = Field(pattern=r"\{text\}")
+    paraphrase_prefill: str
     conclusion_cues: list[str]
     stop_cues: list[str]
 
     @field_validator(
-        "question", "question_with_options", "question_with_letters", "lettered_option", "plain", "second_turn"
+        *("question", "question_with_options", "question_with_letters", "lettered_option"),
+        *("plain", "second_turn", "paraphrase"),
     )
     @classmethod
     def _templates_can_be_filled(cls, template: str, field: ValidationInfo) -> str:
-        others = {"lettered_option": ("letter", "option"), "second_turn": ("form",)}
-        names = others.get(field.field_name or "", ("question", "options"))
+        others = {"lettered_option": ("letter", "option"), "second_turn": ("form",), "paraphrase": ("text",)}
+        names = others.get(str(field.field_name), ("question", "options"))
         try:
             template.format(**dict.fromkeys(names, ""))
         except (KeyError, IndexError, ValueError) as error:
-            raise ValueError(
-                f"only {' and '.join(f'{{{name}}}' for name in names)} are filled in; write other braces twice "
-                f"({error!r})"
-            ) from None
+            known = " and ".join(f"{{{name}}}" for name in names)
+            raise ValueError(f"only {known} can be filled in; write other braces twice ({error!r})") from None
         return template
 
     @field_validator("conclusion_cues", "stop_cues")
@@ -83,7 +84,7 @@ def load(path: str | Path, system: str | None = None, think: tuple[str, str] | N
 def thinking(prompts: Prompts, tags: tuple[str, str]) -> Prompts:
     """The prompts for a model that thinks between tags: its chain begins with the first and ends before the second.
 
-    Without a chain it thinks nothing, and answers.
+    Without a chain, and where it rewords, it thinks nothing, and answers.
     """
     opening, closing = tags
     changes = {
@@ -91,6 +92,7 @@ def thinking(prompts: Prompts, tags: tuple[str, str]) -> Prompts:
         "chain_prefill": f"{opening}\n",
         "chain_cue": f"\n{closing}\n{prompts.chain_cue}",
         "direct_cue": f"{opening}\n\n{closing}\n\n{prompts.direct_cue}",
+        "paraphrase_prefill": f"{opening}\n\n{closing}\n\n{prompts.paraphrase_prefill}",
         "stop_cues": [re.escape(closing)],
     }
     return prompts.model_copy(update=changes)
@@ -112,13 +114,17 @@ def ask(item: dict[str, Any], prompts: Prompts, tokenizer: Any) -> str:
     elif item["show_options"]:
         template = prompts.question_with_options
         fields["options"] = prompts.option_separator.join(item["options"])
-    question = template.format(**fields)
+    return _user_turn(template.format(**fields), prompts, tokenizer)
+
+
+def _user_turn(text: str, prompts: Prompts, tokenizer: Any) -> str:
+    """What the user says, up to where the model's own turn begins."""
     if not getattr(tokenizer, "chat_template", None):
         if prompts.system is not None:
             raise ValueError("a model without a chat template takes no `system` message; put it into `plain`")
-        return _beginning(tokenizer) + prompts.plain.format(question=question)
-    said = [("system", prompts.system), ("user", question)]
-    messages = [{"role": role, "content": text} for role, text in said if text is not None]
+        return _beginning(tokenizer) + prompts.plain.format(question=text)
+    said = [("system", prompts.system), ("user", text)]
+    messages = [{"role": role, "content": words} for role, words in said if words is not None]
     try:
         return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
     except TemplateError as error:
@@ -139,6 +145,12 @@ def chain_prompt(item: dict[str, Any], prompts: Prompts, tokenizer: Any) -> str:
 def direct_prompt(item: dict[str, Any], prompts: Prompts, tokenizer: Any) -> tuple[str, str]:
     """The question, and the cue that asks for the answer without any chain."""
     return _begin_turn(ask(item, prompts, tokenizer), prompts, prompts.direct_cue)
+
+
+def paraphrase_prompt(text: str, prompts: Prompts, tokenizer: Any) -> str:
+    """Asks for other words of a text, of which nothing more is told, up to where they begin."""
+    asked = _user_turn(prompts.paraphrase.format(text=text), prompts, tokenizer)
+    return "".join(_begin_turn(asked, prompts, prompts.paraphrase_prefill))
 
 
 def _begin_turn(asked: str, prompts: Prompts, turn: str) -> tuple[str, str]:

@@ -305,7 +305,7 @@ def _drawn(row: Any, reach: float) -> dict[str, Any]:
 
 
 def what_was_run(summaries: pd.DataFrame, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Models with their sizes, tuned arms and datasets, as configured and as found in the tables."""
+    """Models with their sizes, tuned arms, datasets and paraphraser, as configured and as found in the tables."""
     sizes = dict(zip(summaries.model, summaries.parameters, strict=True))
     items = summaries.groupby("dataset").n_items.max().to_dict()
     chance = summaries.groupby("dataset").chance.first().to_dict()
@@ -316,6 +316,7 @@ def what_was_run(summaries: pd.DataFrame, config: Mapping[str, Any]) -> dict[str
             dataset | {"n_items": items.get(dataset["name"]), "chance": chance.get(dataset["name"])}
             for dataset in config["datasets"]
         ],
+        "paraphraser": config["perturbations"]["paraphraser"],
         "sizes": sorted(set(sizes.values())),
     }
 

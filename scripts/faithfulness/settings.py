@@ -436,7 +436,9 @@ class Chains(Strict):
 class Paraphraser(Speaker):
     """A language model that rewords steps; what it writes is checked, and where nothing passes, rules reword."""
 
-    candidates: Count = Field(4, description="wordings that are sampled of each step")
+    candidates: Count = Field(
+        4, description="wordings sampled of each step at most: the first that passes the checks is taken"
+    )
     temperature: float = Field(0.8, gt=0, description="of the sampling")
     top_p: Annotated[float, Field(gt=0, le=1)] = Field(0.95, description="nucleus sampling")
 
@@ -746,6 +748,8 @@ def check_paths(settings: Settings) -> None:
     """
     entries = [(f"models.{m.name}", m.source) for m in settings.models]
     entries += [(f"arms.{a.name}", a.source) for a in settings.arms if a.source]
+    if paraphraser := settings.perturbations.paraphraser:
+        entries.append(("perturbations.paraphraser", paraphraser.source))
     entries += [(f"datasets.{d.name}", source) for d in settings.datasets for source in d.sources()]
     for where, source in entries:
         if source.uri.startswith("path:"):

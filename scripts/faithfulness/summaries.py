@@ -112,6 +112,7 @@ def summarise(
                 "conclusion_present": len(concluded) / len(written),
                 "conclusion_agrees": _conclusions_agree(concluded, full),
                 "paraphrase_accepted": accepted(paraphrase_groups.get(key)),
+                "paraphrase_model": by_model(paraphrase_groups.get(key)),
                 "paraphrase_fallback": fallen_back(paraphrase_groups.get(key)),
                 "retokenised": own["retokenised"].astype(float).mean(),
             }
@@ -136,11 +137,20 @@ def accepted(paraphrases: pd.DataFrame | None) -> float:
     return float(paraphrases.loc[paraphrases["variant"] == "single", "accepted"].dropna().astype(float).mean())
 
 
+def by_model(paraphrases: pd.DataFrame | None) -> float:
+    """Share of the same steps that a language model reworded so that its words were accepted; NaN likewise."""
+    return _made_by(paraphrases, "model")
+
+
 def fallen_back(paraphrases: pd.DataFrame | None) -> float:
     """Share of the same steps that no rule but an opening in front ("In other words") would reword; NaN likewise."""
+    return _made_by(paraphrases, "opening")
+
+
+def _made_by(paraphrases: pd.DataFrame | None, rule: str) -> float:
     if paraphrases is None:
         return np.nan
-    return float((paraphrases.loc[paraphrases["variant"] == "single", "rule"] == "opening").mean())
+    return float((paraphrases.loc[paraphrases["variant"] == "single", "rule"] == rule).mean())
 
 
 def curves(scores: pd.DataFrame, sizes: Mapping[str, int], statistics: Statistics) -> pd.DataFrame:

@@ -101,7 +101,7 @@ Probes = pa.schema(
         _field(
             "rule",
             STR,
-            "what made the replacement (name of the rewording or mistake rule); null likewise",
+            "what made the replacement ('model', or name of the rewording or mistake rule); null likewise",
             nullable=True,
         ),
         _field(
@@ -110,6 +110,16 @@ Probes = pa.schema(
             "replacement differs from the original and passed all checks; null likewise",
             nullable=True,
         ),
+    ]
+)
+
+Rewordings = pa.schema(
+    [
+        _field("step", STR, "a step of a chain"),
+        _field("answer", STR, "gold answer of its item, which no rewording may state where the step does not"),
+        _field("text", STR, "the step in other words"),
+        _field("rule", STR, "what made them: 'model', or the name of the rewording rule it fell back to"),
+        _field("accepted", BOOL, "whether they passed all checks"),
     ]
 )
 
@@ -264,6 +274,7 @@ Summaries = pa.schema(
             "conclusion_agrees", FLOAT, "share of those that name the answer read from the whole chain", nullable=True
         ),
         _field("paraphrase_accepted", FLOAT, "share of paraphrased steps that pass all checks", nullable=True),
+        _field("paraphrase_model", FLOAT, "share of them that a language model reworded so", nullable=True),
         _field(
             "paraphrase_fallback", FLOAT, "share of them that were given an opening and no other words", nullable=True
         ),

@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 TEMPLATES = {file.name: file.read_text("utf-8") for file in (PAGE / "paper").iterdir()}
 DECLARED = claims.load(ROOT / "config/claims.yaml")
 PROMPTS = {"version": 1, "chain_prefill": "Let's think step by step.", "chain_cue": "\nAnswer:", "direct_cue": "Final:"}
+PARAPHRASER = {"source": {"uri": "path:larger"}, "candidates": 3, "temperature": 0.7, "top_p": 0.9}
 KINDS = {"lora": "adapter", "full": "full"}
 NASTY = "100% of_it & #1 ~ ^2 {a} \\b $x$ <i> \"q\" 'r' `s` | \u2013 \u2212 é ß 漢 🙂 \u202e --"
 LANGUAGES = [paper.LATEX, paper.MARKDOWN]
@@ -287,6 +288,20 @@ def test_methods_differ_with_what_was_done(run):
     assert "seeds 0, 1, 2" in other
     assert "With 3 training seeds or more" in other
     assert "readers of known faithfulness" in other
+
+
+@pytest.mark.parametrize("language", LANGUAGES, ids=lambda language: language.suffix)
+def test_a_paraphraser_is_told_and_cited(run, language):
+    config = configuration()
+    assert "reworded by rules" in paper.render(TEMPLATES["methods.j2"], methods(run, config), language)
+    config["perturbations"] |= {"paraphraser": PARAPHRASER, "seed": 3}
+    shares = run["summaries"].assign(paraphrase_model=[0.25, *[0.5] * (len(run["summaries"]) - 1)])
+    shown = methods(run | {"summaries": shares}, config)
+    text = plain(paper.render(TEMPLATES["methods.j2"], shown, language)).replace("\\", "")
+    assert "or reworded by path:larger, which saw each step by itself" in text
+    assert "at most 3 wordings sampled of a step, temperature 0.7, top-p 0.9, seed 3" in text
+    assert "the words are the model's in 25 % to 50 % of the steps" in text
+    assert "the paraphraser" in paper.unknown(shown)
 
 
 def test_datasets_in_uneven_turns(run):

@@ -298,6 +298,24 @@ def test_numbers_are_those_of_the_tables(run, text):
         assert report.number(row.cot_accuracy) in plain
 
 
+def test_who_reworded_the_steps(run, text):
+    def words(page):
+        return " ".join(re.sub("<[^>]+>", " ", re.sub("</?code>", "", page)).split())
+
+    said = words(text)
+    assert "Steps were reworded by rules." in said
+    assert "What a language model reworded" not in said
+    config = configuration()
+    config["perturbations"]["paraphraser"] = {"source": {"uri": "path:larger"}, "candidates": 3}
+    shares = run["summaries"].assign(paraphrase_accepted=0.91, paraphrase_model=0.6, paraphrase_fallback=0.07)
+    other = page(run | {"summaries": shares}, config=config)
+    said = words(other)
+    assert "reworded by path:larger, and by rules where none of 3 wordings passed the checks." in said
+    assert "Steps reworded by the model by rules by an opening only not reworded" in said
+    assert said.count("91 % 60 % 31 % 7 % 9 %") == len(shares)
+    assert "What a language model reworded" in said
+
+
 def test_single_cells_link_to_their_chains(run, text):
     links = [attributes["href"] for tag, attributes in Reader(text).tags if tag == "a"]
     expected = {f"browser/{model}/{dataset}.html" for model, dataset in itertools.product(THREE, DATASETS)}

@@ -127,8 +127,8 @@ def test_summary_of_an_arm():
         ]
     )
     accepted = pd.DataFrame(
-        {"model": "m", "writer": "base", "dataset": "d", "variant": ["single", "single", "rest"]}
-        | {"accepted": [True, False, True], "rule": ["connective", "opening", "connective opening"]}
+        {"model": "m", "writer": "base", "dataset": "d", "variant": [*["single"] * 4, "rest"]}
+        | {"accepted": [True, True, True, False, True], "rule": ["model", "connective", "model", "opening", "model"]}
     )
     items = pd.DataFrame({"dataset": "d", "options": [["yes", "no"]] * 2, "answer": ["yes", "no"]})
     found = summaries.summarise(
@@ -148,8 +148,9 @@ def test_summary_of_an_arm():
         "invalid": 2 / 8,
         "conclusion_present": 0.5,
         "conclusion_agrees": 1,
-        "paraphrase_accepted": 0.5,
-        "paraphrase_fallback": 0.5,
+        "paraphrase_accepted": 0.75,
+        "paraphrase_model": 0.5,
+        "paraphrase_fallback": 0.25,
         "retokenised": 0,
     }
     assert len(found) == 1

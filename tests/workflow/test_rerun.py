@@ -144,3 +144,20 @@ def test_mistakes_that_the_writer_goes_on_from(finished: Path) -> None:
     assert (written["text"].str.len() > 0).all()
     measured = tables.read(finished / RESULTS / "measures/tiny/coin_flip.parquet", tables.Measures)
     assert measured.loc[measured["measure"] == "mistake_sensitivity_resample", "value"].notna().any()
+
+
+def test_a_paraphraser_rewords_again_and_changes_no_other_probe(finished: Path) -> None:
+    config = yaml.safe_load((finished / "config/smoke.yaml").read_text())
+    untrained = {key: config["models"][0][key] for key in ("source", "dtype")} | {"candidates": 2}
+    (finished / "config/model.yaml").write_text(yaml.safe_dump(config | {"perturbations": {"paraphraser": untrained}}))
+    rules = planned(finished, "config/model.yaml")
+    assert {"prepare_paraphraser", "paraphrase", "rescore_answers", "write_report"} <= rules
+    assert not rules & {"prepare_model", "warm_start", "write_chains", "substitute_filler", "add_mistakes"}
+    target = f"{RESULTS}/probes/tiny/base/coin_flip/paraphrase.parquet"
+    before = tables.read(finished / target, tables.Probes)
+    done = snakemake(finished, target, config="config/model.yaml")
+    assert done.returncode == 0, done.stderr[-3000:]
+    # Nothing that it says can pass, and the rules reword as they did without it.
+    assert tables.records(tables.read(finished / target, tables.Probes)) == tables.records(before)
+    log = (finished / RESULTS / "logs/paraphrase/tiny/base/coin_flip.log").read_text()
+    assert re.search(r"the model reworded 0 of [1-9]\d* steps", log)

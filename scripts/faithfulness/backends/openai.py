@@ -28,6 +28,7 @@ logger = logging.getLogger("faithfulness")
 Request = dict[str, Any]
 Reply = dict[str, Any]
 
+TEMPLATE = 256  # tokens that a server may put around the messages, generously, before the reply tells
 TOP = 20  # tokens whose log-probability a server tells at most
 PATIENCE = tenacity.wait_random_exponential(multiplier=1, max=60)  # seconds between the tries of a request
 TRANSIENT = (
@@ -210,8 +211,8 @@ class OpenAIBackend:
         return (sent * self.server.input_price + written * self.server.output_price) / 1e6
 
     def _most(self, request: Request) -> float:
-        """What a request costs at most: no token is shorter than a byte, and each message takes some of its own."""
-        size = sum(len(message["content"].encode()) + 8 for message in request["messages"])
+        """What a request costs at most: no token is shorter than a byte."""
+        size = TEMPLATE + sum(len(message["content"].encode()) for message in request["messages"])
         return self._cost(size, request["max_tokens"])
 
     def _said(self, error: BaseException | None) -> str:

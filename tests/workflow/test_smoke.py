@@ -13,9 +13,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from transformers import AutoTokenizer
 
 from faithfulness import tables
 from tests.runs import ENVIRONMENT, RESULTS, command, snakemake
+from tests.servers import Between, transformers_serve
 
 SCHEMAS = {
     "items": tables.Items,
@@ -203,3 +205,38 @@ def test_a_pair_trained_elsewhere_that_thinks_between_tags(finished: Path) -> No
     assert set(scores["writer"]) == {"base", "tuned-own"}
     effects = tables.read(finished / "results-own/effects/effects.csv", tables.Effects)
     assert {"C1", "C3", "R1"} <= set(effects["claim"])
+
+
+def test_models_on_a_server(finished: Path) -> None:
+    """A base and a tuned model, and the paraphraser, on a real server: to the report, and no request comes twice."""
+    folders = {}
+    for name, arm in (("base", "tiny/base"), ("tuned", "tiny-depth2/base")):
+        folders[name] = shutil.copytree(finished / RESULTS / "arms" / arm, finished / name)
+        tokenizer = AutoTokenizer.from_pretrained(folders[name])
+        tokenizer.chat_template = "{% for message in messages %}Question: {{ message.content }}\nAnswer: {% endfor %}"
+        tokenizer.save_pretrained(folders[name])
+    config = yaml.safe_load((finished / "config/smoke.yaml").read_text())
+    with transformers_serve(finished / "serve.log") as address:
+        between = Between(address)
+        server = {"base_url": between.address}
+        base = {"source": {"uri": f"openai:{folders['base']}"}, "server": server}
+        served = {
+            "results": "results-served",
+            "models": [{"name": "served", "parameters": 1000, **base}],
+            "datasets": [config["datasets"][0] | {"eval": 3, "max_new_tokens": 24}],
+            "arms": [
+                {"name": "tuned-x", "source": {"uri": f"openai:{folders['tuned']}"}, "datasets": ["last_letters"]}
+            ],
+            "perturbations": {"paraphraser": base | {"candidates": 1}},
+        }
+        (finished / "config/served.yaml").write_text(yaml.safe_dump(config | served))
+        done = snakemake(finished, config="config/served.yaml")
+    assert done.returncode == 0, done.stderr[-3000:]
+    asked = [json.dumps(body, sort_keys=True) for body in between.bodies]
+    assert len(set(asked)) == len(asked) > 50
+    scores = tables.read(finished / "results-served/scores/served/tuned-x/last_letters.parquet", tables.Scores)
+    assert set(scores["writer"]) == {"base", "tuned-x"}
+    chains = tables.read(finished / "results-served/chains/served/base/last_letters.parquet", tables.Chains)
+    assert chains["chain_ids"].isna().all()
+    assert chains["chain_text"].str.len().gt(0).any()
+    assert "served" in (finished / "results-served/report.html").read_text()

@@ -27,7 +27,7 @@ def free_port() -> int:
 @contextmanager
 def started(command: list[str], port: int, log: Path) -> Iterator[str]:
     """A server's address while it runs."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1"}
     with log.open("w") as stream, subprocess.Popen(command, stdout=stream, stderr=stream, env=environment) as process:
         try:
             for _ in range(10 * PATIENCE):
@@ -48,6 +48,17 @@ def transformers_serve(log: Path) -> Iterator[str]:
     port = free_port()
     tool = str(Path(sys.executable).with_name("transformers"))
     with started([tool, "serve", "--host", "127.0.0.1", "--port", str(port), "--device", "cpu"], port, log) as address:
+        yield address
+
+
+@contextmanager
+def vllm_serve(python: Path, model: Path, log: Path) -> Iterator[str]:
+    """vLLM on the CPU, from an environment of its own, with `model` under the name of its folder."""
+    port = free_port()
+    module = [str(python), "-m", "vllm.entrypoints.openai.api_server", "--model", str(model)]
+    asked = ["--served-model-name", str(model), "--host", "127.0.0.1", "--port", str(port)]
+    small = ["--dtype", "float32", "--max-model-len", "1024", "--enforce-eager"]
+    with started([*module, *asked, *small], port, log) as address:
         yield address
 
 

@@ -339,7 +339,7 @@ def methods_context(
         arms: the arm.json of all arms.
     """
     run = report.what_was_run(summaries, config)
-    dtypes = {arm["model"]: arm["dtype"] for arm in arms if arm["arm"] == "base"}
+    bases = {arm["model"]: arm for arm in arms if arm["arm"] == "base"}
     starts: dict[str, dict[str, Any]] = {}  # models that share a warm start are told together
     for model in config["models"]:
         if recipe := model["warm_start"]:
@@ -349,7 +349,7 @@ def methods_context(
     installed = report.versions()
     paraphraser = run["paraphraser"]
     return {
-        "models": [model | {"dtype": dtypes[model["name"]], "reference": reference(model)} for model in run["models"]],
+        "models": [model | {"reference": reference(model)} | loaded(bases[model["name"]]) for model in run["models"]],
         "warm_starts": list(starts.values()),
         "arms": config["arms"],
         "datasets": [dataset | {"reference": reference(dataset)} for dataset in run["datasets"]],
@@ -372,6 +372,13 @@ def methods_context(
         "versions": installed,
         "software": {name: SOFTWARE.get(name) for name in installed if name != "python" and name not in unused},
     }
+
+
+def loaded(base: Mapping[str, Any]) -> dict[str, Any]:
+    """How a model's weights were loaded (`dtype`), and how its server, if any, was asked for answers (`turn`)."""
+    bits = ", linear layers in 4 bits" if base["quantisation"] else ""
+    turn = base["served"]["turn"] if base["kind"] == "server" else None
+    return {"dtype": "on a server" if turn else base["dtype"] + bits, "turn": turn}
 
 
 def reference(entry: Mapping[str, Any]) -> str | None:

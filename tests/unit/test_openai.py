@@ -24,7 +24,7 @@ from faithfulness.ledger import BudgetError, Ledger
 from faithfulness.prompts import Prompts
 from faithfulness.settings import Server, Weights
 from tests.runs import ROOT
-from tests.servers import Between, free_port, transformers_serve
+from tests.servers import Between, free_port, transformers_serve, vllm_serve
 
 KEY = "sk-very-secret"
 QUESTION = {"letters": False, "show_options": False}
@@ -215,6 +215,48 @@ print(len(backend.write([Prompt(text) for text in texts], Decoding(1))))
         probe = Probe("a", asked("Yes?", wording), "", "", candidates=("A", "B"))
         with pytest.raises(openai.ServerError, match="tells no log-probabilities of letters; use `readout: text`"):
             at(arm, served).read([probe])
+
+
+@pytest.mark.slow
+def test_letters_and_unfinished_turns_of_vllm(smollm2: Path, arm: Path, wording: Prompts) -> None:
+    """What vLLM tells of letters, and writes where it goes on with a turn, is what the same weights give here."""
+    python = ROOT / "benchmarks/.venv-vllm/bin/python"
+    if not python.exists():
+        pytest.skip("needs vLLM: make benchmarks/.venv-vllm/.ready")
+    arms.write(arm.parent / "local", arms.reference("x", smollm2, wording, trust_remote_code=False))
+    local = TransformersBackend(arm.parent / "local", "cpu")
+    items = [
+        {"letters": True, "question": f"How many legs have {count} {animal}?", "options": ["four", "eight", "six"]}
+        for animal in ("cats", "spiders", "ants")
+        for count in ("two", "three")
+    ]
+
+    def probes(tokenizer: Any) -> list[Probe]:
+        texts = [prompts.chain_prompt(item, wording, tokenizer) for item in items]
+        return [
+            Probe(str(i), text, " They walk.", wording.chain_cue, None, ("A", "B", "C")) for i, text in enumerate(texts)
+        ]
+
+    with vllm_serve(python, smollm2, arm.parent / "log") as address:
+        between = Between(address)
+        backend = at(arm, between.address, "prefill")
+        told = backend.read(probes(backend.tokenizer))
+        written = backend.write([Prompt(probe.prompt) for probe in probes(backend.tokenizer)], Decoding(24))
+        tops = [dict(backend._ask([request])[0]["top"]) for request in map(backend._reading, probes(backend.tokenizer))]
+    expected, compared = local.read(probes(local.tokenizer)), 0
+    for top, reading, own in zip(tops, told, expected, strict=True):
+        for letter, value, found in zip("ABC", own.log_probs, reading.log_probs, strict=True):
+            if f" {letter}" in top:
+                assert top[f" {letter}"] == pytest.approx(value, abs=1e-3)
+                assert found >= top[f" {letter}"]  # other spellings count, too
+                compared += 1
+            elif math.isnan(found):
+                assert value <= min(top.values()) + 1e-3  # censored: less likely than all that are told
+    print(f"letters told and alike: {compared} of {3 * len(items)}")
+    assert compared > len(items)
+    assert [one.text for one in written] == [
+        one.text for one in local.write([Prompt(probe.prompt) for probe in probes(local.tokenizer)], Decoding(24))
+    ]
 
 
 class TestFaults:

@@ -20,9 +20,15 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning"
 ROOT = Path(__file__).parents[2]
 TEMPLATES = {file.name: file.read_text("utf-8") for file in (PAGE / "paper").iterdir()}
 DECLARED = claims.load(ROOT / "config/claims.yaml")
-PROMPTS = {"version": 1, "chain_prefill": "Let's think step by step.", "chain_cue": "\nAnswer:", "direct_cue": "Final:"}
+PROMPTS = {
+    "version": 1,
+    "chain_prefill": "Let's think step by step.",
+    "chain_cue": "\nAnswer:",
+    "direct_cue": "Final:",
+    "second_turn": "So?",
+}
 PARAPHRASER = {"source": {"uri": "path:larger"}, "candidates": 3, "temperature": 0.7, "top_p": 0.9}
-KINDS = {"lora": "adapter", "full": "full"}
+KINDS = {"lora": "adapter", "qlora": "adapter", "full": "full"}
 NASTY = "100% of_it & #1 ~ ^2 {a} \\b $x$ <i> \"q\" 'r' `s` | \u2013 \u2212 é ß 漢 🙂 \u202e --"
 LANGUAGES = [paper.LATEX, paper.MARKDOWN]
 
@@ -36,7 +42,7 @@ def methods(run, config=None, dtype="float32", **changes):
     config = config or configuration()
     kinds = {"base": "reference"} | {arm["name"]: KINDS[arm["method"]] for arm in config["arms"]}
     arms = [
-        {"model": model["name"], "arm": arm, "kind": kind, "dtype": dtype, "prompts": PROMPTS}
+        {"model": model["name"], "arm": arm, "kind": kind, "dtype": dtype, "prompts": PROMPTS, "quantisation": None}
         for model in config["models"]
         for arm, kind in kinds.items()
     ]
@@ -48,6 +54,29 @@ def methods(run, config=None, dtype="float32", **changes):
         gates=run["gates"],
         arms=arms,
     ) | dict(changes)
+
+
+def test_four_bits_are_told(run):
+    config = configuration()
+    config["arms"][0] |= {"method": "qlora"}
+    shown = methods(run, config)
+    shown["models"] = [
+        model | paper.loaded({"kind": "reference", "dtype": "bfloat16", "quantisation": "nf4"})
+        for model in shown["models"]
+    ]
+    text = paper.render(TEMPLATES["methods.j2"], shown, paper.LATEX)
+    assert "bfloat16, linear layers in 4 bits" in text
+    assert "low-rank adaptation of all linear layers" in text
+    assert r"on weights in 4 bits \cite{dettmers2023qlora} with rank" in text
+
+
+def test_servers_are_told(run):
+    shown = methods(run)
+    served = {"kind": "server", "quantisation": None, "dtype": "server", "served": {"turn": "question"}}
+    shown["models"] = [model | paper.loaded(served) for model in shown["models"][:1]] + shown["models"][1:]
+    text = paper.render(TEMPLATES["methods.j2"], shown, paper.MARKDOWN)
+    assert "layers, on a server; weights from" in text
+    assert f"it was asked in a turn of its own: `{PROMPTS['second_turn']}`" in text
 
 
 def frames(run):

@@ -24,6 +24,7 @@ from faithfulness.settings import Server
 from faithfulness.tables import digest
 
 logger = logging.getLogger("faithfulness")
+logging.getLogger("httpx2").setLevel(logging.WARNING)  # it tells every request
 
 Request = dict[str, Any]
 Reply = dict[str, Any]
@@ -109,19 +110,8 @@ class OpenAIBackend:
 
     def read(self, probes: Sequence[Probe], propose: Propose | None = None) -> list[Reading]:
         """Log-probabilities of letters, or the text of the reply; no server tells those of a text that is proposed."""
-        requests = []
-        for probe in probes:
-            messages, begun = split(probe.prompt)
-            form = "letter" if probe.candidates else "answer"
-            request = self._request(messages, begun + probe.chain, probe.cue, form)
-            wanted = (
-                {"max_tokens": 1, "logprobs": True, "top_logprobs": TOP}
-                if probe.candidates
-                else {"max_tokens": probe.answer_tokens}
-            )
-            requests.append(request | {"temperature": 0} | wanted)
         readings = []
-        for probe, reply in zip(probes, self._ask(requests), strict=True):
+        for probe, reply in zip(probes, self._ask([self._reading(probe) for probe in probes]), strict=True):
             if not probe.candidates:
                 readings.append(Reading((), (), reply["text"]))
                 continue
@@ -129,6 +119,14 @@ class OpenAIBackend:
                 raise ServerError(f"{self.account} tells no log-probabilities of letters; use `readout: text`")
             readings.append(Reading(letters(reply["top"], probe.candidates), (1,) * len(probe.candidates)))
         return readings
+
+    def _reading(self, probe: Probe) -> Request:
+        messages, begun = split(probe.prompt)
+        form = "letter" if probe.candidates else "answer"
+        request = self._request(messages, begun + probe.chain, probe.cue, form) | {"temperature": 0}
+        if probe.candidates:
+            return request | {"max_tokens": 1, "logprobs": True, "top_logprobs": TOP}
+        return request | {"max_tokens": probe.answer_tokens}
 
     def _request(self, messages: list[dict[str, str]], begun: str, cue: str, form: str | None) -> Request:
         """Messages, and how far the assistant has come with its turn; `form` of the answer wanted, None for a chain."""

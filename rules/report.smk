@@ -1,6 +1,5 @@
 # Report: needs the tables under results/effects and the figures, makes results/report.html, one self-contained page.
 # Measures of single chains are needed of those datasets only that there are published figures of.
-# Beside it lies provenance.json: what the results were made of, recorded when they are made.
 # Figures appear in the order of the list below, each with the caption of its name in report/captions.
 # Beside it lie the pages of the chain browser, one a model and dataset: they need all tables of their chains.
 
@@ -8,49 +7,9 @@ PAGE = "report"
 CAPTIONS = sorted(glob_wildcards(f"{PAGE}/captions/{{name}}.rst").name)
 
 
-rule write_provenance:
-    input:
-        effects=f"{RESULTS}/effects/effects.csv",
-        gates=f"{RESULTS}/effects/gates.csv",
-        arms=ARM_FILES,
-        questions=expand(
-            f"{RESULTS}/items/{{dataset}}/{{part}}.parquet",
-            dataset=DATASETS,
-            part=["train", "eval"],
-        ),
-        files=[
-            SETTINGS.prompts,
-            SETTINGS.claims,
-            *filter(None, [SETTINGS.published]),
-            *CALIBRATION,
-        ],
-    output:
-        f"{RESULTS}/provenance.json",
-    log:
-        f"{RESULTS}/logs/write_provenance/all.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/write_provenance/all.tsv"
-    localrule: True
-    conda:
-        ENVIRONMENT
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        config=SETTINGS.model_dump(mode="json"),
-        configured=SETTINGS.model_dump(mode="json", exclude_unset=True),
-        shared=[*SOURCES, *WEIGHTS],
-        code=code("write_provenance"),
-    message:
-        "Recording where the results come from"
-    script:
-        "../scripts/write_provenance.py"
-
-
 rule write_report:
     input:
-        provenance=rules.write_provenance.output[0],
+        provenance=f"{RESULTS}/provenance.json",
         effects=f"{RESULTS}/effects/effects.csv",
         gates=f"{RESULTS}/effects/gates.csv",
         summaries=f"{RESULTS}/effects/summaries.csv",

@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 RESULTS = $(or $(shell sed -n "s/^results: *//p" $(CONFIG)),results)
 SNAKEMAKE = $(BIN)/snakemake --configfile $(CONFIG) --cores $(CORES)
 
-.PHONY: help setup report test check plan calibrate power compare accept bench bench-gpu bench-effects parity smoke docs clean
+.PHONY: help setup report test check plan calibrate power compare reproduce accept bench bench-gpu bench-effects parity smoke docs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -76,6 +76,10 @@ power: setup ## How many items would a next run need? (after make report)
 compare: setup ## Show two finished runs side by side: A=results-a B=results-b (MODELS="a=b ..." where names differ)
 	$(if $(and $(A),$(B)),,$(error say which runs: make compare A=results-a B=results-b))
 	$(BIN)/python scripts/compare_runs.py $(A) $(B) $(if $(MODELS),--models $(MODELS))
+
+reproduce: setup ## Make a run again: PROVENANCE=results/provenance.json (CHECKOUT=<new folder>: at its commit); says what differs
+	$(if $(PROVENANCE),,$(error say which run: make reproduce PROVENANCE=results/provenance.json))
+	$(BIN)/python scripts/reproduce_run.py $(PROVENANCE) $(if $(CHECKOUT),--checkout $(CHECKOUT))
 
 accept: setup ## Hold a finished run against the project's own thresholds
 	$(BIN)/python benchmarks/accept.py $(CONFIG)

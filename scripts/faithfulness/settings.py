@@ -218,6 +218,13 @@ class Server(Strict):
         None, gt=0, description="most that all requests to this model may cost, those of earlier runs among them"
     )
 
+    @field_validator("base_url")
+    @classmethod
+    def _no_password(cls, url: str) -> str:
+        if "@" in url:  # the address stands in tables and reports
+            raise ValueError("holds a name or password; put it into the variable that key_variable names")
+        return url
+
     @model_validator(mode="after")
     def _costs_something(self) -> "Server":
         if self.max_cost and not (self.input_price or self.output_price):

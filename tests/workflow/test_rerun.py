@@ -16,7 +16,7 @@ FIGURES = (
     *("plot_gates", "plot_info_gain", "plot_retention", "plot_scale"),
 )
 REPORTS = ("write_report", "write_paper_kit", "browse_chains")
-JUDGED_AGAIN = {"compare_arms", "compare_scales", *FIGURES, *REPORTS}
+JUDGED_AGAIN = {"compare_arms", "compare_scales", "write_provenance", *FIGURES, *REPORTS}
 
 
 def planned(project: Path, config: str = "config/smoke.yaml") -> set[str]:

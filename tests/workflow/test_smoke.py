@@ -15,7 +15,7 @@ import pytest
 import yaml
 from transformers import AutoTokenizer
 
-from faithfulness import tables
+from faithfulness import logs, provenance, tables
 from tests.runs import ENVIRONMENT, RESULTS, command, snakemake
 from tests.servers import Between, transformers_serve
 
@@ -87,6 +87,21 @@ def test_arm_says_what_it_is(smoke: Path) -> None:
     assert arm["kind"] == "adapter"
     assert arm["parent"] == base["weights"]
     assert arm["prompts"]["version"] == 1
+
+
+def test_the_record_is_that_of_the_run(smoke: Path) -> None:
+    record = provenance.load(smoke / RESULTS / "provenance.json")
+    jobs = {rule.rule: rule.jobs for rule in record.rules}
+    assert (jobs["prepare_model"], jobs["warm_start"], jobs["rescore_answers"], jobs["compare_scales"]) == (2, 2, 8, 1)
+    for arm in record.arms:
+        made = json.loads((smoke / RESULTS / "arms" / arm.model / arm.arm / "arm.json").read_text())
+        assert arm.weights == made["weights"]
+    assert len(record.arms) == 4
+    items = {one.dataset: one.eval for one in record.datasets}
+    assert items["coin_flip"] == provenance.file_hash(smoke / RESULTS / "items/coin_flip/eval.parquet")
+    assert record.processors == [logs.processor()]
+    assert record.code == provenance.code(smoke)
+    assert provenance.code(smoke).commit is None
 
 
 def test_logs_and_benchmarks_stay(smoke: Path) -> None:

@@ -108,7 +108,7 @@ def family(name: str, tiny_model: Path, folder: Path) -> TransformersBackend:
             torch.nn.init.normal_(parameter, std=0.15)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    description = {"kind": "reference", "dtype": "float32", "weights_folder": str(folder)}
+    description = {"kind": "reference", "dtype": "float32", "weights_folder": str(folder), "hashes": {}}
     arms.write(folder / "arm", description | {"trust_remote_code": False, "quantisation": None})
     return TransformersBackend(folder / "arm", "cpu", 1)
 

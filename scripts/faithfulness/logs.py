@@ -22,7 +22,8 @@ def to(files: Sequence[str]) -> logging.Logger:
 
     From here on the job ends when its Snakemake is gone: nothing else would stop it, beside the next run.
     """
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    if snakemake := os.environ.get("SNAKEMAKE_PID"):
+        threading.Thread(target=_end_with, args=(int(snakemake),), daemon=True).start()
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     handlers[0].setLevel(logging.WARNING)
     handlers += [logging.FileHandler(file, mode="w", encoding="utf-8") for file in files]
@@ -55,7 +56,10 @@ def hint_of(error: BaseException | None) -> str:
     return ""
 
 
-def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os.kill(os.getpid(), signal.SIGKILL)
+def _end_with(process: int) -> None:
+    try:
+        while True:
+            os.kill(process, 0)  # does nothing, to what there is
+            time.sleep(0.5)
+    except OSError:
+        os.kill(os.getpid(), signal.SIGKILL)

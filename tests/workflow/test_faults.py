@@ -11,11 +11,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import psutil
 import pytest
 import yaml
 
-from faithfulness import tables
+from faithfulness import models, tables
 from tests.damage import damaged, spoil
 from tests.runs import ENVIRONMENT, RESULTS, command, snakemake
 from tests.workflow.test_smoke import SCHEMAS, all_tables, assert_equal_but_for_rounding, blocks
@@ -23,27 +24,30 @@ from tests.workflow.test_smoke import SCHEMAS, all_tables, assert_equal_but_for_
 pytestmark = pytest.mark.slow
 
 MEASURED = f"{RESULTS}/measures/tiny/coin_flip.parquet"
+TABLES = "--until", "measure_chains"
 
 
-def content(path: Path) -> dict[str, Any]:
-    """What a file or the files of a folder hold: tables, and the bytes of others but for the time that was taken."""
-    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
-    return {
-        str(file): tables.read(file, SCHEMAS[file.parts[file.parts.index(RESULTS) + 1]])
-        if file.suffix == ".parquet"
-        else re.sub(rb"[\d.]+ hours of computing", b"", file.read_bytes())
-        for file in files
-    }
+def content(path: Path) -> Any:
+    """What a run made there: the hash of a folder's weights, a table, or bytes but for the time that was taken."""
+    if path.is_dir():
+        return models.weights_hash(path)
+    if path.suffix == ".parquet":
+        return tables.read(path, SCHEMAS[path.parts[path.parts.index(RESULTS) + 1]])
+    return re.sub(rb"[\d.]+ hours of computing", b"", path.read_bytes())
 
 
-def assert_same(before: dict[str, Any], after: dict[str, Any]) -> None:
-    """The same tables, but for rounding, and the same bytes."""
-    assert before.keys() == after.keys()
-    for path, one in before.items():
-        if isinstance(one, bytes):
-            assert one == after[path], path
-        else:
-            assert_equal_but_for_rounding(one, after[path], path)
+def assert_same(one: Any, other: Any, path: str) -> None:
+    """The same, tables but for rounding."""
+    if isinstance(one, pd.DataFrame):
+        assert_equal_but_for_rounding(one, other, path)
+    else:
+        assert one == other, path
+
+
+def assert_same_tables(before: dict[str, pd.DataFrame], project: Path) -> None:
+    after = all_tables(project / RESULTS)
+    for path, table in before.items():
+        assert_equal_but_for_rounding(table, after[path], path)
 
 
 def run(project: Path, *arguments: str) -> None:
@@ -103,7 +107,7 @@ def test_snakemake_is_killed(finished: Path, rule: str, pattern: str, delay: flo
     assert not alive
     run(finished, "--unlock")
     run(finished, target)
-    assert_same(whole, content(path))
+    assert_same(whole, content(path), target)
 
 
 @pytest.mark.parametrize("stage", ["finetune", "write_chains", "rescore_answers", "plot_effects"])
@@ -126,7 +130,7 @@ def test_the_disk_is_full(finished: Path, tmp_path: Path, disk: Callable[[Path, 
     assert not path.exists()
     disk(results, "remount,size=1g")
     run(finished, STAGES[stage])
-    assert_same(whole, content(path))
+    assert_same(whole, content(path), stage)
 
 
 @pytest.mark.fault("results folder read-only", "refused before anything runs; when it is not, nothing is lost")
@@ -152,11 +156,11 @@ def test_a_damaged_table(finished: Path, damage: Callable[[bytes], bytes]) -> No
     before = all_tables(finished / RESULTS)
     file = finished / RESULTS / "chains/tiny/base/coin_flip.parquet"
     spoil(file, damage)
-    said = refused(finished, MEASURED)
+    said = refused(finished, *TABLES)
     assert re.search(r"chains/tiny/base/coin_flip\.parquet is damaged .* Delete it and run again", said)
     file.unlink()
-    run(finished, MEASURED)
-    assert_same(before, all_tables(finished / RESULTS))
+    run(finished, *TABLES)
+    assert_same_tables(before, finished)
 
 
 @damaged
@@ -166,11 +170,11 @@ def test_a_damaged_model(finished: Path, damage: Callable[[bytes], bytes]) -> No
     arm = finished / RESULTS / "arms/tiny/tuned-symbolic"
     spoil(arm / "adapter_model.safetensors", damage)
     (finished / RESULTS / "chains/tiny/tuned-symbolic/coin_flip.parquet").unlink()
-    said = refused(finished, MEASURED)
+    said = refused(finished, *TABLES)
     assert re.search(r"the weights in .*arms/tiny/tuned-symbolic are not those .*; delete the folder", said)
     shutil.rmtree(arm)
-    run(finished, MEASURED)
-    assert_same(before, all_tables(finished / RESULTS))
+    run(finished, *TABLES)
+    assert_same_tables(before, finished)
 
 
 @pytest.mark.fault("clock: inputs from the future", "made again from the journal: 0 blocks repeated, the same tables")
@@ -180,7 +184,7 @@ def test_the_clock_changes(finished: Path, date: str) -> None:
     subprocess.run(["touch", "-d", date, *(finished / RESULTS / "items").rglob("*.parquet")], check=True)
     (finished / MEASURED).unlink()
     run(finished, MEASURED)
-    assert_same(before, all_tables(finished / RESULTS))
+    assert_same_tables(before, finished)
     assert blocks(finished) == done
 
 

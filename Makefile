@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 RESULTS = $(or $(shell sed -n "s/^results: *//p" $(CONFIG)),results)
 SNAKEMAKE = $(BIN)/snakemake --configfile $(CONFIG) --cores $(CORES)
 
-.PHONY: help setup report test check plan calibrate power compare reproduce accept bench bench-gpu bench-effects parity smoke docs clean
+.PHONY: help setup report test faults check plan calibrate power compare reproduce accept bench bench-gpu bench-effects parity smoke docs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -51,6 +51,9 @@ smoke: ## The same with tiny models made on the spot, in minutes
 test: setup check ## All checks, and all tests that need no cluster
 	# Two workers take the files in turn.
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 12 -m "not slow and not slurm" --cov --cov-report=term --cov-fail-under=90
+
+faults: setup ## Kill, damage, fill up and cut off runs, and list what came of each (half an hour)
+	$(BIN)/pytest -n 2 --dist loadfile -m "fault and not slurm"
 
 check: setup ## Lint, formatting and types
 	$(BIN)/ruff check .

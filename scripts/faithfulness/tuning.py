@@ -213,6 +213,7 @@ def tune(
     torch.set_num_threads(threads)
     _, device_map = models.place("auto", gpus)
     weights = Path(parent["weights_folder"])
+    models.check(parent["hashes"])
     if recipe.method == "qlora":
         dtype = getattr(torch, parent["dtype"])
         tokenizer, model = models.load_base(weights, dtype, parent["trust_remote_code"], "nf4", device_map)
@@ -232,12 +233,14 @@ def tune(
     kind = "full" if recipe.method == "full" else "adapter"
     if kind == "full":
         tokenizer.save_pretrained(folder)
+    made = models.weights_hash(folder)
     description = {
         **parent,
         "kind": kind,
         "arm": arm,
-        "weights": tables.digest(parent["weights"], models.weights_hash(folder)),
+        "weights": tables.digest(parent["weights"], made),
         "weights_folder": parent["weights_folder"] if kind == "adapter" else str(folder),
+        "hashes": (parent["hashes"] if kind == "adapter" else {}) | {str(folder): made},
         "parent": parent["weights"],
         "recipe": recipe.model_dump(),
         "train_datasets": list(dict.fromkeys(recipe.datasets)),

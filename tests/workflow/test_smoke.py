@@ -157,6 +157,7 @@ def blocks(project: Path) -> dict[Path, int]:
     ("target", "pieces"),
     [("chains/tiny/base/coin_flip", 3), ("scores/tiny/base/coin_flip", 6)],  # base reads the chains of two writers
 )
+@pytest.mark.fault("kill -9 of a run with its job, writing or scoring", "0 lost, 0 repeated, the same tables")
 def test_kill_9_loses_no_finished_block(finished: Path, target: str, pieces: int) -> None:
     path = finished / RESULTS / f"{target}.parquet"
     schema = SCHEMAS[target.partition("/")[0]]
@@ -184,6 +185,7 @@ def test_kill_9_loses_no_finished_block(finished: Path, target: str, pieces: int
     assert len(after) == pieces
 
 
+@pytest.mark.fault("two runs in one folder", "the second is refused")
 def test_two_runs_in_one_folder_are_refused(finished: Path) -> None:
     shutil.rmtree(finished / RESULTS / "measures")
     run = subprocess.Popen(
@@ -224,8 +226,14 @@ def test_a_pair_trained_elsewhere_that_thinks_between_tags(finished: Path) -> No
     assert {"C1", "C3", "R1"} <= set(effects["claim"])
 
 
-def test_models_on_a_server(finished: Path) -> None:
+KEYS = {"OPENAI_API_KEY": "sk-key-that-nobody-may-see", "HF_TOKEN": "hf_token-that-nobody-may-see"}
+
+
+@pytest.mark.fault("keys in the environment of a whole run", "sent to the server, and in no file")
+def test_models_on_a_server(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A base and a tuned model, and the paraphraser, on a real server: to the report, and no request comes twice."""
+    for variable, key in KEYS.items():
+        monkeypatch.setitem(ENVIRONMENT, variable, key)
     folders = {}
     for name, arm in (("base", "tiny/base"), ("tuned", "tiny-depth2/base")):
         folders[name] = shutil.copytree(finished / RESULTS / "arms" / arm, finished / name)
@@ -257,3 +265,8 @@ def test_models_on_a_server(finished: Path) -> None:
     assert chains["chain_ids"].isna().all()
     assert chains["chain_text"].str.len().gt(0).any()
     assert "served" in (finished / "results-served/report.html").read_text()
+    assert {headers["authorization"] for headers in between.headers} == {f"Bearer {KEYS['OPENAI_API_KEY']}"}
+    written = [done.stdout.encode(), done.stderr.encode()]
+    written += [file.read_bytes() for file in finished.rglob("*") if file.is_file()]  # .snakemake and the replies, too
+    assert len(written) > 200
+    assert not [text[:200] for text in written if any(key.encode() in text for key in KEYS.values())]

@@ -10,6 +10,7 @@ configfile: "config/config.yaml"
 
 
 include: "rules/common.smk"
+include: "rules/resources.smk"
 include: "rules/prepare.smk"
 include: "rules/finetune.smk"
 include: "rules/chains.smk"

@@ -35,6 +35,6 @@ rule all:
         # Tables that the report does not read itself: named here, a deleted one is made again, with all that depends on it.
         of_all_arms(CHAINS),
         of_all_arms(f"{PROBES}/{{perturbation}}.parquet"),
-        of_all_arms(rules.rescore_answers.output[0]),
+        of_all_arms(SCORES),
         MEASURES,
     localrule: True

@@ -1,5 +1,7 @@
 # CoT generation: needs arms and evaluation items, makes <results>/chains, one table a writer and dataset.
 
+CHAINS = f"{RESULTS}/chains/{{model}}/{{writer}}/{{dataset}}.parquet"
+
 
 rule write_chains:
     input:
@@ -8,11 +10,11 @@ rule write_chains:
         model=weights_of,
         questions=f"{RESULTS}/items/{{dataset}}/eval.parquet",
     output:
-        f"{RESULTS}/chains/{{model}}/{{writer}}/{{dataset}}.parquet",
+        branch(SHARDED, then=temp(shard(CHAINS)), otherwise=CHAINS),
     log:
-        f"{RESULTS}/logs/write_chains/{{model}}/{{writer}}/{{dataset}}.log",
+        shard(f"{RESULTS}/logs/write_chains/{{model}}/{{writer}}/{{dataset}}.log"),
     benchmark:
-        f"{RESULTS}/benchmarks/write_chains/{{model}}/{{writer}}/{{dataset}}.tsv"
+        shard(f"{RESULTS}/benchmarks/write_chains/{{model}}/{{writer}}/{{dataset}}.tsv")
     conda:
         ENVIRONMENT
     threads: inference_threads
@@ -26,9 +28,36 @@ rule write_chains:
         chains=SETTINGS.chains.model_dump(),
         max_new_tokens=max_new_tokens_of,
         block_items=SETTINGS.block_items,
+        shard=shard_of,
         journal=JOURNAL,
         code=code("write_chains"),
     message:
         "{wildcards.model} {wildcards.writer} writes its chains for {wildcards.dataset}"
     script:
         "../scripts/write_chains.py"
+
+
+if SHARDED:
+
+    rule gather_chains:
+        input:
+            gather.shards(shard(CHAINS), allow_missing=True),
+        output:
+            CHAINS,
+        log:
+            f"{RESULTS}/logs/gather_chains/{{model}}/{{writer}}/{{dataset}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/gather_chains/{{model}}/{{writer}}/{{dataset}}.tsv"
+        conda:
+            ENVIRONMENT
+        threads: 1
+        resources:
+            mem_mb=1000,
+            runtime=10,
+        params:
+            schema="Chains",
+            code=code("gather_shards"),
+        message:
+            "Putting together {output}"
+        script:
+            "../scripts/gather_shards.py"

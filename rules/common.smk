@@ -82,6 +82,28 @@ def any_of(names):
     return "|".join(map(re.escape, names)) or "none"
 
 
+# Writing, paraphrasing and scoring of a dataset are split into shards of whole blocks, each a job of its own, where
+# `--set-scatter shards=<n>` (in a profile: `set-scatter`) says so. Their tables are put together again.
+scattergather:
+    shards=1,
+
+
+SHARDED = len(gather.shards("{scatteritem}")) > 1
+
+
+def shard(path):
+    """Path of a shard's file; of the whole where there is one shard."""
+    path = Path(path)
+    return (
+        f"{path.with_suffix('')}.{{scatteritem}}{path.suffix}" if SHARDED else f"{path}"
+    )
+
+
+def shard_of(wildcards):
+    """Which shard a job works on, '<number>-of-<count>'; None for the whole."""
+    return wildcards.get("scatteritem")
+
+
 wildcard_constraints:
     model=any_of(MODELS),
     weights=any_of(WEIGHTS),

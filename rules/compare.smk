@@ -12,7 +12,7 @@ MEASURES = expand(
 rule measure_chains:
     input:
         scores=lambda wildcards: expand(
-            rules.rescore_answers.output[0],
+            SCORES,
             reader=arms_of(wildcards.model),
             allow_missing=True,
         ),
@@ -40,9 +40,9 @@ rule measure_chains:
 rule compare_arms:
     input:
         measures=MEASURES,
-        scores=of_all_arms(rules.rescore_answers.output[0]),
+        scores=of_all_arms(SCORES),
         chains=of_all_arms(CHAINS),
-        paraphrases=of_all_arms(rules.paraphrase.output[0]),
+        paraphrases=of_all_arms(PARAPHRASES),
         questions=expand(f"{RESULTS}/items/{{dataset}}/eval.parquet", dataset=DATASETS),
         arms=ARM_FILES,
         claims=SETTINGS.claims,
@@ -79,7 +79,7 @@ rule compare_scales:
         cells=rules.compare_arms.output.cells,
         gates=rules.compare_arms.output.gates,
         measures=MEASURES,
-        scores=of_all_arms(rules.rescore_answers.output[0]),
+        scores=of_all_arms(SCORES),
         arms=ARM_FILES,
         claims=SETTINGS.claims,
         calibration=CALIBRATION,

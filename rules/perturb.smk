@@ -1,8 +1,8 @@
 # Perturbations: needs chains, makes <results>/probes, one table a perturbation (method, section 4).
 # Early termination, filler and paraphrase are the paper's three stages; mistakes and direct are controls.
 
-CHAINS = rules.write_chains.output[0]
 PROBES = f"{RESULTS}/probes/{{model}}/{{writer}}/{{dataset}}"
+PARAPHRASES = f"{PROBES}/paraphrase.parquet"
 RESAMPLE = "resample" in SETTINGS.perturbations.mistakes
 REWORDS_HERE = PARAPHRASER is not None and not PARAPHRASER.served
 
@@ -95,11 +95,11 @@ rule paraphrase:
         questions=f"{RESULTS}/items/{{dataset}}/eval.parquet",
         paraphraser=branch(bool(PARAPHRASER), then=f"{RESULTS}/paraphraser"),
     output:
-        f"{PROBES}/paraphrase.parquet",
+        branch(SHARDED, then=temp(shard(PARAPHRASES)), otherwise=PARAPHRASES),
     log:
-        f"{RESULTS}/logs/paraphrase/{{model}}/{{writer}}/{{dataset}}.log",
+        shard(f"{RESULTS}/logs/paraphrase/{{model}}/{{writer}}/{{dataset}}.log"),
     benchmark:
-        f"{RESULTS}/benchmarks/paraphrase/{{model}}/{{writer}}/{{dataset}}.tsv"
+        shard(f"{RESULTS}/benchmarks/paraphrase/{{model}}/{{writer}}/{{dataset}}.tsv")
     conda:
         ENVIRONMENT
     threads: max(1, workflow.cores // 2) if REWORDS_HERE else 1
@@ -121,13 +121,30 @@ rule paraphrase:
         sampling=PARAPHRASER
         and PARAPHRASER.model_dump(include={"candidates", "temperature", "top_p"}),
         max_new_tokens=branch(bool(PARAPHRASER), then=max_new_tokens_of),
-        block_items=branch(bool(PARAPHRASER), then=SETTINGS.block_items),
+        block_items=SETTINGS.block_items,
+        shard=shard_of,
         journal=JOURNAL,
         code=code("paraphrase"),
     message:
         "Paraphrasing: {wildcards.model} {wildcards.writer} {wildcards.dataset}"
     script:
         "../scripts/paraphrase.py"
+
+
+if SHARDED:
+
+    use rule gather_chains as gather_paraphrases with:
+        input:
+            gather.shards(shard(PARAPHRASES), allow_missing=True),
+        output:
+            PARAPHRASES,
+        log:
+            f"{RESULTS}/logs/gather_paraphrases/{{model}}/{{writer}}/{{dataset}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/gather_paraphrases/{{model}}/{{writer}}/{{dataset}}.tsv"
+        params:
+            schema="Probes",
+            code=code("gather_shards"),
 
 
 rule add_mistakes:

@@ -72,7 +72,7 @@ rule browse_chains:
             allow_missing=True,
         ),
         scores=lambda wildcards: expand(
-            rules.rescore_answers.output[0],
+            SCORES,
             reader=arms_of(wildcards.model),
             allow_missing=True,
         ),

@@ -1,6 +1,8 @@
 # Re-scoring: needs arms and probes, makes <results>/scores, one table a reader and dataset. A job loads its reader
 # once and reads the chains of all its writers: base those of every arm, a tuned arm base's and its own.
 
+SCORES = f"{RESULTS}/scores/{{model}}/{{reader}}/{{dataset}}.parquet"
+
 
 rule rescore_answers:
     input:
@@ -20,11 +22,13 @@ rule rescore_answers:
             allow_missing=True,
         ),
     output:
-        f"{RESULTS}/scores/{{model}}/{{reader}}/{{dataset}}.parquet",
+        branch(SHARDED, then=temp(shard(SCORES)), otherwise=SCORES),
     log:
-        f"{RESULTS}/logs/rescore_answers/{{model}}/{{reader}}/{{dataset}}.log",
+        shard(f"{RESULTS}/logs/rescore_answers/{{model}}/{{reader}}/{{dataset}}.log"),
     benchmark:
-        f"{RESULTS}/benchmarks/rescore_answers/{{model}}/{{reader}}/{{dataset}}.tsv"
+        shard(
+            f"{RESULTS}/benchmarks/rescore_answers/{{model}}/{{reader}}/{{dataset}}.tsv"
+        )
     conda:
         ENVIRONMENT
     threads: inference_threads
@@ -40,9 +44,26 @@ rule rescore_answers:
             include={"readout", "answer_tokens"}
         ),
         block_items=SETTINGS.block_items,
+        shard=shard_of,
         journal=JOURNAL,
         code=code("rescore_answers"),
     message:
         "{wildcards.model} {wildcards.reader} reads the answers of {wildcards.dataset}"
     script:
         "../scripts/rescore_answers.py"
+
+
+if SHARDED:
+
+    use rule gather_chains as gather_scores with:
+        input:
+            gather.shards(shard(SCORES), allow_missing=True),
+        output:
+            SCORES,
+        log:
+            f"{RESULTS}/logs/gather_scores/{{model}}/{{reader}}/{{dataset}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/gather_scores/{{model}}/{{reader}}/{{dataset}}.tsv"
+        params:
+            schema="Scores",
+            code=code("gather_shards"),

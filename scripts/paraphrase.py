@@ -11,7 +11,8 @@ log = logs.to(snakemake.log)
 settings, sampling = snakemake.params, snakemake.params.sampling
 answers = tables.read(snakemake.input.questions, tables.Items).set_index("item_id")["answer"]
 contrasts = (*CONTRASTS, *settings.contrasts)
-chains = tables.records(tables.read(snakemake.input.chains, tables.Chains))
+written = tables.read(snakemake.input.chains, tables.Chains)
+chains = tables.records(tables.shard(written, settings.shard, settings.block_items))
 encode, _ = prompts.segment_coder(snakemake.input.tokenizer)
 worded: dict[tuple[str, str], Paraphrase] = {}
 

@@ -11,7 +11,7 @@ writers = snakemake.params.writers
 kinds = [(writer, perturbation) for writer in writers for perturbation in tables.PERTURBATIONS]
 chains = tables.read_named(writers, snakemake.input.chains, tables.Chains)
 probes = tables.read_named(kinds, snakemake.input.probes, tables.Probes)
-resources = snakemake.resources
+resources, block_items = snakemake.resources, snakemake.params.block_items
 reader = backends.load(
     snakemake.input.arm,
     threads=snakemake.threads,
@@ -22,13 +22,13 @@ reader = backends.load(
 table = readout.score(
     reader,
     reader.tokenizer,
-    tables.read(snakemake.input.questions, tables.Items),
+    tables.shard(tables.read(snakemake.input.questions, tables.Items), snakemake.params.shard, block_items),
     chains,
     probes,
     arms.wording(arm),
     arm["arm"],
     snakemake.params.readout,
-    block_items=snakemake.params.block_items,
+    block_items=block_items,
     journal=(Path(snakemake.params.journal), key, f"{arm['model']} {arm['arm']}: answers"),
 )
 tables.write(table, tables.Scores, snakemake.output[0])

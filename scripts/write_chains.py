@@ -9,7 +9,7 @@ logs.to(snakemake.log)
 arm = arms.read(snakemake.input.arm)
 key = [arm["weights"], snakemake.params.code]
 settings = snakemake.params.chains
-resources = snakemake.resources
+resources, block_items = snakemake.resources, snakemake.params.block_items
 writer = backends.load(
     snakemake.input.arm,
     threads=snakemake.threads,
@@ -20,12 +20,12 @@ writer = backends.load(
 table = chains.write(
     writer,
     writer.tokenizer,
-    tables.read(snakemake.input.questions, tables.Items),
+    tables.shard(tables.read(snakemake.input.questions, tables.Items), snakemake.params.shard, block_items),
     arms.wording(arm),
     Decoding(snakemake.params.max_new_tokens, settings["temperature"], settings["top_p"]),
     {"samples": settings["samples"], "seed": settings["seed"]},
     seed=arm["seed"],
-    block_items=snakemake.params.block_items,
+    block_items=block_items,
     journal=(Path(snakemake.params.journal), key, f"{arm['model']} {arm['arm']}: chains"),
 )
 tables.write(table, tables.Chains, snakemake.output[0])

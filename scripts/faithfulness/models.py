@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftModel, get_peft_model_state_dict
 from safetensors import safe_open
 from tokenizers import Tokenizer, decoders, pre_tokenizers, trainers
 from tokenizers.models import BPE
@@ -252,6 +251,8 @@ def load_arm(folder: Path, device_map: str | dict[str, str]) -> tuple[Any, Any, 
     weights = Path(arm["weights_folder"])
     tokenizer, model = load_base(weights, dtype, arm["trust_remote_code"], arm["quantisation"], device_map)
     if arm["kind"] == "adapter":
+        from peft import PeftModel  # noqa: PLC0415 - takes seconds to import, and base arms need none of it
+
         # The adapter keeps the model's dtype: casting to float32 and back at every layer costs more than it gives.
         # Parameters only: the buffers of rotary positions stay float32, as they are in the base arm.
         try:
@@ -265,8 +266,10 @@ def load_arm(folder: Path, device_map: str | dict[str, str]) -> tuple[Any, Any, 
     return tokenizer, model.eval(), arm
 
 
-def _check_fit(model: PeftModel, adapter: Path) -> None:
+def _check_fit(model: Any, adapter: Path) -> None:
     """peft leaves out what a model has no place for, and leaves as it was what an adapter does not hold."""
+    from peft import get_peft_model_state_dict  # noqa: PLC0415 - likewise
+
     with safe_open(adapter, "pt") as file:
         held = {name for name in file.keys() if "lora_" in name}  # noqa: SIM118 - a file is no mapping
     placed = {name for name in get_peft_model_state_dict(model, save_embedding_layers=False) if "lora_" in name}

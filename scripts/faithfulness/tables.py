@@ -476,6 +476,26 @@ def read_all(paths: Sequence[str | Path], schema: pa.Schema) -> pd.DataFrame:
     return pd.concat([read(path, schema) for path in paths], ignore_index=True)
 
 
+def shard(data: pd.DataFrame, which: str | None, block_items: int) -> pd.DataFrame:
+    """The rows of one shard: some whole blocks of items, so that a shard finds in the journal what the whole would.
+
+    Args:
+        data: a table with the column `item_id`, its items one after the other.
+        which: `<number>-of-<count>`, from 1; None for all rows.
+        block_items: items of a block.
+
+    Returns:
+        The rows, as many blocks as in the other shards or one more; put together in order, shards are the table.
+    """
+    if which is None:
+        return data
+    number, count = map(int, which.split("-of-"))
+    block = pd.factorize(data["item_id"])[0] // block_items
+    blocks = int(block.max()) + 1 if len(data) else 0
+    start, end = (blocks * part // count for part in (number - 1, number))
+    return data[(start <= block) & (block < end)].reset_index(drop=True)
+
+
 def read_named(names: Sequence[K], paths: Sequence[str | Path], schema: pa.Schema) -> dict[K, pd.DataFrame]:
     """Read one table for each name."""
     return {name: read(path, schema) for name, path in zip(names, paths, strict=True)}

@@ -142,8 +142,9 @@ def test_the_second_arm_is_one_uncommented_entry_away() -> None:
 
 
 def test_fifteen_lines_of_the_readme_are_a_configuration(config: dict[str, Any]) -> None:
-    (text,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.S)
+    text, larger = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.S)
     assert settings.load(config | yaml.safe_load(text)).pairs() == [("my-model", "tuned-mine")]
+    assert [settings.Model(**model).served for model in yaml.safe_load(larger)["models"]] == [False, True]
 
 
 def test_shipped_configurations_write_to_folders_of_their_own() -> None:
@@ -216,3 +217,55 @@ def test_bad_prompts(tmp_path: Path, wording: prompts.Prompts, change: dict[str,
     (tmp_path / "prompts.yaml").write_text(yaml.safe_dump(wording.model_dump() | change))
     with pytest.raises(settings.SettingsError, match=message):
         prompts.load(tmp_path / "prompts.yaml")
+
+
+@pytest.fixture
+def served(config: dict[str, Any]) -> dict[str, Any]:
+    """A base and a tuned model on a server."""
+    asked = {"train": 0, "eval": 5, "readout": "text"}
+    return config | {
+        "models": [{"name": "gpt", "source": {"uri": "openai:gpt-x"}, "parameters": 10**9}],
+        "datasets": [{"name": "coin_flip", "task": "coin_flip", **asked}],
+        "arms": [{"name": "tuned-a", "source": {"uri": "openai:ft:gpt-x:me"}, "datasets": ["coin_flip"]}],
+    }
+
+
+def test_models_on_a_server(served: dict[str, Any]) -> None:
+    found = settings.load(served).models[0]
+    assert found.on_server() == {
+        "parameters": 10**9,
+        "place": {"name": "gpt-x", "base_url": "https://api.openai.com/v1", "turn": "question"},
+    }
+    assert settings.load(served | {"perturbations": {"paraphraser": {"source": {"uri": "openai:gpt-y"}}}})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c["models"][0].pop("parameters"), "models.gpt: needs `parameters`, which no server tells"),
+        (lambda c: c["models"][0].update(layers=2), "layers is of weights that are loaded here"),
+        (lambda c: c["models"][0].update(quantisation="nf4"), "quantisation is of weights that are loaded here"),
+        (lambda c: c["models"][0].update(think=["<t>", "</t>"]), "think: to close the tag, the server must go on"),
+        (lambda c: c["models"][0].update(source={"uri": "path:x"}, server={}), "server belongs to a source"),
+        (lambda c: c["models"][0].update(server={"max_cost": 5}), "max_cost holds back nothing without"),
+        (lambda c: c["models"][0].update(server={"base_url": "localhost"}), "server.base_url: String should match"),
+        (
+            lambda c: c["models"][0].update(warm_start={"method": "full", "datasets": ["coin_flip"]}),
+            "a server's weights cannot be given a warm_start|has no train items",
+        ),
+        (lambda c: c["datasets"][0].update(readout="cloze"), "no server tells the log-probability of a text"),
+        (lambda c: c["arms"][0].update(source={"uri": "path:x"}), "name the source `openai:<tuned model>`"),
+        (lambda c: c["models"][0].update(source={"uri": "path:x"}), "its source is on a server, and 'gpt' is not"),
+        (lambda c: c.update(perturbations={"mistakes": ["resample"]}), "to resample, 'gpt' must go on with a chain"),
+    ],
+)
+def test_what_a_server_cannot_do(served: dict[str, Any], change: Any, message: str) -> None:
+    change(served)
+    with pytest.raises(settings.SettingsError, match=message):
+        settings.load(served)
+
+
+def test_warm_starts_are_full(config: dict[str, Any]) -> None:
+    config["models"][0]["warm_start"]["method"] = "lora"
+    with pytest.raises(settings.SettingsError, match="warm_start: needs `method: full`"):
+        settings.load(config)

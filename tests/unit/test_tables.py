@@ -151,3 +151,17 @@ class TestJournal:
 
     def test_no_blocks_no_rows(self, tmp_path: Path) -> None:
         assert self.run(tmp_path, []) == []
+
+
+@given(blocks=st.lists(st.integers(1, 4), max_size=9), count=st.integers(1, 12), block_items=st.integers(1, 5))
+def test_shards_are_whole_blocks_and_together_the_table(blocks: list[int], count: int, block_items: int) -> None:
+    """Items of several rows each: no block is split, none is lost, and the order stays."""
+    ids = [f"item{number}" for number, rows in enumerate(blocks) for _ in range(rows)]
+    table = pd.DataFrame({"item_id": pd.Series(ids, dtype=str), "row": range(len(ids))})
+    parts = [tables.shard(table, f"{number}-of-{count}", block_items) for number in range(1, count + 1)]
+    assert pd.concat(parts)["row"].tolist() == table["row"].tolist()
+    starts = {f"item{number}" for number in range(0, len(blocks), block_items)}
+    assert all(part["item_id"].iloc[0] in starts for part in parts if len(part))
+    sizes = [-(-part["item_id"].nunique() // block_items) for part in parts]
+    assert max(sizes) - min(sizes) <= 1
+    assert tables.shard(table, None, block_items) is table

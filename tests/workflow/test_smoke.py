@@ -96,14 +96,16 @@ def test_logs_and_benchmarks_stay(smoke: Path) -> None:
     assert list((smoke / RESULTS / "benchmarks").rglob("*.tsv"))
 
 
-def test_other_batches_give_the_same_answers(finished: Path) -> None:
+def test_other_batches_and_shards_give_the_same_answers(finished: Path) -> None:
     config = yaml.safe_load((finished / "config/smoke.yaml").read_text())
     (finished / "config/blocks.yaml").write_text(yaml.safe_dump(config | {"block_items": 5}))
     before = all_tables(finished / RESULTS)
-    measures = [f"{RESULTS}/measures/tiny/{dataset}.parquet" for dataset in ("last_letters", "coin_flip")]
-    done = snakemake(finished, *measures, config="config/blocks.yaml")
+    wanted = f"{RESULTS}/measures/tiny/coin_flip.parquet"
+    done = snakemake(finished, "--set-scatter", "shards=2", "--", wanted, config="config/blocks.yaml")
     assert done.returncode == 0, done.stderr[-3000:]
-    assert re.search(r"^rescore_answers +4$", done.stdout + done.stderr, re.MULTILINE)
+    for rule, jobs in {"write_chains": 4, "paraphrase": 4, "rescore_answers": 4, "gather_scores": 2}.items():
+        assert re.search(rf"^{rule} +{jobs}$", done.stdout + done.stderr, re.MULTILINE)
+    assert not list((finished / RESULTS).rglob("*1-of-2.parquet"))  # shards are gone when they are put together
     for path, after in all_tables(finished / RESULTS).items():
         assert_equal_but_for_rounding(before[path], after, path)
 

@@ -52,8 +52,8 @@ if SHARDED:
             ENVIRONMENT
         threads: 1
         resources:
-            mem_mb=1000,
-            runtime=10,
+            mem_mb=memory(1000, tables_of_chains),
+            runtime=runtime(10),
         params:
             schema="Chains",
             code=code("gather_shards"),

@@ -9,9 +9,8 @@ TRAINING_BYTES = {"full": 16, "lora": 4, "qlora": 2}
 # three times what was measured with 1.3e8 on two cores; an A100 takes a thirtieth, with the same margin.
 SECONDS = 0.2 if GPU else 6
 TABLES_MB = 0.05  # of a chain's probes and the answers to them, in memory
-SERVED_SECONDS = (
-    5  # of a server's model: twenty requests of two seconds, eight at a time
-)
+# Of a server's model: twenty requests of two seconds, eight at a time.
+SERVED_SECONDS = 5
 DAY = 24 * 60  # minutes: nothing is lost at a time limit, and partitions have one
 
 
@@ -90,13 +89,19 @@ def training_seconds(wildcards):
     return seconds(SETTINGS.model(wildcards.model), examples)
 
 
+def worked_on(wildcards):
+    """Of those chains, how many a job works on."""
+    shards = shard_of(wildcards)
+    return chains_of(wildcards) / (int(shards.split("-")[-1]) if shards else 1)
+
+
 def model_seconds(wildcards):
     """Of writing an arm's chains, or of reading those of all of a reader's writers."""
-    return seconds(SETTINGS.model(wildcards.model), chains_of(wildcards))
+    return seconds(SETTINGS.model(wildcards.model), worked_on(wildcards))
 
 
 def rewording_seconds(wildcards):
-    return seconds(PARAPHRASER, PARAPHRASER.candidates * chains_of(wildcards))
+    return seconds(PARAPHRASER, PARAPHRASER.candidates * worked_on(wildcards))
 
 
 def calibration_seconds(wildcards):

@@ -65,19 +65,19 @@ def finished(local: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(local, tmp_path / "project", symlinks=True))
 
 
-def command(*targets: str) -> list[str]:
-    """Snakemake with the profile, and asking often."""
+def command(*arguments: str) -> list[str]:
+    """Snakemake with the profile, asking often."""
     options = ["--configfile", CONFIG, "--workflow-profile", "profiles/slurm"]
     options += ["--latency-wait", "10", "--slurm-init-seconds-before-status-checks", "1"]
-    return [sys.executable, "-m", "snakemake", *options, "--", *targets]
+    return [sys.executable, "-m", "snakemake", *options, *arguments]
 
 
 @contextmanager
-def running(folder: Path, *targets: str) -> Iterator[subprocess.Popen[bytes]]:
+def running(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     """A run, which must end well; what it says goes to run.log."""
     log = folder / "run.log"
     with log.open("w") as stream:
-        run = subprocess.Popen(command(*targets), cwd=folder, stdout=stream, stderr=stream, env=ENVIRONMENT)
+        run = subprocess.Popen(command(*arguments), cwd=folder, stdout=stream, stderr=stream, env=ENVIRONMENT)
     try:
         yield run
         assert run.wait(TIME_LIMIT) == 0, log.read_text()[-5000:]
@@ -91,11 +91,11 @@ def content(folder: Path) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): file.read_bytes() for file in files if ".journal" not in file.parts}
 
 
-def asked(rule: str) -> dict[str, str]:
-    """What SLURM knows of the last job of a rule."""
-    jobs = cluster.ask("scontrol", "--oneliner", "show", "jobs").splitlines()
-    (*_, last) = [job for job in jobs if f"Comment=rule_{rule}" in job]
-    return dict(re.findall(r"(\w+)=(\S+)", last))
+def jobs(folder: Path, rule: str) -> list[dict[str, str]]:
+    """What SLURM knows of a run's jobs of a rule or group, the last one last."""
+    lines = cluster.ask("scontrol", "--oneliner", "show", "jobs").splitlines()
+    found = [dict(re.findall(r"(\w+)=(\S+)", line)) for line in lines if f"Comment=rule_{rule}" in line]
+    return sorted((job for job in found if job["WorkDir"] == f"{folder}"), key=lambda job: int(job["JobId"]))
 
 
 def blocks(folder: Path) -> dict[Path, int]:
@@ -113,38 +113,38 @@ def job_at_work(run: subprocess.Popen[bytes], folder: Path) -> str:
 
 def test_the_tables_are_those_of_a_local_run(node: Path, local: Path, tmp_path: Path) -> None:
     folder = small_project(tmp_path / "project")
-    with running(folder, EFFECTS):
+    with running(folder, "--set-scatter", "shards=3", "--", EFFECTS):
         pass
     assert content(folder) == content(local)
     assert len(content(folder)) > 20
-    for rule in ("warm_start", "finetune", "write_chains", "rescore_answers"):
-        job = asked(rule)
-        assert (job["Partition"], job["TresPerJob"]) == ("gpu", "gres:gpu:1"), rule
-    assert asked("compare_arms")["Partition"] == "cpu"
-    assert "group_probes" in cluster.ask("scontrol", "--oneliner", "show", "jobs")
-    assert "restart" not in (folder / "run.log").read_text()
+    for rule, count in (("warm_start", 1), ("finetune", 1), ("write_chains", 6), ("rescore_answers", 6)):
+        placed = [(job["Partition"], job["TresPerJob"]) for job in jobs(folder, rule)]
+        assert placed == [("gpu", "gres:gpu:1")] * count, rule
+    assert [job["Partition"] for job in jobs(folder, "comparison")] == ["cpu"]
+    assert len(jobs(folder, "probes")) == 1  # six light jobs
 
 
 def test_a_job_that_runs_out_of_memory_gets_more(node: Path, finished: Path) -> None:
     (finished / ITEMS).unlink()
     script = finished / "scripts/prepare_items.py"
     script.write_text(script.read_text() + '\nimport time\nheld = b"x" * 1_200_000_000\ntime.sleep(3)\n')
-    with running(finished, ITEMS):
+    with running(finished, "--", ITEMS):
         pass
-    jobs = cluster.ask("scontrol", "--oneliner", "show", "jobs").splitlines()
-    killed, kept = [dict(re.findall(r"(\w+)=(\S+)", job)) for job in jobs if "Comment=rule_prepare_items" in job][-2:]
-    assert (killed["MinMemoryNode"], killed["JobState"]) == ("1000M", "OUT_OF_MEMORY")
+    killed, kept = jobs(finished, "prepare_items")
+    assert (killed["MinMemoryNode"], killed["JobState"]) == ("1000M", "FAILED")
     assert (kept["MinMemoryNode"], kept["JobState"]) == ("2000M", "COMPLETED")
+    assert "exceeded memory limit" in Path(killed["StdOut"]).read_text()
+    assert (finished / ITEMS).exists()
 
 
 def test_a_preempted_job_goes_on_where_it_was(node: Path, finished: Path) -> None:
     before = content(finished)
     (finished / CHAINS).unlink()
     shutil.rmtree(finished / RESULTS / ".journal")
-    with running(finished, CHAINS) as run:
+    with running(finished, "--", CHAINS) as run:
         cluster.ask("scontrol", "requeue", job_at_work(run, finished))
         kept = blocks(finished)
-    assert asked("write_chains")["Restarts"] == "1"
+    assert [job["Restarts"] for job in jobs(finished, "write_chains")] == ["1"]
     after = blocks(finished)
     assert {file: after[file] for file in kept} == kept
     assert len(kept) < len(after) == 24
@@ -155,13 +155,13 @@ def test_a_lost_node_costs_no_finished_block(node: Path, finished: Path) -> None
     before = content(finished)
     (finished / SCORES).unlink()
     shutil.rmtree(finished / RESULTS / ".journal")
-    with running(finished, SCORES) as run:
+    with running(finished, "--", SCORES) as run:
         job_at_work(run, finished)
         cluster.lose_node(node)
         kept = blocks(finished)
         cluster.wait_for(r"down\*?", "sinfo", "--noheader", "--format=%T", "--partition=cpu")
         cluster.start_node()
-    assert asked("rescore_answers")["Restarts"] == "1"
+    assert [job["Restarts"] for job in jobs(finished, "rescore_answers")] == ["1"]
     after = blocks(finished)
     assert {file: after[file] for file in kept} == kept
     assert len(kept) < len(after) == 48

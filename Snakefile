@@ -38,3 +38,9 @@ rule all:
         of_all_arms(SCORES),
         MEASURES,
     localrule: True
+
+
+# `--dry-run --printshellcmds` (-np) shows jobs with all that they ask for, in place of their messages.
+if workflow.output_settings.printshellcmds:
+    for one in workflow.rules:
+        one.message = None

@@ -5,10 +5,10 @@ ASSUMED_PARAMETERS = 8e9  # of a model that does not say (`parameters`)
 # Bytes a parameter in a training: of float32 weights, gradients and AdamW's two moments; frozen weights; 4-bit ones,
 # quantised from bfloat16.
 TRAINING_BYTES = {"full": 16, "lora": 4, "qlora": 2}
-# Seconds that a chain is written or read in with all its probes, or an example learned, by a model of 10^9 parameters:
-# three times what was measured with 1.3e8 on two cores; an A100 takes a thirtieth, with the same margin.
-SECONDS = 0.2 if GPU else 6
-TABLES_MB = 0.05  # of a chain's probes and the answers to them, in memory
+# Seconds in which a model of 10^9 parameters writes or reads a chain with all its probes, or learns an example: six times
+# what an H200 took with 8e9 (benchmarks/README.md), and three times what two cores took with 1.3e8.
+SECONDS = 0.05 if GPU else 16
+TABLES_MB = 0.05  # of a chain, its probes and the answers to them: in memory 0.02 were measured
 # Of a server's model: twenty requests of two seconds, eight at a time.
 SERVED_SECONDS = 5
 DAY = 24 * 60  # minutes: nothing is lost at a time limit, and partitions have one
@@ -110,8 +110,8 @@ def calibration_seconds(wildcards):
 
 
 def comparison_seconds(wildcards):
-    """Measured: 23 of 1,800 chains."""
-    return 0.03 * chains_of(wildcards)
+    """Three times what was measured: 23 s of 720 chains."""
+    return 0.1 * chains_of(wildcards)
 
 
 def memory(base, more=lambda wildcards: 0):

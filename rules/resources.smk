@@ -8,7 +8,9 @@ TRAINING_BYTES = {"full": 16, "lora": 4, "qlora": 2}
 # Seconds in which a model of 10^9 parameters writes or reads a chain with all its probes, or learns an example: six times
 # what an H200 took with 8e9 (benchmarks/README.md), and three times what two cores took with 1.3e8.
 SECONDS = 0.05 if GPU else 16
-TABLES_MB = 0.05  # of a chain, its probes and the answers to them: in memory 0.02 were measured
+TABLES_MB = (
+    0.05  # of a chain, its probes and the answers to them: in memory 0.02 were measured
+)
 # Of a server's model: twenty requests of two seconds, eight at a time.
 SERVED_SECONDS = 5
 DAY = 24 * 60  # minutes: nothing is lost at a time limit, and partitions have one

@@ -68,7 +68,7 @@ def finished(local: Path, tmp_path: Path) -> Path:
 def command(*arguments: str) -> list[str]:
     """Snakemake with the profile, asking often."""
     options = ["--configfile", CONFIG, "--workflow-profile", "profiles/slurm"]
-    options += ["--latency-wait", "10", "--slurm-init-seconds-before-status-checks", "1"]
+    options += ["--latency-wait", "10", "--slurm-init-seconds-before-status-checks", "8"]
     return [sys.executable, "-m", "snakemake", *options, *arguments]
 
 
@@ -121,7 +121,7 @@ def test_the_tables_are_those_of_a_local_run(node: Path, local: Path, tmp_path: 
         placed = [(job["Partition"], job["TresPerJob"]) for job in jobs(folder, rule)]
         assert placed == [("gpu", "gres:gpu:1")] * count, rule
     assert [job["Partition"] for job in jobs(folder, "comparison")] == ["cpu"]
-    assert len(jobs(folder, "probes")) == 1  # six light jobs
+    assert len(jobs(folder, "probes")) <= 2  # of eight light jobs
 
 
 def test_a_job_that_runs_out_of_memory_gets_more(node: Path, finished: Path) -> None:

@@ -56,6 +56,7 @@ SlurmdParameters=config_overrides
 SlurmdTimeout=10
 ReturnToService=2
 KillWait=5
+JobRequeue=0
 MinJobAge=600
 GresTypes=gpu
 AccountingStorageType=accounting_storage/none

@@ -12,15 +12,17 @@ DTYPE ?= bfloat16
 VENV := .venv
 BIN := $(VENV)/bin
 RESULTS = $(or $(shell sed -n "s/^results: *//p" $(CONFIG)),results)
-SNAKEMAKE = $(BIN)/snakemake --configfile $(CONFIG) --cores $(CORES)
+# A cluster's profile says itself how much may run at a time.
+SNAKEMAKE = $(BIN)/snakemake --configfile $(CONFIG) $(if $(PROFILE),--workflow-profile $(PROFILE),--cores $(CORES))
+SLURM := slurmctld slurmd slurm-client munge
 
-.PHONY: help setup report test faults check plan calibrate power compare reproduce accept bench bench-gpu bench-effects parity smoke docs clean
+.PHONY: help setup report test test-slurm slurm faults check plan calibrate power compare reproduce accept bench bench-gpu bench-effects parity smoke docs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
-	echo "  CONFIG=config/<name>.yaml and CORES=<n> may follow any of them, DTYPE=float32 bench."
+	echo "  CONFIG=config/<name>.yaml and CORES=<n> may follow any of them, PROFILE=profiles/slurm report, DTYPE=float32 bench."
 
-setup: $(VENV)/.ready ## Make the virtual environment with all pinned dependencies
+setup: $(VENV)/.ready $(if $(PROFILE),$(VENV)/.slurm) ## Make the virtual environment with all pinned dependencies
 
 $(VENV)/.ready: envs/requirements.txt envs/requirements-dev.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
@@ -29,6 +31,10 @@ $(VENV)/.ready: envs/requirements.txt envs/requirements-dev.txt
 	$(BIN)/pip install --quiet --no-compile --disable-pip-version-check -r envs/requirements-dev.txt
 	# pip would compile with one core, file by file, half of the time it takes; some packages hold files of other Pythons.
 	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib > /dev/null || true
+	touch $@
+
+$(VENV)/.slurm: envs/requirements-slurm.txt $(VENV)/.ready
+	$(BIN)/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
 # One run in a folder at a time: what the last one left locked may only be unlocked by who knows that it has ended.
@@ -54,6 +60,16 @@ test: setup check ## All checks, and all tests that need no cluster
 
 faults: setup ## Kill, damage, fill up and cut off runs, and list what came of each (half an hour)
 	$(BIN)/pytest -n 2 --dist loadfile -m "fault and not slurm"
+
+slurm: # What a SLURM node needs, on Debian
+	if ! command -v sbatch > /dev/null || ! PATH=$$PATH:/usr/sbin command -v slurmctld > /dev/null; then
+	  [ "$$(id -u)" = 0 ] || { echo "Missing: $(SLURM). Only root can install them, and start a SLURM node."; exit 1; }
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -yqq --no-install-recommends $(SLURM) > /dev/null
+	fi
+
+test-slurm: setup $(VENV)/.slurm slurm ## Run on a real SLURM node on loopback, with faults (root, Debian; minutes)
+	$(BIN)/python -c 'import sys; sys.path.insert(0, "."); from tests.slurm import cluster; sys.exit(cluster.missing() or 0)'
+	$(BIN)/pytest --durations 0 -m slurm tests/slurm
 
 check: setup ## Lint, formatting and types
 	$(BIN)/ruff check .

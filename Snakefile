@@ -10,6 +10,7 @@ configfile: "config/config.yaml"
 
 
 include: "rules/common.smk"
+include: "rules/resources.smk"
 include: "rules/prepare.smk"
 include: "rules/finetune.smk"
 include: "rules/chains.smk"
@@ -39,3 +40,9 @@ rule all:
         of_all_arms(SCORES),
         MEASURES,
     localrule: True
+
+
+# `--dry-run --printshellcmds` (-np) shows jobs with all that they ask for, in place of their messages.
+if workflow.output_settings.printshellcmds:
+    for one in workflow.rules:
+        one.message = None

@@ -26,9 +26,9 @@ rule calibrate:
         ENVIRONMENT
     threads: workflow.cores
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000, lambda wildcards: max(map(loaded, SETTINGS.models))),
         gpu=GPU * max(model.gpus for model in SETTINGS.models),
-        runtime=60,
+        runtime=runtime(60, calibration_seconds),
         token_budget=8192,
     params:
         datasets=DATASETS,

@@ -19,9 +19,9 @@ rule write_chains:
         ENVIRONMENT
     threads: inference_threads
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000, loaded_with_tables),
         gpu=gpus_of,
-        runtime=240,
+        runtime=runtime(60, model_seconds),
         token_budget=8192,
         service=service_of,
     params:
@@ -52,8 +52,8 @@ if SHARDED:
             ENVIRONMENT
         threads: 1
         resources:
-            mem_mb=1000,
-            runtime=10,
+            mem_mb=memory(1000, tables_of_chains),
+            runtime=runtime(10),
         params:
             schema="Chains",
             code=code("gather_shards"),

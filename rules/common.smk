@@ -60,8 +60,14 @@ WEIGHTS = {
     if weights and not speaker.served
 }
 
-# A model job takes GPUs where the machine has any; which, is settled when it runs (gpus.py).
-GPU = int(bool(shutil.which("nvidia-smi")))
+# A model job takes GPUs where the machine has any; which, is settled when it runs (gpus.py). Whether the nodes of a
+# cluster have any, a login node cannot tell: its profile does, and hands it on to the job on the node.
+DEFAULTS = workflow.resource_settings.default_resources or {}
+GPU = int(
+    DEFAULTS["gpu_nodes"].value
+    if "gpu_nodes" in DEFAULTS
+    else bool(shutil.which("nvidia-smi"))
+)
 
 # Training and scoring allocate and free large blocks all the time. glibc gives each back to the kernel at once and
 # takes page faults to get it again; keeping them makes a training step on the CPU a quarter faster.

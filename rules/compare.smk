@@ -26,8 +26,8 @@ rule measure_chains:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=memory(1000, tables_of_chains),
+        runtime=runtime(30),
     params:
         arms=lambda wildcards: arms_of(wildcards.model)[1:],
         code=code("measure_chains"),
@@ -62,8 +62,8 @@ rule compare_arms:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=memory(4000, tables_of_chains),
+        runtime=runtime(60, comparison_seconds),
     params:
         statistics=SETTINGS.statistics.model_dump(),
         journal=JOURNAL,
@@ -94,8 +94,8 @@ rule compare_scales:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=memory(4000, tables_of_chains),
+        runtime=runtime(30),
     params:
         statistics=SETTINGS.statistics.model_dump(),
         code=code("compare_scales"),
@@ -118,8 +118,8 @@ rule plan_items:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory(1000),
+        runtime=runtime(10),
     params:
         code=code("plan_items"),
     message:

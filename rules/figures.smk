@@ -30,8 +30,8 @@ rule plot_effects:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory(1000),
+        runtime=runtime(10),
     params:
         arms=FIGURE_ARMS,
         datasets=DATASETS,
@@ -65,8 +65,8 @@ rule plot_retention:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory(1000),
+        runtime=runtime(10),
     params:
         arms=FIGURE_ARMS,
         datasets=DATASETS,
@@ -102,8 +102,8 @@ rule plot_convergence:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory(1000),
+        runtime=runtime(10),
     params:
         arms=FIGURE_ARMS,
         datasets=DATASETS,
@@ -138,8 +138,8 @@ rule plot_scale:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory(1000),
+        runtime=runtime(10),
     params:
         arms=FIGURE_ARMS,
         datasets=DATASETS,
@@ -172,8 +172,8 @@ rule plot_info_gain:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory(1000),
+        runtime=runtime(10),
     params:
         arms=FIGURE_ARMS,
         datasets=DATASETS,
@@ -207,8 +207,8 @@ rule plot_accuracy:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory(1000),
+        runtime=runtime(10),
     params:
         arms=FIGURE_ARMS,
         datasets=DATASETS,
@@ -242,8 +242,8 @@ rule plot_chain_length:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory(1000),
+        runtime=runtime(10),
     params:
         arms=FIGURE_ARMS,
         datasets=DATASETS,
@@ -277,8 +277,8 @@ rule plot_gates:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory(1000),
+        runtime=runtime(10),
     params:
         arms=FIGURE_ARMS,
         datasets=DATASETS,
@@ -311,8 +311,8 @@ rule plot_calibration:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory(1000),
+        runtime=runtime(10),
     params:
         code=code("plot_calibration"),
     message:

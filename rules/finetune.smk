@@ -19,9 +19,9 @@ rule warm_start:
         ENVIRONMENT
     threads: training_threads
     resources:
-        mem_mb=6000,
+        mem_mb=memory(6000, trained_of),
         gpu=gpus_of,
-        runtime=240,
+        runtime=runtime(60, training_seconds),
     params:
         name=lambda wildcards: wildcards.model,
         recipe=lambda wildcards: settings.dump(
@@ -61,9 +61,9 @@ rule finetune:
         ENVIRONMENT
     threads: training_threads
     resources:
-        mem_mb=6000,
+        mem_mb=memory(6000, trained_of),
         gpu=gpus_of,
-        runtime=240,
+        runtime=runtime(60, training_seconds),
     params:
         recipe=lambda wildcards: settings.dump(SETTINGS.arm(wildcards.arm)),
         datasets=lambda wildcards: settings.train_datasets(SETTINGS.arm(wildcards.arm)),
@@ -91,8 +91,8 @@ rule import_arm:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=memory(2000, loaded_of),
+        runtime=runtime(60),
     params:
         source=lambda wildcards: SETTINGS.arm(wildcards.arm).source.model_dump(),
         datasets=lambda wildcards: SETTINGS.arm(wildcards.arm).datasets,

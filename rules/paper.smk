@@ -42,8 +42,8 @@ rule write_paper_kit:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory(1000),
+        runtime=runtime(10),
     params:
         config=SETTINGS.model_dump(mode="json"),
         code=code("write_paper_kit"),

@@ -20,8 +20,8 @@ rule terminate_early:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=memory(1000, tables_of_chains),
+        runtime=runtime(30),
     params:
         max_cuts=SETTINGS.perturbations.max_cuts,
         code=code("terminate_early"),
@@ -45,8 +45,8 @@ rule substitute_filler:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=memory(1000, tables_of_chains),
+        runtime=runtime(30),
     params:
         max_cuts=SETTINGS.perturbations.max_cuts,
         filler=SETTINGS.perturbations.filler,
@@ -72,8 +72,8 @@ if PARAPHRASER:
             f"{RESULTS}/benchmarks/prepare_paraphraser/all.tsv"
         threads: 1
         resources:
-            mem_mb=1000,
-            runtime=10,
+            mem_mb=memory(1000),
+            runtime=runtime(10),
         params:
             name="paraphraser",
             recipe=None,
@@ -104,9 +104,13 @@ rule paraphrase:
         ENVIRONMENT
     threads: max(1, workflow.cores // 2) if REWORDS_HERE else 1
     resources:
-        mem_mb=4000 if REWORDS_HERE else 1000,
+        mem_mb=(
+            memory(4000, reworders_of)
+            if REWORDS_HERE
+            else memory(1000, tables_of_chains)
+        ),
         gpu=GPU * PARAPHRASER.gpus if REWORDS_HERE else 0,
-        runtime=240 if PARAPHRASER else 30,
+        runtime=runtime(60, rewording_seconds) if PARAPHRASER else runtime(30),
         token_budget=8192,
         service=service(PARAPHRASER),
     params:
@@ -159,9 +163,13 @@ rule add_mistakes:
         ENVIRONMENT
     threads: inference_threads if RESAMPLE else 1
     resources:
-        mem_mb=4000 if RESAMPLE else 1000,
+        mem_mb=(
+            memory(4000, loaded_with_tables)
+            if RESAMPLE
+            else memory(1000, tables_of_chains)
+        ),
         gpu=gpus_of if RESAMPLE else 0,
-        runtime=240 if RESAMPLE else 30,
+        runtime=runtime(60, model_seconds) if RESAMPLE else runtime(30),
         token_budget=8192,
         service=service_of,
     params:
@@ -194,8 +202,8 @@ rule ask_directly:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=memory(1000, tables_of_chains),
+        runtime=runtime(30),
     params:
         code=code("ask_directly"),
     message:

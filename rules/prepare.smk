@@ -14,8 +14,8 @@ rule fetch_source:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=60,
+        mem_mb=memory(1000),
+        runtime=runtime(60),
     params:
         source=lambda wildcards: SOURCES[wildcards.source][1].model_dump(),
         kind=lambda wildcards: SOURCES[wildcards.source][0],
@@ -39,8 +39,8 @@ rule prepare_model:
         ENVIRONMENT
     threads: workflow.cores
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=memory(2000, prepared_of),
+        runtime=runtime(60),
     params:
         settings=lambda wildcards: WEIGHTS[wildcards.weights].model_dump(),
         code=code("prepare_model"),
@@ -64,8 +64,8 @@ rule prepare_items:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory(1000),
+        runtime=runtime(10),
     params:
         dataset=lambda wildcards: SETTINGS.dataset(wildcards.dataset).model_dump(
             exclude={"max_new_tokens", "answer_tokens", "contrasts"}

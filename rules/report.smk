@@ -48,8 +48,8 @@ rule write_report:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory(1000),
+        runtime=runtime(10),
     params:
         config=SETTINGS.model_dump(mode="json"),
         benchmarks=f"{RESULTS}/benchmarks",  # what there is of them: no job runs again for one that was deleted
@@ -92,8 +92,8 @@ rule browse_chains:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=memory(2000, tables_of_chains),
+        runtime=runtime(10),
     params:
         arms=FIGURE_ARMS,
         code=code("browse_chains"),

@@ -33,9 +33,9 @@ rule rescore_answers:
         ENVIRONMENT
     threads: inference_threads
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000, loaded_with_tables),
         gpu=gpus_of,
-        runtime=240,
+        runtime=runtime(60, model_seconds),
         token_budget=8192,
         service=service_of,
     params:

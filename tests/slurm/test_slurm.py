@@ -1,0 +1,168 @@
+"""A run on a real SLURM cluster, and what may befall its jobs there: the tables are those of a local run."""
+
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.runs import ENVIRONMENT, RESULTS, copy_project, snakemake
+from tests.slurm import cluster
+
+TIME_LIMIT = 900  # seconds of a run, on two busy cores
+pytestmark = [pytest.mark.slurm, pytest.mark.timeout(TIME_LIMIT + 300)]
+
+CONFIG = "config/small.yaml"
+EFFECTS = f"{RESULTS}/effects/effects.csv"
+CHAINS, SCORES = (f"{RESULTS}/{stage}/tiny/base/coin_flip.parquet" for stage in ("chains", "scores"))
+ITEMS = f"{RESULTS}/items/coin_flip/eval.parquet"
+
+
+@pytest.fixture(scope="session")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A running cluster: the folder of its state and logs."""
+    lacking = cluster.missing()
+    if lacking:
+        pytest.skip(lacking)
+    with cluster.cluster(tmp_path_factory.mktemp("slurm")) as folder:
+        yield folder
+
+
+def small_project(folder: Path) -> Path:
+    """A copy of the project with a configuration smaller than the smoke run's, of many blocks."""
+    copy_project(folder)
+    config = yaml.safe_load((folder / "config/smoke.yaml").read_text())
+    (model, *_), (arm, *_) = config["models"], config["arms"]
+    names = {"datasets": ["coin_flip"]}
+    small = {
+        "models": [model | {"warm_start": model["warm_start"] | names | {"steps": 100}}],
+        "datasets": [{"name": "coin_flip", "task": "coin_flip", "people": 2, "train": 120, "eval": 24}],
+        "arms": [arm | names | {"steps": 20}],
+        "block_items": 1,
+    }
+    (folder / CONFIG).write_text(yaml.safe_dump(config | small))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project after a local run."""
+    folder = small_project(tmp_path_factory.mktemp("local") / "project")
+    done = snakemake(folder, EFFECTS, config=CONFIG)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return folder
+
+
+@pytest.fixture
+def finished(local: Path, tmp_path: Path) -> Path:
+    """A copy of that which a test may change."""
+    return Path(shutil.copytree(local, tmp_path / "project", symlinks=True))
+
+
+def command(*arguments: str) -> list[str]:
+    """Snakemake with the profile, asking often."""
+    options = ["--configfile", CONFIG, "--workflow-profile", "profiles/slurm"]
+    options += ["--latency-wait", "10", "--slurm-init-seconds-before-status-checks", "8"]
+    return [sys.executable, "-m", "snakemake", *options, *arguments]
+
+
+@contextmanager
+def running(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A run, which must end well; what it says goes to run.log."""
+    log = folder / "run.log"
+    with log.open("w") as stream:
+        run = subprocess.Popen(command(*arguments), cwd=folder, stdout=stream, stderr=stream, env=ENVIRONMENT)
+    try:
+        yield run
+        assert run.wait(TIME_LIMIT) == 0, log.read_text()[-5000:]
+    finally:
+        run.kill()
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """All tables of a run."""
+    files = [*(folder / RESULTS).rglob("*.parquet"), *(folder / RESULTS).rglob("*.csv")]
+    return {str(file.relative_to(folder)): file.read_bytes() for file in files if ".journal" not in file.parts}
+
+
+def jobs(folder: Path, rule: str) -> list[dict[str, str]]:
+    """What SLURM knows of a run's jobs of a rule or group, the last one last."""
+    lines = cluster.ask("scontrol", "--oneliner", "show", "jobs").splitlines()
+    found = [dict(re.findall(r"(\w+)=(\S+)", line)) for line in lines if f"Comment=rule_{rule}" in line]
+    return sorted((job for job in found if job["WorkDir"] == f"{folder}"), key=lambda job: int(job["JobId"]))
+
+
+def blocks(folder: Path) -> dict[Path, int]:
+    """Finished blocks of work in the journal, and when each was written."""
+    return {file: file.stat().st_mtime_ns for file in (folder / RESULTS / ".journal").rglob("[!.]*.parquet")}
+
+
+def job_at_work(run: subprocess.Popen[bytes], folder: Path) -> str:
+    """The number of the only job, once it has finished a block."""
+    while not blocks(folder):
+        assert run.poll() is None, (folder / "run.log").read_text()[-3000:]
+        time.sleep(0.05)
+    return cluster.wait_for(r"\d+", "squeue", "--noheader", "--states=RUNNING", "--format=%i")
+
+
+def test_the_tables_are_those_of_a_local_run(node: Path, local: Path, tmp_path: Path) -> None:
+    folder = small_project(tmp_path / "project")
+    with running(folder, "--set-scatter", "shards=3", "--", EFFECTS):
+        pass
+    assert content(folder) == content(local)
+    assert len(content(folder)) > 20
+    for rule, count in (("warm_start", 1), ("finetune", 1), ("write_chains", 6), ("rescore_answers", 6)):
+        placed = [(job["Partition"], job["TresPerJob"]) for job in jobs(folder, rule)]
+        assert placed == [("gpu", "gres:gpu:1")] * count, rule
+    assert [job["Partition"] for job in jobs(folder, "comparison")] == ["cpu"]
+    assert len(jobs(folder, "probes")) <= 2  # of eight light jobs
+
+
+def test_a_job_that_runs_out_of_memory_gets_more(node: Path, finished: Path) -> None:
+    (finished / ITEMS).unlink()
+    script = finished / "scripts/prepare_items.py"
+    script.write_text(script.read_text() + '\nimport time\nheld = b"x" * 1_200_000_000\ntime.sleep(3)\n')
+    with running(finished, "--", ITEMS):
+        pass
+    killed, kept = jobs(finished, "prepare_items")
+    assert (killed["MinMemoryNode"], killed["JobState"]) == ("1000M", "FAILED")
+    assert (kept["MinMemoryNode"], kept["JobState"]) == ("2000M", "COMPLETED")
+    assert "exceeded memory limit" in Path(killed["StdOut"]).read_text()
+    assert (finished / ITEMS).exists()
+
+
+def test_a_preempted_job_goes_on_where_it_was(node: Path, finished: Path) -> None:
+    before = content(finished)
+    (finished / CHAINS).unlink()
+    shutil.rmtree(finished / RESULTS / ".journal")
+    with running(finished, "--", CHAINS) as run:
+        cluster.ask("scontrol", "requeue", job_at_work(run, finished))
+        kept = blocks(finished)
+    assert [job["Restarts"] for job in jobs(finished, "write_chains")] == ["1"]
+    after = blocks(finished)
+    assert {file: after[file] for file in kept} == kept
+    assert len(kept) < len(after) == 24
+    assert content(finished) == before
+
+
+def test_a_lost_node_costs_no_finished_block(node: Path, finished: Path) -> None:
+    before = content(finished)
+    (finished / SCORES).unlink()
+    shutil.rmtree(finished / RESULTS / ".journal")
+    with running(finished, "--", SCORES) as run:
+        job_at_work(run, finished)
+        cluster.lose_node(node)
+        kept = blocks(finished)
+        cluster.wait_for(r"down\*?", "sinfo", "--noheader", "--format=%T", "--partition=cpu")
+        cluster.start_node()
+    assert [job["Restarts"] for job in jobs(finished, "rescore_answers")] == ["1"]
+    after = blocks(finished)
+    assert {file: after[file] for file in kept} == kept
+    assert len(kept) < len(after) == 48
+    assert content(finished) == before

@@ -16,7 +16,7 @@ RESULTS = $(or $(shell sed -n "s/^results: *//p" $(CONFIG)),results)
 SNAKEMAKE = $(BIN)/snakemake --configfile $(CONFIG) $(if $(PROFILE),--workflow-profile $(PROFILE),--cores $(CORES))
 SLURM := slurmctld slurmd slurm-client munge
 
-.PHONY: help setup report test test-slurm slurm check plan calibrate power compare accept bench bench-gpu bench-effects parity smoke docs clean
+.PHONY: help setup report test test-slurm slurm faults check plan calibrate power compare reproduce accept bench bench-gpu bench-effects parity smoke docs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -68,6 +68,9 @@ test-slurm: setup $(VENV)/.slurm slurm ## Run on a real SLURM node on loopback, 
 	$(BIN)/python -c 'import sys; sys.path.insert(0, "."); from tests.slurm import cluster; sys.exit(cluster.missing() or 0)'
 	$(BIN)/pytest --durations 0 -m slurm tests/slurm
 
+faults: setup ## Kill, damage, fill up and cut off runs, and list what came of each (half an hour)
+	$(BIN)/pytest -n 2 --dist loadfile -m "fault and not slurm"
+
 check: setup ## Lint, formatting and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -92,6 +95,10 @@ power: setup ## How many items would a next run need? (after make report)
 compare: setup ## Show two finished runs side by side: A=results-a B=results-b (MODELS="a=b ..." where names differ)
 	$(if $(and $(A),$(B)),,$(error say which runs: make compare A=results-a B=results-b))
 	$(BIN)/python scripts/compare_runs.py $(A) $(B) $(if $(MODELS),--models $(MODELS))
+
+reproduce: setup ## Make a run again: PROVENANCE=results/provenance.json (CHECKOUT=<new folder>: at its commit); says what differs
+	$(if $(PROVENANCE),,$(error say which run: make reproduce PROVENANCE=results/provenance.json))
+	$(BIN)/python scripts/reproduce_run.py $(PROVENANCE) $(if $(CHECKOUT),--checkout $(CHECKOUT))
 
 accept: setup ## Hold a finished run against the project's own thresholds
 	$(BIN)/python benchmarks/accept.py $(CONFIG)

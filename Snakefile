@@ -20,6 +20,7 @@ include: "rules/compare.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
 include: "rules/paper.smk"
+include: "rules/provenance.smk"
 include: "rules/calibrate.smk"
 
 
@@ -32,6 +33,7 @@ rule all:
         f"{RESULTS}/report.html",
         CHAIN_PAGES,
         rules.write_paper_kit.output,
+        rules.write_provenance.output,
         # Tables that the report does not read itself: named here, a deleted one is made again, with all that depends on it.
         of_all_arms(CHAINS),
         of_all_arms(f"{PROBES}/{{perturbation}}.parquet"),

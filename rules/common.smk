@@ -73,6 +73,8 @@ GPU = int(
 # takes page faults to get it again; keeping them makes a training step on the CPU a quarter faster.
 os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**32))
 os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**33))
+# A job ends when this process does (logs.py).
+os.environ["SNAKEMAKE_PID"] = str(os.getpid())
 # Many jobs, few cores: nothing is gained by threads that tokenise beside those that compute.
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 

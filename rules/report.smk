@@ -9,6 +9,7 @@ CAPTIONS = sorted(glob_wildcards(f"{PAGE}/captions/{{name}}.rst").name)
 
 rule write_report:
     input:
+        provenance=f"{RESULTS}/provenance.json",
         effects=f"{RESULTS}/effects/effects.csv",
         gates=f"{RESULTS}/effects/gates.csv",
         summaries=f"{RESULTS}/effects/summaries.csv",

@@ -29,6 +29,7 @@ shown = report.context(
     else None,
     figures=[report.figure(path, text(path), captions) for path in snakemake.input.figures],
     hours=report.hours(Path(snakemake.params.benchmarks)),
+    provenance=json.loads(text(snakemake.input.provenance)),
     config=snakemake.params.config,
     method=text(snakemake.input.method),
     style=text(snakemake.input.style),

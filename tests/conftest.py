@@ -2,6 +2,9 @@
 
 import os
 import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,28 @@ from tests.runs import ROOT, copy_project, snakemake
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`make accept` has the tests in a browser read the run that it looks at."""
     parser.addoption("--results", type=Path, help="a finished run to open in place of a smoke run")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Reports, which may come from another process, carry the fault that their test makes."""
+    for item in items:
+        for mark in item.iter_markers("fault"):
+            item.user_properties.append(("fault", mark.args))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print each fault that was tried, how often, and what came of it."""
+    found: dict[tuple[str, str], Counter[str]] = {}
+    for ended in ("passed", "failed", "error", "skipped"):
+        for report in terminalreporter.stats.get(ended, []):
+            for key, fault in getattr(report, "user_properties", []):
+                if key == "fault":
+                    found.setdefault(tuple(fault), Counter())[ended] += 1
+    if found:
+        terminalreporter.section("faults tried")
+    for (fault, outcome), counts in sorted(found.items()):
+        tried = ", ".join(f"{count} {ended}" for ended, count in counts.items())
+        terminalreporter.write_line(f"{fault:58} {tried:20} {outcome if counts['passed'] else '-'}")
 
 
 @pytest.fixture
@@ -76,6 +101,23 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def finished(smoke: Path, tmp_path: Path) -> Path:
     """A copy of the finished run that a test may change."""
     return Path(shutil.copytree(smoke, tmp_path / "project", symlinks=True))
+
+
+@pytest.fixture
+def disk() -> Iterator[Callable[[Path, str], None]]:
+    """Mounts a small disk on a folder, or changes its options; skips the test where none may be mounted."""
+    mounted = set()
+
+    def mount(folder: Path, options: str) -> None:
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip(f"no disk can be mounted here: {done.stderr.strip()}")
+        mounted.add(folder)
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @pytest.fixture

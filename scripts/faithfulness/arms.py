@@ -1,7 +1,8 @@
 """Arms: a model as it is evaluated. Each is a folder with arm.json and, where it was trained, weights.
 
 arm.json says what the arm is (`kind`: reference, full, adapter or server), which weights to load, what it
-was made from and how; scoring and journals identify an arm by its `weights` hash.
+was made from and how; scoring and journals identify an arm by its `weights` hash. `hashes` holds what
+`models.weights_hash` gave for each folder that is loaded.
 """
 
 import json
@@ -45,6 +46,7 @@ def reference(
         "quantisation": quantisation,
         "trust_remote_code": trust_remote_code,
         "weights_folder": str(weights),
+        "hashes": {str(weights): description["weights"]},
         "parent": None,
         "recipe": None,
         "train_datasets": [],
@@ -72,6 +74,7 @@ def served(model: str, parameters: int, place: dict[str, str], spoken: Prompts) 
         "quantisation": None,
         "trust_remote_code": False,
         "weights_folder": None,
+        "hashes": {},
         "served": place,
         "parent": None,
         "recipe": None,

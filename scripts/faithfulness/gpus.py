@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
@@ -41,6 +42,8 @@ def take(count: int) -> None:
             waited = True
             time.sleep(1)
     os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(_held)
+    for kind in kinds(_held):
+        logger.info("takes GPU %s", kind)
 
 
 def visible() -> list[str]:
@@ -53,6 +56,16 @@ def visible() -> list[str]:
     if allowed is None:
         return names
     return [names[int(one)] if one.isdigit() and int(one) < len(names) else one for one in allowed.split(",") if one]
+
+
+def kinds(names: Iterable[str]) -> list[str]:
+    """What the GPUs of those names are sold as; none where nvidia-smi does not tell."""
+    asked = ",".join(names)
+    if not asked:
+        return []
+    query = ["nvidia-smi", f"--id={asked}", "--query-gpu=name", "--format=csv,noheader"]
+    done = subprocess.run(query, capture_output=True, text=True, check=False)
+    return [] if done.returncode else sorted(set(done.stdout.splitlines()))
 
 
 def _try(name: str) -> None:

@@ -83,9 +83,14 @@ def _load_source(source: Path, settings: Weights) -> tuple[Any, Any]:
     if source.suffix != ".gguf":
         if not (source / "config.json").exists():
             raise ValueError(f"{source} holds no config.json; a model folder as save_pretrained() writes it is needed")
+        if (source / "model.json").exists():
+            check({str(source): json.loads((source / "model.json").read_text("utf-8"))["weights"]})
         return load_base(source, torch.float32, settings.trust_remote_code)
-    tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
-    model = AutoModelForCausalLM.from_pretrained(source.parent, gguf_file=source.name, dtype=torch.float32)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
+        model = AutoModelForCausalLM.from_pretrained(source.parent, gguf_file=source.name, dtype=torch.float32)
+    except Exception as error:
+        raise ValueError(f"{source} cannot be read as GGUF ({error}); fetch or copy it anew") from error
     # Its weights are plain floats now, but the model still calls itself quantised and would refuse to be saved.
     del model.config.quantization_config, model.hf_quantizer, model.is_quantized, model.quantization_method
     return tokenizer, model
@@ -154,6 +159,22 @@ def weights_hash(folder: Path) -> str:
     return total.hexdigest()[:16]
 
 
+def check(hashes: dict[str, str]) -> None:
+    """Compare folders of weights with what they were: a flipped bit loads like any other.
+
+    Once a job, of files that loading reads anyway: about a second for each GB.
+
+    Raises:
+        ValueError: one has changed; says which.
+    """
+    for folder, expected in hashes.items():
+        if weights_hash(Path(folder)) != expected:
+            raise ValueError(
+                f"the weights in {folder} are not those that were put there; delete the folder to make it anew, "
+                "or restore it where it is your own"
+            )
+
+
 def take_in(
     folder: Path, arm: str, base: dict[str, Any], weights: Path, datasets_known: Sequence[str]
 ) -> dict[str, Any]:
@@ -181,7 +202,8 @@ def take_in(
         )
     if not list(weights.glob("adapter_model.safetensors" if adapter else "*.safetensors")):
         raise ValueError(f"{weights} holds no weights as safetensors, and none of another kind are loaded")
-    parts = [base["weights"], weights_hash(weights)]
+    found = weights_hash(weights)
+    parts = [base["weights"], found]
     if adapter:
         folder.mkdir(parents=True, exist_ok=True)
         for name in ("adapter_config.json", "adapter_model.safetensors"):
@@ -193,6 +215,7 @@ def take_in(
         "arm": arm,
         "weights": digest(*parts),
         "weights_folder": base["weights_folder"] if adapter else str(weights),
+        "hashes": base["hashes"] | {str(folder): found} if adapter else {str(weights): found},
         "parent": base["weights"],
         "recipe": None,
         "train_datasets": list(datasets_known),
@@ -249,6 +272,7 @@ def load_arm(folder: Path, device_map: str | dict[str, str]) -> tuple[Any, Any, 
     arm = arms.read(folder)
     dtype = getattr(torch, arm["dtype"])
     weights = Path(arm["weights_folder"])
+    check(arm["hashes"])
     tokenizer, model = load_base(weights, dtype, arm["trust_remote_code"], arm["quantisation"], device_map)
     if arm["kind"] == "adapter":
         from peft import PeftModel  # noqa: PLC0415 - takes seconds to import, and base arms need none of it

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 from jinja2 import Environment, StrictUndefined
 
-from faithfulness import inference, report
+from faithfulness import inference, provenance, report
 from faithfulness.claims import Claims
 from faithfulness.effects import ENOUGH_SEEDS
 from faithfulness.gates import CONFIDENCE
@@ -21,6 +21,10 @@ from faithfulness.measures import MEASURES
 
 # What is cited for a source, known by a part of its address (small letters and digits only).
 SOURCES = {"commonsenseqa": "talmor2019commonsenseqa", "smollm2": "allal2025smollm2"}
+PACKAGES = (
+    *("accelerate", "jinja2", "matplotlib", "numpy", "pandas", "peft", "pyarrow", "pydantic"),
+    *("scipy", "seaborn", "snakemake", "torch", "transformers"),
+)
 SOFTWARE = {
     "transformers": "wolf2020transformers",
     "torch": "ansel2024pytorch",
@@ -346,7 +350,7 @@ def methods_context(
             starts.setdefault(str(recipe), {"recipe": recipe, "models": []})["models"].append(model["name"])
     cells = gates.groupby(["model", "arm", "dataset"]).passed.all()
     unused = set() if any(arm["kind"] == "adapter" for arm in arms) else {"peft"}
-    installed = report.versions()
+    installed = provenance.versions(PACKAGES)
     paraphraser = run["paraphraser"]
     return {
         "models": [model | {"reference": reference(model)} | loaded(bases[model["name"]]) for model in run["models"]],

@@ -7,11 +7,9 @@ what is counted, chosen, sorted and put into sentences. Every number on the page
 import base64
 import html
 import itertools
-import platform
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +29,6 @@ from faithfulness.theme import DARK
 CLAIMS = ("C1", "C2", "C3", "C4", "C5", "C6", "R1", "R2")
 VERDICTS = ("supported", "contradicted", "equivalent", "inconclusive", "not interpretable")
 DESCRIPTIVE = "descriptive"  # what stands in place of a verdict where a claim is described, not tested
-PACKAGES = (
-    *("accelerate", "jinja2", "matplotlib", "numpy", "pandas", "peft", "pyarrow", "pydantic"),
-    *("scipy", "seaborn", "snakemake", "torch", "transformers"),
-)
 
 
 def context(
@@ -49,6 +43,7 @@ def context(
     measures: pd.DataFrame | None,
     figures: Sequence[dict[str, Any]],
     hours: float,
+    provenance: Mapping[str, Any],
     config: Mapping[str, Any],
     method: str,
     style: str,
@@ -64,6 +59,7 @@ def context(
             None without any.
         figures: from `figure`, in the order of the page.
         hours: from `hours`.
+        provenance: the record of where the results come from, as plain data.
         config: the configuration as plain data.
         method: the method page, as reStructuredText.
         style: the style sheet.
@@ -95,7 +91,7 @@ def context(
         "effects": cells(effects),
         "method": rst(method, prefix="method-"),
         "config": yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True, width=100),
-        "versions": versions(),
+        "provenance": provenance,
     }
 
 
@@ -673,17 +669,6 @@ def rst(text: str, prefix: str = "") -> Markup:
         "halt_level": 2,
     }
     return Markup(publish_parts(text, writer="html5", settings_overrides=settings)["body"])
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that the results depend on, where they are installed."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def number(value: float | None, digits: int = 2) -> str:

@@ -7,6 +7,7 @@ before any work starts, in one line that says what, where and what would be righ
 
 import difflib
 import itertools
+import os
 import re
 import types
 from collections.abc import Iterator, Sequence
@@ -217,6 +218,13 @@ class Server(Strict):
     max_cost: float | None = Field(
         None, gt=0, description="most that all requests to this model may cost, those of earlier runs among them"
     )
+
+    @field_validator("base_url")
+    @classmethod
+    def _no_password(cls, url: str) -> str:
+        if "@" in url:  # the address stands in tables and reports
+            raise ValueError("holds a name or password; put it into the variable that key_variable names")
+        return url
 
     @model_validator(mode="after")
     def _costs_something(self) -> "Server":
@@ -741,11 +749,14 @@ def dump(recipe: Recipe | None) -> dict[str, Any] | None:
 
 
 def check_paths(settings: Settings) -> None:
-    """Refuse `path:` sources that lead nowhere.
+    """Refuse `path:` sources that lead nowhere, and a folder for results that cannot be written to.
 
     Raises:
         SettingsError: names the entry and the path.
     """
+    folder = Path(settings.results)
+    if folder.exists() and not os.access(folder, os.W_OK):
+        raise SettingsError(f"results: {settings.results!r} cannot be written to; change its rights, or name another")
     entries = [(f"models.{m.name}", m.source) for m in settings.models]
     entries += [(f"arms.{a.name}", a.source) for a in settings.arms if a.source]
     if paraphraser := settings.perturbations.paraphraser:

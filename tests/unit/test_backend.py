@@ -108,7 +108,7 @@ def family(name: str, tiny_model: Path, folder: Path) -> TransformersBackend:
             torch.nn.init.normal_(parameter, std=0.15)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    description = {"kind": "reference", "dtype": "float32", "weights_folder": str(folder)}
+    description = {"kind": "reference", "dtype": "float32", "weights_folder": str(folder), "hashes": {}}
     arms.write(folder / "arm", description | {"trust_remote_code": False, "quantisation": None})
     return TransformersBackend(folder / "arm", "cpu", 1)
 
@@ -189,6 +189,7 @@ def test_token_budget_changes_nothing(
     assert [c.ids for c in backend.write(PROMPTS, Decoding(12))] == [c.ids for c in written]
 
 
+@pytest.mark.fault("device out of memory", "smaller batches, the same answers")
 def test_out_of_memory_halves_the_budget(
     backend: TransformersBackend, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

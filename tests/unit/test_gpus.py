@@ -65,6 +65,16 @@ def test_visible(monkeypatch: pytest.MonkeyPatch, allowed: str | None, names: li
     assert gpus.visible() == names
 
 
+def test_what_they_are_sold_as(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text('#!/bin/sh\n[ "$1" = --id=GPU-a,GPU-b ] && printf "NVIDIA H100\\nNVIDIA H100\\n" || exit 6\n')
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert gpus.kinds(["GPU-a", "GPU-b"]) == ["NVIDIA H100"]
+    assert gpus.kinds(["GPU-c"]) == []
+    assert gpus.kinds([]) == []
+
+
 @pytest.mark.usefixtures("two")
 def test_more_than_there_are() -> None:
     with pytest.raises(RuntimeError, match=r"3 GPUs are asked for .* and 2 can be seen"):

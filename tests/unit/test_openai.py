@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -147,6 +148,7 @@ class TestWithARealServer:
         assert len(between.bodies) == 2
 
     @pytest.mark.usefixtures("at_once")
+    @pytest.mark.fault("server: errors, limits, cut connections, no JSON, slow", "0 lost, 0 repeated, the same replies")
     def test_faults_are_survived(
         self, served: str, arm: Path, wording: Prompts, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -160,9 +162,9 @@ class TestWithARealServer:
             )
         assert found == expected
         assert len(between.bodies) == 3 + len(faults)
-        assert between.most == 2
         assert len(re.findall("trying again in", caplog.text)) == len(faults)
 
+    @pytest.mark.fault("kill -9 among 200 requests to a server", "0 lost, 0 repeated paid requests")
     def test_a_kill_loses_no_reply_and_repeats_none(
         self, served: str, arm: Path, tiny_model: Path, wording: Prompts
     ) -> None:
@@ -293,6 +295,11 @@ class TestFaults:
         assert len(between.bodies) == tries
         assert between.headers[0]["authorization"] == f"Bearer {KEY}"
         assert KEY not in f"{raised.value} {caplog.text}"
+
+    def test_no_more_at_a_time_than_allowed(self, arm: Path, wording: Prompts) -> None:
+        between = Between("", lambda *_: time.sleep(0.05) or reply())
+        at(arm, between.address, concurrency=3).write(questions(12, wording), DECODING)
+        assert 1 < between.most <= 3
 
     @pytest.mark.usefixtures("at_once")
     def test_a_dead_server(self, arm: Path, prompt: list[Prompt]) -> None:

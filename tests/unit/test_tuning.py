@@ -1,6 +1,7 @@
 """Fine-tuning: the loss is on the completion only, arms say what they are, and a kill changes nothing."""
 
 import random
+import re
 import shutil
 from functools import partial
 from pathlib import Path
@@ -205,12 +206,15 @@ def train(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tuning, "SaveByTheClock", Kill)
-        trained = tuning.train(model, tokenizer, chosen, data, checkpoints, autocast=False)
+        trained = tuning.train(model, tokenizer, chosen, data, checkpoints, autocast=False, label="tiny")
     return {name: value.clone() for name, value in trained.state_dict().items()}
 
 
 @pytest.mark.parametrize("method", ["full", "lora", "qlora"])
-def test_a_kill_changes_nothing(tiny_model: Path, wording: Prompts, tmp_path: Path, method: str) -> None:
+@pytest.mark.fault("kill in training, also while a checkpoint is written", "the same weights, bit for bit")
+def test_a_kill_changes_nothing(
+    tiny_model: Path, wording: Prompts, tmp_path: Path, method: str, caplog: pytest.LogCaptureFixture
+) -> None:
     whole = train(tiny_model, wording, tmp_path / "whole", method=method)
     with pytest.raises(Killed):
         train(tiny_model, wording, tmp_path / "killed", kill_at=5, method=method)
@@ -222,7 +226,10 @@ def test_a_kill_changes_nothing(tiny_model: Path, wording: Prompts, tmp_path: Pa
     state.unlink() if method == "full" else state.write_text(state.read_text()[:100])
     random.seed(1)
     torch.manual_seed(1)  # what happened between must not matter
-    resumed = train(tiny_model, wording, tmp_path / "killed", method=method)
+    caplog.clear()
+    with caplog.at_level("INFO", "faithfulness"):
+        resumed = train(tiny_model, wording, tmp_path / "killed", method=method)
+    assert re.search(r"tiny: 100%.* 8/8 \[\d\d:\d\d<00:00, .*(step/s|s/step)\], loss \d\.\d{3}\n", caplog.text)
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
@@ -242,6 +249,7 @@ def test_checkpoints_go_by_the_clock() -> None:
     assert tuning.CHECKPOINT_SECONDS < 60
 
 
+@pytest.mark.fault("training whose loss is no number", "refused; says which setting to lower")
 def test_exploding_training_is_an_error(tiny_model: Path, wording: Prompts, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="lower learning_rate"):
         train(tiny_model, wording, tmp_path, method="full", learning_rate=1e38, steps=20)

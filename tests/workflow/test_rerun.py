@@ -16,7 +16,7 @@ FIGURES = (
     *("plot_gates", "plot_info_gain", "plot_retention", "plot_scale"),
 )
 REPORTS = ("write_report", "write_paper_kit", "browse_chains")
-JUDGED_AGAIN = {"compare_arms", "compare_scales", *FIGURES, *REPORTS}
+JUDGED_AGAIN = {"compare_arms", "compare_scales", "write_provenance", *FIGURES, *REPORTS}
 
 
 def planned(project: Path, config: str = "config/smoke.yaml") -> set[str]:
@@ -77,6 +77,7 @@ def test_changed_comment_runs_nothing_again(finished: Path) -> None:
     assert planned(finished) == set()
 
 
+@pytest.mark.fault("configuration edited: a dataset more", "the others are left alone")
 def test_a_new_dataset_of_open_questions_leaves_the_others_alone(finished: Path) -> None:
     rows = [{"question": f"What is {i} plus {i}?", "answer": f"{2 * i}"} for i in range(6)]
     (finished / "own.jsonl").write_text("\n".join(map(json.dumps, rows)))
@@ -93,6 +94,32 @@ def test_a_new_dataset_of_open_questions_leaves_the_others_alone(finished: Path)
     assert set(measured.loc[measured["measure"] == "cot_accuracy", "value"]) <= {0.0, 1.0}
 
 
+@pytest.mark.fault("configuration edited between two runs", "only what depends on it runs again")
+@pytest.mark.parametrize(
+    ("where", "change", "again", "kept"),
+    [
+        (["statistics"], {"resamples": 99}, {"compare_arms", "write_report"}, {"measure_chains", "rescore_answers"}),
+        (["datasets", 1], {"max_new_tokens": 60}, {"write_chains", "rescore_answers"}, {"warm_start", "finetune"}),
+        (["datasets", 0], {"answer_tokens": 5}, {"rescore_answers", "write_report"}, {"write_chains", "paraphrase"}),
+        (["arms", 0], {"learning_rate": 1.0e-3}, {"finetune", "write_chains"}, {"warm_start", "prepare_items"}),
+    ],
+    ids=["resamples", "max_new_tokens", "answer_tokens", "learning_rate"],
+)
+def test_an_edited_setting_runs_again_what_depends_on_it(
+    smoke: Path, tmp_path: Path, where: list, change: dict, again: set[str], kept: set[str]
+) -> None:
+    config = yaml.safe_load((smoke / "config/smoke.yaml").read_text())
+    entry = config
+    for key in where:
+        entry = entry[key]
+    entry.update(change)
+    (tmp_path / "edited.yaml").write_text(yaml.safe_dump(config))
+    rules = planned(smoke, str(tmp_path / "edited.yaml"))
+    assert again <= rules
+    assert not rules & kept
+
+
+@pytest.mark.fault("claims edited between two runs", "only judged again, and told")
 def test_claims_and_calibration_judge_again_and_are_told(finished: Path) -> None:
     claims = finished / "config/claims.yaml"
     claims.write_text(claims.read_text().replace("margin: 0.05 ", "margin: 0.06 "))

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from transformers import AutoTokenizer
 
-from faithfulness import tables
+from faithfulness import logs, provenance, tables
 from tests.runs import ENVIRONMENT, RESULTS, command, snakemake
 from tests.servers import Between, transformers_serve
 
@@ -89,6 +89,21 @@ def test_arm_says_what_it_is(smoke: Path) -> None:
     assert arm["prompts"]["version"] == 1
 
 
+def test_the_record_is_that_of_the_run(smoke: Path) -> None:
+    record = provenance.load(smoke / RESULTS / "provenance.json")
+    jobs = {rule.rule: rule.jobs for rule in record.rules}
+    assert (jobs["prepare_model"], jobs["warm_start"], jobs["rescore_answers"], jobs["compare_scales"]) == (2, 2, 8, 1)
+    for arm in record.arms:
+        made = json.loads((smoke / RESULTS / "arms" / arm.model / arm.arm / "arm.json").read_text())
+        assert arm.weights == made["weights"]
+    assert len(record.arms) == 4
+    items = {one.dataset: one.eval for one in record.datasets}
+    assert items["coin_flip"] == provenance.file_hash(smoke / RESULTS / "items/coin_flip/eval.parquet")
+    assert record.processors == [logs.processor()]
+    assert record.code == provenance.code(smoke)
+    assert provenance.code(smoke).commit is None
+
+
 def test_logs_and_benchmarks_stay(smoke: Path) -> None:
     (log,) = (smoke / "resources/logs/prepare_model").glob("random-llama-*-float32.log")
     assert "parameters" in log.read_text()
@@ -142,6 +157,7 @@ def blocks(project: Path) -> dict[Path, int]:
     ("target", "pieces"),
     [("chains/tiny/base/coin_flip", 3), ("scores/tiny/base/coin_flip", 6)],  # base reads the chains of two writers
 )
+@pytest.mark.fault("kill -9 of a run with its job, writing or scoring", "0 lost, 0 repeated, the same tables")
 def test_kill_9_loses_no_finished_block(finished: Path, target: str, pieces: int) -> None:
     path = finished / RESULTS / f"{target}.parquet"
     schema = SCHEMAS[target.partition("/")[0]]
@@ -169,6 +185,7 @@ def test_kill_9_loses_no_finished_block(finished: Path, target: str, pieces: int
     assert len(after) == pieces
 
 
+@pytest.mark.fault("two runs in one folder", "the second is refused")
 def test_two_runs_in_one_folder_are_refused(finished: Path) -> None:
     shutil.rmtree(finished / RESULTS / "measures")
     run = subprocess.Popen(
@@ -209,8 +226,14 @@ def test_a_pair_trained_elsewhere_that_thinks_between_tags(finished: Path) -> No
     assert {"C1", "C3", "R1"} <= set(effects["claim"])
 
 
-def test_models_on_a_server(finished: Path) -> None:
+KEYS = {"OPENAI_API_KEY": "sk-key-that-nobody-may-see", "HF_TOKEN": "hf_token-that-nobody-may-see"}
+
+
+@pytest.mark.fault("keys in the environment of a whole run", "sent to the server, and in no file")
+def test_models_on_a_server(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A base and a tuned model, and the paraphraser, on a real server: to the report, and no request comes twice."""
+    for variable, key in KEYS.items():
+        monkeypatch.setitem(ENVIRONMENT, variable, key)
     folders = {}
     for name, arm in (("base", "tiny/base"), ("tuned", "tiny-depth2/base")):
         folders[name] = shutil.copytree(finished / RESULTS / "arms" / arm, finished / name)
@@ -242,3 +265,8 @@ def test_models_on_a_server(finished: Path) -> None:
     assert chains["chain_ids"].isna().all()
     assert chains["chain_text"].str.len().gt(0).any()
     assert "served" in (finished / "results-served/report.html").read_text()
+    assert {headers["authorization"] for headers in between.headers} == {f"Bearer {KEYS['OPENAI_API_KEY']}"}
+    written = [done.stdout.encode(), done.stderr.encode()]
+    written += [file.read_bytes() for file in finished.rglob("*") if file.is_file()]  # .snakemake and the replies, too
+    assert len(written) > 200
+    assert not [text[:200] for text in written if any(key.encode() in text for key in KEYS.values())]

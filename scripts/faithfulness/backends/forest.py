@@ -85,7 +85,7 @@ class Forest:
         unused: Any = None  # samplers are given the tokens so far, but look at the logits alone
         while growing:
             scores = [samplers[i](unused, row[None].float()) for i, row in zip(growing, logits, strict=True)]
-            tokens = dict(zip(growing, torch.cat(scores).argmax(dim=-1).tolist(), strict=True))
+            tokens = dict(zip(growing, likeliest(torch.cat(scores)).tolist(), strict=True))
             for i, token in tokens.items():
                 if token in stops:
                     written[i] = written[i][0], "stop"
@@ -119,4 +119,21 @@ def log_probs(logits: torch.Tensor, rows: np.ndarray, tokens: np.ndarray) -> np.
     normalisers = torch.cat([part.float().logsumexp(dim=-1) for part in logits.split(64)])
     where = torch.from_numpy(rows).to(logits.device)
     values = logits[where, torch.from_numpy(tokens).to(logits.device)].float() - normalisers[where]
+    refuse_unless_finite(values)
     return values.double().cpu().numpy()
+
+
+def likeliest(scores: torch.Tensor) -> torch.Tensor:
+    """The token of the largest score in each row."""
+    best = scores.max(dim=-1)
+    refuse_unless_finite(best.values)
+    return best.indices
+
+
+def refuse_unless_finite(values: torch.Tensor) -> None:
+    """A model whose weights hold a NaN, or whose values overflow, would go on as if nothing were wrong."""
+    if not values.isfinite().all():
+        raise ValueError(
+            "the model's logits are not finite numbers: its weights hold such values, or overflow in its dtype; take "
+            "sound weights, or dtype bfloat16 or float32"
+        )

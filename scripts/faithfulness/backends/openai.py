@@ -247,7 +247,8 @@ def parse(completion: Any) -> Reply:
         (choice, *_), usage = completion.choices, completion.usage
         first = choice.logprobs.content[0] if choice.logprobs and choice.logprobs.content else None
         return {
-            "text": choice.message.content or "",
+            # JSON may hold halves of characters, which no file and no next request can.
+            "text": (choice.message.content or "").encode("utf-16", "surrogatepass").decode("utf-16", "replace"),
             "finish_reason": choice.finish_reason,
             "top": [(one.token, one.logprob) for one in first.top_logprobs] if first else None,
             "sent": usage.prompt_tokens if usage else None,

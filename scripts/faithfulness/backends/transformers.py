@@ -14,7 +14,7 @@ from transformers.utils import logging as transformers_logging
 
 from faithfulness import models, prefix_tree
 from faithfulness.backends import Completion, Decoding, Probe, Prompt, Propose, Reading, tree_attention
-from faithfulness.backends.forest import Forest, Request, log_probs, score
+from faithfulness.backends.forest import Forest, Request, likeliest, log_probs, score
 from faithfulness.prompts import answer_text, encode, tokenizer_hash
 
 logger = logging.getLogger("faithfulness")
@@ -98,7 +98,7 @@ class TransformersBackend:
             temperature=None,
             top_p=None,
             top_k=None,
-            logits_processor=sampler(decoding, seeds),
+            logits_processor=LogitsProcessorList([_finite, *sampler(decoding, seeds)]),
         )[:, longest:].tolist()
         return [_until_stop(ids, self.stops) for ids in output]
 
@@ -284,6 +284,11 @@ class TransformersBackend:
         if not difference <= PARITY[self.model.dtype]:
             return f"this model differs by {difference:.2g} nats in them"
         return ""
+
+
+def _finite(_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+    likeliest(scores)
+    return scores
 
 
 def _until_stop(ids: list[int], stops: Collection[int]) -> tuple[list[int], str]:

@@ -1,0 +1,321 @@
+"""Faults that a run meets: it goes on as if nothing had been, or says what is wrong and what to do."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import psutil
+import pytest
+import torch
+
+from faithfulness import (
+    arms,
+    chains,
+    datasets,
+    logs,
+    measures,
+    models,
+    perturbations,
+    readout,
+    settings,
+    tables,
+    tuning,
+)
+from faithfulness.backends import Decoding, Probe, Prompt, openai
+from faithfulness.backends.transformers import TransformersBackend
+from faithfulness.prompts import Prompts
+from faithfulness.settings import Columns, Recipe
+from tests.damage import damaged, spoil
+from tests.runs import ROOT
+
+ITEM = {
+    "item_id": "i", "question": "A coin is heads up. Anna flips the coin. Is the coin still heads up?",
+    "options": ["yes", "no"], "answer": "no", "rationale": None, "show_options": False, "letters": False,
+}  # fmt: skip
+
+
+# Files
+
+
+@pytest.mark.fault("Parquet table truncated, emptied, bit-flipped anywhere", "refused, named; delete and run again")
+def test_no_flipped_bit_of_a_table_goes_unseen(tmp_path: Path) -> None:
+    file = tmp_path / "items.parquet"
+    tables.write([ITEM, ITEM | {"item_id": "j", "question": "Why?"}], tables.Items, file)
+    whole = file.read_bytes()
+    tables.read(file, tables.Items)
+    spots = range(0, len(whole), 7)  # which takes the bits of a byte in turn
+    spoiled = [whole[:at] + bytes([whole[at] ^ (1 << at % 8)]) + whole[at + 1 :] for at in spots]
+    for content in [*spoiled, *(whole[:end] for end in range(0, len(whole), 50))]:
+        file.write_bytes(content)
+        with pytest.raises(ValueError, match=r"items\.parquet is damaged .* Delete it and run again"):
+            tables.read(file, tables.Items)
+
+
+@damaged
+@pytest.mark.fault("block of the journal truncated, emptied, bit-flipped", "made again; the others are kept")
+def test_a_damaged_block_is_made_again(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    done: list[str] = []
+
+    def run() -> pd.DataFrame:
+        def work(pieces: list[str]) -> list[list[dict[str, Any]]]:
+            done.extend(pieces)
+            return [[ITEM | {"item_id": name}] for name in pieces]
+
+        return tables.journalled([["a"], ["b"]], work, tables.Items, tmp_path, ["key"], "test")
+
+    whole = run()
+    spoil(sorted(tmp_path.rglob("*.parquet"))[0], damage)
+    pd.testing.assert_frame_equal(run(), whole)
+    assert len(done) == 3
+
+
+@damaged
+@pytest.mark.parametrize("file", ["model.safetensors", "tokenizer.json"])
+@pytest.mark.fault("model file truncated, emptied, bit-flipped", "refused, named; delete the folder to make it anew")
+def test_damaged_weights(
+    tiny_model: Path, wording: Prompts, tmp_path: Path, damage: Callable[[bytes], bytes], file: str
+) -> None:
+    model = Path(shutil.copytree(tiny_model, tmp_path / "model"))
+    base = arms.reference("tiny", model, wording, trust_remote_code=False)
+    arms.write(tmp_path / "base", base)
+    spoil(model / file, damage)
+    refused = pytest.raises(ValueError, match=r"the weights in .*/model are not those .* delete the folder")
+    with refused:
+        models.load_arm(tmp_path / "base", {"": "cpu"})
+    with refused:  # nor is an arm trained on them
+        tuning.tune(tmp_path / "arm", "tuned-x", base, Recipe(datasets=["d"]), {}, wording, tmp_path / "journal", 1)
+    with refused:  # nor a smaller sibling made of them
+        models.prepare(settings.Weights(source={"uri": "random:llama"}, layers=2), model, tmp_path / "pruned")  # type: ignore[arg-type]
+    assert not (tmp_path / "arm").exists()
+
+
+@damaged
+@pytest.mark.fault("adapter truncated, emptied, bit-flipped", "refused, named; delete the folder to make it anew")
+def test_damaged_adapter(tiny_arm: Path, wording: Prompts, tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    arm, recipe = tmp_path / "arm", Recipe(datasets=["d"], steps=1, batch_size=1, replay=0)
+    items = {"d": tables.frame([ITEM], tables.Items)}
+    tuning.tune(arm, "tuned-x", arms.read(tiny_arm), recipe, items, wording, tmp_path / "journal", 1)
+    models.load_arm(arm, {"": "cpu"})
+    spoil(arm / "adapter_model.safetensors", damage)
+    with pytest.raises(ValueError, match=r"the weights in .*/arm are not those .* delete the folder"):
+        models.load_arm(arm, {"": "cpu"})
+
+
+@damaged
+@pytest.mark.fault("GGUF file truncated, emptied", "refused, named")
+def test_damaged_gguf(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    (tmp_path / "model.gguf").write_bytes(damage(b"GGUF" + bytes(60)))
+    with pytest.raises(ValueError, match=r"model\.gguf cannot be read"):
+        models.prepare(settings.Weights(source={"uri": "path:x"}, dtype="float32"), tmp_path / "model.gguf", tmp_path)  # type: ignore[arg-type]
+
+
+@pytest.mark.fault("dataset file empty, cut, not UTF-8, no text", "refused, named")
+def test_damaged_dataset(tmp_path: Path) -> None:
+    file = tmp_path / "questions.jsonl"
+    row = json.dumps({"question": "Q?", "options": ["a", "b"], "answer": "a"})
+    file.write_text("")
+    assert datasets.read_table(file, Columns()) == ([], ["questions.jsonl has no rows"])
+    # The last is half of a character, which JSON can hold and no table can.
+    for content in (row[:20].encode(), row.encode().replace(b"Q", b"\xff"), row.encode().replace(b"Q", b"\\ud800")):
+        file.write_bytes(content)
+        with pytest.raises(ValueError, match=r"questions\.jsonl cannot be read as jsonl"):
+            datasets.read_table(file, Columns())
+
+
+@pytest.mark.fault("dataset of one item; of the same item many times", "one item")
+def test_few_items(tmp_path: Path) -> None:
+    row = {"id": "7", "question": "Q?", "options": ["a", "b"], "answer": "a"}
+    table = settings.TableDataset(name="d", task="table", source={"uri": "path:x"}, train=0, eval=1)  # type: ignore[arg-type]
+    file = tmp_path / "questions.jsonl"
+    for rows in ([row], [row] * 5):
+        file.write_text("\n".join(map(json.dumps, rows)))
+        train, evaluation = datasets.items(table, [file])
+        assert (train, len(evaluation)) == ([], 1)
+    # An id of the source that two questions share is none of the items'.
+    file.write_text("\n".join(json.dumps(row | {"question": text}) for text in ("Q?", "R?")))
+    _, evaluation = datasets.items(table.model_copy(update={"eval": 2}), [file])
+    assert len({item["item_id"] for item in evaluation}) == 2
+
+
+# Disks
+
+
+@pytest.mark.fault("disk full while a table is written", "the table before is kept, nothing half is left")
+def test_a_full_disk_keeps_what_there_was(disk: Callable[[Path, str], None], tmp_path: Path) -> None:
+    disk(tmp_path, "size=64k")
+    tables.write([ITEM], tables.Items, tmp_path / "items.parquet")
+    before = (tmp_path / "items.parquet").read_bytes()
+    large = [ITEM | {"item_id": str(i), "question": os.urandom(3000).hex()} for i in range(60)]
+    with pytest.raises(OSError, match="No space left on device") as raised:
+        tables.write(large, tables.Items, tmp_path / "items.parquet")
+    assert "make room and run again" in logs.hint_of(raised.value)
+    assert [file.name for file in tmp_path.iterdir()] == ["items.parquet"]
+    assert (tmp_path / "items.parquet").read_bytes() == before
+
+
+@pytest.mark.fault("results folder read-only", "refused before anything runs; names the folder")
+def test_a_read_only_folder(disk: Callable[[Path, str], None], tmp_path: Path, config: dict[str, Any]) -> None:
+    checked = settings.load(config | {"results": str(tmp_path)})
+    disk(tmp_path, "size=64k")
+    settings.check_paths(checked)
+    disk(tmp_path, "remount,ro")
+    with pytest.raises(settings.SettingsError, match=r"results: '.*' cannot be written to"):
+        settings.check_paths(checked)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("I/O error: No space left on device (os error 28)", "the disk is full"),
+        ("Read-only file system", "this may not be written"),
+        ("anything else", ""),
+    ],
+)
+def test_hints(text: str, hint: str) -> None:
+    error = ValueError("it failed")
+    error.__cause__ = RuntimeError(text)
+    assert logs.hint_of(error).partition(":")[0] == hint
+
+
+# Processes
+
+
+@pytest.mark.fault("kill -9 of Snakemake alone", "its jobs end, too: none works on beside the next run")
+@pytest.mark.parametrize("begun", [True, False], ids=["at work", "importing"])
+def test_a_job_ends_with_its_snakemake(tmp_path: Path, begun: bool) -> None:
+    job = "import time; from faithfulness import logs; logs.to([]); open('ready', 'w').close(); time.sleep(60)"
+    parent = f"""
+import os, subprocess, sys
+os.environ["SNAKEMAKE_PID"] = str(os.getpid())
+subprocess.run([sys.executable, "-c", {job!r}])
+"""
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "scripts")}
+    snakemake = subprocess.Popen([sys.executable, "-c", parent], cwd=tmp_path, env=environment)
+    if begun:
+        while not (tmp_path / "ready").exists():
+            assert snakemake.poll() is None
+            time.sleep(0.01)
+    while not (children := psutil.Process(snakemake.pid).children()):
+        time.sleep(0.01)
+    snakemake.kill()
+    snakemake.wait()
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert not alive
+
+
+# Models
+
+
+def with_nan(model: Any) -> Any:
+    """Puts a NaN where every forward pass meets it."""
+    with torch.no_grad():
+        model.model.norm.weight[0] = torch.nan
+    return model
+
+
+NOT_FINITE = "logits are not finite numbers: its weights hold such values, or overflow in its dtype"
+PROBES = [Probe("i", "Is it heads?", " No.", " Answer:", candidates=("yes", "no"))]
+TEXTS = [Probe("i", "Is it heads?", " No.", " Answer:", candidates=("yes",), answer_tokens=3)]
+
+
+@pytest.mark.fault("NaN in a model's weights", "refused when loaded, before anything is written or read")
+def test_weights_that_are_no_numbers(tiny_model: Path, wording: Prompts, tmp_path: Path) -> None:
+    tokenizer, model = models.load_base(tiny_model, torch.float32)
+    with_nan(model).save_pretrained(tmp_path / "model")
+    tokenizer.save_pretrained(tmp_path / "model")
+    description = json.loads((tiny_model / "model.json").read_text())
+    description["weights"] = models.weights_hash(tmp_path / "model")
+    (tmp_path / "model/model.json").write_text(json.dumps(description))
+    arms.write(tmp_path / "arm", arms.reference("tiny", tmp_path / "model", wording, trust_remote_code=False))
+    with pytest.raises(ValueError, match=NOT_FINITE):
+        TransformersBackend(tmp_path / "arm", "cpu", 1)
+
+
+@pytest.mark.parametrize("trees", [True, False], ids=["in trees", "row by row"])
+@pytest.mark.fault("NaN logits while writing and reading (options, text)", "refused; no answer is made up")
+def test_logits_that_are_no_numbers(tiny_arm: Path, monkeypatch: pytest.MonkeyPatch, trees: bool) -> None:
+    if not trees:
+        monkeypatch.setattr(TransformersBackend, "_why_not_packed", lambda _: "not tried")
+    backend = TransformersBackend(tiny_arm, "cpu", 1)
+    with_nan(backend.model)
+    for work in (
+        lambda: backend.write([Prompt("A coin")], Decoding(4)),
+        lambda: backend.write([Prompt("A coin")], Decoding(4, temperature=0.8, top_p=0.9)),
+        lambda: backend.read(PROBES),
+        lambda: backend.read(TEXTS),
+    ):
+        with pytest.raises(ValueError, match=NOT_FINITE):
+            work()
+
+
+def evaluated(
+    backend: TransformersBackend, wording: Prompts, folder: Path, kind: str
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """The chain that a writer writes for an item, and the measures of it, by way of all tables."""
+    items = tables.frame([ITEM], tables.Items)
+    decoding = Decoding(12)
+    written = chains.write(
+        backend, backend.tokenizer, items, wording, decoding, {"samples": 1, "seed": 0}, 0, 4, (folder, ["w"], "test")
+    )
+    tables.write(written, tables.Chains, folder / "chains.parquet")
+    (chain,) = tables.records(tables.read(folder / "chains.parquet", tables.Chains))
+    probes = {
+        "early_termination": perturbations.early_termination(chain, 16),
+        "filler": perturbations.filler(chain, 16, " ...", backend._ids, backend.tokenizer.decode),
+        "direct": perturbations.direct(chain),
+    }
+    scores = readout.score(
+        backend,
+        backend.tokenizer,
+        items,
+        {"base": written},
+        {("base", name): tables.frame(rows, tables.Probes) for name, rows in probes.items()},
+        wording,
+        "base",
+        {"readout": kind, "answer_tokens": 4},
+        block_items=4,
+        journal=(folder, ["r"], "test"),
+    )
+    return chain, measures.table(scores.assign(reader="base"), ["tuned-x"])
+
+
+@pytest.mark.parametrize("kind", ["cloze", "text"])
+@pytest.mark.parametrize("case", ["nothing", "endlessly", "no UTF-8"])
+@pytest.mark.fault("a model that writes nothing, endlessly, no UTF-8", "a table row each; measured, or null")
+def test_writers_that_do_not_write(
+    tiny_arm: Path, wording: Prompts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str, kind: str
+) -> None:
+    backend = TransformersBackend(tiny_arm, "cpu", 1)
+    half = backend.tokenizer.encode("é")[:1]
+    said = {"nothing": ([], "stop"), "endlessly": ([*backend.tokenizer.encode(" flips"), *half] * 6, "length")}
+    said["no UTF-8"] = ([*half, *backend.tokenizer.encode(". So.")] * 3, "stop")
+    monkeypatch.setattr(backend, "_continue", lambda contexts, *_: [said[case] for _ in contexts])
+    chain, measured = evaluated(backend, wording, tmp_path, kind)
+    values = measured.set_index("measure")["value"]
+    assert chain["finish_reason"] == said[case][1]
+    assert ("\ufffd" in chain["chain_text"]) == (case != "nothing")
+    assert (len(chain["steps"]) > 0) == (case != "nothing")
+    assert values["cot_accuracy"] in {0, 1}
+
+
+@pytest.mark.fault("a model that never ends", "stopped at the limit, recorded as truncated")
+def test_a_model_that_never_ends(backend: TransformersBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backend, "stops", [])
+    (written,) = backend.write([Prompt("The coin")], Decoding(30))
+    assert written.ids is not None
+    assert (len(written.ids), written.finish_reason) == (30, "length")
+
+
+@pytest.mark.fault("a server's reply with half a character", "read as a replacement sign; it can be kept and sent")
+def test_half_a_character_from_a_server() -> None:
+    message = type("Message", (), {"content": "a\ud800b\U0001f600"})
+    choice = type("Choice", (), {"message": message, "logprobs": None, "finish_reason": "stop"})
+    reply = openai.parse(type("Completion", (), {"choices": [choice], "usage": None}))
+    assert reply["text"] == "a\ufffdb\U0001f600"

@@ -40,8 +40,8 @@ rule write_provenance:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory(1000),
+        runtime=runtime(10),
     params:
         config=SETTINGS.model_dump(mode="json"),
         configured=SETTINGS.model_dump(mode="json", exclude_unset=True),

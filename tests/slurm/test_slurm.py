@@ -124,6 +124,7 @@ def test_the_tables_are_those_of_a_local_run(node: Path, local: Path, tmp_path: 
     assert len(jobs(folder, "probes")) <= 2  # of eight light jobs
 
 
+@pytest.mark.fault("a SLURM job runs out of memory", "it is submitted again, with twice as much")
 def test_a_job_that_runs_out_of_memory_gets_more(node: Path, finished: Path) -> None:
     (finished / ITEMS).unlink()
     script = finished / "scripts/prepare_items.py"
@@ -137,6 +138,7 @@ def test_a_job_that_runs_out_of_memory_gets_more(node: Path, finished: Path) -> 
     assert (finished / ITEMS).exists()
 
 
+@pytest.mark.fault("a SLURM job is preempted", "it goes on after the last block; the same tables")
 def test_a_preempted_job_goes_on_where_it_was(node: Path, finished: Path) -> None:
     before = content(finished)
     (finished / CHAINS).unlink()
@@ -151,6 +153,7 @@ def test_a_preempted_job_goes_on_where_it_was(node: Path, finished: Path) -> Non
     assert content(finished) == before
 
 
+@pytest.mark.fault("a SLURM node is lost", "it goes on after the last block; the same tables")
 def test_a_lost_node_costs_no_finished_block(node: Path, finished: Path) -> None:
     before = content(finished)
     (finished / SCORES).unlink()

@@ -69,7 +69,8 @@ def kinds(names: Iterable[str]) -> list[str]:
 
 
 def _try(name: str) -> None:
-    lock = (Path(tempfile.gettempdir()) / f"faithfulness-{name}.lock").open("a")
+    # Of this user: another's file could not be opened, and schedulers keep users apart.
+    lock = (Path(tempfile.gettempdir()) / f"faithfulness-{os.getuid()}-{name}.lock").open("a")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -234,10 +234,10 @@ def _reorder_clauses(body: str, _seed: int) -> str:
     fronted = re.fullmatch(r"(Because|If|When|Although|Unless) ([^,]+), (?:then )?([^,]+)", body)
     pronoun = r"(?:it|he|she|they|this|that|these|those|there|so)\b"
     if fronted and not NEGATION.search(fronted[3]) and not re.match(pronoun, fronted[3]):
-        return f"{fronted[3]} {fronted[1].lower()} {fronted[2]}"
+        return f"{fronted[3]} {fronted[1].lower()} {fronted[2].rstrip()}"
     final = re.fullmatch(r"([^,]+?),? because (?!of\b)((?:(?! because ).)+)", body)
     if final and not NEGATION.search(final[1]) and _is_clause(final[1]):
-        return f"Because {final[2]}, {lower_start(final[1])}"
+        return f"Because {final[2]}, {lower_start(final[1].rstrip())}"
     return body
 
 

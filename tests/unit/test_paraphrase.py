@@ -4,7 +4,7 @@ import re
 from itertools import islice, product
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from faithfulness import datasets
@@ -247,6 +247,7 @@ SENTENCES = st.builds(
 
 
 @given(SENTENCES, st.integers(0, 5))
+@example(" It So , because So", 0)
 def test_any_sentence_keeps_its_edges_and_passes_the_check(step, seed):
     written = paraphrase(step, seed)
     assert written == paraphrase(step, seed)

@@ -27,15 +27,8 @@ def changed(variant: str) -> list[dict]:
 rows = changed("keep") if "keep" in settings.variants else []
 if "resample" in settings.variants:
     arm = arms.read(snakemake.input.arm)
-    resources = snakemake.resources
     rows += chains.write_on(
-        backends.load(
-            snakemake.input.arm,
-            threads=snakemake.threads,
-            token_budget=resources.token_budget,
-            gpus=resources.gpu,
-            service=resources.service,
-        ),
+        backends.for_job(snakemake.input.arm, snakemake.threads, snakemake.resources),
         written,
         changed("resample"),
         arms.wording(arm),

@@ -17,14 +17,8 @@ encode, _ = prompts.segment_coder(snakemake.input.tokenizer)
 worded: dict[tuple[str, str], Paraphrase] = {}
 
 if sampling:
-    arm, resources = arms.read(snakemake.input.paraphraser), snakemake.resources
-    model = backends.load(
-        snakemake.input.paraphraser,
-        threads=snakemake.threads,
-        token_budget=resources.token_budget,
-        gpus=resources.gpu,
-        service=resources.service,
-    )
+    arm = arms.read(snakemake.input.paraphraser)
+    model = backends.for_job(snakemake.input.paraphraser, snakemake.threads, snakemake.resources)
     worded = paraphraser.reword(
         model,
         model.tokenizer,

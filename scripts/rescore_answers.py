@@ -11,14 +11,8 @@ writers = snakemake.params.writers
 kinds = [(writer, perturbation) for writer in writers for perturbation in tables.PERTURBATIONS]
 chains = tables.read_named(writers, snakemake.input.chains, tables.Chains)
 probes = tables.read_named(kinds, snakemake.input.probes, tables.Probes)
-resources, block_items = snakemake.resources, snakemake.params.block_items
-reader = backends.load(
-    snakemake.input.arm,
-    threads=snakemake.threads,
-    token_budget=resources.token_budget,
-    gpus=resources.gpu,
-    service=resources.service,
-)
+block_items = snakemake.params.block_items
+reader = backends.for_job(snakemake.input.arm, snakemake.threads, snakemake.resources)
 table = readout.score(
     reader,
     reader.tokenizer,

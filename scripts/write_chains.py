@@ -9,14 +9,8 @@ logs.to(snakemake.log)
 arm = arms.read(snakemake.input.arm)
 key = [arm["weights"], snakemake.params.code]
 settings = snakemake.params.chains
-resources, block_items = snakemake.resources, snakemake.params.block_items
-writer = backends.load(
-    snakemake.input.arm,
-    threads=snakemake.threads,
-    token_budget=resources.token_budget,
-    gpus=resources.gpu,
-    service=resources.service,
-)
+block_items = snakemake.params.block_items
+writer = backends.for_job(snakemake.input.arm, snakemake.threads, snakemake.resources)
 table = chains.write(
     writer,
     writer.tokenizer,

@@ -55,7 +55,7 @@ def prepare(settings: Weights, source: Path | None, folder: Path) -> None:
     if source is None:
         tokenizer, model = _random_llama()
     else:
-        tokenizer, model = _load_source(source, settings)
+        tokenizer, model = _load_source(source, settings, dtype)
     if settings.layers:
         _keep_layers(model, settings.layers)
     model = model.to(dtype)
@@ -79,13 +79,13 @@ def _dtype(wanted: str, source: Path | None) -> torch.dtype:
     return pick_dtype(wanted)
 
 
-def _load_source(source: Path, settings: Weights) -> tuple[Any, Any]:
+def _load_source(source: Path, settings: Weights, dtype: torch.dtype) -> tuple[Any, Any]:
     if source.suffix != ".gguf":
         if not (source / "config.json").exists():
             raise ValueError(f"{source} holds no config.json; a model folder as save_pretrained() writes it is needed")
         if (source / "model.json").exists():
             check({str(source): json.loads((source / "model.json").read_text("utf-8"))["weights"]})
-        return load_base(source, torch.float32, settings.trust_remote_code)
+        return load_base(source, dtype, settings.trust_remote_code)
     try:
         tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
         model = AutoModelForCausalLM.from_pretrained(source.parent, gguf_file=source.name, dtype=torch.float32)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from faithfulness.settings import Server
 
@@ -84,6 +84,23 @@ class Backend(Protocol):
             probes: of whole items.
             propose: names the candidates where they depend on the continuations, all probes of an item in one call.
         """
+
+
+def for_job(folder: str | Path, threads: int, resources: Any) -> Backend:
+    """The backend of an arm's folder, with what its job was given.
+
+    Args:
+        folder: of the arm.
+        threads: of the processor.
+        resources: of the rule: `token_budget`, `gpu` and `service` (see `load`).
+    """
+    return load(
+        folder,
+        threads=threads,
+        token_budget=resources.token_budget,
+        gpus=resources.gpu,
+        service=resources.service,
+    )
 
 
 def load(

@@ -54,7 +54,7 @@ report: setup ## Run the workflow and write <results>/report.html (default: conf
 smoke: ## The same with tiny models made on the spot, in minutes
 	$(MAKE) --no-print-directory report CONFIG=config/smoke.yaml
 
-test: setup check ## All checks, and all tests that need no cluster
+test: setup check ## All checks, and all tests but those marked slow or slurm (a quarter of an hour)
 	# Two workers take the files in turn.
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 12 -m "not slow and not slurm" --cov --cov-report=term --cov-fail-under=90
 

@@ -22,7 +22,9 @@ HINTS = {
 def to(files: Sequence[str]) -> logging.Logger:
     """Send the job's log to its file, and uncaught errors too, with a last line that says what went wrong.
 
-    From here on the job ends when its Snakemake is gone: nothing else would stop it, beside the next run.
+    From here on the job ends when its Snakemake is gone: nothing else would stop it, beside the next run. On a SLURM
+    node it does not end at SIGTERM, which comes some time before SIGKILL when the node is taken back: SLURM puts only
+    those jobs back into its queue that it had to kill, and counts others as failed.
     """
     if snakemake := os.environ.get("SNAKEMAKE_PID"):
         threading.Thread(target=_end_with, args=(int(snakemake),), daemon=True).start()
@@ -45,6 +47,9 @@ def to(files: Sequence[str]) -> logging.Logger:
 
     sys.excepthook = report
     job = os.environ.get("SLURM_JOB_ID")
+    if job:
+        told = f"SIGTERM: SLURM job {job} goes on until it is killed"
+        signal.signal(signal.SIGTERM, lambda *_: logger.warning(told))
     logger.info("runs on %s, %s%s", platform.node(), processor(), f", SLURM job {job}" if job else "")
     return logger
 

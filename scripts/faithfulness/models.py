@@ -7,6 +7,8 @@ arm.json and, where it differs from its parent, an adapter or full weights. Adap
 import hashlib
 import json
 import logging
+import os
+import platform
 import random
 import shutil
 from collections.abc import Sequence
@@ -27,6 +29,7 @@ from transformers import (
     LlamaForCausalLM,
     PreTrainedTokenizerFast,
 )
+from transformers.utils import strtobool
 
 from faithfulness import arms, datasets
 from faithfulness.gpus import take as take_gpus
@@ -301,15 +304,24 @@ def _check_fit(model: Any, adapter: Path) -> None:
         raise ValueError(f"{len(held - placed)} of its parts have no place, {len(placed - held)} places no part")
 
 
-def place(wanted: str, gpus: int = 1) -> tuple[str, str | dict[str, str]]:
+def place(wanted: str, gpus: int = 0) -> tuple[str, str | dict[str, str]]:
     """The device that takes a model's inputs, and where its layers go (transformers' `device_map`).
 
     Args:
         wanted: 'cpu', 'cuda' or 'auto'.
-        gpus: how many GPUs its layers are spread over.
+        gpus: how many GPUs its layers are spread over; 0 if none must be there.
+
+    Raises:
+        RuntimeError: fewer can be seen, or PyTorch cannot use them.
     """
-    if wanted != "cpu":
-        take_gpus(max(1, gpus))
+    if wanted != "cpu" and not _kept_from_gpus():
+        take_gpus(max(1, gpus))  # before PyTorch looks for them
+        if gpus and not torch.cuda.is_available():
+            raise RuntimeError(
+                f"this job asks for GPUs (gpus of a model), and PyTorch {torch.__version__} can use none on "
+                f"{platform.node()}: is the node in a partition with GPUs, and its driver (nvidia-smi) as new as this "
+                "PyTorch wants? With ACCELERATE_USE_CPU=true in the environment, jobs stay on the processor"
+            )
     device = pick_device(wanted)
     return device, "auto" if device == "cuda" and gpus > 1 else {"": device}
 
@@ -318,7 +330,11 @@ def pick_device(wanted: str | None) -> str:
     """`wanted`, or CUDA where there is one, or the CPU."""
     if wanted and wanted != "auto":
         return wanted
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    return "cuda" if torch.cuda.is_available() and not _kept_from_gpus() else "cpu"
+
+
+def _kept_from_gpus() -> bool:
+    return bool(strtobool(os.environ.get("ACCELERATE_USE_CPU", "false")))  # accelerate's own switch
 
 
 def pick_dtype(wanted: str) -> torch.dtype:

@@ -10,6 +10,7 @@ import logging
 import math
 import random
 import shutil
+import signal
 import time
 from collections.abc import Iterator, Sequence
 from itertools import cycle, islice
@@ -195,7 +196,7 @@ def tune(
     wording: Prompts,
     journal: Path,
     threads: int,
-    gpus: int = 1,
+    gpus: int = 0,
 ) -> None:
     """Fine-tune an arm from its parent and write it to `folder`.
 
@@ -208,7 +209,7 @@ def tune(
         wording: prompts and cues, the same for all arms of a model.
         journal: where checkpoints are kept until the arm is written.
         threads: of the processor.
-        gpus: that its layers are spread over, where there are any.
+        gpus: that its layers are spread over; 0 if none must be there.
     """
     torch.set_num_threads(threads)
     _, device_map = models.place("auto", gpus)
@@ -271,7 +272,7 @@ def train(
         label: shown by the progress bar.
     """
     set_seed(recipe.seed)
-    if not torch.cuda.is_available() and max(len(example["input_ids"]) for example in data) <= SHORT:
+    if models.pick_device("auto") == "cpu" and max(len(example["input_ids"]) for example in data) <= SHORT:
         model.set_attn_implementation("eager")
     if recipe.method == "qlora":
         model = prepare_model_for_kbit_training(model, gradient_checkpointing_kwargs={"use_reentrant": False})
@@ -298,7 +299,7 @@ def train(
         report_to=[],
         disable_tqdm=True,  # the callback below shows it
         remove_unused_columns=False,
-        use_cpu=not torch.cuda.is_available(),
+        use_cpu=models.pick_device("auto") == "cpu",
         dataloader_pin_memory=False,
     )
     trainer = CompletionTrainer(
@@ -335,16 +336,39 @@ def last_checkpoint(folder: Path) -> str | None:
 
 
 class SaveByTheClock(TrainerCallback):
-    """A checkpoint every so many seconds, so that a kill costs less than a minute however long a step takes."""
+    """A checkpoint every so many seconds, so that a kill costs less than a minute however long a step takes.
+
+    And one at SIGTERM, before it has the effect that it had (see `logs.to`): a cluster that takes its node back sends
+    it some time before SIGKILL.
+    """
 
     def __init__(self, seconds: float = CHECKPOINT_SECONDS) -> None:
-        self.seconds, self.saved = seconds, time.monotonic()
+        self.seconds, self.saved, self.told = seconds, time.monotonic(), False
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Listen until the training ends."""
+        self.before = signal.signal(signal.SIGTERM, self._tell)
+
+    def _tell(self, *_: object) -> None:
+        self.told = True
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Ask for a checkpoint when the last one is old enough; the last step needs none."""
-        if state.global_step < state.max_steps and time.monotonic() - self.saved > self.seconds:
+        due = self.told or time.monotonic() - self.saved > self.seconds
+        if due and state.global_step < state.max_steps:
             control.should_save = True
             self.saved = time.monotonic()
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """The checkpoint is written: now the signal may end the job."""
+        if self.told:
+            logger.warning("SIGTERM: checkpoint after step %d", state.global_step)
+            self.told = False
+            signal.signal(signal.SIGTERM, self.before)
+            signal.raise_signal(signal.SIGTERM)
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        signal.signal(signal.SIGTERM, self.before)
 
 
 class Progress(TrainerCallback):

@@ -24,6 +24,7 @@ CONFIGURATION = Path("/etc/slurm")
 SOCKET = Path("/run/munge/munge.socket.2")  # where SLURM looks for it
 NODE = socket.gethostname().partition(".")[0]
 GPUS = 2
+GRACE = 15  # seconds from SIGTERM until a preempted job is killed
 PATIENCE = 90  # seconds until something must have happened
 CONF = """
 ClusterName=test
@@ -58,11 +59,14 @@ ReturnToService=2
 KillWait=5
 JobRequeue=0
 MinJobAge=600
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
 GresTypes=gpu
 AccountingStorageType=accounting_storage/none
 NodeName={node} NodeAddr=127.0.0.1 CPUs=16 CoresPerSocket=16 RealMemory=16000 Gres=gpu:{gpus} State=UNKNOWN
 PartitionName=cpu Nodes={node} Default=YES MaxTime=1440 State=UP
-PartitionName=gpu Nodes={node} MaxTime=1440 State=UP
+PartitionName=gpu Nodes={node} MaxTime=1440 PriorityTier=1 GraceTime={grace} State=UP
+PartitionName=urgent Nodes={node} MaxTime=1440 PriorityTier=2 PreemptMode=OFF State=UP
 """
 
 
@@ -132,7 +136,7 @@ def cluster(folder: Path) -> Iterator[Path]:
     for number in range(GPUS):
         os.mknod(folder / f"gpu{number}", 0o20666, os.makedev(1, 3))  # a null device
     gres = f"NodeName={NODE} Name=gpu File={folder}/gpu[0-{GPUS - 1}]\n"
-    files = {"slurm.conf": CONF.format(node=NODE, folder=folder, gpus=GPUS, **ports), "gres.conf": gres}
+    files = {"slurm.conf": CONF.format(node=NODE, folder=folder, gpus=GPUS, grace=GRACE, **ports), "gres.conf": gres}
     CONFIGURATION.mkdir(exist_ok=True)
     for name, content in files.items():
         (CONFIGURATION / name).write_text(content)

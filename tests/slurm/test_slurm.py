@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,9 +19,12 @@ TIME_LIMIT = 900  # seconds of a run, on two busy cores
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(TIME_LIMIT + 300)]
 
 CONFIG = "config/small.yaml"
+PRETENDING = ENVIRONMENT | {"ACCELERATE_USE_CPU": "true"}  # jobs are given GPUs that are none
 EFFECTS = f"{RESULTS}/effects/effects.csv"
 CHAINS, SCORES = (f"{RESULTS}/{stage}/tiny/base/coin_flip.parquet" for stage in ("chains", "scores"))
 ITEMS = f"{RESULTS}/items/coin_flip/eval.parquet"
+ARM = f"{RESULTS}/arms/tiny/tuned-symbolic"
+TUNING_STEPS = 300  # not done before its cluster has taken notice that an urgent job waits
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +46,7 @@ def small_project(folder: Path) -> Path:
     small = {
         "models": [model | {"warm_start": model["warm_start"] | names | {"steps": 100}}],
         "datasets": [{"name": "coin_flip", "task": "coin_flip", "people": 2, "train": 120, "eval": 24}],
-        "arms": [arm | names | {"steps": 20}],
+        "arms": [arm | names | {"steps": TUNING_STEPS}],
         "block_items": 1,
     }
     (folder / CONFIG).write_text(yaml.safe_dump(config | small))
@@ -77,7 +80,7 @@ def running(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     """A run, which must end well; what it says goes to run.log."""
     log = folder / "run.log"
     with log.open("w") as stream:
-        run = subprocess.Popen(command(*arguments), cwd=folder, stdout=stream, stderr=stream, env=ENVIRONMENT)
+        run = subprocess.Popen(command(*arguments), cwd=folder, stdout=stream, stderr=stream, env=PRETENDING)
     try:
         yield run
         assert run.wait(TIME_LIMIT) == 0, log.read_text()[-5000:]
@@ -103,11 +106,16 @@ def blocks(folder: Path) -> dict[Path, int]:
     return {file: file.stat().st_mtime_ns for file in (folder / RESULTS / ".journal").rglob("[!.]*.parquet")}
 
 
-def job_at_work(run: subprocess.Popen[bytes], folder: Path) -> str:
-    """The number of the only job, once it has finished a block."""
-    while not blocks(folder):
+def wait_until(run: subprocess.Popen[bytes], folder: Path, happened: Callable[[], bool]) -> None:
+    """Wait for something that a run does."""
+    while not happened():
         assert run.poll() is None, (folder / "run.log").read_text()[-3000:]
         time.sleep(0.05)
+
+
+def job_at_work(run: subprocess.Popen[bytes], folder: Path) -> str:
+    """The number of the only job, once it has finished a block."""
+    wait_until(run, folder, lambda: bool(blocks(folder)))
     return cluster.wait_for(r"\d+", "squeue", "--noheader", "--states=RUNNING", "--format=%i")
 
 
@@ -138,8 +146,50 @@ def test_a_job_that_runs_out_of_memory_gets_more(node: Path, finished: Path) -> 
     assert (finished / ITEMS).exists()
 
 
-@pytest.mark.fault("a SLURM job is preempted", "it goes on after the last block; the same tables")
-def test_a_preempted_job_goes_on_where_it_was(node: Path, finished: Path) -> None:
+@pytest.mark.fault(
+    "a SLURM job reaches its time limit", "it is submitted again, with more; no finished block is repeated"
+)
+def test_a_job_that_runs_out_of_time_gets_more(node: Path, finished: Path) -> None:
+    before = content(finished)
+    (finished / CHAINS).unlink()
+    shutil.rmtree(finished / RESULTS / ".journal")
+    script = finished / "scripts/write_chains.py"
+    slow = "\nimport time\nif snakemake.resources.runtime == 1:\n    time.sleep(600)\ntables.write("
+    script.write_text(script.read_text().replace("\ntables.write(", slow))
+    with running(finished, "--set-resources", "write_chains:runtime=attempt", "--", CHAINS) as run:
+        job_at_work(run, finished)
+        cluster.wait_for("TIMEOUT", "squeue", "--noheader", "--states=TIMEOUT", "--format=%T")
+        kept = blocks(finished)
+    stopped, done = jobs(finished, "write_chains")
+    assert (stopped["TimeLimit"], stopped["JobState"]) == ("00:01:00", "TIMEOUT")
+    assert (done["TimeLimit"], done["JobState"]) == ("00:02:00", "COMPLETED")
+    assert len(kept) == 24
+    assert blocks(finished) == kept
+    assert content(finished) == before
+
+
+@pytest.mark.fault(
+    "a SLURM job is preempted in training", "a checkpoint at SIGTERM, from which it goes on; the same weights"
+)
+def test_a_preempted_training_goes_on_from_sigterm(node: Path, finished: Path) -> None:
+    before = (finished / ARM / "adapter_model.safetensors").read_bytes()
+    shutil.rmtree(finished / ARM)
+    log = finished / RESULTS / "logs/finetune/tiny/tuned-symbolic.log"
+    log.unlink()
+    with running(finished, "--", ARM) as run:
+        wait_until(run, finished, lambda: log.exists() and "loss" in log.read_text())
+        options = ["--partition=urgent", f"--gpus={cluster.GPUS}", "--mem=100", "--output=/dev/null"]
+        cluster.ask("sbatch", *options, "--wrap", "sleep 1")
+        wait_until(run, finished, lambda: "goes on until it is killed" in log.read_text())
+        (step,) = re.findall(r"SIGTERM: checkpoint after step (\d+)", log.read_text())
+    assert [job["Restarts"] for job in jobs(finished, "finetune")] == ["1"]
+    assert 1 < int(step) < TUNING_STEPS
+    assert f"going on from checkpoint-{step}" in log.read_text()
+    assert (finished / ARM / "adapter_model.safetensors").read_bytes() == before
+
+
+@pytest.mark.fault("a SLURM job is requeued", "it goes on after the last block; the same tables")
+def test_a_requeued_job_goes_on_where_it_was(node: Path, finished: Path) -> None:
     before = content(finished)
     (finished / CHAINS).unlink()
     shutil.rmtree(finished / RESULTS / ".journal")

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -208,6 +209,18 @@ subprocess.run([sys.executable, "-c", {job!r}])
     snakemake.wait()
     _, alive = psutil.wait_procs(children, timeout=10)
     assert not alive
+
+
+@pytest.mark.fault("SIGTERM on a SLURM node", "the job goes on: SLURM requeues what it has to kill, only")
+@pytest.mark.parametrize("number", [None, "4711"], ids=["elsewhere", "on a node"])
+def test_sigterm(tmp_path: Path, number: str | None) -> None:
+    job = "import signal; from faithfulness import logs; logs.to(['log']); signal.raise_signal(signal.SIGTERM)"
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("SLURM_", "SNAKEMAKE_"))}
+    environment |= {"PYTHONPATH": str(ROOT / "scripts")} | ({"SLURM_JOB_ID": number} if number else {})
+    done = subprocess.run([sys.executable, "-c", job], cwd=tmp_path, env=environment, check=False)
+    assert done.returncode == (0 if number else -signal.SIGTERM)
+    said = (tmp_path / "log").read_text()
+    assert ("SIGTERM: SLURM job 4711 goes on until it is killed" in said) == bool(number)
 
 
 # Models

@@ -7,8 +7,9 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
-from faithfulness import gpus
+from faithfulness import gpus, models
 
 TAKE = """
 import sys, time
@@ -86,3 +87,15 @@ def test_a_machine_without_any(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     gpus.take(2)
     assert "CUDA_VISIBLE_DEVICES" not in os.environ
+
+
+def test_a_job_whose_node_has_none_fails_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(RuntimeError, match=r"this job asks for GPUs .* can use none on .*: is the node in a partition"):
+        models.place("auto", 1)
+    assert models.place("auto", 0) == ("cpu", {"": "cpu"})
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
+    assert models.place("auto", 1) == ("cpu", {"": "cpu"})
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert models.place("auto", 1) == ("cpu", {"": "cpu"})

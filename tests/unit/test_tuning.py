@@ -3,6 +3,8 @@
 import random
 import re
 import shutil
+import signal
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -188,8 +190,18 @@ class Killed(Exception):
     pass
 
 
+def kill(*_: object) -> None:
+    raise Killed
+
+
 def train(
-    tiny_model: Path, wording: Prompts, checkpoints: Path, kill_at: int | None = None, **changes: Any
+    tiny_model: Path,
+    wording: Prompts,
+    checkpoints: Path,
+    kill_at: int | None = None,
+    by: Callable[[], None] = kill,
+    seconds: float = 0,  # a checkpoint at every step
+    **changes: Any,
 ) -> dict[str, Any]:
     chosen = recipe(**changes)
     bits = "nf4" if chosen.method == "qlora" else None
@@ -198,11 +210,11 @@ def train(
 
     class Kill(tuning.SaveByTheClock):
         def __init__(self) -> None:
-            super().__init__(seconds=0)  # a checkpoint at every step
+            super().__init__(seconds)
 
         def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             if state.global_step == kill_at:
-                raise Killed
+                by()
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tuning, "SaveByTheClock", Kill)
@@ -230,6 +242,22 @@ def test_a_kill_changes_nothing(
     with caplog.at_level("INFO", "faithfulness"):
         resumed = train(tiny_model, wording, tmp_path / "killed", method=method)
     assert re.search(r"tiny: 100%.* 8/8 \[\d\d:\d\d<00:00, .*(step/s|s/step)\], loss \d\.\d{3}\n", caplog.text)
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+@pytest.mark.fault("SIGTERM in training", "a checkpoint at once; the same weights, bit for bit")
+def test_sigterm_leaves_a_checkpoint(tiny_model: Path, wording: Prompts, tmp_path: Path) -> None:
+    whole = train(tiny_model, wording, tmp_path / "whole")
+    ending = {"by": partial(signal.raise_signal, signal.SIGTERM), "seconds": 1000}
+    ours = signal.signal(signal.SIGTERM, kill)
+    try:
+        with pytest.raises(Killed):
+            train(tiny_model, wording, tmp_path / "ended", kill_at=5, **ending)
+        assert [part.name for part in (tmp_path / "ended").iterdir()] == ["checkpoint-6"]
+        resumed = train(tiny_model, wording, tmp_path / "ended", kill_at=7, **ending)  # the last step is finished
+        assert signal.getsignal(signal.SIGTERM) is kill
+    finally:
+        signal.signal(signal.SIGTERM, ours)
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 

@@ -108,7 +108,7 @@ def load(
     device: str = "auto",
     threads: int | None = None,
     token_budget: int = 8192,
-    gpus: int = 1,
+    gpus: int = 0,
     service: str = "",
 ) -> Backend:
     """The backend of an arm's folder; see `TransformersBackend` and, for arms with a `service`, `OpenAIBackend`.

@@ -32,11 +32,11 @@ class TransformersBackend:
         device: 'cpu', 'cuda' or 'auto'.
         threads: CPU threads; None for torch's own choice.
         token_budget: tokens a forward pass; halved for good where the device's memory does not suffice.
-        gpus: how many GPUs the model's layers are spread over, on 'cuda'.
+        gpus: how many GPUs the model's layers are spread over; 0 if none must be there.
     """
 
     def __init__(
-        self, folder: Path, device: str = "auto", threads: int | None = None, token_budget: int = 8192, gpus: int = 1
+        self, folder: Path, device: str = "auto", threads: int | None = None, token_budget: int = 8192, gpus: int = 0
     ) -> None:
         if threads:
             torch.set_num_threads(threads)

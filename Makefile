@@ -16,7 +16,7 @@ RESULTS = $(or $(shell sed -n "s/^results: *//p" $(CONFIG)),results)
 SNAKEMAKE = $(BIN)/snakemake --configfile $(CONFIG) $(if $(PROFILE),--workflow-profile $(PROFILE),--cores $(CORES))
 SLURM := slurmctld slurmd slurm-client munge
 
-.PHONY: help setup report test test-slurm slurm faults check plan calibrate power compare reproduce accept bench bench-gpu bench-effects parity smoke docs clean
+.PHONY: help setup report test test-slurm slurm faults check plan calibrate power compare reproduce accept bench bench-gpu bench-effects bench-dag parity smoke docs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -112,6 +112,9 @@ bench-gpu: setup ## Measure QLoRA, LoRA and re-scoring on a GPU, with random-wei
 
 bench-effects: setup ## Measure the statistics beside scipy alone, on one core
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/comparing.py
+
+bench-dag: setup $(VENV)/.slurm ## Plan the published setting at 10,000 items on a cluster: time, jobs, and what they ask for
+	$(BIN)/python benchmarks/dag.py
 
 parity: setup ## Hold prefix trees against plain sequences, in float32 (after make report)
 	$(BIN)/python benchmarks/parity.py

@@ -53,7 +53,8 @@ def make(shape: str, folder: Path) -> Path:
         model = LlamaForCausalLM(config)
     torch.set_default_dtype(torch.float32)
     model.save_pretrained(folder)
-    about = {"parameters": model.num_parameters(), "dtype": str(DTYPE).removeprefix("torch."), "weights": shape}
+    made = models.weights_hash(folder)
+    about = {"parameters": model.num_parameters(), "dtype": str(DTYPE).removeprefix("torch."), "weights": made}
     (folder / "model.json").write_text(json.dumps(about))
     return folder
 

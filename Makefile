@@ -12,8 +12,10 @@ DTYPE ?= bfloat16
 VENV := .venv
 BIN := $(VENV)/bin
 RESULTS = $(or $(shell sed -n "s/^results: *//p" $(CONFIG)),results)
+GPUS ?= $(shell nvidia-smi --list-gpus 2> /dev/null | wc -l)
+HERE = --cores $(CORES) $(if $(filter-out 0,$(GPUS)),--resources gpu=$(GPUS))
 # A cluster's profile says itself how much may run at a time.
-SNAKEMAKE = $(BIN)/snakemake --configfile $(CONFIG) $(if $(PROFILE),--workflow-profile $(PROFILE),--cores $(CORES))
+SNAKEMAKE = $(BIN)/snakemake --configfile $(CONFIG) $(if $(PROFILE),--workflow-profile $(PROFILE),$(HERE))
 SLURM := slurmctld slurmd slurm-client munge
 
 .PHONY: help setup report test test-slurm slurm faults check plan calibrate power compare reproduce accept bench bench-gpu bench-effects bench-dag parity smoke docs clean

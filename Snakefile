@@ -9,6 +9,10 @@
 configfile: "config/config.yaml"
 
 
+# Where jobs run with `--sdm apptainer`; envs/container.def says how to make it.
+container: f"{workflow.basedir}/envs/container.sif"
+
+
 include: "rules/common.smk"
 include: "rules/resources.smk"
 include: "rules/prepare.smk"

@@ -7,6 +7,7 @@ from faithfulness import arms, logs, provenance, tables
 logs.to(snakemake.log)
 given = snakemake.params
 record = provenance.collect(
+    Path(snakemake.scriptdir).resolve().parent,  # in a container the library lies elsewhere
     given.config,
     given.configured,
     [arms.read(folder) for folder in snakemake.input.arms],

@@ -98,6 +98,7 @@ class Record(Strict):
 
 
 def collect(
+    root: Path,
     configuration: dict[str, Any],
     configured: dict[str, Any],
     arms: Sequence[Mapping[str, Any]],
@@ -107,6 +108,7 @@ def collect(
     """The record of a run whose results are finished.
 
     Args:
+        root: folder of the project.
         configuration: validated, as plain values.
         configured: what of it was set.
         arms: the arm.json of all arms.
@@ -122,8 +124,8 @@ def collect(
         configured=configured,
         configuration_hash=tables.digest(configuration),
         files={file: file_hash(file) for name in CONFIGURED if (file := configuration[name])},
-        code=code(ROOT),
-        versions=versions(pins(ROOT)),
+        code=code(root),
+        versions=versions(pins(root)),
         platform=platform.platform(),
         processors=sorted({place["processor"] for place in places}),
         gpus=sorted(set(ON_GPU.findall(said))),

@@ -81,7 +81,7 @@ def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Record:
     subprocess.run([sys.executable, "-c", job], env=os.environ | {"PYTHONPATH": str(ROOT / "scripts")}, check=True)
     configured = settings.load(configuration())
     full, part = (configured.model_dump(mode="json", exclude_unset=unset) for unset in (False, True))
-    return provenance.collect(full, part, ARMS, Path("resources"), ["ours"])
+    return provenance.collect(ROOT, full, part, ARMS, Path("resources"), ["ours"])
 
 
 def write(name: str | Path, text: str) -> None:

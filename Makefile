@@ -12,6 +12,7 @@ DTYPE ?= bfloat16
 VENV := .venv
 BIN := $(VENV)/bin
 RESULTS = $(or $(shell sed -n "s/^results: *//p" $(CONFIG)),results)
+TESTS ?= not slow and not slurm
 GPUS ?= $(shell nvidia-smi --list-gpus 2> /dev/null | wc -l)
 HERE = --cores $(CORES) $(if $(filter-out 0,$(GPUS)),--resources gpu=$(GPUS))
 # A cluster's profile says itself how much may run at a time.
@@ -58,7 +59,7 @@ smoke: ## The same with tiny models made on the spot, in minutes
 
 test: setup check ## All checks, and all tests but those marked slow or slurm (a quarter of an hour)
 	# Two workers take the files in turn.
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 12 -m "not slow and not slurm" --cov --cov-report=term --cov-fail-under=90
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 12 -m "$(TESTS)" --cov --cov-report=term --cov-fail-under=90
 
 faults: setup ## Kill, damage, fill up and cut off runs, and list what came of each (half an hour)
 	$(BIN)/pytest -n 2 --dist loadfile -m "fault and not slurm"

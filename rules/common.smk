@@ -84,8 +84,8 @@ def any_of(names):
     return "|".join(map(re.escape, names)) or "none"
 
 
-# Writing, paraphrasing and scoring of a dataset are split into shards of whole blocks, each a job of its own, where
-# `--set-scatter shards=<n>` (in a profile: `set-scatter`) says so. Their tables are put together again.
+# Writing (also on from mistakes), paraphrasing and scoring of a dataset are split into shards of whole blocks, each a job
+# of its own, where `--set-scatter shards=<n>` (in a profile: `set-scatter`) says so. Their tables are put together again.
 scattergather:
     shards=1,
 

@@ -3,6 +3,7 @@
 
 PROBES = f"{RESULTS}/probes/{{model}}/{{writer}}/{{dataset}}"
 PARAPHRASES = f"{PROBES}/paraphrase.parquet"
+MISTAKES = f"{PROBES}/mistake.parquet"
 RESAMPLE = "resample" in SETTINGS.perturbations.mistakes
 REWORDS_HERE = PARAPHRASER is not None and not PARAPHRASER.served
 
@@ -147,6 +148,10 @@ if SHARDED:
             code=code("gather_shards"),
 
 
+# Mistakes alone are seconds of work; writing on from them is split as all writing is.
+mistakes_shard = shard if RESAMPLE else str
+
+
 rule add_mistakes:
     input:
         chains=CHAINS,
@@ -154,11 +159,19 @@ rule add_mistakes:
         arm=branch(RESAMPLE, then=f"{RESULTS}/arms/{{model}}/{{writer}}"),
         base=branch(RESAMPLE, then=f"{RESULTS}/arms/{{model}}/base"),
     output:
-        f"{PROBES}/mistake.parquet",
+        branch(
+            SHARDED and RESAMPLE,
+            then=temp(mistakes_shard(MISTAKES)),
+            otherwise=MISTAKES,
+        ),
     log:
-        f"{RESULTS}/logs/add_mistakes/{{model}}/{{writer}}/{{dataset}}.log",
+        mistakes_shard(
+            f"{RESULTS}/logs/add_mistakes/{{model}}/{{writer}}/{{dataset}}.log"
+        ),
     benchmark:
-        f"{RESULTS}/benchmarks/add_mistakes/{{model}}/{{writer}}/{{dataset}}.tsv"
+        mistakes_shard(
+            f"{RESULTS}/benchmarks/add_mistakes/{{model}}/{{writer}}/{{dataset}}.tsv"
+        )
     conda:
         ENVIRONMENT
     threads: inference_threads if RESAMPLE else 1
@@ -181,12 +194,29 @@ rule add_mistakes:
         chains=branch(RESAMPLE, then=SETTINGS.chains.model_dump()),
         max_new_tokens=branch(RESAMPLE, then=max_new_tokens_of),
         block_items=branch(RESAMPLE, then=SETTINGS.block_items),
+        shard=shard_of,
         journal=JOURNAL,
         code=code("add_mistakes"),
     message:
         "Adding mistakes: {wildcards.model} {wildcards.writer} {wildcards.dataset}"
     script:
         "../scripts/add_mistakes.py"
+
+
+if SHARDED and RESAMPLE:
+
+    use rule gather_chains as gather_mistakes with:
+        input:
+            gather.shards(shard(MISTAKES), allow_missing=True),
+        output:
+            MISTAKES,
+        log:
+            f"{RESULTS}/logs/gather_mistakes/{{model}}/{{writer}}/{{dataset}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/gather_mistakes/{{model}}/{{writer}}/{{dataset}}.tsv"
+        params:
+            schema="Probes",
+            code=code("gather_shards"),
 
 
 rule ask_directly:

@@ -10,7 +10,7 @@ from faithfulness.paraphrase import CONTRASTS
 
 logs.to(snakemake.log)
 settings = snakemake.params
-written = tables.read(snakemake.input.chains, tables.Chains)
+written = tables.shard(tables.read(snakemake.input.chains, tables.Chains), settings.shard, settings.block_items)
 encode, _ = prompts.segment_coder(snakemake.input.tokenizer)
 wrong = partial(corrupt, seed=settings.seed, contrasts=(*CONTRASTS, *settings.contrasts))
 
@@ -37,4 +37,6 @@ if "resample" in settings.variants:
         block_items=settings.block_items,
         journal=(Path(settings.journal), [arm["weights"], settings.code], f"{arm['model']} {arm['arm']}: mistakes"),
     )
+    order = {chain: number for number, chain in enumerate(zip(written["item_id"], written["sample"], strict=True))}
+    rows.sort(key=lambda row: order[row["item_id"], row["sample"]])  # so that shards in turn are the whole
 tables.write(rows, tables.Probes, snakemake.output[0])

@@ -24,7 +24,6 @@ EFFECTS = f"{RESULTS}/effects/effects.csv"
 CHAINS, SCORES = (f"{RESULTS}/{stage}/tiny/base/coin_flip.parquet" for stage in ("chains", "scores"))
 ITEMS = f"{RESULTS}/items/coin_flip/eval.parquet"
 ARM = f"{RESULTS}/arms/tiny/tuned-symbolic"
-TUNING_STEPS = 300  # not done before its cluster has taken notice that an urgent job waits
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +45,8 @@ def small_project(folder: Path) -> Path:
     small = {
         "models": [model | {"warm_start": model["warm_start"] | names | {"steps": 100}}],
         "datasets": [{"name": "coin_flip", "task": "coin_flip", "people": 2, "train": 120, "eval": 24}],
-        "arms": [arm | names | {"steps": TUNING_STEPS}],
+        "arms": [arm | names | {"steps": 80}],
+        "perturbations": {"mistakes": ["keep", "resample"]},
         "block_items": 1,
     }
     (folder / CONFIG).write_text(yaml.safe_dump(config | small))
@@ -71,7 +71,7 @@ def finished(local: Path, tmp_path: Path) -> Path:
 def command(*arguments: str) -> list[str]:
     """Snakemake with the profile, asking often."""
     options = ["--configfile", CONFIG, "--workflow-profile", "profiles/slurm"]
-    options += ["--latency-wait", "10", "--slurm-init-seconds-before-status-checks", "8"]
+    options += ["--latency-wait", "10", "--slurm-init-seconds-before-status-checks", "1"]
     return [sys.executable, "-m", "snakemake", *options, *arguments]
 
 
@@ -176,6 +176,8 @@ def test_a_preempted_training_goes_on_from_sigterm(node: Path, finished: Path) -
     shutil.rmtree(finished / ARM)
     log = finished / RESULTS / "logs/finetune/tiny/tuned-symbolic.log"
     log.unlink()
+    slow = finished / "scripts/faithfulness/tuning.py"  # so that it lasts longer than what happens to it
+    slow.write_text(slow.read_text().replace("self.bar.update()", "self.bar.update()\n        time.sleep(0.3)"))
     with running(finished, "--", ARM) as run:
         wait_until(run, finished, lambda: log.exists() and "loss" in log.read_text())
         options = ["--partition=urgent", f"--gpus={cluster.GPUS}", "--mem=100", "--output=/dev/null"]
@@ -183,7 +185,7 @@ def test_a_preempted_training_goes_on_from_sigterm(node: Path, finished: Path) -
         wait_until(run, finished, lambda: "goes on until it is killed" in log.read_text())
         (step,) = re.findall(r"SIGTERM: checkpoint after step (\d+)", log.read_text())
     assert [job["Restarts"] for job in jobs(finished, "finetune")] == ["1"]
-    assert 1 < int(step) < TUNING_STEPS
+    assert 1 < int(step) < 80
     assert f"going on from checkpoint-{step}" in log.read_text()
     assert (finished / ARM / "adapter_model.safetensors").read_bytes() == before
 

@@ -136,7 +136,7 @@ def assert_equal_but_for_rounding(one: pd.DataFrame, other: pd.DataFrame, path: 
     ("targets", "count"),
     [
         ([f"{RESULTS}/measures/tiny-depth2/{dataset}.parquet" for dataset in ("last_letters", "coin_flip")], 34),
-        pytest.param([], 96, marks=pytest.mark.slow),
+        pytest.param([], 96, marks=[pytest.mark.slow, pytest.mark.gate]),
     ],
     ids=["the tables of a model", "everything"],
 )
@@ -238,6 +238,7 @@ KEYS = {"OPENAI_API_KEY": "sk-key-that-nobody-may-see", "HF_TOKEN": "hf_token-th
 
 
 @pytest.mark.slow
+@pytest.mark.gate
 @pytest.mark.fault("keys in the environment of a whole run", "sent to the server, and in no file")
 def test_models_on_a_server(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A base and a tuned model, and the paraphraser, on a real server: to the report, and no request comes twice."""

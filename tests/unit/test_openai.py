@@ -161,8 +161,9 @@ class TestWithARealServer:
                 questions(3, wording), DECODING
             )
         assert found == expected
-        assert len(between.bodies) == 3 + len(faults)
-        assert len(re.findall("trying again in", caplog.text)) == len(faults)
+        tried_again = len(re.findall("trying again in", caplog.text))
+        assert tried_again >= len(faults)  # more where the machine is busy, and the server slow itself
+        assert len(between.bodies) == 3 + tried_again
 
     @pytest.mark.fault("kill -9 among 200 requests to a server", "0 lost, 0 repeated paid requests")
     def test_a_kill_loses_no_reply_and_repeats_none(

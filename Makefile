@@ -70,9 +70,10 @@ slurm: # What a SLURM node needs, on Debian
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -yqq --no-install-recommends $(SLURM) > /dev/null
 	fi
 
-test-slurm: setup $(VENV)/.slurm slurm ## Run on a real SLURM node on loopback, with faults (root, Debian; minutes)
+test-slurm: TESTS = slurm
+test-slurm: setup $(VENV)/.slurm slurm ## Run on a real SLURM node on loopback, with faults (root, Debian; an hour)
 	$(BIN)/python -c 'import sys; sys.path.insert(0, "."); from tests.slurm import cluster; sys.exit(cluster.missing() or 0)'
-	$(BIN)/pytest --durations 0 -m slurm tests/slurm
+	$(BIN)/pytest --durations 0 -m "$(TESTS)" tests/slurm
 
 check: setup ## Lint, formatting and types
 	$(BIN)/ruff check .

@@ -2,9 +2,11 @@
 
 It needs root and the packages of Debian in PACKAGES, but neither systemd nor control groups: memory is watched by
 polling, and a GPU is any device file. slurm.conf must lie where SLURM looks by itself, as jobs of Snakemake's executor
-drop SLURM_CONF.
+drop SLURM_CONF: what tests that were killed have left there is told from a real cluster's by its first line, and from
+that of tests at work by the lock which they hold.
 """
 
+import fcntl
 import os
 import re
 import shutil
@@ -14,6 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import psutil
 
@@ -21,11 +24,13 @@ from tests.servers import free_port
 
 PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge")
 CONFIGURATION = Path("/etc/slurm")
-SOCKET = Path("/run/munge/munge.socket.2")  # where SLURM looks for it
+MUNGE = Path("/run/munge")  # where SLURM looks for its socket
 NODE = socket.gethostname().partition(".")[0]
+DAEMONS = ("slurmctld", "slurmd", "slurmstepd")
 GPUS = 2
 GRACE = 5  # seconds from SIGTERM until a preempted job is killed
 PATIENCE = 90  # seconds until something must have happened
+OURS = "# Of tests: theirs for as long as they hold a lock on this file, and left over after that"
 CONF = """
 ClusterName=test
 SlurmctldHost={node}(127.0.0.1)
@@ -78,9 +83,22 @@ def missing() -> str:
         return f"{', '.join(lacking)} not found: apt-get install {' '.join(PACKAGES)}"
     if os.getuid() != 0:
         return "only root can start a SLURM node"
-    if any((CONFIGURATION / name).exists() for name in ("slurm.conf", "gres.conf")):
-        return f"{CONFIGURATION}/slurm.conf exists: this machine belongs to a cluster"
-    return ""
+    conf = CONFIGURATION / "slurm.conf"
+    if not conf.exists():  # a node may have got it from its controller
+        return "this machine belongs to a cluster: slurmd or slurmctld is at work" if _daemons(*DAEMONS) else ""
+    with conf.open() as file:
+        if not file.readline().startswith(OURS):
+            return f"{conf} exists: this machine belongs to a cluster"
+        return "" if _lock(file) else f"other tests are at work with {conf}"
+
+
+def _lock(file: IO[str]) -> bool:
+    """Lock a file until it is closed, also by the death of this process."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def ask(*command: str) -> str:
@@ -104,50 +122,69 @@ def start_node() -> None:
     wait_for("idle|mixed|allocated", "sinfo", "--noheader", "--format=%T", "--partition=cpu")
 
 
-def lose_node(folder: Path) -> None:
-    """End the node's daemon, its jobs and all that they started, at once, as a power failure does."""
-    roots = [process for process in psutil.process_iter() if process.name() == "slurmstepd"]
-    roots.append(psutil.Process(int((folder / "slurmd.pid").read_text())))
-    for process in [child for root in roots for child in (root, *root.children(recursive=True))]:
+def _daemons(*names: str) -> list[psutil.Process]:
+    return [process for process in psutil.process_iter(["name"]) if process.info["name"] in names]
+
+
+def _kill(*names: str) -> None:
+    """Kill daemons and all that they started, and wait until they are gone."""
+    doomed = []
+    for daemon in _daemons(*names):
+        try:
+            doomed += [daemon, *daemon.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            continue
+    for process in doomed:
         try:
             process.kill()
         except psutil.NoSuchProcess:
             continue
+    psutil.wait_procs(doomed, PATIENCE)
 
 
-def _stop(file: Path) -> None:
-    try:
-        daemon = psutil.Process(int(file.read_text()))
-        daemon.terminate()
-        daemon.wait(PATIENCE)
-    except (FileNotFoundError, psutil.NoSuchProcess):
-        return
+def lose_node() -> None:
+    """End the node's daemon, its jobs and all that they started, at once, as a power failure does."""
+    _kill("slurmd", "slurmstepd")
+
+
+def _clear_away() -> None:
+    _kill(*DAEMONS)
+    for name in ("slurm.conf", "gres.conf"):
+        (CONFIGURATION / name).unlink(missing_ok=True)
 
 
 @contextmanager
-def cluster(folder: Path) -> Iterator[Path]:
-    """Run the cluster, with its state and logs in `folder`."""
-    ours = not SOCKET.exists()
-    if ours:
-        subprocess.run(["install", "-d", "-o", "munge", "-g", "munge", SOCKET.parent], check=True)
-        subprocess.run(["runuser", "-u", "munge", "--", "/usr/sbin/munged"], check=True)
-    ports = {"controller_port": free_port(), "node_port": free_port()}
+def _munge() -> Iterator[None]:
+    """The daemon that vouches for users, unless the machine's own is at work."""
+    if subprocess.run(["munge", "--no-input"], capture_output=True, check=False).returncode == 0:
+        yield
+        return
+    subprocess.run(["install", "-d", "-o", "munge", "-g", "munge", MUNGE], check=True)
+    subprocess.run(["runuser", "-u", "munge", "--", "/usr/sbin/munged"], check=True)
+    try:
+        yield
+    finally:
+        _kill("munged")
+
+
+@contextmanager
+def cluster(folder: Path) -> Iterator[None]:
+    """Run the cluster, with its state and logs in `folder`. Nothing may be `missing`."""
     (folder / "state").mkdir()
     for number in range(GPUS):
         os.mknod(folder / f"gpu{number}", 0o20666, os.makedev(1, 3))  # a null device
-    gres = f"NodeName={NODE} Name=gpu File={folder}/gpu[0-{GPUS - 1}]\n"
-    files = {"slurm.conf": CONF.format(node=NODE, folder=folder, gpus=GPUS, grace=GRACE, **ports), "gres.conf": gres}
+    ports = {"controller_port": free_port(), "node_port": free_port()}
     CONFIGURATION.mkdir(exist_ok=True)
-    for name, content in files.items():
-        (CONFIGURATION / name).write_text(content)
-    try:
-        subprocess.run(["/usr/sbin/slurmctld", "-c"], check=True)
-        start_node()
-        yield folder
-    finally:
-        for name in files:
-            (CONFIGURATION / name).unlink()
-        _stop(folder / "slurmd.pid")
-        _stop(folder / "slurmctld.pid")
-        if ours:
-            _stop(SOCKET.with_name("munged.pid"))
+    _clear_away()
+    with _munge(), (CONFIGURATION / "slurm.conf").open("w") as conf:
+        _lock(conf)
+        conf.write(OURS + CONF.format(node=NODE, folder=folder, gpus=GPUS, grace=GRACE, **ports))
+        conf.flush()
+        gres = f"NodeName={NODE} Name=gpu File={folder}/gpu[0-{GPUS - 1}]\n"
+        (CONFIGURATION / "gres.conf").write_text(gres)
+        try:
+            subprocess.run(["/usr/sbin/slurmctld", "-c"], check=True)
+            start_node()
+            yield
+        finally:
+            _clear_away()

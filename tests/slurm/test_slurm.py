@@ -16,6 +16,7 @@ from tests.runs import ENVIRONMENT, RESULTS, copy_project, snakemake
 from tests.slurm import cluster
 
 TIME_LIMIT = 900  # seconds of a run, on two busy cores
+TIME_LIMIT_SMOKE = 3600
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(TIME_LIMIT + 300)]
 
 CONFIG = "config/small.yaml"
@@ -27,13 +28,13 @@ ARM = f"{RESULTS}/arms/tiny/tuned-symbolic"
 
 
 @pytest.fixture(scope="session")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A running cluster: the folder of its state and logs."""
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A running cluster."""
     lacking = cluster.missing()
     if lacking:
         pytest.skip(lacking)
-    with cluster.cluster(tmp_path_factory.mktemp("slurm")) as folder:
-        yield folder
+    with cluster.cluster(tmp_path_factory.mktemp("slurm")):
+        yield
 
 
 def small_project(folder: Path) -> Path:
@@ -76,14 +77,14 @@ def command(*arguments: str) -> list[str]:
 
 
 @contextmanager
-def running(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+def running(folder: Path, *arguments: str, limit: float = TIME_LIMIT) -> Iterator[subprocess.Popen[bytes]]:
     """A run, which must end well; what it says goes to run.log."""
     log = folder / "run.log"
     with log.open("w") as stream:
         run = subprocess.Popen(command(*arguments), cwd=folder, stdout=stream, stderr=stream, env=PRETENDING)
     try:
         yield run
-        assert run.wait(TIME_LIMIT) == 0, log.read_text()[-5000:]
+        assert run.wait(limit) == 0, log.read_text()[-5000:]
     finally:
         run.kill()
 
@@ -119,7 +120,7 @@ def job_at_work(run: subprocess.Popen[bytes], folder: Path) -> str:
     return cluster.wait_for(r"\d+", "squeue", "--noheader", "--states=RUNNING", "--format=%i")
 
 
-def test_the_tables_are_those_of_a_local_run(node: Path, local: Path, tmp_path: Path) -> None:
+def test_the_tables_are_those_of_a_local_run(node: None, local: Path, tmp_path: Path) -> None:
     folder = small_project(tmp_path / "project")
     with running(folder, "--set-scatter", "shards=3", "--", EFFECTS):
         pass
@@ -132,8 +133,22 @@ def test_the_tables_are_those_of_a_local_run(node: Path, local: Path, tmp_path: 
     assert len(jobs(folder, "probes")) <= 2  # of eight light jobs
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(TIME_LIMIT_SMOKE + 600)
+def test_the_smoke_run_gives_what_it_gives_locally(node: None, tmp_path: Path) -> None:
+    here, there = (copy_project(tmp_path / name) for name in ("here", "there"))
+    done = snakemake(here)
+    assert done.returncode == 0, done.stderr[-3000:]
+    sharded = ["--configfile", "config/smoke.yaml", "--set-scatter", "shards=3"]
+    with running(there, *sharded, limit=TIME_LIMIT_SMOKE):
+        pass
+    assert content(there) == content(here)
+    assert (there / RESULTS / "report.html").exists()
+    assert {job["Partition"] for job in jobs(there, "finetune")} == {"gpu"}
+
+
 @pytest.mark.fault("a SLURM job runs out of memory", "it is submitted again, with twice as much")
-def test_a_job_that_runs_out_of_memory_gets_more(node: Path, finished: Path) -> None:
+def test_a_job_that_runs_out_of_memory_gets_more(node: None, finished: Path) -> None:
     (finished / ITEMS).unlink()
     script = finished / "scripts/prepare_items.py"
     script.write_text(script.read_text() + '\nimport time\nheld = b"x" * 1_200_000_000\ntime.sleep(3)\n')
@@ -149,7 +164,7 @@ def test_a_job_that_runs_out_of_memory_gets_more(node: Path, finished: Path) -> 
 @pytest.mark.fault(
     "a SLURM job reaches its time limit", "it is submitted again, with more; no finished block is repeated"
 )
-def test_a_job_that_runs_out_of_time_gets_more(node: Path, finished: Path) -> None:
+def test_a_job_that_runs_out_of_time_gets_more(node: None, finished: Path) -> None:
     before = content(finished)
     (finished / CHAINS).unlink()
     shutil.rmtree(finished / RESULTS / ".journal")
@@ -171,7 +186,7 @@ def test_a_job_that_runs_out_of_time_gets_more(node: Path, finished: Path) -> No
 @pytest.mark.fault(
     "a SLURM job is preempted in training", "a checkpoint at SIGTERM, from which it goes on; the same weights"
 )
-def test_a_preempted_training_goes_on_from_sigterm(node: Path, finished: Path) -> None:
+def test_a_preempted_training_goes_on_from_sigterm(node: None, finished: Path) -> None:
     before = (finished / ARM / "adapter_model.safetensors").read_bytes()
     shutil.rmtree(finished / ARM)
     log = finished / RESULTS / "logs/finetune/tiny/tuned-symbolic.log"
@@ -191,7 +206,7 @@ def test_a_preempted_training_goes_on_from_sigterm(node: Path, finished: Path) -
 
 
 @pytest.mark.fault("a SLURM job is requeued", "it goes on after the last block; the same tables")
-def test_a_requeued_job_goes_on_where_it_was(node: Path, finished: Path) -> None:
+def test_a_requeued_job_goes_on_where_it_was(node: None, finished: Path) -> None:
     before = content(finished)
     (finished / CHAINS).unlink()
     shutil.rmtree(finished / RESULTS / ".journal")
@@ -206,13 +221,13 @@ def test_a_requeued_job_goes_on_where_it_was(node: Path, finished: Path) -> None
 
 
 @pytest.mark.fault("a SLURM node is lost", "it goes on after the last block; the same tables")
-def test_a_lost_node_costs_no_finished_block(node: Path, finished: Path) -> None:
+def test_a_lost_node_costs_no_finished_block(node: None, finished: Path) -> None:
     before = content(finished)
     (finished / SCORES).unlink()
     shutil.rmtree(finished / RESULTS / ".journal")
     with running(finished, "--", SCORES) as run:
         job_at_work(run, finished)
-        cluster.lose_node(node)
+        cluster.lose_node()
         kept = blocks(finished)
         cluster.wait_for(r"down\*?", "sinfo", "--noheader", "--format=%T", "--partition=cpu")
         cluster.start_node()

@@ -71,7 +71,7 @@ slurm: # What a SLURM node needs, on Debian
 	fi
 
 test-slurm: TESTS = slurm
-test-slurm: setup $(VENV)/.slurm slurm ## Run on a real SLURM node on loopback, with faults (root, Debian; an hour)
+test-slurm: setup $(VENV)/.slurm slurm ## Run on a real SLURM node on loopback, with faults (root, Debian; half an hour)
 	$(BIN)/python -c 'import sys; sys.path.insert(0, "."); from tests.slurm import cluster; sys.exit(cluster.missing() or 0)'
 	$(BIN)/pytest --durations 0 -m "$(TESTS)" tests/slurm
 

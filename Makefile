@@ -40,16 +40,15 @@ $(VENV)/.slurm: envs/requirements-slurm.txt $(VENV)/.ready
 	$(BIN)/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
-# One run in a folder at a time: what the last one left locked may only be unlocked by who knows that it has ended.
-define LOCK
+# What a killed run left locked is unlocked; one at work holds the file (rules/common.smk).
+define UNLOCK
 mkdir -p .snakemake
-exec 9> .snakemake/run.lock
-flock --nonblock 9 || { echo "Another run is at work in this folder; wait for it, or use a copy of the folder."; exit 1; }
-$(SNAKEMAKE) --unlock --quiet all > /dev/null
+flock --nonblock --conflict-exit-code 75 .snakemake/run.lock $(SNAKEMAKE) --unlock --quiet all > /dev/null ||
+  { [ $$? != 75 ] || echo "Another run is at work in this folder; wait for it, or use a copy of the folder."; exit 1; }
 endef
 
 report: setup ## Run the workflow and write <results>/report.html (default: config/config.yaml)
-	$(LOCK)
+	$(UNLOCK)
 	$(SNAKEMAKE) --quiet rules
 	$(SNAKEMAKE) --quiet all --report $(RESULTS)/snakemake-report.zip
 	echo "Open $(RESULTS)/report.html in a browser."
@@ -88,11 +87,11 @@ plan: setup ## What would a run take? Tokens, hours and cost, before anything is
 
 calibrate: CONFIG = config/calibration.yaml
 calibrate: setup ## Hold the measures against readers of known faithfulness (later reports show it)
-	$(LOCK)
+	$(UNLOCK)
 	$(SNAKEMAKE) --quiet rules -- calibrate
 
 power: setup ## How many items would a next run need? (after make report)
-	$(LOCK)
+	$(UNLOCK)
 	$(SNAKEMAKE) --quiet all -- $(RESULTS)/effects/power.csv
 	column -s, -t $(RESULTS)/effects/power.csv
 

@@ -46,6 +46,11 @@ rule all:
     localrule: True
 
 
+# Snakemake's own lock, too, can be lifted from a run that is at work.
+onstart:
+    hold_folder()
+
+
 # `--dry-run --printshellcmds` (-np) shows jobs with all that they ask for, in place of their messages.
 if workflow.output_settings.printshellcmds:
     for one in workflow.rules:

@@ -15,6 +15,7 @@ rule write_chains:
         shard(f"{RESULTS}/logs/write_chains/{{model}}/{{writer}}/{{dataset}}.log"),
     benchmark:
         shard(f"{RESULTS}/benchmarks/write_chains/{{model}}/{{writer}}/{{dataset}}.tsv")
+    localrule: SERVED
     conda:
         ENVIRONMENT
     threads: inference_threads

@@ -1,5 +1,6 @@
 # What all stages share: the checked configuration, names for wildcards, and the code that a rule depends on.
 
+import fcntl
 import os
 import shutil
 import sys
@@ -8,6 +9,8 @@ from pathlib import Path
 import yaml
 
 sys.path.insert(0, f"{workflow.basedir}/scripts")
+
+from snakemake.exceptions import WorkflowError
 
 from faithfulness import claims, closure, prompts, published, settings, sources
 from faithfulness.tables import PERTURBATIONS
@@ -73,10 +76,26 @@ GPU = int(
 # takes page faults to get it again; keeping them makes a training step on the CPU a quarter faster.
 os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**32))
 os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**33))
+# Nodes of a cluster may reach no server, and who asks one does not compute: those jobs stay with Snakemake.
+SERVED = all(model.served for model in SETTINGS.models)
 # A job ends when this process does (logs.py).
 os.environ.update(SNAKEMAKE_PID=str(os.getpid()))
 # Many jobs, few cores: nothing is gained by threads that tokenise beside those that compute.
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+def hold_folder():
+    """One run in a folder at a time, for as long as this process lives; `make` lifts Snakemake's own lock under it."""
+    global HELD
+    HELD = open(".snakemake/run.lock", "w")
+    try:
+        fcntl.flock(HELD, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise WorkflowError(
+            "Another run is at work in this folder; wait for it, or use a copy of the folder."
+        )
+    except OSError:
+        pass  # a file system without locks
 
 
 def any_of(names):

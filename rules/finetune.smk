@@ -17,10 +17,10 @@ rule warm_start:
         f"{RESULTS}/benchmarks/warm_start/{{model}}.tsv"
     conda:
         ENVIRONMENT
-    threads: training_threads
+    threads: lambda wildcards: training_threads(wildcards) if recipe_of(wildcards) else 1
     resources:
         mem_mb=memory(6000, trained_of),
-        gpu=gpus_of,
+        gpu=lambda wildcards: gpus_of(wildcards) if recipe_of(wildcards) else 0,
         runtime=runtime(60, training_seconds),
     params:
         name=lambda wildcards: wildcards.model,

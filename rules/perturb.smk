@@ -101,6 +101,7 @@ rule paraphrase:
         shard(f"{RESULTS}/logs/paraphrase/{{model}}/{{writer}}/{{dataset}}.log"),
     benchmark:
         shard(f"{RESULTS}/benchmarks/paraphrase/{{model}}/{{writer}}/{{dataset}}.tsv")
+    localrule: PARAPHRASER is not None and PARAPHRASER.served
     conda:
         ENVIRONMENT
     threads: max(1, workflow.cores // 2) if REWORDS_HERE else 1
@@ -172,6 +173,7 @@ rule add_mistakes:
         mistakes_shard(
             f"{RESULTS}/benchmarks/add_mistakes/{{model}}/{{writer}}/{{dataset}}.tsv"
         )
+    localrule: SERVED and RESAMPLE
     conda:
         ENVIRONMENT
     threads: inference_threads if RESAMPLE else 1

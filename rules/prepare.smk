@@ -43,6 +43,9 @@ rule prepare_model:
         runtime=runtime(60),
     params:
         settings=lambda wildcards: WEIGHTS[wildcards.weights].model_dump(),
+        # The data type of weights that name none may be chosen on a node without the GPUs that they are for.
+        for_gpus=lambda wildcards: GPU > 0
+        and WEIGHTS[wildcards.weights].dtype == "auto",
         code=code("prepare_model"),
     message:
         "Preparing the weights {wildcards.weights}"

@@ -29,6 +29,7 @@ rule rescore_answers:
         shard(
             f"{RESULTS}/benchmarks/rescore_answers/{{model}}/{{reader}}/{{dataset}}.tsv"
         )
+    localrule: SERVED
     conda:
         ENVIRONMENT
     threads: inference_threads

@@ -24,8 +24,9 @@ def parameters_of(speaker):
 
 
 def loaded(speaker):
-    """MB of the weights as they are written and read with."""
-    return parameters_of(speaker) * (4 if speaker.dtype == "float32" else 2) / 1e6
+    """MB of the weights as they are written and read with; `auto` may be float32 on CPUs."""
+    wide = speaker.dtype == "float32" or (speaker.dtype == "auto" and not GPU)
+    return parameters_of(speaker) * (4 if wide else 2) / 1e6
 
 
 def loaded_of(wildcards):

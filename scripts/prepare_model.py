@@ -13,4 +13,4 @@ settings = Weights(**snakemake.params.settings)
 source = Path(snakemake.input[0]) if len(snakemake.input) else None
 if source and not settings.layers:  # else the folder of the same weights with all layers
     (source,) = sources.locate(settings.source, source)
-models.prepare(settings, source, Path(snakemake.output[0]))
+models.prepare(settings, source, Path(snakemake.output[0]), snakemake.params.for_gpus)

@@ -2,6 +2,8 @@
 
 import json
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -49,28 +51,32 @@ class Ledger:
         totals = (f"SELECT TOTAL(cost) FROM {table} WHERE account = ?" for table in ("replies", "sent"))
         return sum(self.database.execute(total, (account,)).fetchone()[0] for total in totals)
 
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self.lock:
+            self.database.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self.database.execute("COMMIT")
+            except BaseException:
+                if self.database.in_transaction:  # SQLite may have ended it itself, on a full disk
+                    self.database.execute("ROLLBACK")
+                raise
+
     def send(self, account: str, cost: float, most: float | None) -> int:
         """Note, before it is sent, what a request may cost at most; gives the number of the note.
 
         Raises:
             BudgetError: with all that was spent, that would be more than `most`.
         """
-        with self.lock:
-            self.database.execute("BEGIN IMMEDIATE")
-            try:
-                spent = self._spent(account)
-                if most is not None and spent + cost > most:
-                    raise BudgetError(
-                        f"max_cost: {spent:.4f} of {most} are spent on {account}, and the next request may cost "
-                        f"{cost:.4f}; raise max_cost to go on from here"
-                    )
-                number = self.database.execute(
-                    "INSERT INTO sent (account, cost) VALUES (?, ?)", (account, cost)
-                ).lastrowid
-                self.database.execute("COMMIT")
-            except BaseException:
-                self.database.execute("ROLLBACK")
-                raise
+        with self._transaction():
+            spent = self._spent(account)
+            if most is not None and spent + cost > most:
+                raise BudgetError(
+                    f"max_cost: {spent:.4f} of {most} are spent on {account}, and the next request may cost "
+                    f"{cost:.4f}; raise max_cost to go on from here"
+                )
+            number = self.database.execute("INSERT INTO sent (account, cost) VALUES (?, ?)", (account, cost)).lastrowid
         assert number is not None
         return number
 
@@ -81,10 +87,8 @@ class Ledger:
 
     def replied(self, number: int, account: str, key: str, reply: dict[str, Any], cost: float) -> None:
         """Keep a reply, and what it cost."""
-        with self.lock:
-            self.database.execute("BEGIN IMMEDIATE")
+        with self._transaction():
             self.database.execute(
                 "INSERT OR REPLACE INTO replies VALUES (?, ?, ?, ?)", (key, account, json.dumps(reply), cost)
             )
             self.database.execute("DELETE FROM sent WHERE id = ?", (number,))
-            self.database.execute("COMMIT")

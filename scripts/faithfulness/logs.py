@@ -17,6 +17,11 @@ HINTS = {
     FULL: "the disk is full: make room and run again; what is finished is kept",
     FORBIDDEN: "this may not be written: change its rights, or take another folder (`results`)",
 }
+# Libraries that are not Python's hand on the text alone, SQLite a text of its own.
+TEXTS = {
+    FULL: [*map(os.strerror, FULL), "database or disk is full"],
+    FORBIDDEN: [*map(os.strerror, FORBIDDEN), "attempt to write a readonly database", "unable to open database file"],
+}
 
 
 def to(files: Sequence[str]) -> logging.Logger:
@@ -66,8 +71,7 @@ def hint_of(error: BaseException | None) -> str:
     """The way out of an error whose cause, or that of an error behind it, is the disk; '' for others."""
     while error:
         for numbers, hint in HINTS.items():
-            # Libraries that are not Python's hand on the text alone.
-            if getattr(error, "errno", None) in numbers or any(os.strerror(n) in str(error) for n in numbers):
+            if getattr(error, "errno", None) in numbers or any(text in str(error) for text in TEXTS[numbers]):
                 return hint
         error = error.__cause__ or error.__context__
     return ""

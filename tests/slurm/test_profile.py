@@ -13,9 +13,7 @@ pytestmark = pytest.mark.slurm
 
 
 def test_what_jobs_ask_for() -> None:
-    seconds, used, jobs = dag.dry_run(dag.configuration(items=1000, models=2), shards=2)
-    assert seconds > 0
-    assert used > 0
+    _, _, jobs = dag.dry_run(dag.configuration(items=1000, models=2), shards=2)
     largest = jobs.groupby("rule").max()
     assert jobs["rule"].value_counts()["write_chains"] == 2 * 10 * 4 * 2
     assert largest.loc["write_chains", "gpu"] == 1

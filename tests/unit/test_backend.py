@@ -400,6 +400,14 @@ class TestModels:
         assert models.pick_dtype("auto") == chosen
         assert models.pick_dtype("float16") == torch.float16
 
+    def test_auto_of_a_node_without_the_gpus_that_it_is_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(models, "product_time", lambda dtype, _: {torch.float32: 1.0, torch.bfloat16: 9.0}[dtype])
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+        assert models.pick_dtype("auto", for_gpus=True) == torch.bfloat16
+        assert models.pick_dtype("float32", for_gpus=True) == torch.float32
+        monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
+        assert models.pick_dtype("auto", for_gpus=True) == torch.float32
+
     def test_sizes_of_a_model_share_its_type(
         self, monkeypatch: pytest.MonkeyPatch, tiny_model: Path, tmp_path: Path
     ) -> None:

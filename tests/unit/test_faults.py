@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -31,6 +32,7 @@ from faithfulness import (
 )
 from faithfulness.backends import Decoding, Probe, Prompt, openai
 from faithfulness.backends.transformers import TransformersBackend
+from faithfulness.ledger import Ledger
 from faithfulness.prompts import Prompts
 from faithfulness.settings import Columns, Recipe
 from tests.damage import damaged, spoil
@@ -161,6 +163,30 @@ def test_a_full_disk_keeps_what_there_was(disk: Callable[[Path, str], None], tmp
     assert (tmp_path / "items.parquet").read_bytes() == before
 
 
+@pytest.mark.fault("disk full while a paid reply is kept", "said so; those before are kept, and none is counted less")
+def test_a_full_disk_under_the_ledger(disk: Callable[[Path, str], None], tmp_path: Path) -> None:
+    disk(tmp_path, "size=256k")
+    ledger = Ledger(tmp_path / "requests.sqlite")
+    kept: list[str] = []
+
+    def fill() -> None:
+        for number in range(100):
+            reply = {"text": os.urandom(8000).hex()}
+            ledger.replied(ledger.send("me", 1.0, None), "me", f"key{number}", reply, 1.0)
+            kept.append(f"key{number}")
+
+    with pytest.raises(sqlite3.OperationalError, match="full") as raised:
+        fill()
+    assert "make room and run again" in logs.hint_of(raised.value)
+    assert len(kept) > 2
+    disk(tmp_path, "remount,size=4m")
+    for one in (ledger, Ledger(tmp_path / "requests.sqlite")):
+        assert all(one.reply(key) for key in kept)
+        assert one.reply(f"key{len(kept)}") is None
+        assert one.spent("me") in (len(kept), len(kept) + 1)
+    ledger.replied(ledger.send("me", 1.0, None), "me", "more", {"text": "it goes on"}, 1.0)
+
+
 @pytest.mark.fault("results folder read-only", "refused before anything runs; names the folder")
 def test_a_read_only_folder(disk: Callable[[Path, str], None], tmp_path: Path, config: dict[str, Any]) -> None:
     checked = settings.load(config | {"results": str(tmp_path)})
@@ -176,6 +202,8 @@ def test_a_read_only_folder(disk: Callable[[Path, str], None], tmp_path: Path, c
     [
         ("I/O error: No space left on device (os error 28)", "the disk is full"),
         ("Read-only file system", "this may not be written"),
+        ("database or disk is full", "the disk is full"),
+        ("attempt to write a readonly database", "this may not be written"),
         ("anything else", ""),
     ],
 )

@@ -72,6 +72,8 @@ def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Record:
             write(f"results-x/items/{dataset}/{part}.parquet", f"{dataset} {part}")
     write("results-x/benchmarks/rescore_answers/tiny/base/own.tsv", BENCHMARK + "10.5\t0:00:10\t300.5\n")
     write("results-x/benchmarks/rescore_answers/tiny/tuned-hub/own.tsv", BENCHMARK + "2\t0:00:02\t500\n")
+    write("results-x/benchmarks/rescore_answers/tiny/tuned-hub/own.1-of-2.tsv", BENCHMARK + "3\t0:00:03\t10\n")
+    write("results-x/benchmarks/rescore_answers/tiny/removed-since/own.tsv", BENCHMARK + "1000\t0:16:40\t9999\n")
     write("results-x/benchmarks/plan_items/all.tsv", BENCHMARK + "0.1\t0:00:00\tNA\n")
     write("resources/benchmarks/prepare_model/ours.tsv", BENCHMARK + "4\t0:00:04\t100\n")
     write("resources/benchmarks/prepare_model/of-others.tsv", BENCHMARK + "1000\t0:00:04\t100\n")
@@ -131,7 +133,7 @@ def test_time_and_memory_of_the_run_alone(record: Record) -> None:
     assert [rule.model_dump() for rule in record.rules] == [
         {"rule": "plan_items", "jobs": 1, "seconds": 0.1, "max_rss": None},
         {"rule": "prepare_model", "jobs": 1, "seconds": 4.0, "max_rss": 100.0},
-        {"rule": "rescore_answers", "jobs": 2, "seconds": 12.5, "max_rss": 500.0},
+        {"rule": "rescore_answers", "jobs": 3, "seconds": 15.5, "max_rss": 500.0},
     ]
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from huggingface_hub.errors import LocalEntryNotFoundError
 
-from faithfulness import sources
+from faithfulness import checksums, sources
 from faithfulness.settings import Source
 from tests.damage import damaged, spoil
 
@@ -100,7 +100,7 @@ def test_fetched_file_that_was_damaged(wheel: Path, tmp_path: Path, damage: Call
     file.unlink()
     with pytest.raises(sources.SourceError, match=r"answers\.jsonl is not as it was fetched"):
         sources.locate(whole, folder)
-    (folder / sources.SUMS).unlink()
+    (folder / checksums.SUMS).unlink()
     with pytest.raises(sources.SourceError, match=r"is not as it was fetched"):
         sources.locate(source, folder)
 

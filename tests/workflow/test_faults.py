@@ -82,13 +82,17 @@ STAGES = {
 }
 
 
+@pytest.mark.parametrize("victim", ["Snakemake", "the job"])
 @pytest.mark.parametrize(("rule", "pattern"), STAGES.items(), ids=STAGES)
-@pytest.mark.fault("kill -9 of Snakemake itself, in each stage", "its job ends; the next run makes the same bytes")
-def test_snakemake_is_killed(finished: Path, rule: str, pattern: str) -> None:
+@pytest.mark.fault("kill -9 of Snakemake or its job, in each stage", "both end; the next run makes the same bytes")
+def test_one_is_killed(finished: Path, rule: str, pattern: str, victim: str) -> None:
     (path,) = finished.glob(pattern)
     target, whole = str(path.relative_to(finished)), content(path)
     remove(path)
     shutil.rmtree(finished / RESULTS / ".journal")
+    script = finished / f"scripts/{rule}.py"
+    code = script.read_text()
+    script.write_text(f"{code}\nimport time\ntime.sleep(60)\n")  # none ends before it is killed
     killed = subprocess.Popen(
         command(target), cwd=finished, env=ENVIRONMENT, start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -100,10 +104,13 @@ def test_snakemake_is_killed(finished: Path, rule: str, pattern: str) -> None:
             jobs = [job for job in psutil.Process(killed.pid).children() if f"{rule}.py" in " ".join(job.cmdline())]
         time.sleep(0.01)
     time.sleep(3)  # most modules are imported, some work is done
-    killed.kill()
-    killed.wait()
+    assert killed.poll() is None
+    assert jobs[0].is_running()
+    (killed if victim == "Snakemake" else jobs[0]).kill()
+    assert killed.wait(20) != 0
     _, alive = psutil.wait_procs(jobs, timeout=20)
     assert not alive
+    script.write_text(code)
     run(finished, "--unlock")
     run(finished, target)
     assert_same(whole, content(path), target)

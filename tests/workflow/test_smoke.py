@@ -6,17 +6,19 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 import yaml
 from transformers import AutoTokenizer
 
 from faithfulness import logs, provenance, tables
-from tests.runs import ENVIRONMENT, RESULTS, command, snakemake
+from tests.runs import ENVIRONMENT, RESULTS, ROOT, command, snakemake
 from tests.servers import Between, transformers_serve
 
 SCHEMAS = {
@@ -194,20 +196,29 @@ def test_kill_9_loses_no_finished_block(finished: Path, target: str, pieces: int
 
 
 @pytest.mark.fault("two runs in one folder", "the second is refused")
-def test_two_runs_in_one_folder_are_refused(finished: Path) -> None:
+@pytest.mark.parametrize("second", ["snakemake", "snakemake, after --unlock", "make report"])
+def test_two_runs_in_one_folder_are_refused(finished: Path, second: str) -> None:
     shutil.rmtree(finished / RESULTS / "measures")
     run = subprocess.Popen(
         command(), cwd=finished, env=ENVIRONMENT,
         start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        while not list(finished.glob(".snakemake/locks/*")):
+        while not psutil.Process(run.pid).children():  # its first job
             assert run.poll() is None
             time.sleep(0.01)
-        os.killpg(run.pid, signal.SIGSTOP)  # it holds its lock and makes no file under the second run's eyes
-        done = snakemake(finished)
+        os.killpg(run.pid, signal.SIGSTOP)  # it makes no file under the second run's eyes
+        if second == "make report":
+            make = ["make", "--file", ROOT / "Makefile", "--old-file", f"{sys.prefix}/.ready", f"VENV={sys.prefix}"]
+            report = [*make, "CONFIG=config/smoke.yaml", "report"]
+            done = subprocess.run(report, cwd=finished, capture_output=True, text=True, check=False, env=ENVIRONMENT)
+        else:
+            if second != "snakemake":
+                assert snakemake(finished, "--unlock").returncode == 0
+            done = snakemake(finished)
         assert done.returncode != 0
-        assert "LockException" in done.stderr
+        said = "LockException" if second == "snakemake" else "Another run is at work in this folder"
+        assert said in done.stdout + done.stderr
     finally:
         os.killpg(run.pid, signal.SIGKILL)
         run.wait()

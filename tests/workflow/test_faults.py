@@ -107,8 +107,8 @@ def test_one_is_killed(finished: Path, rule: str, pattern: str, victim: str) -> 
     assert killed.poll() is None
     assert jobs[0].is_running()
     (killed if victim == "Snakemake" else jobs[0]).kill()
-    assert killed.wait(20) != 0
-    _, alive = psutil.wait_procs(jobs, timeout=20)
+    assert killed.wait(60) != 0
+    _, alive = psutil.wait_procs(jobs, timeout=60)
     assert not alive
     script.write_text(code)
     run(finished, "--unlock")

@@ -204,9 +204,11 @@ def test_two_runs_in_one_folder_are_refused(finished: Path, second: str) -> None
         start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        while not psutil.Process(run.pid).children():  # its first job
+        lock = str(finished / ".snakemake/run.lock")
+        while lock not in [file.path for file in psutil.Process(run.pid).open_files()]:
             assert run.poll() is None
             time.sleep(0.01)
+        time.sleep(0.1)  # it is open, and now locked
         os.killpg(run.pid, signal.SIGSTOP)  # it makes no file under the second run's eyes
         if second == "make report":
             make = ["make", "--file", ROOT / "Makefile", "--old-file", f"{sys.prefix}/.ready", f"VENV={sys.prefix}"]

@@ -183,7 +183,7 @@ class Weights(Strict):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto",
         description="of the weights when writing and reading, the same for all arms of the model; auto: bfloat16 where "
-        "it is measured to be faster than float32",
+        "it is measured to be faster than float32, or where only other nodes of a cluster have GPUs",
     )
     trust_remote_code: bool = Field(False, description="let the model's repository run its own Python code")
 

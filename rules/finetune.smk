@@ -2,6 +2,10 @@
 # base (the model itself, or warm-started), and one folder a tuned arm, trained here or elsewhere.
 
 
+# Where no model is trained to its base arm, that arm is a file that names the model: no work for a node, or a GPU.
+WARM = any(model.warm_start for model in SETTINGS.models)
+
+
 rule warm_start:
     input:
         model=weights_of,
@@ -15,12 +19,13 @@ rule warm_start:
         f"{RESULTS}/logs/warm_start/{{model}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/warm_start/{{model}}.tsv"
+    localrule: not WARM
     conda:
         ENVIRONMENT
-    threads: lambda wildcards: training_threads(wildcards) if recipe_of(wildcards) else 1
+    threads: lambda wildcards: training_threads(wildcards) if WARM else 1
     resources:
         mem_mb=memory(6000, trained_of),
-        gpu=lambda wildcards: gpus_of(wildcards) if recipe_of(wildcards) else 0,
+        gpu=lambda wildcards: gpus_of(wildcards) if WARM else 0,
         runtime=runtime(60, training_seconds),
     params:
         name=lambda wildcards: wildcards.model,

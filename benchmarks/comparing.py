@@ -52,7 +52,7 @@ def main() -> None:
         for level in (statistics.confidence, inference.EQUIVALENCE):
             stats.bootstrap((values,), np.mean, confidence_level=level, n_resamples=statistics.resamples)
         stats.permutation_test(
-            (values,), inference.studentised, permutation_type="samples", vectorized=True, batch=inference.BATCH,
+            (values,), inference.studentised, permutation_type="samples", vectorized=True, batch=inference.EXACT_BATCH,
             n_resamples=statistics.resamples,
         )  # fmt: skip
     plain = (time.perf_counter() - start) * len(cells)

@@ -250,7 +250,7 @@ def _corrected(strata: Sequence[Stratum], name: str, statistics: Statistics) -> 
     if min(sizes) < 2:
         return {component: {"n_items": sum(sizes)} for component in components}
     rng = np.random.default_rng(statistics.seed)
-    drawn = [inference.item_counts(n, statistics.resamples, rng) for n in sizes]
+    drawn = [np.concatenate([c for _, c in inference.item_counts(n, statistics.resamples, rng)]) for n in sizes]
     rows = {}
     for component in components:
         signs = WEIGHTS[component]

@@ -1,9 +1,13 @@
 """Section 8 of the method on arrays: intervals, tests, detectable effects, items needed."""
 
 import itertools
+import tracemalloc
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 from faithfulness import inference
@@ -32,6 +36,61 @@ def test_bca_agrees_with_scipy_on_the_same_draws():
         (values,), np.mean, axis=-1, n_resamples=999, method="BCa", rng=np.random.default_rng(0), vectorized=True
     ).confidence_interval
     np.testing.assert_allclose(got, expected, atol=1e-9)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    sizes=st.lists(st.integers(12, 40), min_size=1, max_size=3),
+    seed=st.integers(0, 2**16),
+    confidence=st.sampled_from([0.9, 0.95]),
+)
+def test_closed_acceleration_gives_the_intervals_of_scipys_jackknife(sizes, seed, confidence):
+    rng = np.random.default_rng(seed)
+    strata = [rng.gamma(1, 1, (2, n)) - 0.5 for n in sizes]
+    distribution = inference.resampled(strata, QUICK)
+    expected = stats.bootstrap(
+        strata, inference.mean_of_strata, method="BCa", confidence_level=confidence, n_resamples=0, vectorized=True,
+        bootstrap_result=SimpleNamespace(bootstrap_distribution=distribution), axis=-1,
+    ).confidence_interval  # fmt: skip
+    ends = inference.interval(strata, distribution, np.full(2, np.inf), confidence)
+    np.testing.assert_allclose(ends, expected, atol=1e-9)
+
+
+def test_acceleration_of_a_mean_is_its_skewness_over_six_roots_of_n():
+    values = np.array([0.0, 0.0, 1.0, 5.0])
+    expected = stats.skew(values) / (6 * np.sqrt(4))
+    assert inference.acceleration([values[None] - 1.5])[0] == pytest.approx(expected)
+    left_out = np.array([np.delete(values, i).mean() for i in range(4)])
+    influence = 3 * (left_out.mean() - left_out)
+    assert inference.acceleration([influence[None]])[0] == pytest.approx(expected)
+
+
+def test_an_interval_needs_resamples_on_both_sides_of_the_estimate():
+    low, high = inference.bca_interval(np.array([2.0]), np.array([[0.0, 1.0]]), np.array([0.1]), 0.95)
+    assert np.isnan([low, high]).all()
+
+
+def test_the_size_of_a_batch_changes_nothing(monkeypatch):
+    strata = [np.random.default_rng(n).normal(0.1, 1, (3, n)) for n in (15, 40)]
+    at_once = inference.resampled(strata, QUICK), inference.sign_flip_p(strata, QUICK)
+    monkeypatch.setattr(inference, "BATCH_NUMBERS", 100)
+    np.testing.assert_allclose(inference.resampled(strata, QUICK), at_once[0], atol=1e-12)
+    assert inference.sign_flip_p(strata, QUICK) == pytest.approx(at_once[1])
+
+
+def test_memory_of_ten_thousand_items_is_bounded():
+    """The whole matrix of resamples would take 240 MB."""
+    strata = [np.random.default_rng(0).integers(0, 5, (8, 10_000)) / 4]
+    statistics = Statistics(resamples=3_000)
+    tracemalloc.start()
+    try:
+        distribution = inference.resampled(strata, statistics)
+        inference.interval(strata, distribution, np.ones(8), 0.95)
+        inference.sign_flip_p(strata, statistics)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 50e6
 
 
 def test_resamples_agree_with_a_plain_loop_and_strata_weigh_the_same():

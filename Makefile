@@ -3,6 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
+.SILENT:
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -17,6 +18,8 @@ GPUS ?= $(shell nvidia-smi --list-gpus 2> /dev/null | wc -l)
 HERE = --cores $(CORES) $(if $(filter-out 0,$(GPUS)),--resources gpu=$(GPUS))
 # A cluster's profile says itself how much may run at a time.
 SNAKEMAKE = $(BIN)/snakemake --configfile $(CONFIG) $(if $(PROFILE),--workflow-profile $(PROFILE),$(HERE))
+# One line of overall progress, in place of several lines and bars a job.
+RUN = TQDM_DISABLE=1 PYTHONWARNINGS=ignore::FutureWarning PYTHONPATH="$(CURDIR)/scripts" $(SNAKEMAKE) --logger progress
 SLURM := slurmctld slurmd slurm-client munge
 
 .PHONY: help setup report test test-slurm slurm faults check plan calibrate power compare reproduce accept bench bench-gpu bench-effects bench-dag parity smoke docs clean
@@ -49,7 +52,7 @@ endef
 
 report: setup ## Run the workflow and write <results>/report.html (default: config/config.yaml)
 	$(UNLOCK)
-	$(SNAKEMAKE) --quiet rules
+	$(RUN)
 	$(SNAKEMAKE) --quiet all --report $(RESULTS)/snakemake-report.zip
 	echo "Open $(RESULTS)/report.html in a browser."
 
@@ -88,11 +91,11 @@ plan: setup ## What would a run take? Tokens, hours and cost, before anything is
 calibrate: CONFIG = config/calibration.yaml
 calibrate: setup ## Hold the measures against readers of known faithfulness (later reports show it)
 	$(UNLOCK)
-	$(SNAKEMAKE) --quiet rules -- calibrate
+	$(RUN) -- calibrate
 
 power: setup ## How many items would a next run need? (after make report)
 	$(UNLOCK)
-	$(SNAKEMAKE) --quiet all -- $(RESULTS)/effects/power.csv
+	$(RUN) -- $(RESULTS)/effects/power.csv
 	column -s, -t $(RESULTS)/effects/power.csv
 
 compare: setup ## Show two finished runs side by side: A=results-a B=results-b (MODELS="a=b ..." where names differ)

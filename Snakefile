@@ -49,6 +49,16 @@ rule all:
 # Snakemake's own lock, too, can be lifted from a run that is at work.
 onstart:
     hold_folder()
+    # For the line of progress (scripts/snakemake_logger_plugin_progress); nothing else shows it.
+    logger.info(
+        None,
+        extra={
+            "expected_seconds": {
+                job.jobid: expected_seconds(job)
+                for job in workflow.dag.needrun_jobs()
+            }
+        },
+    )
 
 
 # `--dry-run --printshellcmds` (-np) shows jobs with all that they ask for, in place of their messages.

@@ -11,6 +11,7 @@ import yaml
 sys.path.insert(0, f"{workflow.basedir}/scripts")
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 from faithfulness import claims, closure, prompts, published, settings, sources
 from faithfulness.tables import PERTURBATIONS

@@ -8,6 +8,11 @@ TRAINING_BYTES = {"full": 16, "lora": 4, "qlora": 2}
 # Seconds in which a model of 10^9 parameters writes or reads a chain with all its probes, or learns an example: six times
 # what an H200 took with 8e9 (benchmarks/README.md), and three times what two cores took with 1.3e8.
 SECONDS = 0.05 if GPU else 16
+MARGIN = 6 if GPU else 3  # of these
+START_SECONDS = (
+    4  # of a job: Snakemake and the imports; as much again where a model is loaded
+)
+STEP_SECONDS = 0.1  # of a training, however small the model is
 TABLES_MB = (
     0.05  # of a chain, its probes and the answers to them: in memory 0.02 were measured
 )
@@ -127,3 +132,24 @@ def runtime(base, more=lambda wildcards: 0):
     return lambda wildcards, attempt: min(
         DAY, attempt * round(base + more(wildcards) / 60)
     )
+
+
+def expected_seconds(job):
+    """Seconds that a job is expected to take: the weight of a job in the run's line of progress."""
+    work = {
+        "warm_start": training_seconds,
+        "finetune": training_seconds,
+        "write_chains": model_seconds,
+        "rescore_answers": model_seconds,
+        "compare_arms": comparison_seconds,
+        "calibrate": calibration_seconds,
+    }
+    if PARAPHRASER:
+        work["paraphrase"] = rewording_seconds
+    if job.rule.name not in work:
+        return START_SECONDS
+    recipe = (
+        recipe_of(job.wildcards) if work[job.rule.name] is training_seconds else None
+    )
+    steps = STEP_SECONDS * recipe.steps if recipe else 0
+    return 2 * START_SECONDS + max(steps, work[job.rule.name](job.wildcards) / MARGIN)

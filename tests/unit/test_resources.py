@@ -1,5 +1,6 @@
 """What jobs ask a scheduler for: rules/resources.smk is plain Python, given what rules/common.smk names."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -95,3 +96,20 @@ def test_time_goes_by_chains_and_size_and_ends_with_a_day(large: Settings) -> No
     assert asked(wildcards(**reading), 1000) == 24 * 60
     assert asked(wildcards(**reading | {"model": "tiny"}), 1) == 60
     assert asked(wildcards(**reading | {"model": "served"}), 1) == 60 + 75  # 900 chains, 5 s each
+
+
+@pytest.mark.parametrize(
+    ("rule", "of", "expected"),
+    [
+        ("plot_effects", {}, 4),
+        ("write_chains", {"model": "large", "writer": "base", "dataset": "coins"}, 8 + 900 * 0.05 / 6),
+        ("write_chains", {"model": "tiny", "writer": "base", "dataset": "coins"}, 8),
+        ("finetune", {"model": "large", "arm": "tuned-lora"}, 8 + 30),  # 300 steps
+        ("warm_start", {"model": "large"}, 8),  # there is none
+    ],
+)
+def test_progress_weighs_jobs_by_the_seconds_of_their_work(
+    large: Settings, rule: str, of: dict[str, str], expected: float
+) -> None:
+    job = SimpleNamespace(rule=SimpleNamespace(name=rule), wildcards=wildcards(**of))
+    assert rules(large)["expected_seconds"](job) == pytest.approx(expected)

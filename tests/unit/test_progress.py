@@ -1,0 +1,150 @@
+"""The line of progress that `make` shows of a run, in a terminal and in a pipe, and what stays beside it."""
+
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from snakemake_logger_plugin_progress import UNFINISHED, Progress, duration
+from tests.runs import ROOT
+
+SNAKEFILE = """
+from snakemake.logging import logger
+rule all:
+    input: expand("{name}.txt", name=["good", "bad"])
+rule write:
+    output: "{name}.txt"
+    log: "logs/{name}.log"
+    message: "Writing {wildcards.name}"
+    shell:
+        "if [ {wildcards.name} = bad ]; then (seq 100; echo no disk is left) > {log}; exit 1; fi; touch {output}"
+onstart:
+    logger.info(None, extra={"expected_seconds": {job.jobid: 2.0 for job in workflow.dag.needrun_jobs()}})
+"""
+COMMAND = [sys.executable, "-m", "snakemake", "--cores", "1", "--keep-going", "--logger", "progress"]
+ENVIRONMENT = {name: text for name, text in os.environ.items() if name != "TERM"} | {
+    "PYTHONPATH": str(ROOT / "scripts"),
+    "TERM": "xterm",
+}
+SAID = r"""3 jobs, 6 s of work expected
+  0 %  0 of 3 jobs  Writing (good|bad)
+Failed: Writing bad \(rule write\)
+  log: logs/bad.log, which ends with
+    90
+(    \d+\n){10}    no disk is left
+Ended after \d+ s: 1 of 3 jobs are done, 1 failed\. The next run continues here\.
+All messages: .*\.snakemake/log/.*\.snakemake\.log
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "Snakefile").write_text(SNAKEFILE)
+    return tmp_path
+
+
+def test_a_pipe_gets_whole_lines_and_the_end_of_a_failed_log(folder: Path) -> None:
+    done = subprocess.run(COMMAND, cwd=folder, capture_output=True, text=True, check=False, env=ENVIRONMENT)
+    assert done.returncode == 1
+    assert not set(done.stderr) & set("\r\x1b")
+    assert "Select jobs" not in done.stderr
+    assert re.fullmatch(SAID, done.stderr), done.stderr
+
+
+def test_a_terminal_gets_one_line_that_is_rewritten(folder: Path) -> None:
+    (folder / "bad.txt").touch()
+    main, terminal = pty.openpty()
+    with subprocess.Popen(COMMAND, cwd=folder, stdout=terminal, stderr=terminal, env=ENVIRONMENT) as run:
+        os.close(terminal)
+        shown = b""
+        while chunk := _read(main):
+            shown += chunk
+    os.close(main)
+    assert run.returncode == 0
+    lines = [line.rpartition("\x1b[K")[2].strip() for line in shown.decode().splitlines()]
+    assert re.search(r"\r\x1b\[K  0 %  \[-{24}\]  0 of 2 jobs", shown.decode()), shown.decode()
+    assert re.fullmatch(r"All 2 jobs are done, after \d+ s\.", lines[-1]), lines
+
+
+def _read(terminal: int) -> bytes:
+    """What a terminal was sent; nothing once the other end is closed."""
+    try:
+        return os.read(terminal, 1 << 16)
+    except OSError:
+        return b""
+
+
+def test_nothing_to_do_is_said(folder: Path) -> None:
+    for name in ("good", "bad"):
+        (folder / f"{name}.txt").touch()
+    done = subprocess.run(
+        [*COMMAND, "--", "good.txt"], cwd=folder, capture_output=True, text=True, check=False, env=ENVIRONMENT
+    )
+    assert "Nothing to be done" in done.stderr
+
+
+@given(
+    expected=st.lists(st.floats(0.1, 1e5), min_size=1, max_size=20),
+    pace=st.floats(0.1, 10),
+    queued=st.booleans(),
+)
+def test_the_share_of_a_run_in_turn_ends_at_one_and_its_time_left_at_nothing(
+    expected: list[float], pace: float, queued: bool
+) -> None:
+    progress, now = Progress(dict(enumerate(expected)), began=0.0, queued=queued), 0.0
+    total = sum(expected)
+    for job, weight in enumerate(expected):
+        progress.start(job, now)
+        assert 0 <= progress.share(now + weight * pace * 100) <= (sum(expected[: job + 1]) + 1e-6) / total
+        now += weight * pace
+        progress.finish(job, now)
+        assert progress.share(now) == pytest.approx(sum(expected[: job + 1]) / total)
+        # All jobs take as many times longer than expected, and so will the rest.
+        assert progress.left(now) == pytest.approx(total * pace - now, abs=1e-6 * total * pace)
+    assert progress.share(now) == 1
+
+
+def test_a_running_job_counts_by_its_time_and_never_as_done() -> None:
+    progress = Progress({1: 100.0, 2: 100.0}, began=0.0)
+    progress.start(1, 0.0)
+    assert progress.share(20.0) == pytest.approx(0.1)
+    assert progress.left(20.0) == pytest.approx(180.0)
+    assert progress.share(1e6) == pytest.approx(UNFINISHED / 2)
+    progress.fail(1)
+    assert progress.share(1e6) == 0
+    assert progress.left(1e6) is None
+
+
+def test_a_job_in_a_queue_is_not_counted_before_it_is_done() -> None:
+    progress = Progress({1: 100.0, 2: 100.0}, began=0.0, queued=True)
+    progress.start(1, 0.0)
+    assert progress.share(90.0) == 0
+    progress.finish(1, 100.0)
+    assert progress.share(100.0) == 0.5
+
+
+def test_nothing_expected_is_all_done() -> None:
+    assert Progress({}, began=0.0).share(1.0) == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "1 s"), (59.4, "59 s"), (59.6, "1 min"), (3_570, "1 h"), (3_569, "59 min"), (7_500, "2 h 5 min"),
+        (47.9 * 3600, "47 h 54 min"), (72 * 3600, "3 days"),
+    ],
+)  # fmt: skip
+def test_durations(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_make_does_not_echo_its_recipes(tmp_path: Path) -> None:
+    make = ["make", "--file", ROOT / "Makefile", "clean", f"RESULTS={tmp_path / 'results'}"]
+    done = subprocess.run(make, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == ""

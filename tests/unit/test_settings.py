@@ -141,10 +141,28 @@ def test_the_second_arm_is_one_uncommented_entry_away() -> None:
     ]
 
 
-def test_fifteen_lines_of_the_readme_are_a_configuration(config: dict[str, Any]) -> None:
-    text, larger = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.S)
-    assert settings.load(config | yaml.safe_load(text)).pairs() == [("my-model", "tuned-mine")]
-    assert [settings.Model(**model).served for model in yaml.safe_load(larger)["models"]] == [False, True]
+def yaml_of(page: str) -> list[dict[str, Any]]:
+    """The pieces of configuration that a page shows."""
+    return [yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", (ROOT / page).read_text(), flags=re.S)]
+
+
+def test_the_readme_shows_configurations(config: dict[str, Any]) -> None:
+    trained, imported = yaml_of("README.md")
+    assert settings.load(config | trained).pairs() == [("my-model", "tuned-mine")]
+    assert settings.load(config | trained | imported).pairs() == [("my-model", "tuned-mine")]
+
+
+def test_the_page_of_the_configurations_shows_models() -> None:
+    (larger,) = yaml_of("config/README.md")
+    assert [settings.Model(**model).served for model in larger["models"]] == [False, True]
+
+
+def test_the_readme_is_short_and_its_links_lead_somewhere() -> None:
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("*/README.md")]
+    assert len(pages[0].read_text().splitlines()) <= 160
+    for page in pages:
+        for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
+            assert (page.parent / link).exists(), f"{page}: {link}"
 
 
 def test_shipped_configurations_write_to_folders_of_their_own() -> None:

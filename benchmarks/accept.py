@@ -14,7 +14,10 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
-from faithfulness import settings, tables
+from faithfulness.config import settings
+from faithfulness.config.settings import Settings
+from faithfulness.tables.io import read_table
+from faithfulness.tables.statistics import Calibration, Effects, Summaries
 
 Line = tuple[str, float, str, float]  # what, found, '>=' or '<=', threshold
 CALIBRATED = ["aoc", "filler_tolerance"]
@@ -26,9 +29,9 @@ PEERS = {  # how many times as long they take at least: zero-shot, 8-shot
 SYMBOLIC = ("last_letters", "coin_flip")
 
 
-def lines(results: Path, config: settings.Settings) -> Iterator[Line]:
+def lines(results: Path, config: Settings) -> Iterator[Line]:
     """Every figure with its threshold."""
-    summaries = tables.read(results / "effects/summaries.csv", tables.Summaries)
+    summaries = read_table(results / "effects/summaries.csv", Summaries)
     for row in summaries.itertuples():
         where = f"{row.model} {row.arm} {row.dataset}"
         yield f"{where}: evaluation items", row.n_items, ">=", 40
@@ -41,7 +44,7 @@ def lines(results: Path, config: settings.Settings) -> Iterator[Line]:
     for (model, arm), rows in summaries[summaries["arm"] != "base"].groupby(["model", "arm"], sort=False):
         share = (rows["two_steps"] * rows["n_items"]).sum() / rows["n_items"].sum()
         yield f"{model} {arm}: chains of two steps or more, all items", share, ">=", 0.8
-    effects = tables.read(results / "effects/effects.csv", tables.Effects)
+    effects = read_table(results / "effects/effects.csv", Effects)
     plain = effects[effects["contrast"].eq("plain") & effects["component"].isin(["total", "reading", "writing"])]
     # Pooled claims on accuracy pool other datasets than its components do: the sum holds for the same items.
     keys = ["model", "arm", "dataset", "measure", "n_items"]
@@ -88,7 +91,7 @@ def _parity(file: Path) -> Iterator[Line]:
 def _calibration(file: Path) -> Iterator[Line]:
     """What make calibrate wrote."""
     if file.is_file():
-        calibrated = tables.read(file, tables.Calibration)
+        calibrated = read_table(file, Calibration)
         real = calibrated[(calibrated["readers"] != "exact") & (calibrated["unfit"] == "")]
         areas = real.pivot(index="dataset", columns="measure", values="area").reindex(columns=CALIBRATED)
         best = areas.min(axis=1, skipna=False).max()

@@ -16,12 +16,14 @@ from scipy import stats
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from faithfulness import claims, effects, inference
+from faithfulness.compare import claims, effects, inference
+from faithfulness.compare.effects import CELLS
+from faithfulness.compare.inference import EQUIVALENCE
 
 
 def frame(rng: np.random.Generator, items: int, names: list[str]) -> pd.DataFrame:
     """A frame of means with values in steps of a quarter."""
-    values = {(name, *cell): rng.integers(0, 5, items) / 4 for name in names for cell in effects.CELLS}
+    values = {(name, *cell): rng.integers(0, 5, items) / 4 for name in names for cell in CELLS}
     return pd.DataFrame(values, index=[f"i{i}" for i in range(items)])
 
 
@@ -49,7 +51,7 @@ def main() -> None:
     start = time.perf_counter()
     for column in differences:
         values = differences[column].to_numpy()
-        for level in (statistics.confidence, inference.EQUIVALENCE):
+        for level in (statistics.confidence, EQUIVALENCE):
             stats.bootstrap((values,), np.mean, confidence_level=level, n_resamples=statistics.resamples)
         stats.permutation_test(
             (values,), inference.studentised, permutation_type="samples", vectorized=True, batch=inference.EXACT_BATCH,

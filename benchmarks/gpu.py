@@ -26,10 +26,23 @@ sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "benchmarks")]
 
 from rescoring import padded
 
-from faithfulness import arms, calibration, datasets, models, prompts, readout, tables, tuning
+from faithfulness import prompts
+from faithfulness.arms.devices import pick_device
+from faithfulness.arms.record import reference_arm, write_arm
 from faithfulness.backends import Probe
 from faithfulness.backends.transformers import TransformersBackend
-from faithfulness.settings import CoinFlip, LastLetters, Perturbations, Recipe, Weights
+from faithfulness.calibrate import calibration
+from faithfulness.config.datasets import CoinFlip, LastLetters
+from faithfulness.config.models import Weights
+from faithfulness.config.probing import Perturbations
+from faithfulness.config.training import Recipe
+from faithfulness.finetune.tune import tune
+from faithfulness.hashing import weights_hash
+from faithfulness.prepare.generated import coin_flip, last_letters
+from faithfulness.prepare.weights import prepare_model
+from faithfulness.rescore import readout
+from faithfulness.tables.generation import Items
+from faithfulness.tables.io import frame, records
 
 VOCABULARY = 128_256  # of Llama 3
 SHAPES = {
@@ -45,15 +58,15 @@ ROWS = (32, 64)  # of padded batches; the faster counts
 def make(shape: str, folder: Path) -> Path:
     """A model folder with random weights, as `models.prepare` writes it."""
     small = Weights(source={"uri": "random:llama"}, dtype="float32")  # type: ignore[arg-type]
-    models.prepare(small, None, folder)  # for its tokenizer
+    prepare_model(small, None, folder)  # for its tokenizer
     heads = {"num_attention_heads": 32, "num_key_value_heads": 8, "max_position_embeddings": 8192}
     config = LlamaConfig(**SHAPES[shape], **heads, eos_token_id=0, bos_token_id=None)
     torch.set_default_dtype(DTYPE)
-    with torch.device(models.pick_device("auto")):
+    with torch.device(pick_device("auto")):
         model = LlamaForCausalLM(config)
     torch.set_default_dtype(torch.float32)
     model.save_pretrained(folder)
-    made = models.weights_hash(folder)
+    made = weights_hash(folder)
     about = {"parameters": model.num_parameters(), "dtype": str(DTYPE).removeprefix("torch."), "weights": made}
     (folder / "model.json").write_text(json.dumps(about))
     return folder
@@ -71,7 +84,9 @@ def measured(work: Callable[[], Any]) -> tuple[float, float, Any]:
     return time.perf_counter() - start, memory, found
 
 
-def tune(shape: str, parent: dict[str, Any], items: dict[str, Any], wording: prompts.Prompts, folder: Path) -> None:
+def tune_adapters(
+    shape: str, parent: dict[str, Any], items: dict[str, Any], wording: prompts.Prompts, folder: Path
+) -> None:
     """LoRA and QLoRA: the time of a step is that of many less that of a few, so loading is no part of it."""
     for method in ("lora", "qlora"):
         times = []
@@ -80,7 +95,7 @@ def tune(shape: str, parent: dict[str, Any], items: dict[str, Any], wording: pro
             recipe = Recipe(**target, steps=steps, batch_size=BATCH)  # type: ignore[arg-type]
             arm = folder / f"{method}-{steps}"
             seconds, memory, _ = measured(
-                lambda: tuning.tune(arm, f"tuned-{method}", parent, recipe, items, wording, folder / "journal", 8)  # noqa: B023
+                lambda: tune(arm, f"tuned-{method}", parent, recipe, items, wording, folder / "journal", 8)  # noqa: B023
             )
             times.append(seconds)
         step = (times[1] - times[0]) / STEPS
@@ -96,8 +111,8 @@ def probes_of(asked: dict[str, pd.DataFrame], wording: prompts.Prompts, weights:
         made = calibration.perturb(
             written, items, Perturbations(), partial(prompts.encode, tokenizer), tokenizer.decode
         )
-        by_id = {item["item_id"]: item for item in tables.records(items)}
-        rows = [row | {"writer": "worked", "perturbation": name} for name in made for row in tables.records(made[name])]
+        by_id = {item["item_id"]: item for item in records(items)}
+        rows = [row | {"writer": "worked", "perturbation": name} for name in made for row in records(made[name])]
         found += [readout.as_probe(by_id[row["item_id"]], row, wording, tokenizer) for row in rows]
     return found
 
@@ -137,23 +152,23 @@ def main() -> None:
     shapes = parser.parse_args().shapes or ["1B", "8B"]
     wording = prompts.load(ROOT / "config/prompts/default.yaml")
     made = {
-        "last_letters": datasets.last_letters(LastLetters(name="last_letters", task="last_letters", words=8)),
-        "coin_flip": datasets.coin_flip(CoinFlip(name="coin_flip", task="coin_flip", people=8)),
+        "last_letters": last_letters(LastLetters(name="last_letters", task="last_letters", words=8)),
+        "coin_flip": coin_flip(CoinFlip(name="coin_flip", task="coin_flip", people=8)),
     }
     drawn = {name: list(islice(items, 400 + ITEMS)) for name, items in made.items()}
-    train = {name: tables.frame(items[ITEMS:], tables.Items) for name, items in drawn.items()}
-    asked = {name: tables.frame(items[:ITEMS], tables.Items) for name, items in drawn.items()}
+    train = {name: frame(items[ITEMS:], Items) for name, items in drawn.items()}
+    asked = {name: frame(items[:ITEMS], Items) for name, items in drawn.items()}
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
     print(f"{device}, torch {torch.__version__}, {DTYPE}, {STEPS} steps, {ITEMS} items of {', '.join(made)}")
     for shape in shapes:
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
             weights = make(shape, folder / "model")
-            base = arms.reference(shape, weights, wording, trust_remote_code=False)
-            tune(shape, base, train, wording, folder)
+            base = reference_arm(shape, weights, wording, trust_remote_code=False)
+            tune_adapters(shape, base, train, wording, folder)
             probes = probes_of(asked, wording, weights, folder / "journal")
             for bits in (None, "nf4"):
-                arms.write(folder / f"{bits}", arms.reference(shape, weights, wording, False, bits))
+                write_arm(folder / f"{bits}", reference_arm(shape, weights, wording, False, bits))
                 score(shape, folder / f"{bits}", probes)
 
 

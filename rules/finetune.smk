@@ -29,10 +29,10 @@ rule warm_start:
         runtime=runtime(60, training_seconds),
     params:
         name=lambda wildcards: wildcards.model,
-        recipe=lambda wildcards: settings.dump(
+        recipe=lambda wildcards: training_parameters(
             SETTINGS.model(wildcards.model).warm_start
         ),
-        datasets=lambda wildcards: settings.train_datasets(
+        datasets=lambda wildcards: train_datasets(
             SETTINGS.model(wildcards.model).warm_start
         ),
         loading=lambda wildcards: SETTINGS.model(wildcards.model).model_dump(
@@ -70,8 +70,8 @@ rule finetune:
         gpu=gpus_of,
         runtime=runtime(60, training_seconds),
     params:
-        recipe=lambda wildcards: settings.dump(SETTINGS.arm(wildcards.arm)),
-        datasets=lambda wildcards: settings.train_datasets(SETTINGS.arm(wildcards.arm)),
+        recipe=lambda wildcards: training_parameters(SETTINGS.arm(wildcards.arm)),
+        datasets=lambda wildcards: train_datasets(SETTINGS.arm(wildcards.arm)),
         journal=JOURNAL,
         code=code("finetune"),
     message:

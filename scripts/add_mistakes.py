@@ -3,14 +3,21 @@
 from functools import partial
 from pathlib import Path
 
-from faithfulness import arms, backends, chains, logs, perturbations, prompts, tables
+from faithfulness import backends, prompts
+from faithfulness.arms.record import prompts_of, read_arm
 from faithfulness.backends import Decoding
-from faithfulness.mistakes import corrupt
-from faithfulness.paraphrase import CONTRASTS
+from faithfulness.chains.write import continue_chains
+from faithfulness.operate import job
+from faithfulness.perturb import perturbations
+from faithfulness.perturb.mistakes import corrupt
+from faithfulness.perturb.paraphrase import CONTRASTS
+from faithfulness.tables.generation import Chains, Probes
+from faithfulness.tables.io import read_table, records, write_table
+from faithfulness.tables.journal import shard
 
-logs.to(snakemake.log)
+job.start(snakemake.log)
 settings = snakemake.params
-written = tables.shard(tables.read(snakemake.input.chains, tables.Chains), settings.shard, settings.block_items)
+written = shard(read_table(snakemake.input.chains, Chains), settings.shard, settings.block_items)
 encode, _ = prompts.segment_coder(snakemake.input.tokenizer)
 wrong = partial(corrupt, seed=settings.seed, contrasts=(*CONTRASTS, *settings.contrasts))
 
@@ -19,19 +26,19 @@ def changed(variant: str) -> list[dict]:
     """The chains, each with a mistake in each step."""
     return [
         row
-        for chain in tables.records(written)
+        for chain in records(written)
         for row in perturbations.mistake(chain, settings.max_cuts, wrong, encode, variant)
     ]
 
 
 rows = changed("keep") if "keep" in settings.variants else []
 if "resample" in settings.variants:
-    arm = arms.read(snakemake.input.arm)
-    rows += chains.write_on(
+    arm = read_arm(snakemake.input.arm)
+    rows += continue_chains(
         backends.for_job(snakemake.input.arm, snakemake.threads, snakemake.resources),
         written,
         changed("resample"),
-        arms.wording(arm),
+        prompts_of(arm),
         Decoding(settings.max_new_tokens, settings.chains["temperature"], settings.chains["top_p"]),
         settings.chains["seed"],
         block_items=settings.block_items,
@@ -39,4 +46,4 @@ if "resample" in settings.variants:
     )
     order = {chain: number for number, chain in enumerate(zip(written["item_id"], written["sample"], strict=True))}
     rows.sort(key=lambda row: order[row["item_id"], row["sample"]])  # so that shards in turn are the whole
-tables.write(rows, tables.Probes, snakemake.output[0])
+write_table(rows, Probes, snakemake.output[0])

@@ -1,7 +1,10 @@
 """The direct probe: no chain at all."""
 
-from faithfulness import logs, perturbations, tables
+from faithfulness.operate import job
+from faithfulness.perturb import perturbations
+from faithfulness.tables.generation import Chains, Probes
+from faithfulness.tables.io import read_table, records, write_table
 
-logs.to(snakemake.log)
-chains = tables.records(tables.read(snakemake.input.chains, tables.Chains))
-tables.write([row for chain in chains for row in perturbations.direct(chain)], tables.Probes, snakemake.output[0])
+job.start(snakemake.log)
+chains = records(read_table(snakemake.input.chains, Chains))
+write_table([row for chain in chains for row in perturbations.direct(chain)], Probes, snakemake.output[0])

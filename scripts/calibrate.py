@@ -5,13 +5,20 @@ from pathlib import Path
 
 import pandas as pd
 
-from faithfulness import arms, backends, calibration, logs, prompts, tables
-from faithfulness.settings import Perturbations, Statistics
+from faithfulness import backends, prompts
+from faithfulness.arms.record import prompts_of, read_arm
+from faithfulness.calibrate import calibration
+from faithfulness.config.probing import Perturbations
+from faithfulness.config.statistics import Statistics
+from faithfulness.operate import job
+from faithfulness.tables.generation import Items
+from faithfulness.tables.io import read_named_tables, write_table
+from faithfulness.tables.statistics import Calibration
 
-log = logs.to(snakemake.log)
+log = job.start(snakemake.log)
 resources = snakemake.resources
 wording = prompts.load(snakemake.input.prompts)
-items = tables.read_named(snakemake.params.datasets, snakemake.input.questions, tables.Items)
+items = read_named_tables(snakemake.params.datasets, snakemake.input.questions, Items)
 statistics = Statistics(**snakemake.params.statistics)
 perturbed = Perturbations(**snakemake.params.perturbations)
 # The exact readers are code, and so are the perturbations: answers under other code are not these.
@@ -24,16 +31,16 @@ for dataset, asked in items.items():
 
 real: dict[tuple[str, str], list[pd.DataFrame]] = {}
 for folder in snakemake.input.arms:
-    arm = arms.read(folder)
+    arm = read_arm(folder)
     reader = backends.load(folder, gpus=resources.gpu, threads=snakemake.threads, token_budget=resources.token_budget)
     for dataset in arm["train_datasets"]:
         asked = calibration.with_silence(items[dataset])  # real readers may find no answer, too
-        written = calibration.write_worked(asked, arms.wording(arm), journal, reader.tokenizer)
+        written = calibration.write_worked(asked, prompts_of(arm), journal, reader.tokenizer)
         coder = partial(prompts.encode, reader.tokenizer), reader.tokenizer.decode
         probes = calibration.perturb(written, asked, perturbed, *coder)
         name = arm["recipe"]["target"]
         found = calibration.read(
-            reader, reader.tokenizer, name, asked, written, probes, arms.wording(arm), [arm["weights"]], journal
+            reader, reader.tokenizer, name, asked, written, probes, prompts_of(arm), [arm["weights"]], journal
         )
         real.setdefault((arm["model"], dataset), []).append(found)
 
@@ -44,4 +51,4 @@ for (model, dataset), parts in real.items():
         log.warning("%s on %s cannot calibrate: %s", model, dataset, unfit)
     rows += [row | {"unfit": unfit} for row in calibration.separate(scores, dataset, model, statistics)]
 
-tables.write(calibration.with_status(rows), tables.Calibration, snakemake.output[0])
+write_table(calibration.with_status(rows), Calibration, snakemake.output[0])

@@ -8,7 +8,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from faithfulness import comparison, plots, report, tables
+from faithfulness.figures import plots
+from faithfulness.report import report, two_runs
+from faithfulness.report.two_runs import Comparison, RunError
+from faithfulness.tables.io import atomically, write_table
 
 PAGE = Path(__file__).parents[1] / "report"
 
@@ -27,13 +30,13 @@ def main() -> None:
         help="names of models that belong together",
     )
     given = parser.parse_args()
-    a, b = comparison.load(given.a), comparison.load(given.b)
-    models = comparison.match_models(a, b, given.models)
-    shared = comparison.side_by_side(a, b, models)
+    a, b = two_runs.load(given.a), two_runs.load(given.b)
+    models = two_runs.match_models(a, b, given.models)
+    shared = two_runs.side_by_side(a, b, models)
 
     folder = Path(given.output)
     folder.mkdir(parents=True, exist_ok=True)
-    tables.write(shared, comparison.Comparison, folder / "comparison.csv")
+    write_table(shared, Comparison, folder / "comparison.csv")
     drawn, figure = plots.pairs_data(shared), None
     if len(drawn):
         picture = plots.pairs(drawn, sorted(set(drawn.arm)), sorted(set(drawn.dataset)))
@@ -41,14 +44,14 @@ def main() -> None:
         captions = {"pairs": (PAGE / "captions/pairs.rst").read_text("utf-8")}
         figure = report.figure("pairs.svg", (folder / "pairs.svg").read_text("utf-8"), captions)
     style = (PAGE / "style.css").read_text("utf-8")
-    shown = comparison.context(a, b, models, shared=shared, figure=figure, style=style)
+    shown = two_runs.context(a, b, models, shared=shared, figure=figure, style=style)
     page = report.render((PAGE / "compare.html.j2").read_text("utf-8"), shown)
-    tables.atomically(folder / "comparison.html", lambda path: path.write_text(page, encoding="utf-8"))
+    atomically(folder / "comparison.html", lambda path: path.write_text(page, encoding="utf-8"))
     print(f"Open {folder / 'comparison.html'} in a browser.")
 
 
 if __name__ == "__main__":
     try:
         main()
-    except comparison.RunError as error:
+    except RunError as error:
         sys.exit(str(error))

@@ -2,33 +2,38 @@
 
 import pandas as pd
 
-from faithfulness import cells, claims, effects, logs, measures, scales, tables, verdicts
+from faithfulness.compare import claims, effects, measures, model_sizes, read_all, verdicts
+from faithfulness.compare.verdicts import ALTERNATIVES
+from faithfulness.operate import job
+from faithfulness.tables.generation import Scores
+from faithfulness.tables.io import read_table, write_table
+from faithfulness.tables.statistics import Effects, Gates, Measures, ScaleFits
 
-log = logs.to(snakemake.log)
+log = job.start(snakemake.log)
 declared = claims.load(snakemake.input.claims)
 statistics = declared.statistics(snakemake.params.statistics)
 
-judged = tables.read(snakemake.input.cells, tables.Effects)
-gates = tables.read(snakemake.input.gates, tables.Gates)
-chain_measures = cells.read(snakemake.input.measures, tables.Measures, ["model", "dataset"])
-scores = cells.read(snakemake.input.scores, tables.Scores, ["model", "reader", "dataset"])
-arms = cells.by_recipe(cells.arms(snakemake.input.arms))
-sizes, trained = cells.sizes(arms), cells.train_datasets(arms)
-status = cells.calibration(snakemake.input.calibration)
+judged = read_table(snakemake.input.cells, Effects)
+gates = read_table(snakemake.input.gates, Gates)
+chain_measures = read_all.read(snakemake.input.measures, Measures, ["model", "dataset"])
+scores = read_all.read(snakemake.input.scores, Scores, ["model", "reader", "dataset"])
+arms = read_all.by_recipe(read_all.arms(snakemake.input.arms))
+sizes, trained = read_all.sizes(arms), read_all.train_datasets(arms)
+status = read_all.calibration(snakemake.input.calibration)
 
 
 def gaps(table: pd.DataFrame, claim: str) -> pd.DataFrame:
     """The contrast of sizes that a claim tests."""
     means, seeds = effects.means_by_cell(table), effects.means_by_seed(table)
     if claim == "C5":
-        return scales.compare_sizes(means, sizes, seeds, declared.primary_measures, statistics, declared.pool)
+        return model_sizes.compare_sizes(means, sizes, seeds, declared.primary_measures, statistics, declared.pool)
     in_domain = {cell: frame for cell, frame in means.items() if cell[2] in trained[cell[:2]]}
     directions = declared.directions["R1"]
-    return scales.compare_sizes(in_domain, sizes, seeds, directions, statistics, declared.pool, "total")
+    return model_sizes.compare_sizes(in_domain, sizes, seeds, directions, statistics, declared.pool, "total")
 
 
 # How unreadable answers are counted matters for reading only: for accuracy they are wrong.
-for claim, ways in (("C5", verdicts.ALTERNATIVES.values()), ("R1", ())):
+for claim, ways in (("C5", ALTERNATIVES.values()), ("R1", ())):
     found = gaps(chain_measures, claim)
     if found.empty:
         log.info("%s: fewer than two sizes, nothing to say about scale", claim)
@@ -39,5 +44,5 @@ for claim, ways in (("C5", verdicts.ALTERNATIVES.values()), ("R1", ())):
     )
     judged = verdicts.ordered(pd.concat([judged, scale], ignore_index=True))
 
-tables.write(judged, tables.Effects, snakemake.output.effects)
-tables.write(scales.fit(judged), tables.ScaleFits, snakemake.output.scale_fits)
+write_table(judged, Effects, snakemake.output.effects)
+write_table(model_sizes.fit(judged), ScaleFits, snakemake.output.scale_fits)

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from faithfulness import logs, sources
-from faithfulness.settings import Source
+from faithfulness.config.sources import Source
+from faithfulness.operate import job
+from faithfulness.prepare import sources
 
-logs.to(snakemake.log)
+job.start(snakemake.log)
 sources.fetch(Source(**snakemake.params.source), snakemake.params.kind, Path(snakemake.output[0]))

@@ -1,7 +1,9 @@
 """Put the tables of all shards together, in the order of the items."""
 
-from faithfulness import logs, tables
+from faithfulness.operate import job
+from faithfulness.tables import generation
+from faithfulness.tables.io import read_tables, write_table
 
-logs.to(snakemake.log)
-schema = getattr(tables, snakemake.params.schema)
-tables.write(tables.read_all(snakemake.input, schema), schema, snakemake.output[0])
+job.start(snakemake.log)
+schema = getattr(generation, snakemake.params.schema)
+write_table(read_tables(snakemake.input, schema), schema, snakemake.output[0])

@@ -2,15 +2,18 @@
 
 from pathlib import Path
 
-from faithfulness import arms, logs, models, sources
-from faithfulness.settings import Source
+from faithfulness.arms.imported import import_arm, import_served_arm
+from faithfulness.arms.record import read_arm
+from faithfulness.config.sources import Source
+from faithfulness.operate import job
+from faithfulness.prepare import sources
 
-log = logs.to(snakemake.log)
+log = job.start(snakemake.log)
 source, folder = Source(**snakemake.params.source), Path(snakemake.output[0])
-name, base, datasets = snakemake.wildcards.arm, arms.read(snakemake.input.base), snakemake.params.datasets
+name, base, datasets = snakemake.wildcards.arm, read_arm(snakemake.input.base), snakemake.params.datasets
 if source.served:
-    arm = arms.take_in_served(folder, name, base, source.uri, datasets)
+    arm = import_served_arm(folder, name, base, source.uri, datasets)
 else:
     (weights,) = sources.locate(source, Path(snakemake.input.weights))
-    arm = models.take_in(folder, name, base, weights, datasets)
+    arm = import_arm(folder, name, base, weights, datasets)
 log.info("%s, %s: %s", arm["arm"], source.uri, arm["kind"])

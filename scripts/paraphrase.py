@@ -3,28 +3,34 @@
 from functools import partial
 from pathlib import Path
 
-from faithfulness import arms, backends, logs, paraphraser, perturbations, prompts, tables
+from faithfulness import backends, prompts
+from faithfulness.arms.record import prompts_of, read_arm
 from faithfulness.backends import Decoding
-from faithfulness.paraphrase import CONTRASTS, Paraphrase, paraphrase
+from faithfulness.operate import job
+from faithfulness.perturb import paraphrase_model, perturbations
+from faithfulness.perturb.paraphrase import CONTRASTS, Paraphrase, paraphrase
+from faithfulness.tables.generation import Chains, Items, Probes
+from faithfulness.tables.io import read_table, records, write_table
+from faithfulness.tables.journal import shard
 
-log = logs.to(snakemake.log)
+log = job.start(snakemake.log)
 settings, sampling = snakemake.params, snakemake.params.sampling
-answers = tables.read(snakemake.input.questions, tables.Items).set_index("item_id")["answer"]
+answers = read_table(snakemake.input.questions, Items).set_index("item_id")["answer"]
 contrasts = (*CONTRASTS, *settings.contrasts)
-written = tables.read(snakemake.input.chains, tables.Chains)
-chains = tables.records(tables.shard(written, settings.shard, settings.block_items))
+written = read_table(snakemake.input.chains, Chains)
+chains = records(shard(written, settings.shard, settings.block_items))
 encode, _ = prompts.segment_coder(snakemake.input.tokenizer)
 worded: dict[tuple[str, str], Paraphrase] = {}
 
 if sampling:
-    arm = arms.read(snakemake.input.paraphraser)
+    arm = read_arm(snakemake.input.paraphraser)
     model = backends.for_job(snakemake.input.paraphraser, snakemake.threads, snakemake.resources)
-    worded = paraphraser.reword(
+    worded = paraphrase_model.reword(
         model,
         model.tokenizer,
         chains,
         answers,
-        arms.wording(arm),
+        prompts_of(arm),
         Decoding(settings.max_new_tokens, sampling["temperature"], sampling["top_p"]),
         sampling["candidates"],
         settings.seed,
@@ -47,4 +53,4 @@ rows = [
         chain, settings.max_cuts, partial(rewrite, answer=answers[chain["item_id"]]), encode
     )
 ]
-tables.write(rows, tables.Probes, snakemake.output[0])
+write_table(rows, Probes, snakemake.output[0])

@@ -1,7 +1,10 @@
 """How many items would a next run need? From the spread of this run's effects."""
 
-from faithfulness import effects, logs, tables
+from faithfulness.compare.power import items_table
+from faithfulness.operate import job
+from faithfulness.tables.io import read_table, write_table
+from faithfulness.tables.statistics import Effects, Power
 
-logs.to(snakemake.log)
-found = tables.read(snakemake.input.effects, tables.Effects)
-tables.write(effects.items_table(found), tables.Power, snakemake.output[0])
+job.start(snakemake.log)
+found = read_table(snakemake.input.effects, Effects)
+write_table(items_table(found), Power, snakemake.output[0])

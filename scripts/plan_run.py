@@ -13,7 +13,10 @@ from typing import Any
 import yaml
 from snakemake.utils import update_config
 
-from faithfulness import planning, settings, tables
+from faithfulness.config import settings
+from faithfulness.operate import planning
+from faithfulness.operate.planning import Assumptions, Plan
+from faithfulness.tables.io import frame, write_table
 
 ROOT = Path(__file__).parents[1]
 
@@ -23,7 +26,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config", nargs="?", default=ROOT / "config/config.yaml", help="default: %(default)s")
     parser.add_argument("--csv", type=Path, help="file for the plan as a table, a line a rule and model")
-    for known in fields(planning.Assumptions):
+    for known in fields(Assumptions):
         default = None if known.default is MISSING else known.default
         said = "measured on this machine" if default is None else default
         parser.add_argument(
@@ -37,7 +40,7 @@ def main() -> None:
     file, table = given.pop("config"), given.pop("csv")
     if given["flops"] is None:
         given["flops"] = planning.measured_flops()
-    known, resources = planning.Assumptions(**given), Path("resources")
+    known, resources = Assumptions(**given), Path("resources")
     config = read(ROOT / "config/config.yaml")
     update_config(config, read(file))  # as Snakemake lays one over the other
     configured = settings.load(config, read(ROOT / "config/datasets.yaml"))
@@ -46,8 +49,8 @@ def main() -> None:
     used = planning.used(configured)
     lines["used"] = [used.get((row.rule, row.model)) for row in lines.itertuples()]
     if table:
-        tables.write(lines, planning.Plan, table)
-    print(planning.show(tables.frame(lines, planning.Plan), configured, known, resources))
+        write_table(lines, Plan, table)
+    print(planning.show(frame(lines, Plan), configured, known, resources))
 
 
 def read(file: Path) -> dict[str, Any]:

@@ -1,9 +1,12 @@
 """Draw how well the measures tell apart readers of known faithfulness."""
 
-from faithfulness import logs, plots, tables
-from faithfulness.calibration import LEAST_AREA
+from faithfulness.calibrate.calibration import LEAST_AREA
+from faithfulness.figures import plots
+from faithfulness.operate import job
+from faithfulness.tables.io import read_tables
+from faithfulness.tables.statistics import Calibration
 
-logs.to(snakemake.log)
+job.start(snakemake.log)
 
-data = plots.calibration_data(tables.read_all(snakemake.input.calibration, tables.Calibration))
+data = plots.calibration_data(read_tables(snakemake.input.calibration, Calibration))
 plots.save(plots.calibration(data, LEAST_AREA), data, **snakemake.output)

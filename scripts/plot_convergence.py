@@ -1,11 +1,15 @@
 """Draw where in its chains one model decides its answers."""
 
-from faithfulness import cells, logs, plots, tables
+from faithfulness.compare import read_all
+from faithfulness.figures import plots
+from faithfulness.operate import job
+from faithfulness.tables.io import read_table
+from faithfulness.tables.statistics import Gates, Measures
 
-logs.to(snakemake.log)
+job.start(snakemake.log)
 
-measures = cells.read(snakemake.input.measures, tables.Measures, ["model", "dataset"])
-gates = tables.read(snakemake.input.gates, tables.Gates)
+measures = read_all.read(snakemake.input.measures, Measures, ["model", "dataset"])
+gates = read_table(snakemake.input.gates, Gates)
 data = plots.convergence_data(measures, gates, snakemake.wildcards.model, snakemake.params.confidence)
 figure = plots.convergence(data, snakemake.params.arms, snakemake.params.datasets)
 plots.save(figure, data, **snakemake.output)

@@ -1,9 +1,12 @@
 """Draw the effects of fine-tuning, split into reading and writing."""
 
-from faithfulness import logs, plots, tables
+from faithfulness.figures import plots
+from faithfulness.operate import job
+from faithfulness.tables.io import read_table
+from faithfulness.tables.statistics import Effects
 
-logs.to(snakemake.log)
+job.start(snakemake.log)
 
-data = plots.effects_data(tables.read(snakemake.input.effects, tables.Effects))
+data = plots.effects_data(read_table(snakemake.input.effects, Effects))
 figure = plots.effects(data, snakemake.params.arms, snakemake.params.datasets)
 plots.save(figure, data, **snakemake.output)

@@ -1,10 +1,13 @@
 """Draw which cell passed which gate."""
 
-from faithfulness import logs, plots, tables
+from faithfulness.figures import plots
+from faithfulness.operate import job
+from faithfulness.tables.io import read_table
+from faithfulness.tables.statistics import Gates, Summaries
 
-logs.to(snakemake.log)
+job.start(snakemake.log)
 
-gates = tables.read(snakemake.input.gates, tables.Gates)
-data = plots.gates_data(gates, tables.read(snakemake.input.summaries, tables.Summaries))
+gates = read_table(snakemake.input.gates, Gates)
+data = plots.gates_data(gates, read_table(snakemake.input.summaries, Summaries))
 figure = plots.gates(data, snakemake.params.arms, snakemake.params.datasets)
 plots.save(figure, data, **snakemake.output)

@@ -1,11 +1,14 @@
 """Draw how the answers of one model survive perturbations of its chains."""
 
-from faithfulness import logs, plots, tables
+from faithfulness.figures import plots
+from faithfulness.operate import job
+from faithfulness.tables.io import read_table
+from faithfulness.tables.statistics import Curves, Gates
 
-logs.to(snakemake.log)
+job.start(snakemake.log)
 
-curves = tables.read(snakemake.input.curves, tables.Curves)
-gates = tables.read(snakemake.input.gates, tables.Gates)
+curves = read_table(snakemake.input.curves, Curves)
+gates = read_table(snakemake.input.gates, Gates)
 data = plots.retention_data(curves, gates, snakemake.wildcards.model)
 figure = plots.retention(data, snakemake.params.arms, snakemake.params.datasets)
 plots.save(figure, data, **snakemake.output)

@@ -1,11 +1,14 @@
 """Draw the effects of fine-tuning against the size of the models."""
 
-from faithfulness import logs, plots, tables
+from faithfulness.figures import plots
+from faithfulness.operate import job
+from faithfulness.tables.io import read_table
+from faithfulness.tables.statistics import Effects, ScaleFits
 
-logs.to(snakemake.log)
+job.start(snakemake.log)
 
-effects = tables.read(snakemake.input.effects, tables.Effects)
-fits = tables.read(snakemake.input.scale_fits, tables.ScaleFits)
+effects = read_table(snakemake.input.effects, Effects)
+fits = read_table(snakemake.input.scale_fits, ScaleFits)
 data = plots.scale_data(effects, fits)
 figure = plots.scale(data, snakemake.params.arms, snakemake.params.datasets)
 plots.save(figure, data, **snakemake.output)

@@ -4,13 +4,15 @@ from pathlib import Path
 
 import torch
 
-from faithfulness import logs, models, sources
-from faithfulness.settings import Weights
+from faithfulness.config.models import Weights
+from faithfulness.operate import job
+from faithfulness.prepare import sources
+from faithfulness.prepare.weights import prepare_model
 
-logs.to(snakemake.log)
+job.start(snakemake.log)
 torch.set_num_threads(snakemake.threads)
 settings = Weights(**snakemake.params.settings)
 source = Path(snakemake.input[0]) if len(snakemake.input) else None
 if source and not settings.layers:  # else the folder of the same weights with all layers
     (source,) = sources.locate(settings.source, source)
-models.prepare(settings, source, Path(snakemake.output[0]), snakemake.params.for_gpus)
+prepare_model(settings, source, Path(snakemake.output[0]), snakemake.params.for_gpus)

@@ -9,7 +9,8 @@ import shlex
 import sys
 from pathlib import Path
 
-from faithfulness import provenance
+from faithfulness.operate import provenance
+from faithfulness.operate.provenance import ROOT, ProvenanceError
 
 
 def main() -> None:
@@ -19,7 +20,7 @@ def main() -> None:
     parser.add_argument("--checkout", type=Path, metavar="FOLDER", help="make a worktree of the run's commit there")
     given = parser.parse_args()
     record = provenance.load(given.provenance)
-    folder = given.checkout or provenance.ROOT
+    folder = given.checkout or ROOT
     if given.checkout:
         provenance.checkout(record, folder)
     file = provenance.write_configuration(record, folder)
@@ -32,5 +33,5 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except provenance.ProvenanceError as error:
+    except ProvenanceError as error:
         sys.exit(str(error))

@@ -2,27 +2,34 @@
 
 from pathlib import Path
 
-from faithfulness import arms, backends, logs, readout, tables
+from faithfulness import backends
+from faithfulness.arms.record import prompts_of, read_arm
+from faithfulness.operate import job
+from faithfulness.perturb.registry import PERTURBATIONS
+from faithfulness.rescore import readout
+from faithfulness.tables.generation import Chains, Items, Probes, Scores
+from faithfulness.tables.io import read_named_tables, read_table, write_table
+from faithfulness.tables.journal import shard
 
-logs.to(snakemake.log)
-arm = arms.read(snakemake.input.arm)
+job.start(snakemake.log)
+arm = read_arm(snakemake.input.arm)
 key = [arm["weights"], snakemake.params.code]
 writers = snakemake.params.writers
-kinds = [(writer, perturbation) for writer in writers for perturbation in tables.PERTURBATIONS]
-chains = tables.read_named(writers, snakemake.input.chains, tables.Chains)
-probes = tables.read_named(kinds, snakemake.input.probes, tables.Probes)
+kinds = [(writer, perturbation) for writer in writers for perturbation in PERTURBATIONS]
+chains = read_named_tables(writers, snakemake.input.chains, Chains)
+probes = read_named_tables(kinds, snakemake.input.probes, Probes)
 block_items = snakemake.params.block_items
 reader = backends.for_job(snakemake.input.arm, snakemake.threads, snakemake.resources)
 table = readout.score(
     reader,
     reader.tokenizer,
-    tables.shard(tables.read(snakemake.input.questions, tables.Items), snakemake.params.shard, block_items),
+    shard(read_table(snakemake.input.questions, Items), snakemake.params.shard, block_items),
     chains,
     probes,
-    arms.wording(arm),
+    prompts_of(arm),
     arm["arm"],
     snakemake.params.readout,
     block_items=block_items,
     journal=(Path(snakemake.params.journal), key, f"{arm['model']} {arm['arm']}: answers"),
 )
-tables.write(table, tables.Scores, snakemake.output[0])
+write_table(table, Scores, snakemake.output[0])

@@ -2,21 +2,26 @@
 
 from pathlib import Path
 
-from faithfulness import arms, logs, prompts, tables, tuning
-from faithfulness.settings import Recipe
+from faithfulness import prompts
+from faithfulness.arms.record import reference_arm, served_arm, write_arm
+from faithfulness.config.training import Recipe
+from faithfulness.finetune.tune import tune
+from faithfulness.operate import job
+from faithfulness.tables.generation import Items
+from faithfulness.tables.io import read_named_tables
 
-logs.to(snakemake.log)
+job.start(snakemake.log)
 wording = prompts.load(snakemake.input.prompts, snakemake.params.system, snakemake.params.think)
 folder = Path(snakemake.output[0])
 name, served = snakemake.params.name, snakemake.params.served
 if served:
-    parent = arms.served(name, spoken=wording, **served)
+    parent = served_arm(name, spoken=wording, **served)
 else:
-    parent = arms.reference(name, Path(snakemake.input.model), wording, **snakemake.params.loading)
+    parent = reference_arm(name, Path(snakemake.input.model), wording, **snakemake.params.loading)
 if snakemake.params.recipe is None:
-    arms.write(folder, parent)
+    write_arm(folder, parent)
 else:
     recipe = Recipe(**snakemake.params.recipe)
-    items = tables.read_named(snakemake.params.datasets, snakemake.input.questions, tables.Items)
+    items = read_named_tables(snakemake.params.datasets, snakemake.input.questions, Items)
     journal = Path(snakemake.params.journal)
-    tuning.tune(folder, "base", parent, recipe, items, wording, journal, snakemake.threads, snakemake.resources.gpu)
+    tune(folder, "base", parent, recipe, items, wording, journal, snakemake.threads, snakemake.resources.gpu)

@@ -2,24 +2,30 @@
 
 from pathlib import Path
 
-from faithfulness import arms, backends, chains, logs, tables
+from faithfulness import backends
+from faithfulness.arms.record import prompts_of, read_arm
 from faithfulness.backends import Decoding
+from faithfulness.chains.write import write_chains
+from faithfulness.operate import job
+from faithfulness.tables.generation import Chains, Items
+from faithfulness.tables.io import read_table, write_table
+from faithfulness.tables.journal import shard
 
-logs.to(snakemake.log)
-arm = arms.read(snakemake.input.arm)
+job.start(snakemake.log)
+arm = read_arm(snakemake.input.arm)
 key = [arm["weights"], snakemake.params.code]
 settings = snakemake.params.chains
 block_items = snakemake.params.block_items
 writer = backends.for_job(snakemake.input.arm, snakemake.threads, snakemake.resources)
-table = chains.write(
+table = write_chains(
     writer,
     writer.tokenizer,
-    tables.shard(tables.read(snakemake.input.questions, tables.Items), snakemake.params.shard, block_items),
-    arms.wording(arm),
+    shard(read_table(snakemake.input.questions, Items), snakemake.params.shard, block_items),
+    prompts_of(arm),
     Decoding(snakemake.params.max_new_tokens, settings["temperature"], settings["top_p"]),
     {"samples": settings["samples"], "seed": settings["seed"]},
     seed=arm["seed"],
     block_items=block_items,
     journal=(Path(snakemake.params.journal), key, f"{arm['model']} {arm['arm']}: chains"),
 )
-tables.write(table, tables.Chains, snakemake.output[0])
+write_table(table, Chains, snakemake.output[0])

@@ -4,9 +4,14 @@ import json
 import shutil
 from pathlib import Path
 
-from faithfulness import claims, logs, paper, tables
+from faithfulness.compare import claims
+from faithfulness.operate import job
+from faithfulness.report import paper
+from faithfulness.report.paper import LATEX, MARKDOWN
+from faithfulness.tables.io import atomically, read_table
+from faithfulness.tables.statistics import Effects, Gates, ScaleFits, Summaries
 
-log = logs.to(snakemake.log)
+log = job.start(snakemake.log)
 given, made = snakemake.input, snakemake.output
 kit = Path(made.document).parent
 
@@ -18,12 +23,12 @@ def text(path: str) -> str:
 
 def write(name: str, content: str) -> None:
     """Write a file of the kit."""
-    tables.atomically(kit / name, lambda path: path.write_text(content, encoding="utf-8"))
+    atomically(kit / name, lambda path: path.write_text(content, encoding="utf-8"))
 
 
-effects = tables.read(given.effects, tables.Effects)
-summaries = tables.read(given.summaries, tables.Summaries)
-gates = tables.read(given.gates, tables.Gates)
+effects = read_table(given.effects, Effects)
+summaries = read_table(given.summaries, Summaries)
+gates = read_table(given.gates, Gates)
 declared = claims.load(given.claims)
 shown = paper.methods_context(
     config=snakemake.params.config,
@@ -37,10 +42,10 @@ frames = {
     "effects": paper.effects_table(effects, declared.primary),
     "accuracy": paper.accuracy_table(summaries),
     "gates": paper.gates_table(gates),
-    "scale": paper.scale_table(effects, tables.read(given.scale_fits, tables.ScaleFits)),
+    "scale": paper.scale_table(effects, read_table(given.scale_fits, ScaleFits)),
 }
 confidence = snakemake.params.config["statistics"]["confidence"]
-for language in (paper.LATEX, paper.MARKDOWN):
+for language in (LATEX, MARKDOWN):
     write(f"methods.{language.suffix}", paper.render(text(given.methods), shown, language))
     for name, frame in frames.items():
         write(f"{name}.{language.suffix}", paper.table(frame, name, language, confidence))
@@ -54,4 +59,4 @@ captions = {Path(path).stem: text(path) for path in given.captions}
 for pdf, copy in zip(given.figures, made.figures, strict=True):
     shutil.copyfile(pdf, copy)
 figures = [paper.figure(Path(copy).relative_to(kit), captions) for copy in made.figures]
-write("paper.tex", paper.render(text(given.document), {"tables": list(frames), "figures": figures}, paper.LATEX))
+write("paper.tex", paper.render(text(given.document), {"tables": list(frames), "figures": figures}, LATEX))

@@ -2,16 +2,18 @@
 
 from pathlib import Path
 
-from faithfulness import arms, logs, provenance, tables
+from faithfulness.arms.record import read_arm
+from faithfulness.operate import job, provenance
+from faithfulness.tables.io import write_json
 
-logs.to(snakemake.log)
+job.start(snakemake.log)
 given = snakemake.params
 record = provenance.collect(
     Path(snakemake.scriptdir).resolve().parent,  # in a container the library lies elsewhere
     given.config,
     given.configured,
-    [arms.read(folder) for folder in snakemake.input.arms],
+    [read_arm(folder) for folder in snakemake.input.arms],
     Path("resources"),
     given.shared,
 )
-tables.write_json(record.model_dump(mode="json"), snakemake.output[0])
+write_json(record.model_dump(mode="json"), snakemake.output[0])

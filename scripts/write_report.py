@@ -3,9 +3,13 @@
 import json
 from pathlib import Path
 
-from faithfulness import cells, logs, published, report, tables
+from faithfulness.compare import read_all
+from faithfulness.operate import job
+from faithfulness.report import published, report
+from faithfulness.tables.io import atomically, read_table, read_tables
+from faithfulness.tables.statistics import Calibration, Correlations, Effects, Gates, Measures, Summaries
 
-logs.to(snakemake.log)
+job.start(snakemake.log)
 
 
 def text(path: str) -> str:
@@ -15,16 +19,14 @@ def text(path: str) -> str:
 
 captions = {Path(path).stem: text(path) for path in snakemake.input.captions}
 shown = report.context(
-    effects=tables.read(snakemake.input.effects, tables.Effects),
-    gates=tables.read(snakemake.input.gates, tables.Gates),
-    summaries=tables.read(snakemake.input.summaries, tables.Summaries),
-    correlations=tables.read(snakemake.input.correlations, tables.Correlations),
+    effects=read_table(snakemake.input.effects, Effects),
+    gates=read_table(snakemake.input.gates, Gates),
+    summaries=read_table(snakemake.input.summaries, Summaries),
+    correlations=read_table(snakemake.input.correlations, Correlations),
     claims_record=json.loads(text(snakemake.input.claims)),
-    calibration=tables.read_all(snakemake.input.calibration, tables.Calibration)
-    if snakemake.input.calibration
-    else None,
+    calibration=read_tables(snakemake.input.calibration, Calibration) if snakemake.input.calibration else None,
     published=published.load(snakemake.input.published or None),
-    measures=cells.read(snakemake.input.measures, tables.Measures, ["model", "dataset"])
+    measures=read_all.read(snakemake.input.measures, Measures, ["model", "dataset"])
     if snakemake.input.measures
     else None,
     figures=[report.figure(path, text(path), captions) for path in snakemake.input.figures],
@@ -35,4 +37,4 @@ shown = report.context(
     style=text(snakemake.input.style),
 )
 page = report.render(text(snakemake.input.template), shown)
-tables.atomically(snakemake.output[0], lambda path: path.write_text(page, encoding="utf-8"))
+atomically(snakemake.output[0], lambda path: path.write_text(page, encoding="utf-8"))

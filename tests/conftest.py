@@ -12,10 +12,13 @@ import pytest
 import yaml
 from filelock import FileLock
 
-from faithfulness import arms, models, prompts
+from faithfulness import prompts
+from faithfulness.arms.record import reference_arm, write_arm
 from faithfulness.backends.transformers import TransformersBackend
+from faithfulness.config.models import Weights
+from faithfulness.config.settings import Settings, load
+from faithfulness.prepare.weights import prepare_model
 from faithfulness.prompts import Prompts
-from faithfulness.settings import Settings, Weights, load
 from tests.runs import ROOT, copy_project, snakemake
 
 
@@ -66,7 +69,7 @@ def wording() -> Prompts:
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a tiny untrained Llama, float32."""
     folder = tmp_path_factory.mktemp("models") / "tiny"
-    models.prepare(Weights(source={"uri": "random:llama"}, dtype="float32"), None, folder)  # type: ignore[arg-type]
+    prepare_model(Weights(source={"uri": "random:llama"}, dtype="float32"), None, folder)  # type: ignore[arg-type]
     return folder
 
 
@@ -74,7 +77,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_arm(tiny_model: Path, wording: Prompts) -> Path:
     """Folder of the base arm of the tiny model."""
     folder = tiny_model.parent / "arms" / "base"
-    arms.write(folder, arms.reference("tiny", tiny_model, wording, trust_remote_code=False))
+    write_arm(folder, reference_arm("tiny", tiny_model, wording, trust_remote_code=False))
     return folder
 
 

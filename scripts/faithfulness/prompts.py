@@ -16,7 +16,7 @@ from jinja2 import TemplateError
 from pydantic import Field, ValidationInfo, field_validator
 from tokenizers import Tokenizer
 
-from faithfulness.settings import Strict, Tag, from_file
+from faithfulness.config.base import Strict, Tag, from_file
 
 LETTERS = string.ascii_uppercase
 SILENT = "?"  # the symbol outside the answer set that a load-bearing reader answers where the chain does not say
@@ -76,7 +76,7 @@ def load(path: str | Path, system: str | None = None, think: tuple[str, str] | N
     Raises:
         SettingsError: the file is missing, is no YAML, or has wrong keys; says which.
     """
-    found = from_file(Prompts, path, "prompts")
+    found = from_file(Prompts, path, "prompts", example="config/prompts/default.yaml")
     found = found if system is None else found.model_copy(update={"system": system})
     return found if think is None else thinking(found, think)
 

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from faithfulness import tables
+from faithfulness.tables.generation import Chains, Items, Probes, Scores
+from faithfulness.tables.io import read_table
+from faithfulness.tables.statistics import Effects, Gates, Measures
 from tests.browser.conftest import Visit
 
 pytestmark = pytest.mark.browser
@@ -31,10 +33,10 @@ def chains(results: Path, model: str) -> Path:
 @pytest.fixture
 def own(results: Path, model: str) -> dict[tuple[str, str], dict]:
     """What each arm made of its own chain: (arm, item) -> whole answer, flips by perturbation, convergence fraction."""
-    measures = tables.read(results / f"measures/{model}/{DATASET}.parquet", tables.Measures)
+    measures = read_table(results / f"measures/{model}/{DATASET}.parquet", Measures)
     found = {}
     for arm in ("base", "tuned-symbolic"):
-        scores = tables.read(results / f"scores/{model}/{arm}/{DATASET}.parquet", tables.Scores)
+        scores = read_table(results / f"scores/{model}/{arm}/{DATASET}.parquet", Scores)
         values = measures.query("writer == @arm and reader == @arm and measure == 'convergence_fraction'")
         decided = dict(zip(values["item_id"], values["value"], strict=True))
         for item, rows in scores[scores["writer"] == arm].groupby("item_id"):
@@ -52,7 +54,7 @@ def own(results: Path, model: str) -> dict[tuple[str, str], dict]:
 
 @pytest.fixture
 def items(results: Path) -> list[str]:
-    return list(tables.read(results / f"items/{DATASET}/eval.parquet", tables.Items)["item_id"])
+    return list(read_table(results / f"items/{DATASET}/eval.parquet", Items)["item_id"])
 
 
 def listed(page) -> list[str]:
@@ -77,7 +79,7 @@ def test_verdicts_of_the_report_are_those_of_the_table(results: Path, visit: Vis
         "rows => rows.map(row => [row.dataset.claim, row.dataset.cell,"
         " [...row.querySelectorAll('.verdict .chip')].map(chip => chip.textContent.trim())])",
     )
-    effects = tables.read(results / "effects/effects.csv", tables.Effects)
+    effects = read_table(results / "effects/effects.csv", Effects)
     tested = effects[effects["claim"] != ""].assign(verdict=lambda rows: rows["verdict"].replace("", "descriptive"))
     expected = {
         (claim, f"{model}/{arm}/{dataset}", verdict)
@@ -124,7 +126,7 @@ def test_perturbed_texts_on_demand(chains: Path, visit: Visit, results: Path, it
     column = page.locator(".column").first
     assert column.locator(".probed").count() == 0
     column.locator(".steps summary").first.click()
-    probes = tables.read(results / f"probes/{model}/base/{DATASET}/mistake.parquet", tables.Probes)
+    probes = read_table(results / f"probes/{model}/base/{DATASET}/mistake.parquet", Probes)
     probe = probes[(probes["item_id"] == items[0]) & (probes["cut"] == 1)].iloc[0]
     assert column.locator(".probed .text").first.text_content() == probe["text"]
     assert column.locator(".probed mark").text_content() == probe["replacement"]
@@ -136,7 +138,7 @@ def test_readers_can_be_switched(chains: Path, visit: Visit, results: Path, item
     page.select_option("[name=reader]", "base")
     column = page.locator(".column").nth(1)
     column.locator("h3 small", has_text="read by base").wait_for()
-    scores = tables.read(results / f"scores/{model}/base/{DATASET}.parquet", tables.Scores)
+    scores = read_table(results / f"scores/{model}/base/{DATASET}.parquet", Scores)
     own = scores[(scores["writer"] == "tuned-symbolic") & (scores["item_id"] == items[0])]
     whole = own[(own["perturbation"] == "early_termination") & (own["cut"] == own["n_steps"])].iloc[0]
     assert column.locator(".facts-of-chain dd").first.inner_text().startswith(whole["answer"])
@@ -168,7 +170,7 @@ def test_filters(chains: Path, visit: Visit, own: dict, items: list[str], arm: s
 
 
 def test_gates_filter(chains: Path, visit: Visit, results: Path, items: list[str], model: str) -> None:
-    gates = tables.read(results / "effects/gates.csv", tables.Gates)
+    gates = read_table(results / "effects/gates.csv", Gates)
     is_open = gates[(gates["model"] == model) & (gates["dataset"] == DATASET)]["passed"].all()
     page = visit(chains)
     page.select_option("#gates", "open")
@@ -193,10 +195,9 @@ def test_sorting(chains: Path, visit: Visit, own: dict, items: list[str]) -> Non
 
 def test_search_looks_into_chains(chains: Path, visit: Visit, results: Path, items: list[str], model: str) -> None:
     written = [
-        tables.read(results / f"chains/{model}/{arm}/{DATASET}.parquet", tables.Chains)
-        for arm in ("base", "tuned-symbolic")
+        read_table(results / f"chains/{model}/{arm}/{DATASET}.parquet", Chains) for arm in ("base", "tuned-symbolic")
     ]
-    questions = tables.read(results / f"items/{DATASET}/eval.parquet", tables.Items).set_index("item_id")["question"]
+    questions = read_table(results / f"items/{DATASET}/eval.parquet", Items).set_index("item_id")["question"]
     texts = {
         item: " ".join(
             [questions[item]] + [str(table.set_index("item_id").loc[item, "chain_text"]) for table in written]

@@ -191,7 +191,7 @@ def test_a_preempted_training_goes_on_from_sigterm(node: None, finished: Path) -
     shutil.rmtree(finished / ARM)
     log = finished / RESULTS / "logs/finetune/tiny/tuned-symbolic.log"
     log.unlink()
-    slow = finished / "scripts/faithfulness/tuning.py"  # so that it lasts longer than what happens to it
+    slow = finished / "scripts/faithfulness/finetune/trainer.py"  # so that it lasts longer than what happens to it
     slow.write_text(slow.read_text().replace("self.bar.update()", "self.bar.update()\n        time.sleep(0.3)"))
     with running(finished, "--", ARM) as run:
         wait_until(run, finished, lambda: log.exists() and "loss" in log.read_text())

@@ -17,12 +17,19 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from faithfulness import arms, backends, models, prefix_tree
+from faithfulness import backends, prefix_tree
+from faithfulness.arms import devices
+from faithfulness.arms.devices import pick_device, pick_dtype, product_time
+from faithfulness.arms.loading import load_base
+from faithfulness.arms.record import reference_arm, write_arm
 from faithfulness.backends import Decoding, Probe, Prompt, forest
 from faithfulness.backends.forest import Forest, Request
 from faithfulness.backends.transformers import TransformersBackend, sampler
+from faithfulness.config.models import Weights
+from faithfulness.config.sources import Source
+from faithfulness.hashing import weights_hash
+from faithfulness.prepare.weights import keep_layers, prepare_model
 from faithfulness.prompts import Prompts
-from faithfulness.settings import Source, Weights
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +106,7 @@ PLAIN = {
 
 def family(name: str, tiny_model: Path, folder: Path) -> TransformersBackend:
     """A backend with a tiny random model of a family, of weights large enough to tell sequences apart."""
-    tokenizer, _ = models.load_base(tiny_model, torch.float32)
+    tokenizer, _ = load_base(tiny_model, torch.float32)
     torch.manual_seed(0)
     options = SHAPE | (PACKED | PLAIN)[name] | {"vocab_size": len(tokenizer)}
     model = AutoModelForCausalLM.from_config(AutoConfig.for_model(name.partition("-")[0], **options))
@@ -109,7 +116,7 @@ def family(name: str, tiny_model: Path, folder: Path) -> TransformersBackend:
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     description = {"kind": "reference", "dtype": "float32", "weights_folder": str(folder), "hashes": {}}
-    arms.write(folder / "arm", description | {"trust_remote_code": False, "quantisation": None})
+    write_arm(folder / "arm", description | {"trust_remote_code": False, "quantisation": None})
     return TransformersBackend(folder / "arm", "cpu", 1)
 
 
@@ -131,10 +138,10 @@ def test_families_in_prefix_trees(name: str, tiny_model: Path, tmp_path: Path) -
 
 
 def test_quantised_weights_in_prefix_trees(tiny_model: Path, wording: Prompts, tmp_path: Path) -> None:
-    whole = arms.reference("tiny", tiny_model, wording, trust_remote_code=False)
-    arm = arms.reference("tiny", tiny_model, wording, trust_remote_code=False, quantisation="nf4")
+    whole = reference_arm("tiny", tiny_model, wording, trust_remote_code=False)
+    arm = reference_arm("tiny", tiny_model, wording, trust_remote_code=False, quantisation="nf4")
     assert arm["weights"] != whole["weights"]  # its answers are others, and none are taken over from the journal
-    arms.write(tmp_path / "arm", arm)
+    write_arm(tmp_path / "arm", arm)
     found = TransformersBackend(tmp_path / "arm", "cpu", 1)
     assert found.packs
     assert isinstance(found.model.model.layers[0].mlp.up_proj, Linear4bit)
@@ -359,23 +366,23 @@ def test_stops_at_the_end_of_sequence(plain: TransformersBackend, monkeypatch: p
 
 class TestModels:
     def test_depth_pruning_keeps_both_ends(self, tiny_model: Path) -> None:
-        _, model = models.load_base(tiny_model, torch.float32)
+        _, model = load_base(tiny_model, torch.float32)
         layers = list(model.model.layers)
-        models._keep_layers(model, 3)
+        keep_layers(model, 3)
         assert [layers.index(layer) for layer in model.model.layers] == [0, 2, 3]
         assert model.config.num_hidden_layers == 3
         assert [layer.self_attn.layer_idx for layer in model.model.layers] == [0, 1, 2]
 
     def test_more_layers_than_there_are(self, tiny_model: Path) -> None:
-        _, model = models.load_base(tiny_model, torch.float32)
+        _, model = load_base(tiny_model, torch.float32)
         with pytest.raises(ValueError, match="layers: 9 is more than the model's 4"):
-            models._keep_layers(model, 9)
+            keep_layers(model, 9)
 
     def test_preparing_twice_gives_the_same_weights(self, tiny_model: Path, tmp_path: Path) -> None:
         settings = Weights(source=Source(uri="random:llama"), dtype="float32")
-        models.prepare(settings, None, tmp_path / "again")
-        models.prepare(settings, tiny_model, tmp_path / "copied")
-        assert len({models.weights_hash(f) for f in (tiny_model, tmp_path / "again", tmp_path / "copied")}) == 1
+        prepare_model(settings, None, tmp_path / "again")
+        prepare_model(settings, tiny_model, tmp_path / "copied")
+        assert len({weights_hash(f) for f in (tiny_model, tmp_path / "again", tmp_path / "copied")}) == 1
 
     @pytest.mark.parametrize("damage", ["truncate", "remove"])
     def test_damaged_weights_are_named(self, tiny_model: Path, tmp_path: Path, damage: str) -> None:
@@ -383,11 +390,11 @@ class TestModels:
         weights = tmp_path / "model/model.safetensors"
         weights.write_bytes(weights.read_bytes()[:1000]) if damage == "truncate" else weights.unlink()
         with pytest.raises(ValueError, match=r"the model in .*/model cannot be loaded"):
-            models.load_base(tmp_path / "model", torch.float32)
+            load_base(tmp_path / "model", torch.float32)
 
     def test_folder_without_a_model(self, tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=r"holds no config\.json"):
-            models.prepare(Weights(source=Source(uri="path:x")), tmp_path, tmp_path / "out")
+            prepare_model(Weights(source=Source(uri="path:x")), tmp_path, tmp_path / "out")
 
     @pytest.mark.parametrize(
         ("bfloat16", "chosen"), [(3.0, torch.bfloat16), (4.9, torch.float32), (9.0, torch.float32)]
@@ -396,32 +403,32 @@ class TestModels:
         self, monkeypatch: pytest.MonkeyPatch, bfloat16: float, chosen: torch.dtype
     ) -> None:
         times = {torch.float32: 5.0, torch.bfloat16: bfloat16}
-        monkeypatch.setattr(models, "product_time", lambda dtype, _: times[dtype])
-        assert models.pick_dtype("auto") == chosen
-        assert models.pick_dtype("float16") == torch.float16
+        monkeypatch.setattr(devices, "product_time", lambda dtype, _: times[dtype])
+        assert pick_dtype("auto") == chosen
+        assert pick_dtype("float16") == torch.float16
 
     def test_auto_of_a_node_without_the_gpus_that_it_is_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(models, "product_time", lambda dtype, _: {torch.float32: 1.0, torch.bfloat16: 9.0}[dtype])
+        monkeypatch.setattr(devices, "product_time", lambda dtype, _: {torch.float32: 1.0, torch.bfloat16: 9.0}[dtype])
         monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-        assert models.pick_dtype("auto", for_gpus=True) == torch.bfloat16
-        assert models.pick_dtype("float32", for_gpus=True) == torch.float32
+        assert pick_dtype("auto", for_gpus=True) == torch.bfloat16
+        assert pick_dtype("float32", for_gpus=True) == torch.float32
         monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
-        assert models.pick_dtype("auto", for_gpus=True) == torch.float32
+        assert pick_dtype("auto", for_gpus=True) == torch.float32
 
     def test_sizes_of_a_model_share_its_type(
         self, monkeypatch: pytest.MonkeyPatch, tiny_model: Path, tmp_path: Path
     ) -> None:
         """The time of a product, measured anew for each size, could give one size another type than the next."""
-        monkeypatch.setattr(models, "product_time", lambda dtype, _: 1.0 if dtype == torch.bfloat16 else 5.0)
-        models.prepare(Weights(source=Source(uri="random:llama"), layers=2), tiny_model, tmp_path / "small")
+        monkeypatch.setattr(devices, "product_time", lambda dtype, _: 1.0 if dtype == torch.bfloat16 else 5.0)
+        prepare_model(Weights(source=Source(uri="random:llama"), layers=2), tiny_model, tmp_path / "small")
         assert json.loads((tmp_path / "small/model.json").read_text())["dtype"] == "float32"
 
     def test_product_time(self) -> None:
-        assert models.product_time(torch.float32, "cpu", size=8) > 0
+        assert product_time(torch.float32, "cpu", size=8) > 0
 
     def test_device(self) -> None:
-        assert models.pick_device("cpu") == "cpu"
-        assert models.pick_device("auto") == models.pick_device(None)
+        assert pick_device("cpu") == "cpu"
+        assert pick_device("auto") == pick_device(None)
 
 
 def test_load(tiny_arm: Path) -> None:

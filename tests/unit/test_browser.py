@@ -11,9 +11,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faithfulness import browser, measures, perturbations, report, tables
-from faithfulness.mistakes import Mistake
-from faithfulness.paraphrase import Paraphrase
+from faithfulness.compare import measures
+from faithfulness.perturb import perturbations
+from faithfulness.perturb.mistakes import Mistake
+from faithfulness.perturb.paraphrase import Paraphrase
+from faithfulness.report import chain_browser, report
+from faithfulness.report.chain_browser import BLOCK_ENTRIES
+from faithfulness.tables.generation import Chains, Items, Probes, Scores
+from faithfulness.tables.io import frame, records
+from faithfulness.tables.statistics import Gates
 
 PAGE = Path(__file__).parents[2] / "report"
 COLOURS = {"base": "#0173b2", "tuned": "#d55e00", "other": "#029e73", "fourth": "#cc78bc"}
@@ -103,21 +109,21 @@ def make_tables(chains, *, arms=("base", "tuned"), closed=()):
         for arm in arms[1:]
     ]
     scores = pd.DataFrame(scores)
-    scores = tables.frame(scores, tables.Scores).assign(reader=scores["reader"])
+    scores = frame(scores, Scores).assign(reader=scores["reader"])
     probes = pd.DataFrame(probes)
     return {
-        "items": tables.frame(items, tables.Items),
-        "chains": tables.frame(written, tables.Chains).assign(writer=[row["writer"] for row in written]),
-        "probes": tables.frame(probes, tables.Probes).assign(**probes[["writer", "perturbation"]]),
+        "items": frame(items, Items),
+        "chains": frame(written, Chains).assign(writer=[row["writer"] for row in written]),
+        "probes": frame(probes, Probes).assign(**probes[["writer", "perturbation"]]),
         "scores": scores,
         "measures": measures.table(scores, list(arms[1:])),
-        "gates": tables.frame(gates, tables.Gates),
+        "gates": frame(gates, Gates),
     }  # fmt: skip
 
 
 def context(run, **changes):
     texts = {"style": "p {}", "script": (PAGE / "browser.js").read_text(encoding="utf-8")}
-    return browser.context(**{"model": "model", "dataset": "data", "colours": COLOURS, **texts, **run, **changes})
+    return chain_browser.context(**{"model": "model", "dataset": "data", "colours": COLOURS, **texts, **run, **changes})
 
 
 def page(run, **changes):
@@ -163,7 +169,7 @@ def test_nothing_of_the_tables_is_lost(run, text):
     assert arms == ["base", "tuned", "other"]
     assert [entry["item"] for entry in entries] == [entry["item"] for entry in index["entries"]] == list(HOSTILE)
     by_item = {entry["item"]: entry for entry in entries}
-    for row in tables.records(run["chains"]):
+    for row in records(run["chains"]):
         chain = by_item[row["item_id"]]["chains"][arms.index(row["writer"])]
         assert chain["steps"] == row["steps"]
         assert chain["text"] == ("" if row["steps"] else row["chain_text"])
@@ -171,17 +177,23 @@ def test_nothing_of_the_tables_is_lost(run, text):
     for (writer, item), probes in run["probes"].groupby(["writer", "item_id"]):
         chain = by_item[item]["chains"][arms.index(writer)]
         expected = {
-            (browser.kind(row["perturbation"], row["variant"]), row["cut"]): (row["text"], row["rule"], row["accepted"])
-            for row in tables.records(probes)
+            (chain_browser.kind(row["perturbation"], row["variant"]), row["cut"]): (
+                row["text"],
+                row["rule"],
+                row["accepted"],
+            )
+            for row in records(probes)
         }
         rules = {(probe[0], probe[1]): tuple(probe[5:]) for probe in chain["probes"]}
         assert {place: (text, *rules[place]) for place, text in texts_of(chain).items()} == expected
     compared = 0
-    for row in tables.records(run["scores"]):
+    for row in records(run["scores"]):
         entry = by_item[row["item_id"]]
         reading = entry["readings"][index["pairs"].index([row["writer"], row["reader"]])]
         probes = entry["chains"][arms.index(row["writer"])]["probes"]
-        place = [probe[:2] for probe in probes].index([browser.kind(row["perturbation"], row["variant"]), row["cut"]])
+        place = [probe[:2] for probe in probes].index(
+            [chain_browser.kind(row["perturbation"], row["variant"]), row["cut"]]
+        )
         assert reading[place] == [row[name] for name in ("answer", "same", "correct", "p_original", "p_gold")]
         compared += 1
     assert compared == len(run["scores"]) == sum(
@@ -202,7 +214,7 @@ def test_the_index_says_what_the_measures_say(run, text):
             expected = values[writer, reader, entry["item"], "convergence_fraction"]
             expected = expected if isinstance(expected, float) else expected.iloc[0]
             assert convergence == (None if np.isnan(expected) else pytest.approx(expected, abs=1e-4))
-            kinds = [browser.kind(*place) for place in zip(own.perturbation, own.variant, strict=True)]
+            kinds = [chain_browser.kind(*place) for place in zip(own.perturbation, own.variant, strict=True)]
             same = own.assign(kind=kinds).dropna(subset=["same"]).groupby("kind")["same"].all()
             assert flips == {name: not kept for name, kept in same.items()}
 
@@ -230,11 +242,11 @@ def test_trainings_of_a_recipe_share_its_colour_and_its_gates():
 
 
 def test_blocks_hold_few_entries_each():
-    run = make_tables({f"item {i}": [" One.", " Two."] for i in range(2 * browser.BLOCK_ENTRIES + 1)})
+    run = make_tables({f"item {i}": [" One.", " Two."] for i in range(2 * BLOCK_ENTRIES + 1)})
     index, blocks = blocks_of(page(run))
-    assert [len(block) for block in blocks] == [browser.BLOCK_ENTRIES] * 2 + [1]
-    assert index["block_entries"] == browser.BLOCK_ENTRIES
-    assert len(index["entries"]) == 2 * browser.BLOCK_ENTRIES + 1
+    assert [len(block) for block in blocks] == [BLOCK_ENTRIES] * 2 + [1]
+    assert index["block_entries"] == BLOCK_ENTRIES
+    assert len(index["entries"]) == 2 * BLOCK_ENTRIES + 1
 
 
 def test_chains_that_an_arm_did_not_write():
@@ -327,8 +339,8 @@ def test_the_same_tables_give_the_same_page(run, text):
 
 
 def test_numbers_keep_four_digits_and_unknown_ones_are_none():
-    assert browser.encoded([browser._short(x) for x in (0.123456, 1e-12, None, float("nan"), float("inf"))]) == (
-        browser.encoded([0.1235, 1e-12, None, None, None])
-    )
+    assert chain_browser.encoded(
+        [chain_browser._short(x) for x in (0.123456, 1e-12, None, float("nan"), float("inf"))]
+    ) == (chain_browser.encoded([0.1235, 1e-12, None, None, None]))
     with pytest.raises(ValueError, match="JSON"):
-        browser.encoded([float("nan")])
+        chain_browser.encoded([float("nan")])

@@ -7,22 +7,24 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from faithfulness import (
-    calibration,
-    cells,
-    chains,
-    claims,
-    datasets,
-    effects,
-    gates,
-    measures,
-    prompts,
-    readout,
-    tables,
-    verdicts,
-)
-from faithfulness.backends import Decoding, Probe, exact
-from faithfulness.settings import CoinFlip, LastLetters, Perturbations, Statistics
+from faithfulness import prompts
+from faithfulness.backends import Decoding, Probe
+from faithfulness.calibrate import calibration, exact
+from faithfulness.calibrate.exact import ExactReader, WorkedChains
+from faithfulness.chains.write import write_chains
+from faithfulness.compare import claims, effects, gates, measures, read_all, verdicts
+from faithfulness.compare.measures import MEASURES
+from faithfulness.compare.verdicts import ALTERNATIVES, Part
+from faithfulness.config.datasets import CoinFlip, LastLetters
+from faithfulness.config.probing import Perturbations
+from faithfulness.config.statistics import Statistics
+from faithfulness.hashing import digest
+from faithfulness.prepare import datasets
+from faithfulness.prepare.generated import last_letters
+from faithfulness.rescore import readout
+from faithfulness.tables.generation import Items
+from faithfulness.tables.io import frame, records, write_table
+from faithfulness.tables.statistics import Calibration
 
 WORDING = prompts.load("config/prompts/default.yaml")
 DECLARED = claims.load("config/claims.yaml")
@@ -35,7 +37,7 @@ TASKS = {
 
 def questions(task, n):
     settings = TASKS[task].model_copy(update={"eval": n, "train": 0})
-    return tables.frame(datasets.items(settings)[1], tables.Items)
+    return frame(datasets.items(settings)[1], Items)
 
 
 @pytest.fixture(scope="module", params=list(TASKS))
@@ -72,7 +74,7 @@ def test_exact_readers_give_the_theoretical_values(calibrated):
 
 def test_every_measure_with_a_faithful_end_follows_the_mixture(calibrated):
     _, _, rows = calibrated
-    with_an_end = {name for name, m in measures.MEASURES.items() if m.faithful and m.of_chain and not m.optional}
+    with_an_end = {name for name, m in MEASURES.items() if m.faithful and m.of_chain and not m.optional}
     assert with_an_end <= set(rows)
     assert all(rows[name]["monotone"] for name in with_an_end)
 
@@ -162,9 +164,9 @@ def test_status(rows, expected):
 
 
 def test_statuses_are_read_back(tmp_path):
-    tables.write(calibration.with_status([row(), row(**REAL)]), tables.Calibration, tmp_path / "c.csv")
-    assert cells.calibration([tmp_path / "c.csv"]) == {("d", "aoc"): "validated"}
-    assert cells.calibration([]) == {}
+    write_table(calibration.with_status([row(), row(**REAL)]), Calibration, tmp_path / "c.csv")
+    assert read_all.calibration([tmp_path / "c.csv"]) == {("d", "aoc"): "validated"}
+    assert read_all.calibration([]) == {}
 
 
 def test_readers_that_know_nothing_are_unfit():
@@ -190,19 +192,19 @@ def test_readers_that_know_nothing_are_unfit():
 def study(folder, task, texts, readers, n=400, *, gated=True):
     """Everything from chains to verdicts: the text of an item's chain by writer, and how each arm reads."""
     items = calibration.with_silence(questions(task, n))
-    by_id = {item["item_id"]: item for item in tables.records(items)}
+    by_id = {item["item_id"]: item for item in records(items)}
     written, probes = {}, {}
     for writer, text in texts.items():
         known = {prompts.chain_prompt(item, WORDING, None): text(item) for item in by_id.values()}
-        made = chains.write(
-            exact.WorkedChains(known), None, items, WORDING, Decoding(1), {"samples": 1, "seed": 0}, 0, 100,
+        made = write_chains(
+            WorkedChains(known), None, items, WORDING, Decoding(1), {"samples": 1, "seed": 0}, 0, 100,
             (folder, [known], writer),
         )  # fmt: skip
         written[writer] = made
         probes |= {(writer, kind): table for kind, table in calibration.perturb(made, items, Perturbations()).items()}
     scores = pd.concat(
         readout.score(
-            exact.ExactReader(decide, by_id), None, items, written, probes, WORDING, name,
+            ExactReader(decide, by_id), None, items, written, probes, WORDING, name,
             {"readout": "cloze", "answer_tokens": 0}, 100, (folder, [task, name], name),
         ).assign(reader=name, model="m", dataset=task)
         for name, decide in readers.items()
@@ -212,7 +214,7 @@ def study(folder, task, texts, readers, n=400, *, gated=True):
     primary = DECLARED.primary_measures
     statistics = DECLARED.statistics(QUICK.model_dump(include={"resamples"}))
     found = [effects.compare(means, "plain", statistics)]
-    for contrast, invalid in verdicts.ALTERNATIVES.items():
+    for contrast, invalid in ALTERNATIVES.items():
         counted = effects.means_by_cell(measures.of_models(scores, invalid))
         found.append(effects.compare(counted, contrast, statistics, primary))
     both = [t.assign(**place, writer=w) for w, t in written.items()]
@@ -232,7 +234,7 @@ def naive(found, name):
     effect = found.loc[(name, "total")]
     direction = (DECLARED.primary_measures | DECLARED.directions["C6"])[name.removesuffix("_raw")]
     ends = effect["equivalence_low"], effect["equivalence_high"]
-    part = verdicts.Part(effect["estimate"], *ends, effect["margin"], direction)
+    part = Part(effect["estimate"], *ends, effect["margin"], direction)
     return verdicts.verdict([part], effect["p_value"])[0]
 
 
@@ -265,7 +267,7 @@ def erring(name, share=0.1):
     """A load-bearing reader that answers a share of its probes at random; readers of other names answer others so."""
 
     def decide(item, probe):
-        drawn = int(tables.digest(name, item["item_id"], probe.chain, sorted(probe.details.items())), 16)
+        drawn = int(digest(name, item["item_id"], probe.chain, sorted(probe.details.items())), 16)
         return (exact.random if drawn % 1000 < 1000 * share else exact.load_bearing)(item, probe)
 
     return decide
@@ -302,7 +304,7 @@ def test_readers_that_err_at_random_hide_no_equivalence(tmp_path, base, tuned):
 def test_wrong_conclusions_are_writing_not_reading(tmp_path):
     def wrong(item):
         text = calibration.worked_text(item)
-        if int(tables.digest(item["item_id"]), 16) % 10 < 4:
+        if int(digest(item["item_id"]), 16) % 10 < 4:
             other = next(o for o in item["options"] if o != item["answer"])
             text = text.replace(f'gives "{item["answer"]}"', f'gives "{other}"')
         return text
@@ -339,14 +341,14 @@ def test_a_collapsed_reader_is_not_interpretable(tmp_path):
 def test_worked_chains_carry_the_token_ids_of_a_tokenizer(tmp_path, backend):
     items = questions("coin_flip", 3)
     written = calibration.write_worked(items, WORDING, tmp_path, backend.tokenizer)
-    for item, chain in zip(tables.records(items), tables.records(written), strict=True):
+    for item, chain in zip(records(items), records(written), strict=True):
         assert backend.tokenizer.decode(chain["chain_ids"]) == chain["chain_text"] == calibration.worked_text(item)
         assert [step.strip() for step in chain["steps"]] == item["rationale"]
     assert set(written["tokenizer_hash"]) == {backend.tokenizer_hash}
 
 
 def test_load_bearing_readers_are_silent_without_the_decisive_step():
-    item = next(islice(datasets.last_letters(TASKS["last_letters"]), 1))
+    item = next(islice(last_letters(TASKS["last_letters"]), 1))
     item["options"] = [*item["options"], prompts.SILENT]
     whole = calibration.worked_text(item)
     probe = Probe(item_id=item["item_id"], prompt="", chain=whole, cue="", candidates=tuple(item["options"]))

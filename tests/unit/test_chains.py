@@ -10,11 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faithfulness import chains, perturbations, prompts, tables
+from faithfulness import prompts
 from faithfulness.backends import Completion, Decoding, Prompt
 from faithfulness.backends.transformers import TransformersBackend
-from faithfulness.mistakes import corrupt
+from faithfulness.chains.write import continue_chains, parse_chain, write_chains
+from faithfulness.perturb import perturbations
+from faithfulness.perturb.mistakes import corrupt
 from faithfulness.prompts import Prompts
+from faithfulness.tables.generation import Chains, Items
+from faithfulness.tables.io import frame, records
 
 TEXT = ' The last letter of "Elon" is "n". The last letter of "Musk" is "k".\nAnswer: nk'
 
@@ -26,7 +30,7 @@ def completion(text: str, size: int = 1, reason: str = "stop") -> Completion:
 
 
 def test_by_hand(wording: Prompts) -> None:
-    row = chains.parse(completion(TEXT), wording)
+    row = parse_chain(completion(TEXT), wording)
     assert row["steps"] == [' The last letter of "Elon" is "n".', ' The last letter of "Musk" is "k".']
     assert row["conclusion"] == "\nAnswer: nk"
     assert row["chain_text"] + row["conclusion"] == TEXT
@@ -38,7 +42,7 @@ def test_by_hand(wording: Prompts) -> None:
 def test_steps_are_spans_of_text_and_of_tokens(text: str, size: int) -> None:
     wording = prompts.load(Path(__file__).parents[2] / "config/prompts/default.yaml")
     written = completion(text, size)
-    row = chains.parse(written, wording)
+    row = parse_chain(written, wording)
     assert "".join(row["steps"]) == (row["chain_text"] if row["steps"] else "")
     assert text.startswith(row["chain_text"])
     assert row["chain_ids"] == written.ids[: len(row["chain_ids"])]  # type: ignore[index]
@@ -48,20 +52,20 @@ def test_steps_are_spans_of_text_and_of_tokens(text: str, size: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "   ", "...", "\nAnswer: yes"])
 def test_chain_without_a_step(wording: Prompts, text: str) -> None:
-    row = chains.parse(completion(text), wording)
+    row = parse_chain(completion(text), wording)
     assert row["steps"] == [] == row["step_spans"]
 
 
 def test_truncation(wording: Prompts) -> None:
-    assert chains.parse(completion(" One. Two", reason="length"), wording)["finish_reason"] == "length"
-    assert chains.parse(completion(" One.\nAnswer: 1\nQuestion", reason="length"), wording)["finish_reason"] == "stop"
-    cut_off = chains.parse(completion(" One. So the answer is", reason="length"), wording)
+    assert parse_chain(completion(" One. Two", reason="length"), wording)["finish_reason"] == "length"
+    assert parse_chain(completion(" One.\nAnswer: 1\nQuestion", reason="length"), wording)["finish_reason"] == "stop"
+    cut_off = parse_chain(completion(" One. So the answer is", reason="length"), wording)
     assert (cut_off["conclusion"], cut_off["finish_reason"]) == (" So the answer is", "length")
 
 
 def test_server_without_ids(wording: Prompts) -> None:
-    row = chains.parse(Completion(TEXT, "stop"), wording)
-    assert row["steps"] == chains.parse(completion(TEXT), wording)["steps"]
+    row = parse_chain(Completion(TEXT, "stop"), wording)
+    assert row["steps"] == parse_chain(completion(TEXT), wording)["steps"]
     assert row["chain_ids"] is None is row["step_offsets"]
 
 
@@ -72,9 +76,9 @@ def items(count: int) -> list[dict[str, Any]]:
 
 def write(backend: TransformersBackend, wording: Prompts, folder: Path, block: int, samples: int = 1) -> Any:
     decoding = Decoding(10, temperature=0.8 if samples > 1 else 0.0)
-    table = tables.frame(items(5), tables.Items)
+    table = frame(items(5), Items)
     sampling = {"samples": samples, "seed": 3}
-    return chains.write(
+    return write_chains(
         backend, backend.tokenizer, table, wording, decoding, sampling, 0, block, (folder, ["k"], "test")
     )
 
@@ -83,7 +87,7 @@ def write(backend: TransformersBackend, wording: Prompts, folder: Path, block: i
 def test_blocks_change_nothing(backend: TransformersBackend, wording: Prompts, tmp_path: Path, samples: int) -> None:
     small = write(backend, wording, tmp_path / "small", 2, samples)
     large = write(backend, wording, tmp_path / "large", 5, samples)
-    assert tables.records(small) == tables.records(large)
+    assert records(small) == records(large)
     assert len(small) == 5 * samples
     assert small["tokenizer_hash"].unique().tolist() == [backend.tokenizer_hash]
 
@@ -102,13 +106,13 @@ def changed(
     ids, prompt = prompts.encode(backend.tokenizer, text), "Question: a\nAnswer:"
     done = Completion(text, "stop", prompts.encode(backend.tokenizer, prompt), ids, backend._decode(ids)[1])
     rows = [
-        {"item_id": str(i), "sample": 0, "seed": 0, "prompt": prompt, **chains.parse(done, wording)}
+        {"item_id": str(i), "sample": 0, "seed": 0, "prompt": prompt, **parse_chain(done, wording)}
         | {"tokenizer_hash": backend.tokenizer_hash}
         for i in range(3)
     ]
     encode = partial(prompts.encode, backend.tokenizer)
     mistaken = [row for chain in rows for row in perturbations.mistake(chain, 9, corrupt, encode, "resample")]
-    return tables.frame(rows, tables.Chains), mistaken
+    return frame(rows, Chains), mistaken
 
 
 class TestWritingOn:
@@ -116,7 +120,7 @@ class TestWritingOn:
         self, backend: Any, changed: Any, wording: Prompts, folder: Path, block: int = 2
     ) -> list[dict[str, Any]]:
         written, rows = changed
-        return chains.write_on(backend, written, rows, wording, Decoding(12), 0, block, (folder, ["k"], "test"))
+        return continue_chains(backend, written, rows, wording, Decoding(12), 0, block, (folder, ["k"], "test"))
 
     def test_goes_on_from_the_ids_of_the_changed_chain(
         self, backend: TransformersBackend, changed: Any, wording: Prompts, tmp_path: Path
@@ -126,7 +130,7 @@ class TestWritingOn:
         for before, after in zip(rows, found, strict=True):
             ids = changed[0]["prompt_ids"][0].tolist() + before["chain_ids"]
             (expected,) = backend.write([Prompt("not looked at", ids=ids)], Decoding(12))
-            more = chains.parse(expected, wording)
+            more = parse_chain(expected, wording)
             assert after["chain_ids"] == before["chain_ids"] + more["chain_ids"]
             assert after["text"] == before["text"] + more["chain_text"]
             assert after["replacement"] == before["replacement"] + more["chain_text"]
@@ -218,7 +222,7 @@ class TestPrompts:
         assert prompts.chain_prompt(items(1)[0], told, Chat()) == "<user>Heads 0?<assistant><think>\n"
         direct = "".join(prompts.direct_prompt(items(1)[0], told, Chat()))
         assert direct == f"<user>Heads 0?<assistant><think>\n\n</think>\n\n{wording.direct_cue}"
-        found = chains.parse(Completion("It flips.\nAnswer: so far\nnone. </think>\n\nyes", "stop"), told)
+        found = parse_chain(Completion("It flips.\nAnswer: so far\nnone. </think>\n\nyes", "stop"), told)
         assert found["chain_text"] == "It flips.\nAnswer: so far\nnone."
         assert found["conclusion"] == " </think>\n\nyes"
         assert told.chain_cue == f"\n</think>\n{wording.chain_cue}"

@@ -6,8 +6,8 @@ import re
 import pytest
 import yaml
 
-from faithfulness import claims
-from faithfulness.settings import SettingsError
+from faithfulness.compare import claims
+from faithfulness.config.base import SettingsError
 
 with open("config/claims.yaml") as declaration:
     GIVEN = yaml.safe_load(declaration)

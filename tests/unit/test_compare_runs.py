@@ -13,7 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from faithfulness import comparison, plots, report, tables
+from faithfulness.figures import plots
+from faithfulness.figures.plots import PRIMARY, RUNS
+from faithfulness.report import report, two_runs
+from faithfulness.report.two_runs import Comparison, RunError
+from faithfulness.tables.io import frame, read_table, write_json, write_table
+from faithfulness.tables.statistics import Effects, Summaries
 from tests.unit.test_plots import hatched, lines, make_run, spans
 from tests.unit.test_report import HOSTILE, Reader
 
@@ -29,9 +34,9 @@ def write_run(folder, *, recipe=RECIPE, prompts=PROMPTS, claims="abc", confidenc
     effects = run["effects"]
     said = effects.verdict != ""
     effects.loc[said, "sentence"] = f"it moved by 0.10 ({confidence} % interval 0.05 to 0.15)."
-    tables.write(effects, tables.Effects, folder / "effects/effects.csv")
-    tables.write(run["summaries"], tables.Summaries, folder / "effects/summaries.csv")
-    tables.write_json({"hash": claims, "others": []}, folder / "effects/claims.json")
+    write_table(effects, Effects, folder / "effects/effects.csv")
+    write_table(run["summaries"], Summaries, folder / "effects/summaries.csv")
+    write_json({"hash": claims, "others": []}, folder / "effects/claims.json")
     for row in run["summaries"].drop_duplicates(["model", "arm"]).itertuples():
         arm = {
             "model": row.model,
@@ -41,8 +46,8 @@ def write_run(folder, *, recipe=RECIPE, prompts=PROMPTS, claims="abc", confidenc
             "parent": None,
         }
         arm |= {"weights": "w", "prompts": prompts, "recipe": None if row.arm == "base" else recipe}
-        tables.write_json(arm, folder / "arms" / re.sub(r"\W", "_", row.model) / row.arm / "arm.json")
-    return comparison.load(folder)
+        write_json(arm, folder / "arms" / re.sub(r"\W", "_", row.model) / row.arm / "arm.json")
+    return two_runs.load(folder)
 
 
 @pytest.fixture(scope="module")
@@ -58,18 +63,18 @@ def folders(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def runs(folders):
-    return {name: comparison.load(folders / name) for name in ("a", "b", "own")}
+    return {name: two_runs.load(folders / name) for name in ("a", "b", "own")}
 
 
 def compared(a, b, named=()):
-    models = comparison.match_models(a, b, named)
-    return comparison.side_by_side(a, b, models), models
+    models = two_runs.match_models(a, b, named)
+    return two_runs.side_by_side(a, b, models), models
 
 
 def page(a, b, named=()):
     shared, models = compared(a, b, named)
     style = (ROOT / "report/style.css").read_text("utf-8")
-    shown = comparison.context(a, b, models, shared=shared, figure=None, style=style)
+    shown = two_runs.context(a, b, models, shared=shared, figure=None, style=style)
     return report.render((ROOT / "report/compare.html.j2").read_text("utf-8"), shown), shown
 
 
@@ -79,20 +84,18 @@ def page(a, b, named=()):
 def test_interval_of_two_normal_means_is_the_usual_one():
     z = stats.norm.ppf(0.975)
     a, b = (0.3, 0.3 - z * 0.03, 0.3 + z * 0.03), (0.1, 0.1 - z * 0.04, 0.1 + z * 0.04)
-    assert comparison.difference_interval(a, b) == pytest.approx((0.2 - z * 0.05, 0.2 + z * 0.05))
+    assert two_runs.difference_interval(a, b) == pytest.approx((0.2 - z * 0.05, 0.2 + z * 0.05))
 
 
 def test_interval_of_two_proportions_is_that_of_newcombe():
     """Newcombe (1998), table II, 56/70 against 48/80, method 10: 0.0524 to 0.3339."""
     intervals = [stats.binomtest(k, n).proportion_ci(0.95, "wilson") for k, n in ((56, 70), (48, 80))]
     a, b = ((k / n, ci.low, ci.high) for (k, n), ci in zip(((56, 70), (48, 80)), intervals, strict=True))
-    assert comparison.difference_interval(a, b) == pytest.approx((0.0524, 0.3339), abs=1e-4)
+    assert two_runs.difference_interval(a, b) == pytest.approx((0.0524, 0.3339), abs=1e-4)
 
 
 def test_missing_effects_have_no_difference():
-    low, high = comparison.difference_interval(
-        ([0.1, np.nan], [0.0, 0.0], [0.2, 0.2]), ([0.1] * 2, [0.0] * 2, [0.2] * 2)
-    )
+    low, high = two_runs.difference_interval(([0.1, np.nan], [0.0, 0.0], [0.2, 0.2]), ([0.1] * 2, [0.0] * 2, [0.2] * 2))
     assert np.isfinite([low[0], high[0]]).all()
     assert np.isnan([low[1], high[1]]).all()
 
@@ -102,9 +105,9 @@ effect = st.tuples(st.floats(-1, 1), st.floats(0, 1), st.floats(0, 1)).map(lambd
 
 @given(effect, effect)
 def test_interval_holds_the_difference_turns_with_the_runs_and_is_no_narrower_than_either(a, b):
-    low, high = comparison.difference_interval(a, b)
+    low, high = two_runs.difference_interval(a, b)
     assert low <= a[0] - b[0] <= high
-    assert comparison.difference_interval(b, a) == pytest.approx((-high, -low))
+    assert two_runs.difference_interval(b, a) == pytest.approx((-high, -low))
     widest = max(a[2] - a[1], b[2] - b[1])
     assert widest - 1e-12 <= high - low <= (a[2] - a[1]) + (b[2] - b[1]) + 1e-12
 
@@ -112,14 +115,14 @@ def test_interval_holds_the_difference_turns_with_the_runs_and_is_no_narrower_th
 @given(effect)
 def test_an_exact_effect_adds_nothing(a):
     exact = (0.25, 0.25, 0.25)
-    assert comparison.difference_interval(a, exact) == pytest.approx((a[1] - 0.25, a[2] - 0.25))
+    assert two_runs.difference_interval(a, exact) == pytest.approx((a[1] - 0.25, a[2] - 0.25))
 
 
 @pytest.mark.parametrize(("estimate", "low", "high"), [(0.3, 0.0, 0.2), (-0.1, 0.0, 0.2)])
 def test_an_estimate_outside_of_its_interval_counts_as_its_end(estimate, low, high):
     outside, at_the_end = (estimate, low, high), (estimate, min(low, estimate), max(high, estimate))
     other = (0.0, -0.1, 0.1)
-    assert comparison.difference_interval(outside, other) == comparison.difference_interval(at_the_end, other)
+    assert two_runs.difference_interval(outside, other) == two_runs.difference_interval(at_the_end, other)
 
 
 # --- what is matched ----------------------------------------------------------------------------
@@ -131,8 +134,8 @@ def test_a_run_beside_itself_differs_by_nothing(runs):
     assert (shared.difference == 0).all()
     assert (shared.difference_low < 0).all()
     assert (shared.difference_high > 0).all()
-    assert comparison.setup_differences(runs["a"], runs["a"], models) == []
-    assert comparison.unshared(runs["a"], runs["a"], models) == []
+    assert two_runs.setup_differences(runs["a"], runs["a"], models) == []
+    assert two_runs.unshared(runs["a"], runs["a"], models) == []
     text, shown = page(runs["a"], runs["a"])
     assert shown["identical"]
     assert (
@@ -157,7 +160,7 @@ def test_effects_are_those_of_the_runs(runs):
 
 def test_cells_of_one_run_only_are_listed(runs):
     _, models = compared(runs["a"], runs["b"])
-    found = comparison.unshared(runs["a"], runs["b"], models)
+    found = two_runs.unshared(runs["a"], runs["b"], models)
     assert {(cell["run"], cell["dataset"]) for cell in found} == {("A", "commonsense_qa")}
     assert {cell["model"] for cell in found} == set(runs["a"].models)
     assert sum(cell["effects"] for cell in found) == (runs["a"].effects.dataset == "commonsense_qa").sum()
@@ -168,7 +171,7 @@ def test_effects_of_one_run_only_are_counted_within_a_cell(runs):
     whole = runs["a"].effects
     without = (whole.measure == "aoc") & (whole.model == "smollm2-135m") & (whole.dataset == "coin_flip")
     of = ((whole.model == "smollm2-135m") & (whole.dataset == "coin_flip")).sum()
-    (found,) = comparison.unshared(
+    (found,) = two_runs.unshared(
         runs["a"], runs["a"]._replace(effects=whole[~without]), {name: name for name in runs["a"].models}
     )
     assert (found["run"], found["dataset"], found["effects"], found["of"]) == ("A", "coin_flip", without.sum(), of)
@@ -180,17 +183,17 @@ def test_a_single_model_is_matched_whatever_its_name(runs, tmp_path):
     shared, models = compared(runs["own"], other)
     assert models == {"my-own": "theirs"}
     assert set(zip(shared.model_a, shared.model_b, strict=True)) == {("my-own", "theirs")}
-    setup = {row["what"]: (row["a"], row["b"]) for row in comparison.setup_differences(runs["own"], other, models)}
+    setup = {row["what"]: (row["a"], row["b"]) for row in two_runs.setup_differences(runs["own"], other, models)}
     assert setup["my-own: name"] == ("my-own", "theirs")
     assert setup["my-own: parameters"] == ("135M", "100M")
 
 
 def test_other_names_ask_for_a_mapping_and_take_it(runs):
-    with pytest.raises(comparison.RunError, match="MODELS=my-own=smollm2-135m"):
-        comparison.match_models(runs["own"], runs["a"])
+    with pytest.raises(RunError, match="MODELS=my-own=smollm2-135m"):
+        two_runs.match_models(runs["own"], runs["a"])
     shared, models = compared(runs["own"], runs["a"], ["my-own=smollm2-135m"])
     assert set(shared.model_b) == {"smollm2-135m"}
-    left = comparison.unshared(runs["own"], runs["a"], models)
+    left = two_runs.unshared(runs["own"], runs["a"], models)
     assert {(cell["run"], cell["model"]) for cell in left} == {
         ("B", "smollm2-64m-depth10"),
         ("B", "smollm2-99m-depth20"),
@@ -207,20 +210,20 @@ def test_other_names_ask_for_a_mapping_and_take_it(runs):
     ],
 )
 def test_a_mapping_that_leads_nowhere_is_refused(runs, named, message):
-    with pytest.raises(comparison.RunError, match=message):
-        comparison.match_models(runs["own"], runs["a"], named)
+    with pytest.raises(RunError, match=message):
+        two_runs.match_models(runs["own"], runs["a"], named)
 
 
 def test_two_models_of_swapped_names_follow_the_mapping(runs):
     """A name of B that is also one of A's must not be taken for it."""
     _, models = compared(runs["a"], runs["b"], ["smollm2-135m=smollm2-99m-depth20", "smollm2-99m-depth20=smollm2-135m"])
-    shared = comparison.side_by_side(runs["a"], runs["b"], models)
+    shared = two_runs.side_by_side(runs["a"], runs["b"], models)
     assert set(zip(shared.model_a, shared.model_b, strict=True)) == set(models.items())
 
 
 def test_models_that_nothing_is_matched_with_are_left_over_on_both_sides(runs):
     _, models = compared(runs["a"], runs["b"], ["smollm2-135m=smollm2-99m-depth20"])
-    left = comparison.unshared(runs["a"], runs["b"], models)
+    left = two_runs.unshared(runs["a"], runs["b"], models)
     whole = {(cell["run"], cell["model"]) for cell in left if cell["dataset"] == "coin_flip"}
     assert whole == {
         ("A", "smollm2-64m-depth10"), ("A", "smollm2-99m-depth20"), ("B", "smollm2-64m-depth10"), ("B", "smollm2-135m")
@@ -229,31 +232,29 @@ def test_models_that_nothing_is_matched_with_are_left_over_on_both_sides(runs):
 
 def test_an_effect_is_judged_only_where_both_runs_can_interpret_it(runs):
     shared, _ = compared(runs["a"], runs["a"])
-    assert len(comparison.judged(shared)) == 24
+    assert len(two_runs.judged(shared)) == 24
     for side in ("a", "b"):
         closed = shared.model_a == "smollm2-135m"
-        assert (
-            len(comparison.judged(shared.assign(**{f"interpretable_{side}": ~closed & shared.interpretable_a}))) == 16
-        )
-        assert len(comparison.judged(shared.assign(**{f"calibration_{side}": "failed"}))) == 0
+        assert len(two_runs.judged(shared.assign(**{f"interpretable_{side}": ~closed & shared.interpretable_a}))) == 16
+        assert len(two_runs.judged(shared.assign(**{f"calibration_{side}": "failed"}))) == 0
 
 
 def test_sizes_of_two_ladders_are_compared(runs):
     row = runs["a"].effects.iloc[[1]].assign(claim="C5", model="smallest-largest", parameters=None, contrast="scale")
-    run = runs["a"]._replace(effects=tables.frame(pd.concat([runs["a"].effects, row]), tables.Effects))
+    run = runs["a"]._replace(effects=frame(pd.concat([runs["a"].effects, row]), Effects))
     shared, _ = compared(run, run)
     assert list(shared[shared.claim == "C5"].model_b) == ["smallest-largest"]
 
 
 def test_intervals_of_different_confidence_are_not_combined(runs, tmp_path):
     other = write_run(tmp_path / "wide", confidence="99")
-    with pytest.raises(comparison.RunError, match="95 % and those of run B 99 %"):
+    with pytest.raises(RunError, match="95 % and those of run B 99 %"):
         compared(runs["a"], other)
 
 
 def test_what_differs_in_setup_is_named(runs):
     _, models = compared(runs["a"], runs["b"])
-    setup = {row["what"]: (row["a"], row["b"]) for row in comparison.setup_differences(runs["a"], runs["b"], models)}
+    setup = {row["what"]: (row["a"], row["b"]) for row in two_runs.setup_differences(runs["a"], runs["b"], models)}
     assert setup.pop("claims (hash)") == ("abc", "def")
     assert setup.pop("datasets") == ("coin_flip, commonsense_qa, last_letters", "coin_flip, last_letters")
     assert setup.pop("commonsense_qa: questions") == ("48", "")
@@ -265,7 +266,7 @@ def test_what_differs_in_setup_is_named(runs):
 def test_prompts_of_another_version_or_wording_are_named(runs, tmp_path):
     other = write_run(tmp_path / "other", prompts=PROMPTS | {"version": 2, "chain_cue": "\nSo:"})
     setup = {
-        row["what"]: row["b"] for row in comparison.setup_differences(runs["a"], other, {m: m for m in other.models})
+        row["what"]: row["b"] for row in two_runs.setup_differences(runs["a"], other, {m: m for m in other.models})
     }
     assert setup["prompts (version)"] == "2"
     assert setup["smollm2-135m, base: prompt, chain_cue"] == "\nSo:"
@@ -323,9 +324,9 @@ def test_the_figure_draws_both_runs_and_their_difference(runs):
     data = plots.pairs_data(shared)
     assert list(data.run[:3]) == ["run A", "run B", "A minus B"]
     figure = plots.pairs(data, ["tuned-symbolic"], ["last_letters", "coin_flip", "commonsense_qa"])
-    for ax, measure in zip(figure.axes, plots.PRIMARY, strict=True):
+    for ax, measure in zip(figure.axes, PRIMARY, strict=True):
         rows = data[data.measure == measure]
-        for run in plots.RUNS:
+        for run in RUNS:
             drawn = sorted(float(line.get_xdata()[0]) for line in lines(ax, run))
             np.testing.assert_allclose(drawn, sorted(rows[rows.run == run].estimate))
         np.testing.assert_allclose(
@@ -364,8 +365,8 @@ def test_a_difference_is_drawn_grey_where_one_run_cannot_be_interpreted(runs):
 def test_what_is_no_finished_run_is_refused_in_one_line(tmp_path, damage, message):
     write_run(tmp_path / "run", models=OWN, datasets=("coin_flip",))
     damage(tmp_path / "run")
-    with pytest.raises(comparison.RunError, match=message) as raised:
-        comparison.load(tmp_path / "run")
+    with pytest.raises(RunError, match=message) as raised:
+        two_runs.load(tmp_path / "run")
     assert "\n" not in str(raised.value)
 
 
@@ -385,7 +386,7 @@ def test_the_script_writes_page_table_and_figure(folders, tmp_path):
     assert made == {"comparison.html", "comparison.csv", *(f"pairs.{kind}" for kind in ("svg", "png", "pdf", "csv"))}
     text = (tmp_path / "out/comparison.html").read_text("utf-8")
     assert "Effects of fine-tuning in two runs. Largest difference between the runs: " in text
-    table = tables.read(tmp_path / "out/comparison.csv", comparison.Comparison)
+    table = read_table(tmp_path / "out/comparison.csv", Comparison)
     assert set(table.model_b) == {"smollm2-135m"}
 
 

@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from faithfulness import controls, inference
-from faithfulness.effects import CELLS
-from faithfulness.measures import MEASURES
-from faithfulness.settings import Statistics
+from faithfulness.compare import confounds, inference
+from faithfulness.compare.confounds import AGREEMENTS, CHANGES
+from faithfulness.compare.effects import CELLS
+from faithfulness.compare.measures import MEASURES
+from faithfulness.config.statistics import Statistics
 
 QUICK = Statistics(resamples=499)
 CELL = ("m", "t", "d")
@@ -29,7 +30,7 @@ def frame(values, name="aoc", longer=None):
 
 
 def test_length_matched_keeps_chains_at_most_one_step_apart():
-    found = controls.length_matched(frame(np.zeros((5, 4)), longer=[0, 1, -1, 2, -3]))
+    found = confounds.length_matched(frame(np.zeros((5, 4)), longer=[0, 1, -1, 2, -3]))
     assert list(found.index) == ["i000", "i001", "i002"]
 
 
@@ -42,7 +43,7 @@ def planted(n=60, effect=0.2, slope=0.1, noise=0.05, seed=0):
 
 
 def adjusted(cells):
-    found = controls.length_adjusted(cells, QUICK, ["aoc"])
+    found = confounds.length_adjusted(cells, QUICK, ["aoc"])
     return found.set_index(["dataset", "component"])
 
 
@@ -104,7 +105,7 @@ def test_length_adjusted_crosses_items_and_seeds():
     seeds = {CELL: {k: planted(effect=0.2 + 0.05 * k, seed=k)[0] for k in (1, 2, 3)}}
     averaged = {CELL: sum(seeds[CELL].values()) / 3}
     alone = adjusted(averaged).loc[("d", "total")]
-    found = controls.length_adjusted(averaged, QUICK, ["aoc"], seeds=seeds).set_index("component").loc["total"]
+    found = confounds.length_adjusted(averaged, QUICK, ["aoc"], seeds=seeds).set_index("component").loc["total"]
     own = [adjusted({CELL: frame}).loc[("d", "total"), "estimate"] for frame in seeds[CELL].values()]
     assert found["estimate"] == alone["estimate"]
     assert found["seed_error"] == pytest.approx(np.std(own, ddof=1) / np.sqrt(3))
@@ -112,7 +113,7 @@ def test_length_adjusted_crosses_items_and_seeds():
     assert found["ci_high"] - found["estimate"] == pytest.approx(stats.t.ppf(0.975, 2) * error)
     assert found["estimate"] - found["equivalence_low"] == pytest.approx(stats.t.ppf(0.95, 2) * error)
     assert found["p_value"] == pytest.approx(2 * stats.t.sf(found["estimate"] / error, 2))
-    two = controls.length_adjusted(averaged, QUICK, ["aoc"], seeds={CELL: {1: seeds[CELL][1], 2: seeds[CELL][2]}})
+    two = confounds.length_adjusted(averaged, QUICK, ["aoc"], seeds={CELL: {1: seeds[CELL][1], 2: seeds[CELL][2]}})
     assert two.set_index("component").loc["total", "ci_high"] == alone["ci_high"]
 
 
@@ -121,33 +122,33 @@ def test_length_adjusted_crosses_items_and_seeds():
 
 def test_chance_agreement_by_hand():
     shares = np.array([[1, 0], [1, 0], [1, 0], [0, 1.0]])
-    assert controls.chance_agreement(shares, np.ones(4)) == pytest.approx(3 * 2 / (4 * 3))
-    assert controls.chance_agreement(shares, np.array([[2, 0, 0, 2.0]])) == pytest.approx([4 / 12])
+    assert confounds.chance_agreement(shares, np.ones(4)) == pytest.approx(3 * 2 / (4 * 3))
+    assert confounds.chance_agreement(shares, np.array([[2, 0, 0, 2.0]])) == pytest.approx([4 / 12])
 
 
 def test_chance_agreement_of_items_with_several_chains_is_between_items_only():
     half = np.full((50, 2), 0.5)  # whatever two items are picked, their answers agree half of the time
-    assert controls.chance_agreement(half, np.ones(50)) == pytest.approx(0.5)
-    assert controls.chance_agreement(np.eye(20), np.ones(20)) == 0
+    assert confounds.chance_agreement(half, np.ones(50)) == pytest.approx(0.5)
+    assert confounds.chance_agreement(np.eye(20), np.ones(20)) == 0
     own = (np.eye(20) + np.roll(np.eye(20), 1, axis=1)) / 2  # neighbours share one of two answers
     pairs = [own[i] @ own[j] for i in range(20) for j in range(20) if i != j]
-    assert controls.chance_agreement(own, np.ones(20)) == pytest.approx(np.mean(pairs))
+    assert confounds.chance_agreement(own, np.ones(20)) == pytest.approx(np.mean(pairs))
 
 
 @given(st.lists(st.integers(0, 3), min_size=2, max_size=30))
 def test_chance_agreement_is_the_share_of_pairs_that_agree(answers):
     pairs = [a == b for i, a in enumerate(answers) for j, b in enumerate(answers) if i != j]
-    assert controls.chance_agreement(np.eye(4)[answers], np.ones(len(answers))) == pytest.approx(np.mean(pairs))
+    assert confounds.chance_agreement(np.eye(4)[answers], np.ones(len(answers))) == pytest.approx(np.mean(pairs))
 
 
 def test_corrected_forms_by_hand():
-    assert controls.correct_for_chance(np.array(0.7), np.array(0.4), agreement=True) == pytest.approx(0.5)
-    assert controls.correct_for_chance(np.array(0.3), np.array(0.4), agreement=False) == pytest.approx(0.5)
-    assert np.isnan(controls.correct_for_chance(np.array(0.3), np.array(0.91), agreement=False))
+    assert confounds.correct_for_chance(np.array(0.7), np.array(0.4), agreement=True) == pytest.approx(0.5)
+    assert confounds.correct_for_chance(np.array(0.3), np.array(0.4), agreement=False) == pytest.approx(0.5)
+    assert np.isnan(confounds.correct_for_chance(np.array(0.3), np.array(0.91), agreement=False))
     # An agreement and the change that is its complement stay complements.
     x = np.linspace(0, 1, 5)
-    kept = controls.correct_for_chance(x, np.array(0.25), agreement=True)
-    assert kept + controls.correct_for_chance(1 - x, np.array(0.25), agreement=False) == pytest.approx(np.ones(5))
+    kept = confounds.correct_for_chance(x, np.array(0.25), agreement=True)
+    assert kept + confounds.correct_for_chance(1 - x, np.array(0.25), agreement=False) == pytest.approx(np.ones(5))
 
 
 def one_hot(answers, codes=3):
@@ -161,7 +162,7 @@ def test_chance_corrected_agrees_with_plain_loops():
     rng = np.random.default_rng(1)
     n = 30
     values, answers = rng.uniform(0, 1, (n, 4)), rng.choice(3, (n, 4), p=[0.5, 0.3, 0.2])
-    found = controls.chance_corrected({CELL: frame(values)}, {CELL: one_hot(answers)}, QUICK, ["aoc"])
+    found = confounds.chance_corrected({CELL: frame(values)}, {CELL: one_hot(answers)}, QUICK, ["aoc"])
     row = found.set_index("component").loc["reading"]
 
     def reading(picked):
@@ -185,10 +186,10 @@ def test_chance_corrected_agrees_with_plain_loops():
 def test_every_agreement_and_change_is_corrected_in_its_components():
     rng = np.random.default_rng(2)
     values, answers = rng.uniform(0, 1, (30, 4)), rng.choice(3, (30, 4))
-    names = [*controls.AGREEMENTS, *controls.CHANGES]
+    names = [*AGREEMENTS, *CHANGES]
     data = pd.concat([frame(values, name) for name in names], axis=1)
     data = data.loc[:, ~data.columns.duplicated()]
-    found = controls.chance_corrected({CELL: data}, {CELL: one_hot(answers)}, QUICK, names)
+    found = confounds.chance_corrected({CELL: data}, {CELL: one_hot(answers)}, QUICK, names)
     expected = {(name, component) for name in names for component in MEASURES[name].components}
     assert set(zip(found["measure"], found["component"], strict=True)) == expected
     assert found["ci_low"].notna().all()
@@ -204,7 +205,7 @@ def test_chance_corrected_crosses_items_and_seeds():
         shares[CELL][k] = one_hot(rng.choice(3, (40, 4), p=[0.2 * k, 0.3, 0.7 - 0.2 * k]))
     averaged, answers = {CELL: sum(seeds[CELL].values()) / 3}, {CELL: sum(shares[CELL].values()) / 3}
     by_component = {
-        name: controls.chance_corrected(*given, QUICK, ["aoc"], **more).set_index("component").loc["reading"]
+        name: confounds.chance_corrected(*given, QUICK, ["aoc"], **more).set_index("component").loc["reading"]
         for name, given, more in [
             ("alone", (averaged, answers), {}),
             ("crossed", (averaged, answers), {"seeds": seeds, "seed_shares": shares}),
@@ -224,7 +225,7 @@ def test_chance_corrected_crosses_items_and_seeds():
 
 def test_answers_that_are_nearly_always_the_same_leave_nothing_to_correct():
     values = np.random.default_rng(1).uniform(0, 1, (30, 4))
-    found = controls.chance_corrected({CELL: frame(values)}, {CELL: one_hot(np.zeros((30, 4)))}, QUICK, ["aoc"])
+    found = confounds.chance_corrected({CELL: frame(values)}, {CELL: one_hot(np.zeros((30, 4)))}, QUICK, ["aoc"])
     assert found["estimate"].isna().all()
     assert found["n_items"].eq(30).all()
 
@@ -242,11 +243,11 @@ def scored(answers, options=("x", "y")):
 def test_answers_are_told_apart_by_place_where_options_vary():
     answers = {("i0", "base", "base"): "x", ("i1", "base", "base"): "y", ("i0", "t", "t"): None}
     fixed = pd.DataFrame({"dataset": "d", "options": [["x", "y"], ["x", "y"]]})
-    found = controls.answer_shares(scored(answers), fixed, "m", "t", "d")
+    found = confounds.answer_shares(scored(answers), fixed, "m", "t", "d")
     assert found.loc["i0", ("base", "base", "x")] == 1
     assert ("tuned", "tuned") not in {column[:2] for column in found.columns}  # it gave no valid answer
     vary = pd.DataFrame({"dataset": "d", "options": [["x", "y"], ["y", "z"]]})
-    assert ("base", "base", "1") in controls.answer_shares(scored(answers), vary, "m", "t", "d").columns
+    assert ("base", "base", "1") in confounds.answer_shares(scored(answers), vary, "m", "t", "d").columns
 
 
 def test_answers_of_each_training_seed_are_those_of_its_reader_and_chains():
@@ -255,7 +256,7 @@ def test_answers_of_each_training_seed_are_those_of_its_reader_and_chains():
     scores = scored(answers)
     scores["seed"] = scores["writer"].map({"base": 0, "t.seed4": 4, "t.seed7": 7})
     items = pd.DataFrame({"dataset": "d", "options": [["x", "y"], ["x", "y"]]})
-    found = controls.answer_shares_by_seed(scores, items, *CELL)
+    found = confounds.answer_shares_by_seed(scores, items, *CELL)
     assert sorted(found) == [4, 7]
     assert found[4].loc["i0", ("base", "tuned", "x")] == found[4].loc["i0", ("tuned", "base", "x")] == 1
     assert found[7].loc["i0", ("base", "tuned", "y")] == found[7].loc["i0", ("tuned", "tuned", "y")] == 1

@@ -12,8 +12,10 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from faithfulness import datasets
-from faithfulness.settings import CoinFlip, Columns, LastLetters, Settings, TableDataset
+from faithfulness.config.datasets import CoinFlip, Columns, LastLetters, TableDataset
+from faithfulness.config.settings import Settings
+from faithfulness.prepare import datasets
+from faithfulness.prepare.generated import FIRST_NAMES, GENERATORS, LAST_NAMES
 
 GENERATED = st.one_of(
     st.builds(
@@ -50,7 +52,7 @@ def test_generated_items(task: LastLetters | CoinFlip) -> None:
 @given(GENERATED)
 @hypothesis_settings(max_examples=10, deadline=None)
 def test_worked_chains_are_true(task: LastLetters | CoinFlip) -> None:
-    item = next(datasets.GENERATORS[task.task](task))
+    item = next(GENERATORS[task.task](task))
     if task.task == "last_letters":
         claims = [re.findall('"(.*?)"', step) for step in item["rationale"][:-1]]
         assert all(word[-1] == letter for word, letter in claims)
@@ -77,8 +79,8 @@ def test_more_train_items_change_no_evaluation_item() -> None:
 
 def test_every_pair_of_names_leaves_enough_options() -> None:
     rng = random.Random(0)
-    for first in datasets.FIRST_NAMES:
-        for last in rng.sample(datasets.LAST_NAMES, 5):
+    for first in FIRST_NAMES:
+        for last in rng.sample(LAST_NAMES, 5):
             others = len(set(first.lower())) + len(set(last.lower())) - 2
             assert others >= 2, (first, last)
 

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from faithfulness import effects, inference, tables
-from faithfulness.measures import MEASURES
-from faithfulness.settings import Statistics
+from faithfulness.compare import effects, inference
+from faithfulness.compare.measures import MEASURES
+from faithfulness.compare.power import items_table
+from faithfulness.config.statistics import Statistics
+from faithfulness.tables.statistics import Effects
 from tests.unit.test_inference import one_interval, row
 
 QUICK = Statistics(resamples=999)
@@ -283,11 +285,11 @@ def test_two_seeds_are_not_crossed():
 
 
 def test_items_that_a_next_run_needs():
-    row = dict.fromkeys(tables.Effects.names) | {"claim": "C3", "model": "m", "arm": "t", "dataset": "d"}
+    row = dict.fromkeys(Effects.names) | {"claim": "C3", "model": "m", "arm": "t", "dataset": "d"}
     row |= {"contrast": "plain", "measure": "filler_tolerance", "component": "reading", "n_items": 50}
     row |= {"detectable": 0.1, "items_needed": 310.0}
     rows = [row, row | {"dataset": "pooled"}, row | {"measure": "info_gain"}, row | {"detectable": None}]
-    found, sparse = effects.items_table(pd.DataFrame([*rows, row | {"sparse": True}])).to_dict("records")
+    found, sparse = items_table(pd.DataFrame([*rows, row | {"sparse": True}])).to_dict("records")
     assert [found[f"items_for_{e}"] for e in ("05", "10", "20")] == [200, 50, 13]
     # The end of a Clopper-Pearson interval does not fall with the root of the items.
     assert pd.isna([sparse[f"items_for_{e}"] for e in ("05", "10", "20")]).all()
@@ -295,11 +297,11 @@ def test_items_that_a_next_run_needs():
 
 
 def test_items_that_a_next_run_needs_where_seeds_differ():
-    row = dict.fromkeys(tables.Effects.names) | {"claim": "C3", "model": "m", "arm": "t", "dataset": "d"}
+    row = dict.fromkeys(Effects.names) | {"claim": "C3", "model": "m", "arm": "t", "dataset": "d"}
     row |= {"contrast": "plain", "measure": "filler_tolerance", "component": "reading", "n_items": 50, "n_seeds": 3}
     of_seeds, of_items = (inference.detectable_effect(np.array(error), 2) for error in (0.015, 0.01))
     row |= {"seed_error": 0.015, "detectable": float(np.hypot(of_seeds, of_items)), "items_needed": np.nan}
-    (found,) = effects.items_table(pd.DataFrame([row])).to_dict("records")
+    (found,) = items_table(pd.DataFrame([row])).to_dict("records")
     assert pd.isna(found["items_for_05"])  # the seeds alone hide .05
     assert found["items_for_10"] == np.ceil(50 * of_items**2 / (0.1**2 - of_seeds**2))
     assert pd.isna(found["items_for_equivalence"])

@@ -17,24 +17,29 @@ import psutil
 import pytest
 import torch
 
-from faithfulness import (
-    arms,
-    chains,
-    datasets,
-    logs,
-    measures,
-    models,
-    perturbations,
-    readout,
-    settings,
-    tables,
-    tuning,
-)
+from faithfulness.arms.loading import load_arm, load_base
+from faithfulness.arms.record import read_arm, reference_arm, write_arm
 from faithfulness.backends import Decoding, Probe, Prompt, openai
 from faithfulness.backends.transformers import TransformersBackend
+from faithfulness.chains.write import write_chains
+from faithfulness.compare import measures
+from faithfulness.config import settings
+from faithfulness.config.base import SettingsError
+from faithfulness.config.datasets import Columns, TableDataset
+from faithfulness.config.models import Weights
+from faithfulness.config.training import Recipe
+from faithfulness.finetune.tune import tune
+from faithfulness.hashing import weights_hash
 from faithfulness.ledger import Ledger
+from faithfulness.operate import job
+from faithfulness.perturb import perturbations
+from faithfulness.prepare import datasets
+from faithfulness.prepare.weights import prepare_model
 from faithfulness.prompts import Prompts
-from faithfulness.settings import Columns, Recipe
+from faithfulness.rescore import readout
+from faithfulness.tables.generation import Chains, Items, Probes
+from faithfulness.tables.io import frame, read_table, records, write_table
+from faithfulness.tables.journal import journalled
 from tests.damage import damaged, spoil
 from tests.runs import ROOT
 
@@ -50,15 +55,15 @@ ITEM = {
 @pytest.mark.fault("Parquet table truncated, emptied, bit-flipped anywhere", "refused, named; delete and run again")
 def test_no_flipped_bit_of_a_table_goes_unseen(tmp_path: Path) -> None:
     file = tmp_path / "items.parquet"
-    tables.write([ITEM, ITEM | {"item_id": "j", "question": "Why?"}], tables.Items, file)
+    write_table([ITEM, ITEM | {"item_id": "j", "question": "Why?"}], Items, file)
     whole = file.read_bytes()
-    tables.read(file, tables.Items)
+    read_table(file, Items)
     spots = range(0, len(whole), 7)  # which takes the bits of a byte in turn
     spoiled = [whole[:at] + bytes([whole[at] ^ (1 << at % 8)]) + whole[at + 1 :] for at in spots]
     for content in [*spoiled, *(whole[:end] for end in range(0, len(whole), 50))]:
         file.write_bytes(content)
         with pytest.raises(ValueError, match=r"items\.parquet is damaged .* Delete it and run again"):
-            tables.read(file, tables.Items)
+            read_table(file, Items)
 
 
 @damaged
@@ -71,7 +76,7 @@ def test_a_damaged_block_is_made_again(tmp_path: Path, damage: Callable[[bytes],
             done.extend(pieces)
             return [[ITEM | {"item_id": name}] for name in pieces]
 
-        return tables.journalled([["a"], ["b"]], work, tables.Items, tmp_path, ["key"], "test")
+        return journalled([["a"], ["b"]], work, Items, tmp_path, ["key"], "test")
 
     whole = run()
     spoil(sorted(tmp_path.rglob("*.parquet"))[0], damage)
@@ -86,16 +91,16 @@ def test_damaged_weights(
     tiny_model: Path, wording: Prompts, tmp_path: Path, damage: Callable[[bytes], bytes], file: str
 ) -> None:
     model = Path(shutil.copytree(tiny_model, tmp_path / "model"))
-    base = arms.reference("tiny", model, wording, trust_remote_code=False)
-    arms.write(tmp_path / "base", base)
+    base = reference_arm("tiny", model, wording, trust_remote_code=False)
+    write_arm(tmp_path / "base", base)
     spoil(model / file, damage)
     refused = pytest.raises(ValueError, match=r"the weights in .*/model are not those .* delete the folder")
     with refused:
-        models.load_arm(tmp_path / "base", {"": "cpu"})
+        load_arm(tmp_path / "base", {"": "cpu"})
     with refused:  # nor is an arm trained on them
-        tuning.tune(tmp_path / "arm", "tuned-x", base, Recipe(datasets=["d"]), {}, wording, tmp_path / "journal", 1)
+        tune(tmp_path / "arm", "tuned-x", base, Recipe(datasets=["d"]), {}, wording, tmp_path / "journal", 1)
     with refused:  # nor a smaller sibling made of them
-        models.prepare(settings.Weights(source={"uri": "random:llama"}, layers=2), model, tmp_path / "pruned")  # type: ignore[arg-type]
+        prepare_model(Weights(source={"uri": "random:llama"}, layers=2), model, tmp_path / "pruned")  # type: ignore[arg-type]
     assert not (tmp_path / "arm").exists()
 
 
@@ -103,12 +108,12 @@ def test_damaged_weights(
 @pytest.mark.fault("adapter truncated, emptied, bit-flipped", "refused, named; delete the folder to make it anew")
 def test_damaged_adapter(tiny_arm: Path, wording: Prompts, tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
     arm, recipe = tmp_path / "arm", Recipe(datasets=["d"], steps=1, batch_size=1, replay=0)
-    items = {"d": tables.frame([ITEM], tables.Items)}
-    tuning.tune(arm, "tuned-x", arms.read(tiny_arm), recipe, items, wording, tmp_path / "journal", 1)
-    models.load_arm(arm, {"": "cpu"})
+    items = {"d": frame([ITEM], Items)}
+    tune(arm, "tuned-x", read_arm(tiny_arm), recipe, items, wording, tmp_path / "journal", 1)
+    load_arm(arm, {"": "cpu"})
     spoil(arm / "adapter_model.safetensors", damage)
     with pytest.raises(ValueError, match=r"the weights in .*/arm are not those .* delete the folder"):
-        models.load_arm(arm, {"": "cpu"})
+        load_arm(arm, {"": "cpu"})
 
 
 @damaged
@@ -116,7 +121,7 @@ def test_damaged_adapter(tiny_arm: Path, wording: Prompts, tmp_path: Path, damag
 def test_damaged_gguf(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
     (tmp_path / "model.gguf").write_bytes(damage(b"GGUF" + bytes(60)))
     with pytest.raises(ValueError, match=r"model\.gguf cannot be read"):
-        models.prepare(settings.Weights(source={"uri": "path:x"}, dtype="float32"), tmp_path / "model.gguf", tmp_path)  # type: ignore[arg-type]
+        prepare_model(Weights(source={"uri": "path:x"}, dtype="float32"), tmp_path / "model.gguf", tmp_path)  # type: ignore[arg-type]
 
 
 @pytest.mark.fault("dataset file empty, cut, not UTF-8, no text", "refused, named")
@@ -135,7 +140,7 @@ def test_damaged_dataset(tmp_path: Path) -> None:
 @pytest.mark.fault("dataset of one item; of the same item many times", "one item")
 def test_few_items(tmp_path: Path) -> None:
     row = {"id": "7", "question": "Q?", "options": ["a", "b"], "answer": "a"}
-    table = settings.TableDataset(name="d", task="table", source={"uri": "path:x"}, train=0, eval=1)  # type: ignore[arg-type]
+    table = TableDataset(name="d", task="table", source={"uri": "path:x"}, train=0, eval=1)  # type: ignore[arg-type]
     file = tmp_path / "questions.jsonl"
     for rows in ([row], [row] * 5):
         file.write_text("\n".join(map(json.dumps, rows)))
@@ -153,12 +158,12 @@ def test_few_items(tmp_path: Path) -> None:
 @pytest.mark.fault("disk full while a table is written", "the table before is kept, nothing half is left")
 def test_a_full_disk_keeps_what_there_was(disk: Callable[[Path, str], None], tmp_path: Path) -> None:
     disk(tmp_path, "size=64k")
-    tables.write([ITEM], tables.Items, tmp_path / "items.parquet")
+    write_table([ITEM], Items, tmp_path / "items.parquet")
     before = (tmp_path / "items.parquet").read_bytes()
     large = [ITEM | {"item_id": str(i), "question": os.urandom(3000).hex()} for i in range(60)]
     with pytest.raises(OSError, match="No space left on device") as raised:
-        tables.write(large, tables.Items, tmp_path / "items.parquet")
-    assert "make room and run again" in logs.hint_of(raised.value)
+        write_table(large, Items, tmp_path / "items.parquet")
+    assert "make room and run again" in job.hint_of(raised.value)
     assert [file.name for file in tmp_path.iterdir()] == ["items.parquet"]
     assert (tmp_path / "items.parquet").read_bytes() == before
 
@@ -177,7 +182,7 @@ def test_a_full_disk_under_the_ledger(disk: Callable[[Path, str], None], tmp_pat
 
     with pytest.raises(sqlite3.OperationalError, match="full") as raised:
         fill()
-    assert "make room and run again" in logs.hint_of(raised.value)
+    assert "make room and run again" in job.hint_of(raised.value)
     assert len(kept) > 2
     disk(tmp_path, "remount,size=4m")
     for one in (ledger, Ledger(tmp_path / "requests.sqlite")):
@@ -193,7 +198,7 @@ def test_a_read_only_folder(disk: Callable[[Path, str], None], tmp_path: Path, c
     disk(tmp_path, "size=64k")
     settings.check_paths(checked)
     disk(tmp_path, "remount,ro")
-    with pytest.raises(settings.SettingsError, match=r"results: '.*' cannot be written to"):
+    with pytest.raises(SettingsError, match=r"results: '.*' cannot be written to"):
         settings.check_paths(checked)
 
 
@@ -210,7 +215,7 @@ def test_a_read_only_folder(disk: Callable[[Path, str], None], tmp_path: Path, c
 def test_hints(text: str, hint: str) -> None:
     error = ValueError("it failed")
     error.__cause__ = RuntimeError(text)
-    assert logs.hint_of(error).partition(":")[0] == hint
+    assert job.hint_of(error).partition(":")[0] == hint
 
 
 # Processes
@@ -219,7 +224,7 @@ def test_hints(text: str, hint: str) -> None:
 @pytest.mark.fault("kill -9 of Snakemake alone", "its jobs end, too: none works on beside the next run")
 @pytest.mark.parametrize("begun", [True, False], ids=["at work", "importing"])
 def test_a_job_ends_with_its_snakemake(tmp_path: Path, begun: bool) -> None:
-    job = "import time; from faithfulness import logs; logs.to([]); open('ready', 'w').close(); time.sleep(60)"
+    job = "import time; from faithfulness.operate import job; job.start([]); open('ready', 'w').close(); time.sleep(60)"
     parent = f"""
 import os, subprocess, sys
 os.environ["SNAKEMAKE_PID"] = str(os.getpid())
@@ -242,7 +247,7 @@ subprocess.run([sys.executable, "-c", {job!r}])
 @pytest.mark.fault("SIGTERM on a SLURM node", "the job goes on: SLURM requeues what it has to kill, only")
 @pytest.mark.parametrize("number", [None, "4711"], ids=["elsewhere", "on a node"])
 def test_sigterm(tmp_path: Path, number: str | None) -> None:
-    job = "import signal; from faithfulness import logs; logs.to(['log']); signal.raise_signal(signal.SIGTERM)"
+    job = "import signal; from faithfulness.operate import job; job.start(['log']); signal.raise_signal(signal.SIGTERM)"
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("SLURM_", "SNAKEMAKE_"))}
     environment |= {"PYTHONPATH": str(ROOT / "scripts")} | ({"SLURM_JOB_ID": number} if number else {})
     done = subprocess.run([sys.executable, "-c", job], cwd=tmp_path, env=environment, check=False)
@@ -268,13 +273,13 @@ TEXTS = [Probe("i", "Is it heads?", " No.", " Answer:", candidates=("yes",), ans
 
 @pytest.mark.fault("NaN in a model's weights", "refused when loaded, before anything is written or read")
 def test_weights_that_are_no_numbers(tiny_model: Path, wording: Prompts, tmp_path: Path) -> None:
-    tokenizer, model = models.load_base(tiny_model, torch.float32)
+    tokenizer, model = load_base(tiny_model, torch.float32)
     with_nan(model).save_pretrained(tmp_path / "model")
     tokenizer.save_pretrained(tmp_path / "model")
     description = json.loads((tiny_model / "model.json").read_text())
-    description["weights"] = models.weights_hash(tmp_path / "model")
+    description["weights"] = weights_hash(tmp_path / "model")
     (tmp_path / "model/model.json").write_text(json.dumps(description))
-    arms.write(tmp_path / "arm", arms.reference("tiny", tmp_path / "model", wording, trust_remote_code=False))
+    write_arm(tmp_path / "arm", reference_arm("tiny", tmp_path / "model", wording, trust_remote_code=False))
     with pytest.raises(ValueError, match=NOT_FINITE):
         TransformersBackend(tmp_path / "arm", "cpu", 1)
 
@@ -300,13 +305,13 @@ def evaluated(
     backend: TransformersBackend, wording: Prompts, folder: Path, kind: str
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """The chain that a writer writes for an item, and the measures of it, by way of all tables."""
-    items = tables.frame([ITEM], tables.Items)
+    items = frame([ITEM], Items)
     decoding = Decoding(12)
-    written = chains.write(
+    written = write_chains(
         backend, backend.tokenizer, items, wording, decoding, {"samples": 1, "seed": 0}, 0, 4, (folder, ["w"], "test")
     )
-    tables.write(written, tables.Chains, folder / "chains.parquet")
-    (chain,) = tables.records(tables.read(folder / "chains.parquet", tables.Chains))
+    write_table(written, Chains, folder / "chains.parquet")
+    (chain,) = records(read_table(folder / "chains.parquet", Chains))
     probes = {
         "early_termination": perturbations.early_termination(chain, 16),
         "filler": perturbations.filler(chain, 16, " ...", backend._ids, backend.tokenizer.decode),
@@ -317,7 +322,7 @@ def evaluated(
         backend.tokenizer,
         items,
         {"base": written},
-        {("base", name): tables.frame(rows, tables.Probes) for name, rows in probes.items()},
+        {("base", name): frame(rows, Probes) for name, rows in probes.items()},
         wording,
         "base",
         {"readout": kind, "answer_tokens": 4},

@@ -4,8 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faithfulness import gates, tables
-from faithfulness.settings import Gates
+from faithfulness.compare import gates
+from faithfulness.config.statistics import GateThresholds
+from faithfulness.perturb.registry import PERTURBATIONS
+from faithfulness.tables.generation import Items
+from faithfulness.tables.io import frame
+from faithfulness.tables.statistics import Gates
 
 CELL = ("m", "tuned-x", "d")
 
@@ -17,7 +21,7 @@ def items(n=20, options=("yes", "no"), answers=None):
         | {"show_options": False, "letters": False}
         for i, a in enumerate(answers)
     ]
-    return tables.frame(rows, tables.Items).assign(dataset="d")
+    return frame(rows, Items).assign(dataset="d")
 
 
 def scores(asked, answer=lambda reader, gold, i: gold, invalid=lambda reader, perturbation, i: False):
@@ -25,7 +29,7 @@ def scores(asked, answer=lambda reader, gold, i: gold, invalid=lambda reader, pe
     for writer in ("base", "tuned-x"):
         for reader in ("base", "tuned-x"):
             for i, item in asked.iterrows():
-                for perturbation in tables.PERTURBATIONS:
+                for perturbation in PERTURBATIONS:
                     text = answer(reader, item["answer"], i)
                     valid = not invalid(reader, perturbation, i)
                     options = item["options"]
@@ -85,7 +89,7 @@ def check(asked=None, scored=None, written=None, reworded=None, usable=20):
         chains() if written is None else written,
         paraphrases() if reworded is None else reworded,
         asked,
-        limits=Gates(),
+        limits=GateThresholds(),
     )
 
 
@@ -95,7 +99,7 @@ def failed(table):
 
 def test_a_sound_cell_passes_all_gates():
     table = check()
-    assert list(table.columns) == tables.Gates.names
+    assert list(table.columns) == Gates.names
     expected = {"above_chance", "collapsed_reader", "steps", "truncation", "validity", "paraphrase", "items"}
     assert set(table["gate"]) == expected
     assert failed(table) == []

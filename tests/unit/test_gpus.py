@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from faithfulness import gpus, models
+from faithfulness.arms.devices import place
+from faithfulness.arms.gpus import gpu_kinds, take_gpus, visible_gpus
 
 TAKE = """
 import sys, time
 sys.path.insert(0, "scripts")
-from faithfulness import gpus
-gpus.take(int(sys.argv[1]))
+from faithfulness.arms.gpus import take_gpus
+take_gpus(int(sys.argv[1]))
 import os
 print(os.environ.get("CUDA_VISIBLE_DEVICES"), flush=True)
 time.sleep(60)
@@ -63,7 +64,7 @@ def test_no_two_jobs_share_one() -> None:
 def test_visible(monkeypatch: pytest.MonkeyPatch, allowed: str | None, names: list[str]) -> None:
     if allowed is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", allowed)
-    assert gpus.visible() == names
+    assert visible_gpus() == names
 
 
 def test_what_they_are_sold_as(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,21 +72,21 @@ def test_what_they_are_sold_as(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     tool.write_text('#!/bin/sh\n[ "$1" = --id=GPU-a,GPU-b ] && printf "NVIDIA H100\\nNVIDIA H100\\n" || exit 6\n')
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    assert gpus.kinds(["GPU-a", "GPU-b"]) == ["NVIDIA H100"]
-    assert gpus.kinds(["GPU-c"]) == []
-    assert gpus.kinds([]) == []
+    assert gpu_kinds(["GPU-a", "GPU-b"]) == ["NVIDIA H100"]
+    assert gpu_kinds(["GPU-c"]) == []
+    assert gpu_kinds([]) == []
 
 
 @pytest.mark.usefixtures("two")
 def test_more_than_there_are() -> None:
     with pytest.raises(RuntimeError, match=r"3 GPUs are asked for .* and 2 can be seen"):
-        gpus.take(3)
+        take_gpus(3)
 
 
 def test_a_machine_without_any(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    gpus.take(2)
+    take_gpus(2)
     assert "CUDA_VISIBLE_DEVICES" not in os.environ
 
 
@@ -93,9 +94,9 @@ def test_a_job_whose_node_has_none_fails_at_once(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setenv("PATH", "")
     with pytest.raises(RuntimeError, match=r"this job asks for GPUs .* can use none on .*: is the node in a partition"):
-        models.place("auto", 1)
-    assert models.place("auto", 0) == ("cpu", {"": "cpu"})
+        place("auto", 1)
+    assert place("auto", 0) == ("cpu", {"": "cpu"})
     monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
-    assert models.place("auto", 1) == ("cpu", {"": "cpu"})
+    assert place("auto", 1) == ("cpu", {"": "cpu"})
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert models.place("auto", 1) == ("cpu", {"": "cpu"})
+    assert place("auto", 1) == ("cpu", {"": "cpu"})

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from faithfulness import inference
-from faithfulness.settings import Statistics
+from faithfulness.compare import inference
+from faithfulness.config.statistics import Statistics
 
 QUICK = Statistics(resamples=999)
 

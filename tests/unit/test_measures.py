@@ -6,7 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faithfulness import measures, tables
+from faithfulness.compare import measures
+from faithfulness.compare.measures import MEASURES
+from faithfulness.tables import io
+from faithfulness.tables.generation import Scores
+from faithfulness.tables.statistics import Measures
 
 NAN = float("nan")
 
@@ -56,7 +60,7 @@ def chain(**keys):
 
 
 def scores(rows):
-    return tables.frame(rows, tables.Scores).assign(reader=[row["reader"] for row in rows])
+    return io.frame(rows, Scores).assign(reader=[row["reader"] for row in rows])
 
 
 def measured(rows, invalid="left out"):
@@ -146,16 +150,16 @@ def test_all_measures_of_one_chain():
         "meaning_sensitivity_p": ((0.9 - 0.2) + (0.4 - 0.1)) / 2,
         "no_cot_same_p": 0.1,
     }
-    assert set(found.index) == set(expected) == set(measures.MEASURES)
+    assert set(found.index) == set(expected) == set(MEASURES)
     for name, value in expected.items():
         assert found[name] == pytest.approx(value), name
 
 
 def test_measures_that_nobody_asked_for_are_left_out():
     frame = measures.of_chains(scores([row for row in chain() if row["variant"] != "resample"]))
-    asked = [name for name in measures.MEASURES if "resample" not in name]
+    asked = [name for name in MEASURES if "resample" not in name]
     assert measures.measured(frame) == asked
-    assert measures.measured(measures.of_chains(scores(chain()))) == list(measures.MEASURES)
+    assert measures.measured(measures.of_chains(scores(chain()))) == list(MEASURES)
 
 
 @pytest.mark.parametrize(
@@ -204,11 +208,11 @@ def test_the_four_cells_of_each_pair():
     pairs += [("base", "tuned-b"), ("tuned-b", "base"), ("tuned-b", "tuned-b")]
     rows = [row for w, r in pairs for row in chain(writer=w, reader=r)]
     found = measures.table(scores(rows), ["tuned-a", "tuned-b"])
-    assert list(found.columns) == tables.Measures.names
+    assert list(found.columns) == Measures.names
     cells = found.groupby("arm").apply(lambda part: set(zip(part["writer"], part["reader"], strict=True)))
     assert cells["tuned-a"] == set(pairs[:4])
     assert cells["tuned-b"] == {("base", "base"), *pairs[4:]}
-    assert len(found) == 8 * len(measures.MEASURES)
+    assert len(found) == 8 * len(MEASURES)
 
 
 def test_the_table_does_not_depend_on_the_order_of_rows():

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faithfulness import datasets
-from faithfulness.mistakes import corrupt
-from faithfulness.settings import CoinFlip, LastLetters
+from faithfulness.config.datasets import CoinFlip, LastLetters
+from faithfulness.perturb.mistakes import corrupt
+from faithfulness.prepare.generated import coin_flip, last_letters
 
 
 @pytest.mark.parametrize("words", [2, 3, 4])
 def test_last_letters_get_other_letters(words):
-    for item in islice(datasets.last_letters(LastLetters(name="l", task="last_letters", words=words)), 100):
+    for item in islice(last_letters(LastLetters(name="l", task="last_letters", words=words)), 100):
         *letters, joined = item["rationale"]
         for step in letters:
             wrong = corrupt(f" {step}")
@@ -32,7 +32,7 @@ def test_last_letters_get_other_letters(words):
 @pytest.mark.parametrize("people", [2, 3, 4])
 def test_coins_are_turned_and_nothing_else(people):
     other = {"heads": "tails", "tails": "heads"}
-    for item in islice(datasets.coin_flip(CoinFlip(name="c", task="coin_flip", people=people)), 100):
+    for item in islice(coin_flip(CoinFlip(name="c", task="coin_flip", people=people)), 100):
         for step in item["rationale"]:
             head, face, tail = re.fullmatch(r"(.*)(heads|tails)(.*)", step).groups()
             wrong = corrupt(f" {step}")

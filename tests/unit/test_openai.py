@@ -18,12 +18,18 @@ import tenacity
 import torch
 import yaml
 
-from faithfulness import arms, backends, models, prompts, readout, sources
+from faithfulness import backends, prompts
+from faithfulness.arms.imported import import_served_arm
+from faithfulness.arms.loading import load_base
+from faithfulness.arms.record import read_arm, reference_arm, served_arm, write_arm
 from faithfulness.backends import Decoding, Probe, Prompt, openai
 from faithfulness.backends.transformers import TransformersBackend
+from faithfulness.config.models import Server, Weights
 from faithfulness.ledger import BudgetError, Ledger
+from faithfulness.prepare import sources
+from faithfulness.prepare.weights import prepare_model
 from faithfulness.prompts import Prompts
-from faithfulness.settings import Server, Weights
+from faithfulness.rescore import readout
 from tests.runs import ROOT
 from tests.servers import Between, free_port, transformers_serve, vllm_serve
 
@@ -40,7 +46,7 @@ def smollm2(tmp_path_factory: pytest.TempPathFactory) -> Path:
     configured = yaml.safe_load((ROOT / "config/config.yaml").read_text())["models"][0]["source"]
     weights = Weights(source=configured, dtype="float32")
     sources.fetch(weights.source, "model", folder / "fetched")
-    models.prepare(weights, *sources.locate(weights.source, folder / "fetched"), folder / "model")
+    prepare_model(weights, *sources.locate(weights.source, folder / "fetched"), folder / "model")
     return folder / "model"
 
 
@@ -54,14 +60,14 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def arm(tmp_path: Path, smollm2: Path, wording: Prompts) -> Path:
     """An arm's folder; where its server is, is told by `at`."""
     place = {"name": str(smollm2), "base_url": "", "turn": "question"}
-    arms.write(tmp_path / "arm", arms.served("smollm2", 135_000_000, place, wording))
+    write_arm(tmp_path / "arm", served_arm("smollm2", 135_000_000, place, wording))
     return tmp_path / "arm"
 
 
 def at(arm: Path, address: str, turn: str = "question", **server: Any) -> openai.OpenAIBackend:
-    description = arms.read(arm)
+    description = read_arm(arm)
     description["served"] |= {"base_url": address, "turn": turn}
-    arms.write(arm, description)
+    write_arm(arm, description)
     return openai.OpenAIBackend(arm, Server(base_url=address, **server), arm.parent / "requests.sqlite")
 
 
@@ -107,7 +113,7 @@ class TestWithARealServer:
     def test_writes_what_the_weights_write(self, served: str, arm: Path, smollm2: Path, wording: Prompts) -> None:
         """Greedy chains are those of the same weights loaded here, asked the same messages."""
         found = at(arm, served).write(questions(2, wording), Decoding(12))
-        arms.write(arm.parent / "local", arms.reference("x", smollm2, wording, trust_remote_code=False))
+        write_arm(arm.parent / "local", reference_arm("x", smollm2, wording, trust_remote_code=False))
         local = TransformersBackend(arm.parent / "local", "cpu")
         said = [
             local.tokenizer.apply_chat_template(
@@ -169,13 +175,13 @@ class TestWithARealServer:
     def test_a_kill_loses_no_reply_and_repeats_none(
         self, served: str, arm: Path, tiny_model: Path, wording: Prompts
     ) -> None:
-        tokenizer, model = models.load_base(tiny_model, torch.float32)
+        tokenizer, model = load_base(tiny_model, torch.float32)
         tokenizer.chat_template = "{% for message in messages %}{{ message.content }}\n{% endfor %}"
         for part in (tokenizer, model):
             part.save_pretrained(arm.parent / "tiny")
-        description = arms.read(arm)
+        description = read_arm(arm)
         description["served"]["name"] = str(arm.parent / "tiny")
-        arms.write(arm, description)
+        write_arm(arm, description)
         between, program = Between(served), arm.parent / "program.py"
         at(arm, between.address)
         program.write_text(f"""
@@ -226,7 +232,7 @@ def test_letters_and_unfinished_turns_of_vllm(smollm2: Path, arm: Path, wording:
     python = ROOT / "benchmarks/.venv-vllm/bin/python"
     if not python.exists():
         pytest.skip("needs vLLM: make benchmarks/.venv-vllm/.ready")
-    arms.write(arm.parent / "local", arms.reference("x", smollm2, wording, trust_remote_code=False))
+    write_arm(arm.parent / "local", reference_arm("x", smollm2, wording, trust_remote_code=False))
     local = TransformersBackend(arm.parent / "local", "cpu")
     items = [
         {"letters": True, "question": f"How many legs have {count} {animal}?", "options": ["four", "eight", "six"]}
@@ -338,7 +344,7 @@ class TestCost:
         paid = len(between.delivered)
         assert 0 < 0.2 * paid <= 0.9  # as many as may be under way at once
         ledger = Ledger(arm.parent / "requests.sqlite")
-        assert ledger.spent(f"{arms.read(arm)['served']['name']} at {between.address}") == pytest.approx(0.2 * paid)
+        assert ledger.spent(f"{read_arm(arm)['served']['name']} at {between.address}") == pytest.approx(0.2 * paid)
         with caplog.at_level(logging.INFO):
             at(arm, between.address, **PRICES, max_cost=9).write(questions(10, wording), DECODING)
         assert len(between.delivered) == 10
@@ -352,13 +358,13 @@ class TestCost:
         between = Between("", lambda number, _: ["cut", "500", reply()][min(number, 2)])
         at(arm, between.address, **PRICES).write(questions(1, wording), DECODING)
         size = openai.TEMPLATE + len("What is 0 plus 2?\n\nLet's think step by step.")
-        account = f"{arms.read(arm)['served']['name']} at {between.address}"
+        account = f"{read_arm(arm)['served']['name']} at {between.address}"
         assert Ledger(arm.parent / "requests.sqlite").spent(account) == pytest.approx(0.2 + size / 1000 + 4 / 100)
 
     def test_a_reply_without_usage_costs_what_it_may(self, arm: Path, wording: Prompts) -> None:
         between = Between("", lambda *_: reply(usage=None))
         at(arm, between.address, **PRICES).write(questions(1, wording), DECODING)
-        account = f"{arms.read(arm)['served']['name']} at {between.address}"
+        account = f"{read_arm(arm)['served']['name']} at {between.address}"
         assert Ledger(arm.parent / "requests.sqlite").spent(account) > 0.04
 
 
@@ -413,8 +419,8 @@ def test_load(arm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_tuned_arm_on_the_server(arm: Path) -> None:
-    base = arms.read(arm)
-    tuned = arms.take_in_served(arm.parent / "tuned", "tuned-x", base, "openai:ft:smollm2", ["gsm8k"])
-    assert tuned == arms.read(arm.parent / "tuned")
+    base = read_arm(arm)
+    tuned = import_served_arm(arm.parent / "tuned", "tuned-x", base, "openai:ft:smollm2", ["gsm8k"])
+    assert tuned == read_arm(arm.parent / "tuned")
     assert (tuned["served"]["name"], tuned["parent"], tuned["kind"]) == ("ft:smollm2", base["weights"], "server")
     assert tuned["weights"] != base["weights"]

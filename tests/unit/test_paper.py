@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faithfulness import claims, paper, provenance, report, settings, tables
+from faithfulness.compare import claims
+from faithfulness.config.datasets import CoinFlip
+from faithfulness.config.training import Recipe
+from faithfulness.operate import provenance
+from faithfulness.report import paper, report
+from faithfulness.report.paper import LATEX, MARKDOWN, PACKAGES, SOFTWARE, SOURCES
+from faithfulness.tables import io
+from faithfulness.tables.statistics import Effects
 from tests.unit.test_plots import SIX, THREE, make_run
 from tests.unit.test_report import CAPTIONS, HOSTILE, PAGE, configuration, page
 
@@ -30,7 +37,7 @@ PROMPTS = {
 PARAPHRASER = {"source": {"uri": "path:larger"}, "candidates": 3, "temperature": 0.7, "top_p": 0.9}
 KINDS = {"lora": "adapter", "qlora": "adapter", "full": "full"}
 NASTY = "100% of_it & #1 ~ ^2 {a} \\b $x$ <i> \"q\" 'r' `s` | \u2013 \u2212 é ß 漢 🙂 \u202e --"
-LANGUAGES = [paper.LATEX, paper.MARKDOWN]
+LANGUAGES = [LATEX, MARKDOWN]
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +71,7 @@ def test_four_bits_are_told(run):
         model | paper.loaded({"kind": "reference", "dtype": "bfloat16", "quantisation": "nf4"})
         for model in shown["models"]
     ]
-    text = paper.render(TEMPLATES["methods.j2"], shown, paper.LATEX)
+    text = paper.render(TEMPLATES["methods.j2"], shown, LATEX)
     assert "bfloat16, linear layers in 4 bits" in text
     assert "low-rank adaptation of all linear layers" in text
     assert r"on weights in 4 bits \cite{dettmers2023qlora} with rank" in text
@@ -74,7 +81,7 @@ def test_servers_are_told(run):
     shown = methods(run)
     served = {"kind": "server", "quantisation": None, "dtype": "server", "served": {"turn": "question"}}
     shown["models"] = [model | paper.loaded(served) for model in shown["models"][:1]] + shown["models"][1:]
-    text = paper.render(TEMPLATES["methods.j2"], shown, paper.MARKDOWN)
+    text = paper.render(TEMPLATES["methods.j2"], shown, MARKDOWN)
     assert "layers, on a server; weights from" in text
     assert f"it was asked in a turn of its own: `{PROMPTS['second_turn']}`" in text
 
@@ -91,18 +98,16 @@ def frames(run):
 def with_scale(run):
     """A run whose effects hold a contrast of sizes."""
     row = run["effects"].iloc[[1]].assign(claim="C5", model="smallest-largest", parameters=None, contrast="scale")
-    return run | {"effects": tables.frame(pd.concat([run["effects"], row]), tables.Effects)}
+    return run | {"effects": io.frame(pd.concat([run["effects"], row]), Effects)}
 
 
 def kit(run, config=None):
     """All LaTeX files of a kit, and its BibTeX file."""
     shown = methods(run, config)
-    texts = {name: paper.table(frame, name, paper.LATEX, 0.95) for name, frame in frames(run).items()}
-    texts["methods"] = paper.render(TEMPLATES["methods.j2"], shown, paper.LATEX)
+    texts = {name: paper.table(frame, name, LATEX, 0.95) for name, frame in frames(run).items()}
+    texts["methods"] = paper.render(TEMPLATES["methods.j2"], shown, LATEX)
     figures = [paper.figure("figures/effects.pdf", CAPTIONS), paper.figure("figures/retention/m_1.pdf", CAPTIONS)]
-    texts["paper"] = paper.render(
-        TEMPLATES["paper.tex.j2"], {"tables": list(frames(run)), "figures": figures}, paper.LATEX
-    )
+    texts["paper"] = paper.render(TEMPLATES["paper.tex.j2"], {"tables": list(frames(run)), "figures": figures}, LATEX)
     bib = paper.references(TEMPLATES["references.bib.j2"], texts["methods"], shown["versions"], paper.unknown(shown))
     return texts, bib
 
@@ -163,7 +168,7 @@ def test_texts_are_shown_as_they_are(text, latex, markdown):
 
 @given(st.text(max_size=40))
 def test_no_text_can_break_a_latex_document(text):
-    for shown in (paper.latex_escape(text), paper.LATEX.code(text)):
+    for shown in (paper.latex_escape(text), LATEX.code(text)):
         bare = shown.replace(r"\textbackslash{}", "")
         assert re.sub(r"\\[{}]", "", bare).count("{") == re.sub(r"\\[{}]", "", bare).count("}")
         assert not re.search(r"(?<!\\)[%#_&^]", bare)
@@ -176,14 +181,14 @@ def test_no_text_can_break_a_latex_document(text):
 
 @given(st.text(alphabet=string.printable, max_size=40))
 def test_no_text_can_leave_its_cell_of_a_markdown_table(text):
-    table = paper.MARKDOWN.table(pd.DataFrame({"Name": [text]}), "A caption.", "name")
+    table = MARKDOWN.table(pd.DataFrame({"Name": [text]}), "A caption.", "name")
     row = table.splitlines()[2]
     assert len(re.findall(r"(?<!\\)(?:\\\\)*\|", row)) == 2
 
 
 @pytest.mark.parametrize("text", ["plain", "a`b", "``", "a ``b`` c"])
 def test_code_in_markdown_ends_where_its_text_ends(text):
-    shown = paper.MARKDOWN.code(text)
+    shown = MARKDOWN.code(text)
     fence = re.match("`+", shown)[0]
     inside = shown[len(fence) : -len(fence)]
     assert inside.strip() == text
@@ -248,7 +253,7 @@ def test_a_table_without_rows_is_a_comment(run, language):
 
 def test_long_tables_are_broken_across_pages():
     few, many = (
-        paper.table(frames(make_run(models=models))["effects"], "effects", paper.LATEX, 0.975) for models in (OWN, SIX)
+        paper.table(frames(make_run(models=models))["effects"], "effects", LATEX, 0.975) for models in (OWN, SIX)
     )
     assert r"\begin{table}[t]" in few
     assert r"\begin{longtable}" in many
@@ -277,7 +282,7 @@ def plain(text):
 @pytest.mark.parametrize("language", LANGUAGES, ids=lambda language: language.suffix)
 def test_every_number_comes_from_configuration_or_tables(run, language):
     config = configuration()
-    config["models"][1]["warm_start"] = settings.Recipe(
+    config["models"][1]["warm_start"] = Recipe(
         method="full", target="rationale", datasets=["coin_flip"], steps=71, batch_size=13, learning_rate=7e-4, seed=5
     ).model_dump()
     config["arms"][0] |= {"steps": 41, "rank": 6, "alpha": 9, "learning_rate": 3e-3, "replay": 0.3, "seed": 8}
@@ -307,13 +312,13 @@ def test_every_number_comes_from_configuration_or_tables(run, language):
 
 def test_methods_differ_with_what_was_done(run):
     config = configuration()
-    usual = paper.render(TEMPLATES["methods.j2"], methods(run), paper.MARKDOWN)
+    usual = paper.render(TEMPLATES["methods.j2"], methods(run), MARKDOWN)
     assert "luck of training" in usual
     assert "readers of known faithfulness" not in usual
     assert "written greedily" in usual
     changed = run | {"effects": run["effects"].assign(n_seeds=3, calibration="validated")}
     config["arms"][0] |= {"method": "full", "seeds": [0, 1, 2]}
-    other = paper.render(TEMPLATES["methods.j2"], methods(changed, config), paper.MARKDOWN)
+    other = paper.render(TEMPLATES["methods.j2"], methods(changed, config), MARKDOWN)
     assert "seeds 0, 1, 2" in other
     assert "With 3 training seeds or more" in other
     assert "readers of known faithfulness" in other
@@ -336,14 +341,14 @@ def test_a_paraphraser_is_told_and_cited(run, language):
 def test_datasets_in_uneven_turns(run):
     config = configuration()
     config["arms"][0]["datasets"] = ["coin_flip", "last_letters", "coin_flip"]
-    text = paper.render(TEMPLATES["methods.j2"], methods(run, config), paper.MARKDOWN)
+    text = paper.render(TEMPLATES["methods.j2"], methods(run, config), MARKDOWN)
     assert "on `coin_flip` and `last_letters` in turn, 2 to 1, (AdamW" in text
     assert "<td>coin_flip (2 of 3), last_letters (1 of 3)</td>" in page(run, config=config)
 
 
 def test_models_that_share_a_warm_start_are_told_together(run):
     config = configuration()
-    recipe = settings.Recipe(datasets=["coin_flip"]).model_dump()
+    recipe = Recipe(datasets=["coin_flip"]).model_dump()
     for model in config["models"]:
         model["warm_start"] = dict(recipe)
     (start,) = methods(run, config)["warm_starts"]
@@ -377,7 +382,7 @@ def test_names_of_any_kind_stay_names(name):
     for text in texts.values():
         holds_together(text)
     assert set(parsed(bib)) == cited(texts["methods"])
-    markdown = paper.table(frames(run)["effects"], "effects", paper.MARKDOWN, 0.95)
+    markdown = paper.table(frames(run)["effects"], "effects", MARKDOWN, 0.95)
     assert "<i>" not in markdown.replace(r"\<i\>", "")
     assert HOSTILE not in markdown
 
@@ -399,8 +404,8 @@ def test_every_entry_can_be_cited_and_is_parsed():
     """No entry of the template is dead: each is cited by some configuration."""
     keys = {entry["ID"] for entry in bibtexparser.loads(TEMPLATES["references.bib.j2"]).entries}
     written = set(re.findall(r'"(\w+)" \| cite', TEMPLATES["methods.j2"]))
-    assert keys == written | set(paper.SOURCES.values()) | set(paper.SOFTWARE.values())
-    assert set(paper.SOFTWARE) <= set(paper.PACKAGES)
+    assert keys == written | set(SOURCES.values()) | set(SOFTWARE.values())
+    assert set(SOFTWARE) <= set(PACKAGES)
 
 
 def test_only_what_was_used_is_cited(run):
@@ -417,7 +422,7 @@ def test_only_what_was_used_is_cited(run):
 def test_arms_trained_elsewhere_are_told(run):
     config = configuration()
     config["arms"][0]["source"] = {"uri": "hub:org/adapter"}
-    text = paper.render(TEMPLATES["methods.j2"], methods(run, config), paper.MARKDOWN)
+    text = paper.render(TEMPLATES["methods.j2"], methods(run, config), MARKDOWN)
     assert "was trained elsewhere and taken from `hub:org/adapter`." in text
     assert "learning rate" not in text
 
@@ -425,7 +430,7 @@ def test_arms_trained_elsewhere_are_told(run):
 def test_sources_without_a_reference_are_named(run):
     config = configuration()
     config["models"][0]["source"] = {"uri": "random:llama"}
-    config["datasets"][0] = settings.CoinFlip(name="coins", task="coin_flip").model_dump()
+    config["datasets"][0] = CoinFlip(name="coins", task="coin_flip").model_dump()
     shown = methods(run, config)
     assert paper.unknown(shown) == [*list(THREE)[1:], "coin_flip", "commonsense_qa"]
     bib = paper.references(TEMPLATES["references.bib.j2"], r"\cite{wei2022chain}", shown["versions"], ["m_1"])

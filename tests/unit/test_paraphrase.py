@@ -7,9 +7,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from faithfulness import datasets
-from faithfulness.paraphrase import check, paraphrase
-from faithfulness.settings import CoinFlip, LastLetters
+from faithfulness.config.datasets import CoinFlip, LastLetters
+from faithfulness.perturb.paraphrase import check, paraphrase
+from faithfulness.prepare.generated import FIRST_NAMES, coin_flip, last_letters
 
 PROSE = """\
 The revolving door is used for security, so it is found at a bank.
@@ -59,8 +59,8 @@ def symbolic_steps():
     """Every step of many generated items of every difficulty in use, as (task, step)."""
     for count in (2, 3, 4):
         for items in (
-            datasets.last_letters(LastLetters(name="l", task="last_letters", words=count)),
-            datasets.coin_flip(CoinFlip(name="c", task="coin_flip", people=count)),
+            last_letters(LastLetters(name="l", task="last_letters", words=count)),
+            coin_flip(CoinFlip(name="c", task="coin_flip", people=count)),
         ):
             for item in islice(items, 150):
                 yield from (f" {step}" for step in item["rationale"])
@@ -116,7 +116,7 @@ def test_seed_and_step_vary_the_wording():
     for act in ("flips", "does not flip", "doesn't flip"):
         step = f" Ka {act} the coin, so it is now tails up."
         assert len({paraphrase(step, seed).text for seed in range(60)}) == 5
-    openings = {paraphrase(f" {name} flips the coin, so it is now tails up.").text[:4] for name in datasets.FIRST_NAMES}
+    openings = {paraphrase(f" {name} flips the coin, so it is now tails up.").text[:4] for name in FIRST_NAMES}
     assert len(openings) > 3
 
 

@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
-from faithfulness import paraphraser, prompts, tables
+from faithfulness import prompts
 from faithfulness.backends import Completion, Decoding, Prompt
 from faithfulness.backends.transformers import TransformersBackend
-from faithfulness.paraphrase import CONTRASTS, Paraphrase, paraphrase
+from faithfulness.perturb import paraphrase_model
+from faithfulness.perturb.paraphrase import CONTRASTS, Paraphrase, paraphrase
 from faithfulness.prompts import Prompts
+from faithfulness.tables.generation import Rewordings
+from faithfulness.tables.io import read_table
 
 ELON = ' The last letter of "Elon" is "n".'
 COIN = " Ka flips the coin, so it is now tails up.\n"
@@ -66,7 +69,7 @@ def reword(
     tokenizer: Any = None,
 ) -> dict[tuple[str, str], Paraphrase]:
     gold = [answers] * len(written) if isinstance(answers, str) else answers
-    return paraphraser.reword(
+    return paraphrase_model.reword(
         backend,
         tokenizer,
         written,
@@ -120,7 +123,7 @@ def test_where_nothing_passes_rules_reword(wording: Prompts, tmp_path: Path, ste
     ],
 )
 def test_what_a_model_may_do_and_rules_do_not(step: str, text: str, finding: str | None) -> None:
-    findings = paraphraser.strays(step, text)
+    findings = paraphrase_model.strays(step, text)
     assert len(findings) == (finding is not None)
     assert all(found.startswith(str(finding)) for found in findings)
 
@@ -183,12 +186,14 @@ def test_a_list_marker_is_not_shown_and_stays(wording: Prompts, tmp_path: Path) 
     ],
 )
 def test_cleaning(written: str, step: str, expected: str) -> None:
-    assert paraphraser.clean(Completion(written, "stop"), step, 'Text: "') == expected
+    assert paraphrase_model.clean(Completion(written, "stop"), step, 'Text: "') == expected
 
 
 def test_a_line_that_hit_the_limit_is_no_wording() -> None:
-    assert paraphraser.clean(Completion("He takes it", "length"), MONEY, "") == " ."
-    assert paraphraser.clean(Completion("He takes it there.\n\nI hope", "length"), MONEY, "") == " He takes it there."
+    assert paraphrase_model.clean(Completion("He takes it", "length"), MONEY, "") == " ."
+    assert (
+        paraphrase_model.clean(Completion("He takes it there.\n\nI hope", "length"), MONEY, "") == " He takes it there."
+    )
 
 
 def test_a_kill_costs_one_block_at_most(wording: Prompts, tmp_path: Path) -> None:
@@ -230,7 +235,7 @@ def test_blocks_change_nothing(backend: TransformersBackend, wording: Prompts, t
 def test_rewordings_keep_their_contract(wording: Prompts, tmp_path: Path) -> None:
     reword(Scripted(SAID), wording, tmp_path, chains([ELON, COIN]))
     (file,) = tmp_path.rglob("*.parquet")
-    assert tables.read(file, tables.Rewordings)["rule"].tolist() == ["model", "model"]
+    assert read_table(file, Rewordings)["rule"].tolist() == ["model", "model"]
 
 
 def test_a_model_that_thinks_rewords_without_a_thought(wording: Prompts) -> None:

@@ -7,8 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faithfulness import mistakes, paraphrase, perturbations, steps, tables
-from faithfulness.perturbations import Probe
+from faithfulness.chains import steps
+from faithfulness.perturb import mistakes, perturbations
+from faithfulness.perturb.mistakes import Mistake
+from faithfulness.perturb.paraphrase import Paraphrase
+from faithfulness.perturb.perturbations import Probe
+from faithfulness.tables.generation import Chains, Probes
+from faithfulness.tables.io import read_table, write_table
 
 TEXT = " The coin starts heads up. Ka flips the coin, so it is now tails up.\nSal does not flip it.\n So be it."
 STEPS = 4
@@ -66,7 +71,7 @@ def chain(toy):
 
 
 def upper(step):
-    return paraphrase.Paraphrase(step.upper(), f"rule{len(step)}", "flips" not in step)
+    return Paraphrase(step.upper(), f"rule{len(step)}", "flips" not in step)
 
 
 def every_row(chain, toy, max_cuts=12):
@@ -168,7 +173,7 @@ def test_a_mistake_to_write_on_from_ends_the_chain(chain, toy):
 
 
 def test_a_mistake_that_changes_nothing_is_not_accepted(chain):
-    rows = perturbations.mistake(chain, 12, lambda step: mistakes.Mistake(step, "none"), None)
+    rows = perturbations.mistake(chain, 12, lambda step: Mistake(step, "none"), None)
     assert [row["accepted"] for row in rows] == [False] * STEPS
 
 
@@ -260,12 +265,12 @@ def test_rows_fit_the_tables(tmp_path, chain, toy):
     more = {"prompt": "p", "conclusion": "", "step_spans": [], "finish_reason": "stop", "prompt_ids": [1]}
     more["tokenizer_hash"] = "h"
     both = [chain | more, without_ids(chain) | more | {"item_id": "j"}]
-    tables.write(both, tables.Chains, tmp_path / "chains.parquet")
-    read = tables.read(tmp_path / "chains.parquet", tables.Chains).to_dict("records")
+    write_table(both, Chains, tmp_path / "chains.parquet")
+    read = read_table(tmp_path / "chains.parquet", Chains).to_dict("records")
     for row, original in zip(read, both, strict=True):
         for name, rows in every_row(row, toy).items():
-            tables.write(rows, tables.Probes, tmp_path / f"{name}.parquet")
-            back = tables.read(tmp_path / f"{name}.parquet", tables.Probes).to_dict("records")
+            write_table(rows, Probes, tmp_path / f"{name}.parquet")
+            back = read_table(tmp_path / f"{name}.parquet", Probes).to_dict("records")
             expected = every_row(original, toy)[name]
             assert [b["text"] for b in back] == [e["text"] for e in expected]
             assert [b["chain_ids"] is None for b in back] == [e["chain_ids"] is None for e in expected]

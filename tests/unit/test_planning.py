@@ -11,12 +11,19 @@ import numpy as np
 import pytest
 import yaml
 
-from faithfulness import arms, calibration, planning, prompts, tables
+from faithfulness import prompts
+from faithfulness.arms.record import write_arm
 from faithfulness.backends import Decoding, Probe, Prompt, tree_attention
 from faithfulness.backends.transformers import TransformersBackend
-from faithfulness.planning import Assumptions, Pieces, Tokens
+from faithfulness.calibrate import calibration
+from faithfulness.config.models import Model
+from faithfulness.config.settings import Settings, load
+from faithfulness.config.training import Recipe
+from faithfulness.operate import planning
+from faithfulness.operate.planning import TRAINING, Assumptions, Pieces, Plan, Tokens
 from faithfulness.prompts import Prompts
-from faithfulness.settings import Model, Recipe, Settings, load
+from faithfulness.tables.generation import Chains, Items, Probes, Scores
+from faithfulness.tables.io import frame, read_table, records, write_table
 from tests.runs import ROOT
 
 KNOWN = Assumptions(flops=1e12)
@@ -49,7 +56,7 @@ def letters(text: str) -> list[int]:
 def lines(config: dict[str, Any]) -> dict[str, Any]:
     """A plan, by rule."""
     found = planning.plan(load(config), KNOWN, NOWHERE)
-    return {row["rule"]: row for row in tables.records(found)}
+    return {row["rule"]: row for row in records(found)}
 
 
 # Formulas
@@ -82,8 +89,8 @@ def test_hours() -> None:
     known = replace(KNOWN, utilisation=0.5, writing_utilisation=0.1)
     size, tokens = 10**9, Tokens(read=900_000)
     assert planning.hours(tokens, model, size, known) == pytest.approx(1)
-    assert planning.hours(tokens, model, size, known, planning.TRAINING["full"]) == pytest.approx(3)
-    assert planning.hours(tokens, model, size, known, planning.TRAINING["lora"]) == pytest.approx(2)
+    assert planning.hours(tokens, model, size, known, TRAINING["full"]) == pytest.approx(3)
+    assert planning.hours(tokens, model, size, known, TRAINING["lora"]) == pytest.approx(2)
     assert planning.hours(Tokens(grown=900_000), model, size, known) == pytest.approx(5)
     assert planning.hours(tokens, model, None, known) is None
     assert planning.cost(tokens, model) is None
@@ -262,7 +269,7 @@ def test_a_finished_run_is_counted_from_its_tables(tmp_path: Path, wording: Prom
     (dataset,) = settings.datasets
     train, evaluated = planning.items_of(dataset, KNOWN, NOWHERE)
     for split, items in (("train", train), ("eval", evaluated)):
-        tables.write(items, tables.Items, tmp_path / f"items/coin_flip/{split}.parquet")
+        write_table(items, Items, tmp_path / f"items/coin_flip/{split}.parquet")
     tokenizer = Pieces()
     rows = [planning.planned_chain(item, dataset, wording, tokenizer, KNOWN) for item in evaluated]
     rows = [row | {"tokenizer_hash": "pieces"} for row in rows]
@@ -270,27 +277,27 @@ def test_a_finished_run_is_counted_from_its_tables(tmp_path: Path, wording: Prom
     for name, recipe in (("base", settings.models[0].warm_start), ("tuned-a", settings.arms[0])):
         made = {"weights_folder": str(NOWHERE), "prompts": wording.model_dump()}
         known = recipe.model_dump(include=set(Recipe.model_fields)) if recipe else None
-        arms.write(tmp_path / f"arms/m/{name}", made | {"recipe": known})
-        written = tables.frame(rows, tables.Chains)
-        tables.write(written, tables.Chains, tmp_path / f"chains/m/{name}/coin_flip.parquet")
+        write_arm(tmp_path / f"arms/m/{name}", made | {"recipe": known})
+        written = frame(rows, Chains)
+        write_table(written, Chains, tmp_path / f"chains/m/{name}/coin_flip.parquet")
         probes = calibration.perturb(
             written,
-            tables.frame(evaluated, tables.Items),
+            frame(evaluated, Items),
             settings.perturbations,
             tokenizer.encode,
             tokenizer.decode,
         )
         for kind, table in probes.items():
-            tables.write(table, tables.Probes, tmp_path / f"probes/m/{name}/coin_flip/{kind}.parquet")
+            write_table(table, Probes, tmp_path / f"probes/m/{name}/coin_flip/{kind}.parquet")
         if name == "base":
             assert set(planning.used(settings)) == {("warm_start", "m")}  # nothing is told of what is half done
-        tables.write([], tables.Scores, tmp_path / f"scores/m/{name}/coin_flip.parquet")
+        write_table([], Scores, tmp_path / f"scores/m/{name}/coin_flip.parquet")
     found = planning.plan(settings, KNOWN, NOWHERE)
     planned = {(row.rule, row.model): row.tokens for row in found.itertuples() if row.rule != "perturbations"}
     used = planning.used(settings)
     assert used == planned
     found["used"] = [used.get((row.rule, row.model)) for row in found.itertuples()]
-    shown = planning.show(tables.frame(found, planning.Plan), settings, KNOWN, NOWHERE)
+    shown = planning.show(frame(found, Plan), settings, KNOWN, NOWHERE)
     assert "1.00 times what it used" in shown
 
 
@@ -310,7 +317,7 @@ def test_the_command(tmp_path: Path) -> None:
     assert "max_cost" in done.stdout
     assert "servers reply in 4 s" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 100
-    table = tables.read(tmp_path / "plan.csv", planning.Plan)
+    table = read_table(tmp_path / "plan.csv", Plan)
     assert f"{table['tokens'].sum():,}" in done.stdout
     (tmp_path / "wrong.yaml").write_text("modles: []")
     done = command(tmp_path, "wrong.yaml", "--flops", "1e12")

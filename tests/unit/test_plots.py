@@ -14,8 +14,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.text import Text
 
-from faithfulness import plots, tables, theme
-from faithfulness.calibration import LEAST_AREA
+from faithfulness.calibrate.calibration import LEAST_AREA
+from faithfulness.figures import plots, theme
+from faithfulness.figures.plots import CHAINS, PERTURBATIONS, PRIMARY
+from faithfulness.figures.theme import DARK, GREY, INK, MUTED, PAPER, RULE, THEME, VOID
+from faithfulness.tables.io import frame
+from faithfulness.tables.statistics import Calibration, Curves, Effects, Gates, ScaleFits, Summaries
+from faithfulness.text import size_text
 
 THREE = {"smollm2-64m-depth10": 63_700_000, "smollm2-99m-depth20": 97_100_000, "smollm2-135m": 134_515_008}
 SIX = THREE | {"smollm2-360m": 361_821_120, "qwen3-0.6b-base-long-name": 596_049_920, "smollm2-1.7b": 1_711_376_384}
@@ -73,7 +78,7 @@ def make_run(  # noqa: PLR0912 - one table after the other
                 }
             )
         for (writer, reader), perturbation in itertools.product(
-            itertools.product(("base", *tuned), repeat=2), plots.PERTURBATIONS
+            itertools.product(("base", *tuned), repeat=2), PERTURBATIONS
         ):
             start = {"early_termination": 0.2, "filler": 0.3, "paraphrase": 0.85, "mistake": 0.4}[perturbation]
             start += (reader != "base") * 0.2 * (1 - start)
@@ -143,11 +148,11 @@ def make_run(  # noqa: PLR0912 - one table after the other
                 | {"slope": slope, "intercept": intercept, "n_models": len(models)}
             )
     return {
-        "effects": tables.frame(effects, tables.Effects),
-        "gates": tables.frame(gates, tables.Gates),
-        "summaries": tables.frame(summaries, tables.Summaries),
-        "curves": tables.frame(curves, tables.Curves),
-        "scale_fits": tables.frame(fits, tables.ScaleFits),
+        "effects": frame(effects, Effects),
+        "gates": frame(gates, Gates),
+        "summaries": frame(summaries, Summaries),
+        "curves": frame(curves, Curves),
+        "scale_fits": frame(fits, ScaleFits),
         "measures": pd.DataFrame(measures),
     }
 
@@ -169,7 +174,7 @@ def make_calibration(datasets=DATASETS[:2], model="smollm2-64m-depth10"):
         for bad in [measure == "mistake_sensitivity" and readers != "exact"]
         if measure != "paraphrase_sensitivity" or readers == "exact"
     ]
-    return tables.frame(rows, tables.Calibration)
+    return frame(rows, Calibration)
 
 
 def _verdict(estimate, claimed):
@@ -274,7 +279,7 @@ def test_colours_mean_the_same_arm_everywhere(drawn):
     assert len(set(colours.values())) == len(arms)
     assert theme.arm_colours(["base", "tuned-symbolic"])["base"] == colours["base"]
     for figure, data in figures.values():
-        allowed = {*colours.values(), theme.INK, theme.MUTED, theme.GREY, theme.RULE}
+        allowed = {*colours.values(), INK, MUTED, GREY, RULE}
         used = {to_hex(line.get_color()) for ax in figure.axes for line in ax.lines}
         assert used <= allowed
         if not data.interpretable.any():
@@ -286,7 +291,7 @@ def test_retention_draws_the_curves_with_their_bands(run):
     assert set(data.model) == {"smollm2-135m"}
     assert set(data.arm) == set(ARMS)
     figure = plots.retention(data, ARMS, DATASETS)
-    panels = dict(zip(itertools.product(plots.PERTURBATIONS, DATASETS), figure.axes, strict=True))
+    panels = dict(zip(itertools.product(PERTURBATIONS, DATASETS), figure.axes, strict=True))
     for (perturbation, dataset), ax in panels.items():
         for arm in ARMS:
             rows = data[(data.perturbation == perturbation) & (data.dataset == dataset) & (data.arm == arm)]
@@ -314,7 +319,7 @@ def test_effects_draws_estimates_and_intervals(run):
     data = plots.effects_data(run["effects"])
     assert set(data.component) == {"total", "reading", "writing"}
     figure = plots.effects(data, ARMS, DATASETS)
-    for ax, measure in zip(figure.axes, plots.PRIMARY, strict=True):
+    for ax, measure in zip(figure.axes, PRIMARY, strict=True):
         rows = data[data.measure == measure]
         for component in ("total", "reading", "writing"):
             found = sorted(float(line.get_xdata()[0]) for line in lines(ax, component))
@@ -323,7 +328,7 @@ def test_effects_draws_estimates_and_intervals(run):
             sorted((low, high) for low, high, _ in spans(ax)), sorted(zip(rows.ci_low, rows.ci_high, strict=True))
         )
         assert len(hatched(ax)) == 3  # the three models on the closed dataset
-        greys = [line for line in ax.lines if to_hex(line.get_color()) == theme.GREY]
+        greys = [line for line in ax.lines if to_hex(line.get_color()) == GREY]
         assert len(greys) == 9
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert labels[:2] == ["last_letters", "smollm2-64m-depth10 (n = 48)"]
@@ -338,14 +343,14 @@ def test_effects_leaves_out_what_is_not_a_plain_effect_of_a_cell(run):
             effects.head(3).assign(model="smallest-largest", parameters=pd.NA, contrast="scale"),
         ]
     )
-    found = plots.effects_data(tables.frame(pd.concat([effects, extra]), tables.Effects))
+    found = plots.effects_data(frame(pd.concat([effects, extra]), Effects))
     pd.testing.assert_frame_equal(found, plots.effects_data(effects))
 
 
 def test_scale_draws_points_intervals_and_the_fit(run):
     data = plots.scale_data(run["effects"], run["scale_fits"])
     figure = plots.scale(data, ARMS, DATASETS)
-    for (measure, dataset), ax in zip(itertools.product(plots.PRIMARY, DATASETS), figure.axes, strict=True):
+    for (measure, dataset), ax in zip(itertools.product(PRIMARY, DATASETS), figure.axes, strict=True):
         rows = data[(data.measure == measure) & (data.dataset == dataset)].sort_values("parameters")
         points = sorted(tuple(line.get_xydata()[0]) for line in ax.lines if line.get_marker() == "s")
         np.testing.assert_allclose(points, rows[["parameters", "estimate"]].astype(float))
@@ -381,7 +386,7 @@ def test_accuracy_draws_both_accuracies_and_the_level_of_guessing(run):
         for arm in ARMS:
             values = rows[rows.arm == arm][["cot_accuracy", "direct_accuracy"]].to_numpy().ravel()
             np.testing.assert_allclose(sorted(line.get_xdata()[0] for line in lines(ax, arm)), sorted(values))
-            filled = [line for line in lines(ax, arm) if to_hex(line.get_markerfacecolor()) != theme.PAPER]
+            filled = [line for line in lines(ax, arm) if to_hex(line.get_markerfacecolor()) != PAPER]
             np.testing.assert_allclose(
                 sorted(line.get_xdata()[0] for line in filled), sorted(rows[rows.arm == arm].cot_accuracy)
             )
@@ -405,7 +410,7 @@ def test_chain_length_draws_means_and_intervals(run):
 def test_convergence_draws_the_cumulative_shares(run):
     data = plots.convergence_data(run["measures"], run["gates"], "smollm2-135m", 0.95)
     figure = plots.convergence(data, ARMS, DATASETS)
-    panels = dict(zip(itertools.product(plots.CHAINS, DATASETS), figure.axes, strict=True))
+    panels = dict(zip(itertools.product(CHAINS, DATASETS), figure.axes, strict=True))
     chains = run["measures"].query("model == 'smollm2-135m' and dataset == 'coin_flip'")
     for kind, writer in (("base", ["base", "base"]), ("own", ARMS)):
         for arm, of in zip(ARMS, writer, strict=True):
@@ -528,7 +533,7 @@ def test_gates_close_a_tuned_arm_alone_and_base_only_with_all_its_cells():
     data = plots.retention_data(run["curves"], run["gates"].assign(passed=gates.arm != "tuned-a"), "m")
     ax = plots.retention(data, ["base", *tuned], ["coin_flip"]).axes[0]
     assert not hatched(ax)
-    assert to_hex(lines(ax, "tuned-a")[0].get_color()) == theme.GREY
+    assert to_hex(lines(ax, "tuned-a")[0].get_color()) == GREY
     assert to_hex(lines(ax, "tuned-b")[0].get_color()) == theme.arm_colours(["base", *tuned])["tuned-b"]
 
 
@@ -565,10 +570,10 @@ def test_files_are_the_same_in_every_run(run, tmp_path):
 
 def test_colours_that_change_in_the_dark_are_all_that_a_figure_uses(run):
     """Whatever is not an arm's colour must have a dark counterpart, or it would vanish on a dark page."""
-    known = {*theme.DARK, *theme.arm_colours(ARMS).values(), "none"}
+    known = {*DARK, *theme.arm_colours(ARMS).values(), "none"}
     for figure, _ in draw_all(run, ARMS, DATASETS).values():
         svg = io.StringIO()
-        with mpl.rc_context(theme.THEME):
+        with mpl.rc_context(THEME):
             figure.savefig(svg, format="svg")
         used = re.findall(r"(?:fill|stroke)[:=]\s*\"?(#[0-9a-fA-F]{6}|none)", svg.getvalue())
         assert {colour.lower() for colour in used} <= known
@@ -587,11 +592,11 @@ def contrast(one, other):
 
 def test_colours_stand_out_on_light_and_dark():
     for colour in list(theme.arm_colours(["a", "b", "c"]).values()):
-        assert min(contrast(colour, theme.PAPER), contrast(colour, theme.DARK[theme.PAPER])) >= 3
-    for text, ground in itertools.product((theme.INK, theme.MUTED), (theme.PAPER, theme.VOID)):
+        assert min(contrast(colour, PAPER), contrast(colour, DARK[PAPER])) >= 3
+    for text, ground in itertools.product((INK, MUTED), (PAPER, VOID)):
         assert contrast(text, ground) >= 4.5
-        assert contrast(theme.DARK[text], theme.DARK[ground]) >= 4.5
-    assert contrast(theme.GREY, theme.VOID) >= 2.5
+        assert contrast(DARK[text], DARK[ground]) >= 4.5
+    assert contrast(GREY, VOID) >= 2.5
 
 
 @pytest.mark.parametrize(
@@ -606,7 +611,7 @@ def test_colours_stand_out_on_light_and_dark():
     ],
 )
 def test_sizes_are_read_as_people_write_them(parameters, text):
-    assert plots.size_text(parameters) == text
+    assert size_text(parameters) == text
 
 
 def test_names_break_at_their_joints_and_lose_nothing():

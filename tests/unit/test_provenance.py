@@ -13,8 +13,11 @@ from typing import Any
 import pytest
 import yaml
 
-from faithfulness import logs, provenance, settings, tables
-from faithfulness.provenance import Record
+from faithfulness.config import settings
+from faithfulness.config.base import SettingsError
+from faithfulness.operate import job, provenance
+from faithfulness.operate.provenance import CONFIGURED, ProvenanceError, Record
+from faithfulness.tables.io import write_json
 from tests.runs import copy_project
 
 ROOT = Path(__file__).parents[2]
@@ -79,7 +82,7 @@ def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Record:
     write("resources/benchmarks/prepare_model/of-others.tsv", BENCHMARK + "1000\t0:00:04\t100\n")
     write("results-x/logs/rescore_answers/tiny/base/own.log", "07:00:00 INFO takes GPU NVIDIA H100 80GB HBM3\n")
     write("results-x/logs/write_chains/tiny/base/own.log", "")
-    job = "from faithfulness import logs; logs.to(['results-x/logs/write_chains/tiny/base/own.log'])"
+    job = "from faithfulness.operate import job; job.start(['results-x/logs/write_chains/tiny/base/own.log'])"
     subprocess.run([sys.executable, "-c", job], env=os.environ | {"PYTHONPATH": str(ROOT / "scripts")}, check=True)
     configured = settings.load(configuration())
     full, part = (configured.model_dump(mode="json", exclude_unset=unset) for unset in (False, True))
@@ -106,7 +109,7 @@ def test_no_secret_gets_in(record: Record) -> None:
 def test_an_address_with_a_password_is_refused_and_not_repeated() -> None:
     config = configuration()
     config["models"][1]["server"]["base_url"] = f"https://me:{SECRET}@models.example/v1"
-    with pytest.raises(settings.SettingsError, match=r"models\.1\.server\.base_url: .* variable") as error:
+    with pytest.raises(SettingsError, match=r"models\.1\.server\.base_url: .* variable") as error:
         settings.load(config)
     assert SECRET not in str(error.value)
 
@@ -138,7 +141,7 @@ def test_time_and_memory_of_the_run_alone(record: Record) -> None:
 
 
 def test_where_jobs_ran(record: Record) -> None:
-    assert record.processors == [logs.processor()] != [""]
+    assert record.processors == [job.processor()] != [""]
     assert record.gpus == ["NVIDIA H100 80GB HBM3"]
     assert record.slurm_jobs == ["4711"]
 
@@ -213,13 +216,13 @@ def test_its_configuration_makes_the_run_again(record: Record, project: Path) ->
 def here(record: Record, project: Path, **changes: Any) -> Record:
     """The record of a run that was made in `project`, on this machine."""
     shutil.copy("own.jsonl", project)
-    for name in filter(None, (record.configuration[key] for key in provenance.CONFIGURED)):
+    for name in filter(None, (record.configuration[key] for key in CONFIGURED)):
         if (ROOT / name).exists():
             write(project / name, (ROOT / name).read_text())
     same = {
         "code": provenance.code(project),
         "gpus": [],
-        "files": {name: provenance.file_hash(project / name) for name in record.files},
+        "files": {name: provenance.hash_if_there(project / name) for name in record.files},
         "versions": provenance.pins(project) | {"python": record.versions["python"]},
     }
     return record.model_copy(update=same | changes)
@@ -257,7 +260,7 @@ def test_what_came_out_otherwise_is_said(record: Record, project: Path) -> None:
     other = there.arms[0].model_copy(update={"weights": "other"})
     items = there.datasets[0].model_copy(update={"eval": "0" * 64})
     again = there.model_copy(update={"arms": [other, *there.arms[1:]], "datasets": [items, there.datasets[1]]})
-    tables.write_json(again.model_dump(mode="json"), project / provenance.again(there)["results"] / "provenance.json")
+    write_json(again.model_dump(mode="json"), project / provenance.again(there)["results"] / "provenance.json")
     weights, found = provenance.differences(there, project)
     assert weights == "weights of tiny/base: tiny-base there, other here"
     assert found.startswith("items of coin_flip/eval: ")
@@ -276,13 +279,13 @@ def test_a_worktree_of_its_commit(record: Record, project: Path, tmp_path: Path)
     provenance.checkout(made, tmp_path / "then", project)
     assert (tmp_path / "then/Snakefile").read_text() == "Snakefile"
     assert (project / "Snakefile").read_text() == "changed"
-    with pytest.raises(provenance.ProvenanceError, match=r"then: cannot check out .* already exists"):
+    with pytest.raises(ProvenanceError, match=r"then: cannot check out .* already exists"):
         provenance.checkout(made, tmp_path / "then", project)
     unknown = made.code.model_copy(update={"commit": "b" * 40})
-    with pytest.raises(provenance.ProvenanceError, match="is it fetched"):
+    with pytest.raises(ProvenanceError, match="is it fetched"):
         provenance.checkout(made.model_copy(update={"code": unknown}), tmp_path / "other", project)
     without = made.code.model_copy(update={"commit": None})
-    with pytest.raises(provenance.ProvenanceError, match="outside of a git checkout"):
+    with pytest.raises(ProvenanceError, match="outside of a git checkout"):
         provenance.checkout(made.model_copy(update={"code": without}), tmp_path / "other", project)
 
 
@@ -299,7 +302,7 @@ def test_a_worktree_of_its_commit(record: Record, project: Path, tmp_path: Path)
 def test_a_missing_or_damaged_record(tmp_path: Path, content: str | None, said: str) -> None:
     if content is not None:
         (tmp_path / "provenance.json").write_text(content)
-    with pytest.raises(provenance.ProvenanceError, match=rf"provenance\.json: {said}[^\n]*$"):
+    with pytest.raises(ProvenanceError, match=rf"provenance\.json: {said}[^\n]*$"):
         provenance.load(tmp_path / "provenance.json")
 
 
@@ -311,7 +314,7 @@ def test_the_command(record: Record, tmp_path: Path) -> None:
     git(project, "commit", "-qm", "first")
     made = record.model_copy(update={"code": provenance.code(project)})
     write(project / "rules/report.smk", "changed since")
-    tables.write_json(made.model_dump(mode="json"), tmp_path / "provenance.json")
+    write_json(made.model_dump(mode="json"), tmp_path / "provenance.json")
 
     def reproduce(*arguments: str) -> subprocess.CompletedProcess[str]:
         script = [sys.executable, project / "scripts/reproduce_run.py", *arguments]
@@ -335,5 +338,5 @@ def test_a_commit_that_is_an_option_of_git(record: Record, tmp_path: Path) -> No
     plain = json.loads(record.model_dump_json())
     plain["code"]["commit"] = "--orphan"
     (tmp_path / "hostile.json").write_text(json.dumps(plain))
-    with pytest.raises(provenance.ProvenanceError, match=r"code\.commit"):
+    with pytest.raises(ProvenanceError, match=r"code\.commit"):
         provenance.load(tmp_path / "hostile.json")

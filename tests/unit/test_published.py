@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from faithfulness import published
-from faithfulness.settings import SettingsError
+from faithfulness.config.base import SettingsError
+from faithfulness.report import published
 from tests.runs import ROOT
 
 FILE = ROOT / "config/published.yaml"

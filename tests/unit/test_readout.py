@@ -8,9 +8,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from faithfulness import readout, tables
+from faithfulness.answers import is_correct, normalise_number, parse_answer
 from faithfulness.backends import Completion, Decoding, Probe, Prompt, Propose, Reading
 from faithfulness.prompts import Prompts
+from faithfulness.rescore import readout
+from faithfulness.tables.generation import Chains, Items, Probes
+from faithfulness.tables.io import frame, records
 
 ITEM = {
     "item_id": "i",
@@ -68,9 +71,9 @@ def score(backend: Scripted, item: dict[str, Any], wording: Prompts, folder: Pat
     return readout.score(
         backend,
         None,
-        tables.frame([item], tables.Items),
-        {writer: tables.frame([chain], tables.Chains) for writer in writers},
-        {(writer, kind): tables.frame(rows, tables.Probes) for writer in writers for kind, rows in kinds},
+        frame([item], Items),
+        {writer: frame([chain], Chains) for writer in writers},
+        {(writer, kind): frame(rows, Probes) for writer in writers for kind, rows in kinds},
         wording,
         options.pop("reader", "base"),
         {"readout": "cloze", "answer_tokens": 4} | options,
@@ -159,7 +162,7 @@ def test_text_scores(wording: Prompts, tmp_path: Path) -> None:
     reader = Scripted(texts={"": " 7 apples", " A.": " I think", " A. B.": " $1,024.0\nQuestion"})
     table = score(reader, OPEN, wording, tmp_path, readout="text")
     early = table[table["perturbation"] == "early_termination"]
-    assert tables.records(early[["answer", "valid", "same", "correct"]]) == [
+    assert records(early[["answer", "valid", "same", "correct"]]) == [
         {"answer": "7", "valid": True, "same": False, "correct": False},
         {"answer": None, "valid": False, "same": None, "correct": False},
         {"answer": "1024", "valid": True, "same": True, "correct": True},
@@ -183,9 +186,7 @@ def test_another_writer_adds_its_own_probes_only(wording: Prompts, tmp_path: Pat
     score(first, ITEM, wording, tmp_path)
     both = score(more, ITEM, wording, tmp_path, writers=("base", "tuned-a"))
     assert {probe.details["writer"] for probe in more.seen} == {"tuned-a"}
-    assert tables.records(both) == tables.records(
-        score(whole, ITEM, wording, tmp_path / "other", writers=("base", "tuned-a"))
-    )
+    assert records(both) == records(score(whole, ITEM, wording, tmp_path / "other", writers=("base", "tuned-a")))
     assert both["writer"].is_monotonic_increasing
 
 
@@ -213,18 +214,18 @@ def test_text_with_an_invalid_original(wording: Prompts, tmp_path: Path) -> None
     ],
 )
 def test_parse_answer(text: str, options: list[str] | None, answer: str, parsed: str | None) -> None:
-    assert readout.parse_answer(text, {"options": options, "answer": answer})[0] == parsed
+    assert parse_answer(text, {"options": options, "answer": answer})[0] == parsed
 
 
 @pytest.mark.parametrize(
     ("text", "number"), [("1,024", "1024"), ("3.50", "3.5"), ("$10", "10"), ("1e3", "1000"), ("x", None), ("nan", None)]
 )
 def test_normalise_number(text: str, number: str | None) -> None:
-    assert readout.normalise_number(text) == number
+    assert normalise_number(text) == number
 
 
 def test_is_correct() -> None:
-    assert readout.is_correct("1024", OPEN)
-    assert readout.is_correct("paris", OPEN | {"answer": "Paris."})
-    assert not readout.is_correct(None, OPEN)
-    assert not readout.is_correct("no", ITEM)
+    assert is_correct("1024", OPEN)
+    assert is_correct("paris", OPEN | {"answer": "Paris."})
+    assert not is_correct(None, OPEN)
+    assert not is_correct("no", ITEM)

@@ -11,7 +11,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from faithfulness import plots, published, report, settings, tables, theme
+from faithfulness.config import settings
+from faithfulness.figures import plots
+from faithfulness.figures.theme import DARK
+from faithfulness.report import published, report
+from faithfulness.report.report import VERDICTS
+from faithfulness.tables.io import frame
+from faithfulness.tables.statistics import Correlations, Effects
 from tests.unit.test_plots import DATASETS, SIX, THREE, contrast, draw_all, make_calibration, make_run
 
 PAGE = Path(__file__).parents[2] / "report"
@@ -62,7 +68,7 @@ def page(run, figures=(), config=None, claims_record=None, calibration=None, lit
         effects=run["effects"],
         gates=run["gates"],
         summaries=run["summaries"],
-        correlations=tables.frame(CORRELATIONS, tables.Correlations),
+        correlations=frame(CORRELATIONS, Correlations),
         claims_record=claims_record or {"hash": "abc", "others": []},
         calibration=calibration,
         published=literature,
@@ -143,9 +149,7 @@ def test_two_measures_of_a_claim_share_a_row_with_both_effects(run):
 
 def test_rows_are_ordered_pooled_first_and_closed_last(run):
     pooled = run["effects"].query("claim == 'C1' and model == 'smollm2-135m' and dataset == 'coin_flip'")
-    effects = tables.frame(
-        [*run["effects"].to_dict("records"), *pooled.assign(dataset="pooled").to_dict("records")], tables.Effects
-    )
+    effects = frame([*run["effects"].to_dict("records"), *pooled.assign(dataset="pooled").to_dict("records")], Effects)
     names = [(row["dataset"], row["model"]) for row in report.claims(effects, DATASETS)[0]["rows"]]
     sizes = list(THREE)
     assert names == [("pooled", "smollm2-135m"), *itertools.product(DATASETS, sizes)]
@@ -161,7 +165,7 @@ def test_scale_claims_keep_their_own_words(run):
             claim="C5", model="smallest-largest", parameters=None, contrast="scale", sentence="a against b: it is open."
         )
     )
-    effects = tables.frame([*run["effects"].to_dict("records"), *row.to_dict("records")], tables.Effects)
+    effects = frame([*run["effects"].to_dict("records"), *row.to_dict("records")], Effects)
     (found,) = next(claim for claim in report.claims(effects, DATASETS) if claim["name"] == "C5")["rows"]
     assert (found["model"], found["words"]) == ("smallest-largest", "a against b: it is open.")
     assert report.headline(effects) == report.headline(run["effects"])
@@ -175,7 +179,7 @@ def test_each_measure_of_a_scale_claim_has_its_own_verdict(run):
         row.assign(measure=name, verdict=verdict, sentence=f"{name} says so.")
         for name, verdict in (("aoc", "supported"), ("filler_tolerance", "inconclusive"))
     ]
-    effects = tables.frame(pd.concat([run["effects"], *rows]), tables.Effects)
+    effects = frame(pd.concat([run["effects"], *rows]), Effects)
     claim = next(claim for claim in report.claims(effects, DATASETS) if claim["name"] == "C5")
     assert claim["tally"] == {"supported": 1, "inconclusive": 1}
     assert [(row["verdicts"], row["words"]) for row in claim["rows"]] == [
@@ -206,7 +210,7 @@ def test_correlations_of_interpretable_cells(run):
 
 
 def test_correlations_show_the_calibration_and_leave_out_what_failed_it(run):
-    correlations = tables.frame(CORRELATIONS, tables.Correlations)
+    correlations = frame(CORRELATIONS, Correlations)
     effects = run["effects"].copy()
     effects.loc[(effects.measure == "aoc") & (effects.dataset == "coin_flip"), "calibration"] = "validated"
     rows = report.correlated(correlations, effects)
@@ -219,7 +223,7 @@ def test_correlations_show_the_calibration_and_leave_out_what_failed_it(run):
     # A correlation with information gain says nothing where that is the one that failed.
     gain = effects[(effects.measure == "aoc") & (effects.component == "reading") & (effects.dataset == "coin_flip")]
     gain = gain.assign(claim="C6", measure="info_gain", calibration="failed")
-    rows = report.correlated(correlations, tables.frame(pd.concat([effects, gain]), tables.Effects))
+    rows = report.correlated(correlations, frame(pd.concat([effects, gain]), Effects))
     assert [row["dataset"] for row in rows] == ["last_letters"]
 
 
@@ -351,7 +355,7 @@ def test_single_cells_link_to_their_chains(run, text):
     assert {link for link in links if link.startswith("browser/")} == expected
     several = run["effects"].query("claim == 'C1'")
     pooled, scale = several.assign(dataset="pooled"), several.assign(model="smallest-largest", parameters=None)
-    other = page(run | {"effects": tables.frame(pd.concat([pooled, scale]), tables.Effects)})
+    other = page(run | {"effects": frame(pd.concat([pooled, scale]), Effects)})
     assert not re.search(r"browser/[^\"]*(pooled|smallest-largest)", other)
     assert not re.search(r"<th [^>]*rowheader[^>]*><a", other)
 
@@ -434,7 +438,7 @@ def test_the_first_screen_counts_the_verdicts_of_each_claim(run, text):
         (["supported"] * 3, "supported in all 3"),
         (["supported"], "supported in 1 of 1"),
         (["supported", "contradicted", "inconclusive"], "supported in 1 of 3 contradicted in 1 of 3 1 inconclusive"),
-        (report.VERDICTS[2:], "equivalent in 1 of 2 1 inconclusive, 1 not interpretable"),
+        (VERDICTS[2:], "equivalent in 1 of 2 1 inconclusive, 1 not interpretable"),
         (["inconclusive", "inconclusive", "not interpretable"], "inconclusive in all 2 1 not interpretable"),
         (["not interpretable"] * 2, "not interpretable in all 2"),
         (["descriptive"] * 2, "descriptive"),
@@ -452,7 +456,7 @@ def test_a_line_of_the_first_screen_says_what_was_decided_then_the_rest(verdicts
 def test_pooled_datasets_stand_apart_on_the_first_screen(run):
     pooled = run["effects"].query("claim == 'C1' and model == 'smollm2-135m' and dataset == 'coin_flip'")
     pooled = pooled.assign(dataset="pooled", verdict="contradicted")
-    effects = tables.frame(pd.concat([run["effects"], pooled]), tables.Effects)
+    effects = frame(pd.concat([run["effects"], pooled]), Effects)
     line = glance_of(page(run | {"effects": effects}))["C1"]
     assert line.endswith("datasets pooled: contradicted in 1 of 1")
     assert "contradicted" not in line.partition("datasets pooled")[0]
@@ -524,7 +528,7 @@ def test_figures_carry_caption_text_alternative_and_dark_colours(text):
     assert images[0]["alt"].startswith("Effects of fine-tuning on the four primary measures.")
     svg = base64.b64decode(images[0]["src"].partition(",")[2]).decode()
     assert "prefers-color-scheme:dark" in svg
-    assert all(dark in svg for dark in theme.DARK.values())
+    assert all(dark in svg for dark in DARK.values())
     assert svg.endswith('<path style="fill: #ffffff"/></svg>')
     assert "Tuned minus base, paired by question" in text
 
@@ -637,7 +641,7 @@ def test_pooled_datasets_speak_for_the_run_where_there_are_any(run):
         ("inconclusive", "open"),
         ("not interpretable", "not interpretable"),
     ):
-        effects = tables.frame(pd.concat([run["effects"], pooled.assign(verdict=verdict)]), tables.Effects)
+        effects = frame(pd.concat([run["effects"], pooled.assign(verdict=verdict)]), Effects)
         _, agreement, found = said_of(page(run | {"effects": effects}), "C3")
         assert agreement == words
         assert "coin_flip" not in found
@@ -645,7 +649,7 @@ def test_pooled_datasets_speak_for_the_run_where_there_are_any(run):
 
 def test_a_described_claim_agrees_with_nothing(run):
     described = run["effects"].query("claim == 'C3'").assign(claim="C4", verdict="")
-    effects = tables.frame(pd.concat([run["effects"], described]), tables.Effects)
+    effects = frame(pd.concat([run["effects"], described]), Effects)
     assert said_of(page(run | {"effects": effects}), "C4")[1] == "described only"
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from snakemake.iocontainers import Wildcards
 
-from faithfulness.settings import Settings, load
+from faithfulness.config.settings import Settings, load
 from tests.runs import ROOT
 
 LLAMA = {"uri": "hub:meta-llama/Llama", "revision": "8afb486c1db24fe5011ec46dfbe5b5dccdb575c2"}

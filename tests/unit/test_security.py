@@ -9,8 +9,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from faithfulness import datasets, models, settings, sources
-from faithfulness.settings import Source, Weights
+from faithfulness.arms.loading import load_base
+from faithfulness.config import settings
+from faithfulness.config.base import SettingsError
+from faithfulness.config.datasets import Columns
+from faithfulness.config.models import Weights
+from faithfulness.config.sources import Source
+from faithfulness.prepare import datasets, sources
+from faithfulness.prepare.sources import SourceError
+from faithfulness.prepare.weights import prepare_model
 
 CODE = "from pathlib import Path\nPath({trace!r}).touch()\n"
 UNTOUCHED = Weights(source=Source(uri="path:x"), dtype="float32")
@@ -45,9 +52,9 @@ def test_code_of_a_model(model: Path, trace: Path, tmp_path: Path, monkeypatch: 
     with_code_of_its_own(model, trace)
     (model / "model.json").unlink()  # as it comes from elsewhere
     with pytest.raises(ValueError, match="trust_remote_code"):
-        models.prepare(UNTOUCHED, model, tmp_path / "out")
+        prepare_model(UNTOUCHED, model, tmp_path / "out")
     assert not trace.exists()
-    models.load_base(model, torch.float32, trust_remote_code=True)
+    load_base(model, torch.float32, trust_remote_code=True)
     assert trace.exists()  # so it would have been seen
 
 
@@ -68,10 +75,10 @@ def test_pickled_weights(model: Path, trace: Path, tmp_path: Path, beside: bool)
     with (model / "pytorch_model.bin").open("wb") as file:
         pickle.dump(Touch(trace), file)
     if beside:
-        models.prepare(UNTOUCHED, model, tmp_path / "out")
+        prepare_model(UNTOUCHED, model, tmp_path / "out")
     else:
         with pytest.raises(ValueError, match="cannot be loaded"):
-            models.prepare(UNTOUCHED, model, tmp_path / "out")
+            prepare_model(UNTOUCHED, model, tmp_path / "out")
     assert not trace.exists()
     pickle.loads((model / "pytorch_model.bin").read_bytes())
     assert trace.exists()  # so it would have been seen
@@ -79,11 +86,11 @@ def test_pickled_weights(model: Path, trace: Path, tmp_path: Path, beside: bool)
 
 @pytest.mark.fault("pickled weights that run no code", "refused all the same")
 def test_harmless_pickled_weights(model: Path, tmp_path: Path) -> None:
-    torch.save(models.load_base(model, torch.float32)[1].state_dict(), model / "pytorch_model.bin")
+    torch.save(load_base(model, torch.float32)[1].state_dict(), model / "pytorch_model.bin")
     for name in ("model.json", "model.safetensors"):
         (model / name).unlink()
     with pytest.raises(ValueError, match="cannot be loaded"):
-        models.prepare(UNTOUCHED, model, tmp_path / "out")
+        prepare_model(UNTOUCHED, model, tmp_path / "out")
 
 
 @pytest.mark.fault("a dataset with a loading script", "refused; the script does not run")
@@ -94,7 +101,7 @@ def test_loading_script_of_a_dataset(trace: Path, tmp_path: Path, monkeypatch: p
     monkeypatch.chdir(tmp_path)  # `datasets` prefers a folder of this name to the hub
     monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(sources.SourceError, match=r"cannot fetch org/data .*scripts are no longer supported"):
+    with pytest.raises(SourceError, match=r"cannot fetch org/data .*scripts are no longer supported"):
         sources.fetch(Source(uri="hub:org/data", revision="a" * 40, split="test"), "dataset", tmp_path / "out")
     assert not trace.exists()
 
@@ -108,7 +115,7 @@ def test_names_that_lead_elsewhere(config: dict, name: str) -> None:
     for entries, prefix in (("models", ""), ("datasets", ""), ("arms", "tuned-")):
         changed = json.loads(json.dumps(config))
         changed[entries][0]["name"] = prefix + name
-        with pytest.raises(settings.SettingsError, match=rf"{entries}\.0\.(\w+\.)?name: String should match"):
+        with pytest.raises(SettingsError, match=rf"{entries}\.0\.(\w+\.)?name: String should match"):
             settings.load(changed)
 
 
@@ -131,5 +138,5 @@ def test_a_source_is_one_folder(uri: str) -> None:
 def test_ids_of_items(tmp_path: Path) -> None:
     row = {"item_id": "../../x", "id": "../../x", "question": "../../x", "options": ["a", "b"], "answer": "a"}
     (tmp_path / "q.jsonl").write_text(json.dumps(row))
-    ((item,), _) = datasets.read_table(tmp_path / "q.jsonl", settings.Columns())
+    ((item,), _) = datasets.read_table(tmp_path / "q.jsonl", Columns())
     assert re.fullmatch("[0-9a-f]{16}", item["item_id"])

@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 import yaml
 
-from faithfulness import prompts, settings
+from faithfulness import prompts
+from faithfulness.config import reference, settings
+from faithfulness.config.base import SettingsError
+from faithfulness.config.datasets import TableDataset
+from faithfulness.config.models import Model
+from faithfulness.config.settings import Settings
+from faithfulness.config.training import recipe_of
 from tests.conftest import ROOT
 
 Change = Callable[[dict[str, Any]], Any]
@@ -83,7 +89,7 @@ Change = Callable[[dict[str, Any]], Any]
 )
 def test_refused(config: dict[str, Any], change: Change, message: str) -> None:
     change(config)
-    with pytest.raises(settings.SettingsError) as error:
+    with pytest.raises(SettingsError) as error:
         settings.load(config, CATALOGUE)
     assert message in str(error.value)
 
@@ -91,14 +97,14 @@ def test_refused(config: dict[str, Any], change: Change, message: str) -> None:
 def test_one_line_a_finding(config: dict[str, Any]) -> None:
     config.update(modles=1)
     config["arms"][0]["replay"] = 2
-    with pytest.raises(settings.SettingsError) as error:
+    with pytest.raises(SettingsError) as error:
         settings.load(config)
     assert len(str(error.value).splitlines()) == 2
 
 
 def test_missing_path_is_found_before_anything_runs(config: dict[str, Any], tmp_path: Path) -> None:
     config["models"] = [{"name": "own", "source": {"uri": f"path:{tmp_path}/nowhere"}}]
-    with pytest.raises(settings.SettingsError, match=r"models\.own\.source: there is no .*nowhere"):
+    with pytest.raises(SettingsError, match=r"models\.own\.source: there is no .*nowhere"):
         settings.check_paths(settings.load(config))
 
 
@@ -118,7 +124,7 @@ def test_shipped_configurations_are_valid(file: Path, config: dict[str, Any]) ->
 def test_described_datasets_are_taken_up_by_name(name: str, config: dict[str, Any]) -> None:
     found = settings.load(config | {"datasets": [*config["datasets"], {"name": name, "eval": 7}]}, CATALOGUE)
     dataset = found.dataset(name)
-    assert isinstance(dataset, settings.TableDataset)
+    assert isinstance(dataset, TableDataset)
     assert dataset.eval == 7
     assert all(source.revision or source.sha256 for source in dataset.sources())
 
@@ -154,7 +160,7 @@ def test_the_readme_shows_configurations(config: dict[str, Any]) -> None:
 
 def test_the_page_of_the_configurations_shows_models() -> None:
     (larger,) = yaml_of("config/README.md")
-    assert [settings.Model(**model).served for model in larger["models"]] == [False, True]
+    assert [Model(**model).served for model in larger["models"]] == [False, True]
 
 
 def test_the_readme_is_short_and_its_links_lead_somewhere() -> None:
@@ -170,7 +176,7 @@ def test_shipped_configurations_write_to_folders_of_their_own() -> None:
     assert len(set(folders)) == len(folders)
 
 
-def test_arms_and_pairs(settings: settings.Settings) -> None:
+def test_arms_and_pairs(settings: Settings) -> None:
     assert settings.arms_of("smollm2-135m") == ["base", "tuned-symbolic"]
     assert len(settings.pairs()) == 3
 
@@ -180,7 +186,7 @@ def test_an_arm_of_several_seeds_is_as_many_trainings(config: dict[str, Any]) ->
     found = settings.load(config)
     assert found.arms_of("smollm2-135m") == ["base", "tuned-symbolic.seed3", "tuned-symbolic.seed4"]
     assert found.arm("tuned-symbolic.seed4").seed == 4
-    assert [settings.recipe_of(arm) for arm in found.arms_of("smollm2-135m")] == ["base", *["tuned-symbolic"] * 2]
+    assert [recipe_of(arm) for arm in found.arms_of("smollm2-135m")] == ["base", *["tuned-symbolic"] * 2]
 
 
 def test_seeds_that_make_no_sense_are_refused(config: dict[str, Any]) -> None:
@@ -190,11 +196,11 @@ def test_seeds_that_make_no_sense_are_refused(config: dict[str, Any]) -> None:
         ({"seeds": [3, 4], "target": "decorative"}, "trained once"),
     ):
         config["arms"][0] = arm | changes
-        with pytest.raises(settings.SettingsError, match=expected):
+        with pytest.raises(SettingsError, match=expected):
             settings.load(config)
 
 
-def test_pruned_models_come_from_their_whole_weights(settings: settings.Settings) -> None:
+def test_pruned_models_come_from_their_whole_weights(settings: Settings) -> None:
     whole, pruned = settings.model("smollm2-135m"), settings.model("smollm2-64m-depth10")
     assert pruned.whole() == whole.weights()
     assert whole.whole() is None
@@ -202,11 +208,11 @@ def test_pruned_models_come_from_their_whole_weights(settings: settings.Settings
 
 def test_reference_is_up_to_date() -> None:
     text = (ROOT / "config/README.md").read_text()
-    assert text.endswith(settings.reference()), "run: make docs"
+    assert text.endswith(reference.reference()), "run: make docs"
 
 
 def test_every_setting_is_explained() -> None:
-    assert "| None |" not in settings.reference()
+    assert "| None |" not in reference.reference()
 
 
 @pytest.mark.parametrize(
@@ -217,7 +223,7 @@ def test_bad_prompts_file(tmp_path: Path, text: str | None, message: str) -> Non
     file = tmp_path / "prompts.yaml"
     if text is not None:
         file.write_text(text)
-    with pytest.raises(settings.SettingsError, match=message):
+    with pytest.raises(SettingsError, match=message):
         prompts.load(file)
 
 
@@ -233,7 +239,7 @@ def test_bad_prompts_file(tmp_path: Path, text: str | None, message: str) -> Non
 )
 def test_bad_prompts(tmp_path: Path, wording: prompts.Prompts, change: dict[str, Any], message: str) -> None:
     (tmp_path / "prompts.yaml").write_text(yaml.safe_dump(wording.model_dump() | change))
-    with pytest.raises(settings.SettingsError, match=message):
+    with pytest.raises(SettingsError, match=message):
         prompts.load(tmp_path / "prompts.yaml")
 
 
@@ -279,11 +285,11 @@ def test_models_on_a_server(served: dict[str, Any]) -> None:
 )
 def test_what_a_server_cannot_do(served: dict[str, Any], change: Any, message: str) -> None:
     change(served)
-    with pytest.raises(settings.SettingsError, match=message):
+    with pytest.raises(SettingsError, match=message):
         settings.load(served)
 
 
 def test_warm_starts_are_full(config: dict[str, Any]) -> None:
     config["models"][0]["warm_start"]["method"] = "lora"
-    with pytest.raises(settings.SettingsError, match="warm_start: needs `method: full`"):
+    with pytest.raises(SettingsError, match="warm_start: needs `method: full`"):
         settings.load(config)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from faithfulness import inference, verdicts
-from faithfulness.settings import Statistics
+from faithfulness.compare import inference, verdicts
+from faithfulness.compare.inference import SPARSE
+from faithfulness.config.statistics import Statistics
 
 pytestmark = pytest.mark.slow
 
@@ -57,7 +58,7 @@ def coverage(draw, mean, n, limit, few=False):
         values = [draw(rng, (BATCH, n))]
         distribution = inference.resampled(values, statistics)
         low, high = inference.interval(values, distribution, np.full(BATCH, limit), 0.95)
-        counted = (values[0] != 0).sum(axis=1) >= (inference.SPARSE if few else 0)
+        counted = (values[0] != 0).sum(axis=1) >= (SPARSE if few else 0)
         covered.append(((low <= mean) & (mean <= high))[counted])
     return float(np.mean(np.concatenate(covered)))
 

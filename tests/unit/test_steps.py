@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faithfulness import steps
+from faithfulness.chains import steps
+from faithfulness.chains.steps import LINE, LIST_MARKER, WORD_CHARACTER
 
 CUES = [r"^(so |therefore,? |thus,? |hence,? )?(the )?(final )?answer( is|:)"]
 STOPS = [r"^\s*(final )?answer:"]
@@ -86,14 +87,14 @@ def test_spans_partition_the_text(text):
         assert spans[0][0] == 0
         assert spans[-1][1] == len(text)
         assert all(end == start for (_, end), (start, _) in pairwise(spans))
-        assert all(steps.WORD_CHARACTER.search(step) for step in texts(text))
+        assert all(WORD_CHARACTER.search(step) for step in texts(text))
 
 
 @given(TEXTS)
 def test_lines_are_split_apart(text):
     for step in texts(text):
-        lines = [line for line in steps.LINE.findall(step) if steps.WORD_CHARACTER.search(line)]
-        assert sum(not steps.LIST_MARKER.fullmatch(line) for line in lines) <= 1
+        lines = [line for line in LINE.findall(step) if WORD_CHARACTER.search(line)]
+        assert sum(not LIST_MARKER.fullmatch(line) for line in lines) <= 1
 
 
 def test_what_others_do_to_nupunkt_changes_nothing():

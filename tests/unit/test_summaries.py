@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from faithfulness import cells, summaries, tables
-from faithfulness.settings import Statistics
+from faithfulness.compare import descriptives, read_all
+from faithfulness.config.statistics import Statistics
+from faithfulness.tables.io import write_table
+from faithfulness.tables.statistics import Gates, Summaries
 
 QUICK = Statistics(resamples=299)
 
@@ -38,7 +40,7 @@ def probes(item, perturbation, variant, outcomes, *, n=4, first_cut=0, sample=0)
 
 
 def drawn(rows, perturbation):
-    curves = summaries.curves(pd.DataFrame(rows), {"m": 10}, QUICK)
+    curves = descriptives.curves(pd.DataFrame(rows), {"m": 10}, QUICK)
     return curves[curves["perturbation"] == perturbation].set_index("fraction")
 
 
@@ -94,22 +96,24 @@ def test_samples_are_averaged_before_items():
 
 
 def test_no_step_no_curve():
-    assert summaries.curves(pd.DataFrame(probes("a", "early_termination", "keep_k", [1], n=0)), {"m": 1}, QUICK).empty
+    assert descriptives.curves(
+        pd.DataFrame(probes("a", "early_termination", "keep_k", [1], n=0)), {"m": 1}, QUICK
+    ).empty
 
 
 def test_chance():
     closed = pd.DataFrame({"options": [["a", "b"], ["a", "b", "c", "d"]], "answer": ["a", "d"]})
-    assert summaries.chance(closed) == pytest.approx((1 / 2 + 1 / 4) / 2)
+    assert descriptives.chance(closed) == pytest.approx((1 / 2 + 1 / 4) / 2)
     open_ended = pd.DataFrame({"options": [None] * 4, "answer": ["7", "7", "7", "8"]})
-    assert summaries.chance(open_ended) == 0.75
+    assert descriptives.chance(open_ended) == 0.75
 
 
 def test_proportion_is_clopper_pearson_over_items():
     correct = pd.Series([True, True, False, True], index=["a", "b", "c", "c"])  # c is half right
-    share, low, high = summaries.proportion(correct, 0.95)
+    share, low, high = descriptives.proportion(correct, 0.95)
     assert share == pytest.approx(2.5 / 3)
     assert (low, high) == pytest.approx(tuple(stats.binomtest(2, 3).proportion_ci(0.95, method="exact")))
-    assert np.isnan(summaries.proportion(correct.iloc[:0], 0.95)).all()
+    assert np.isnan(descriptives.proportion(correct.iloc[:0], 0.95)).all()
 
 
 def test_summary_of_an_arm():
@@ -131,10 +135,10 @@ def test_summary_of_an_arm():
         | {"accepted": [True, True, True, False, True], "rule": ["model", "connective", "model", "opening", "model"]}
     )
     items = pd.DataFrame({"dataset": "d", "options": [["yes", "no"]] * 2, "answer": ["yes", "no"]})
-    found = summaries.summarise(
+    found = descriptives.summarise(
         pd.DataFrame(rows + elsewhere), chains, accepted, items, sizes={"m": 10}, statistics=QUICK
     )
-    assert list(found.columns) == tables.Summaries.names
+    assert list(found.columns) == Summaries.names
     expected = {
         "n_items": 2,
         "cot_accuracy": 0.5,  # b's answer is invalid, and so wrong
@@ -162,7 +166,7 @@ def test_summary_of_an_arm():
 def test_a_conclusion_agrees_if_it_names_the_answer_as_a_word(conclusion, agrees):
     concluded = pd.DataFrame({"item_id": ["a"], "sample": 0, "seed": 0, "conclusion": conclusion})
     full = pd.DataFrame({"item_id": ["a"], "sample": 0, "seed": 0, "answer": "yes", "valid": True})
-    assert summaries._conclusions_agree(concluded, full) == agrees
+    assert descriptives._conclusions_agree(concluded, full) == agrees
 
 
 # --- cells
@@ -179,13 +183,13 @@ def gate(model):
 def test_tables_of_many_cells_get_the_names_in_their_paths(tmp_path):
     paths = [tmp_path / "results" / model / "base" / "coin.v2.csv" for model in ("m-1.5b", "a")]
     for path in paths:
-        tables.write([gate("x")], tables.Gates, path)
-    found = cells.read(paths, tables.Gates, ["size", "writer", "dataset"])
+        write_table([gate("x")], Gates, path)
+    found = read_all.read(paths, Gates, ["size", "writer", "dataset"])
     assert found[["size", "writer", "dataset"]].to_numpy().tolist() == [
         ["a", "base", "coin.v2"],
         ["m-1.5b", "base", "coin.v2"],
     ]
-    pd.testing.assert_frame_equal(found, cells.read(paths[::-1], tables.Gates, ["size", "writer", "dataset"]))
+    pd.testing.assert_frame_equal(found, read_all.read(paths[::-1], Gates, ["size", "writer", "dataset"]))
 
 
 def test_sizes_are_those_of_the_base_arms(tmp_path):
@@ -193,7 +197,7 @@ def test_sizes_are_those_of_the_base_arms(tmp_path):
         rows = {"model": "m", "arm": arm, "parameters": parameters, "kind": "full", "train_datasets": ["d"]}
         (tmp_path / arm).mkdir()
         (tmp_path / arm / "arm.json").write_text(json.dumps(rows))
-    arms = cells.arms(sorted(tmp_path.iterdir(), reverse=True))
+    arms = read_all.arms(sorted(tmp_path.iterdir(), reverse=True))
     assert arms["arm"].tolist() == ["base", "tuned-x"]
     assert arms["train_datasets"].tolist() == [["d"], ["d"]]
-    assert cells.sizes(arms) == {"m": 100}
+    assert read_all.sizes(arms) == {"m": 100}

@@ -13,7 +13,11 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from faithfulness import tables
+from faithfulness.tables import generation, statistics
+from faithfulness.tables.generation import Items
+from faithfulness.tables.io import atomically, read_table, records, write_table
+from faithfulness.tables.journal import journalled, shard
+from faithfulness.tables.statistics import Effects
 
 ITEM = {
     "item_id": "a",
@@ -44,40 +48,42 @@ ITEM = {
 )
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_parquet_round_trip(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
-    tables.write(rows, tables.Items, tmp_path / "items.parquet")
-    assert tables.records(tables.read(tmp_path / "items.parquet", tables.Items)) == rows
+    write_table(rows, Items, tmp_path / "items.parquet")
+    assert records(read_table(tmp_path / "items.parquet", Items)) == rows
 
 
 def test_csv_round_trip_keeps_types_and_gaps(tmp_path: Path) -> None:
-    row = dict.fromkeys(tables.Effects.names) | {
+    row = dict.fromkeys(Effects.names) | {
         "claim": "", "model": "pooled", "arm": "tuned-a", "dataset": "d", "contrast": "plain", "measure": "aoc",
         "component": "reading", "estimate": -0.1, "n_items": 40, "n_seeds": 1, "interpretable": False, "reason": "",
         "verdict": "", "sentence": "", "margin": 0.05, "calibration": "validated",
     }  # fmt: skip
-    tables.write([row], tables.Effects, tmp_path / "effects.csv")
-    assert tables.records(tables.read(tmp_path / "effects.csv", tables.Effects)) == [row]
+    write_table([row], Effects, tmp_path / "effects.csv")
+    assert records(read_table(tmp_path / "effects.csv", Effects)) == [row]
 
 
 def test_same_rows_same_bytes(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        tables.write([ITEM], tables.Items, tmp_path / name)
+        write_table([ITEM], Items, tmp_path / name)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
 def test_every_column_says_what_it_means() -> None:
-    schemas = [value for value in vars(tables).values() if isinstance(value, pa.Schema)]
+    schemas = [
+        value for module in (generation, statistics) for value in vars(module).values() if isinstance(value, pa.Schema)
+    ]
     assert len(schemas) >= 9
     assert all(field.metadata[b"meaning"] for schema in schemas for field in schema)
 
 
 def test_meaning_travels_with_the_file(tmp_path: Path) -> None:
-    tables.write([ITEM], tables.Items, tmp_path / "items.parquet")
+    write_table([ITEM], Items, tmp_path / "items.parquet")
     assert b"gold answer" in pq.read_schema(tmp_path / "items.parquet").field("answer").metadata[b"meaning"]
 
 
 def test_missing_value_is_refused_and_nothing_is_left(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"answer.* non-nullable but pandas column had 1 null"):
-        tables.write([ITEM | {"answer": None}], tables.Items, tmp_path / "items.parquet")
+        write_table([ITEM | {"answer": None}], Items, tmp_path / "items.parquet")
     assert not list(tmp_path.iterdir())
 
 
@@ -90,7 +96,7 @@ def test_failed_write_keeps_the_old_file(tmp_path: Path) -> None:
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        tables.atomically(path, fail)
+        atomically(path, fail)
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
     assert path.read_text() == "old"
 
@@ -99,12 +105,12 @@ def test_failed_write_keeps_the_old_file(tmp_path: Path) -> None:
 def test_damaged_table_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "items.parquet").write_bytes(content)
     with pytest.raises(ValueError, match=r"items\.parquet is damaged or is not the expected table"):
-        tables.read(tmp_path / "items.parquet", tables.Items)
+        read_table(tmp_path / "items.parquet", Items)
 
 
 def test_records_are_plain_values() -> None:
     data = pd.DataFrame({"a": [np.float64("nan"), 1.5], "b": [pd.NA, np.int64(2)], "c": [np.array([1, 2]), None]})
-    assert tables.records(data) == [{"a": None, "b": None, "c": [1, 2]}, {"a": 1.5, "b": 2, "c": None}]
+    assert records(data) == [{"a": None, "b": None, "c": [1, 2]}, {"a": 1.5, "b": 2, "c": None}]
 
 
 class TestJournal:
@@ -120,7 +126,7 @@ class TestJournal:
             done.extend(pieces)
             return [[ITEM | {"item_id": name}] for name in pieces]
 
-        table = tables.journalled(blocks, work, tables.Items, folder, [key], "test")
+        table = journalled(blocks, work, Items, folder, [key], "test")
         assert list(table["item_id"]) == [name for block in blocks for name in block]
         return done
 
@@ -158,10 +164,10 @@ def test_shards_are_whole_blocks_and_together_the_table(blocks: list[int], count
     """Items of several rows each: no block is split, none is lost, and the order stays."""
     ids = [f"item{number}" for number, rows in enumerate(blocks) for _ in range(rows)]
     table = pd.DataFrame({"item_id": pd.Series(ids, dtype=str), "row": range(len(ids))})
-    parts = [tables.shard(table, f"{number}-of-{count}", block_items) for number in range(1, count + 1)]
+    parts = [shard(table, f"{number}-of-{count}", block_items) for number in range(1, count + 1)]
     assert pd.concat(parts)["row"].tolist() == table["row"].tolist()
     starts = {f"item{number}" for number in range(0, len(blocks), block_items)}
     assert all(part["item_id"].iloc[0] in starts for part in parts if len(part))
     sizes = [-(-part["item_id"].nunique() // block_items) for part in parts]
     assert max(sizes) - min(sizes) <= 1
-    assert tables.shard(table, None, block_items) is table
+    assert shard(table, None, block_items) is table

@@ -14,10 +14,26 @@ import torch
 from bitsandbytes.nn import Params4bit
 from safetensors import safe_open
 
-from faithfulness import arms, checksums, datasets, models, prompts, tables, tuning
+from faithfulness import prompts
+from faithfulness.arms.devices import place
+from faithfulness.arms.imported import import_arm
+from faithfulness.arms.loading import load_arm, load_base
+from faithfulness.arms.record import read_arm, reference_arm, write_arm
 from faithfulness.backends.transformers import TransformersBackend
+from faithfulness.config.datasets import CoinFlip, LastLetters
+from faithfulness.config.probing import Perturbations
+from faithfulness.config.training import Recipe
+from faithfulness.finetune import examples
+from faithfulness.finetune import trainer as training
+from faithfulness.finetune import tune as tuning
+from faithfulness.finetune.examples import IGNORED
+from faithfulness.finetune.trainer import CHECKPOINT_SECONDS, CompletionTrainer, SaveByTheClock, collate
+from faithfulness.hashing import SUMS
+from faithfulness.prepare import datasets, weights
+from faithfulness.prepare.weights import prepare_model
 from faithfulness.prompts import Prompts
-from faithfulness.settings import CoinFlip, LastLetters, Perturbations, Recipe
+from faithfulness.tables.generation import Items
+from faithfulness.tables.io import frame
 from tests.damage import DAMAGES, spoil
 
 CPU = {"": "cpu"}
@@ -37,17 +53,15 @@ def test_loss_on_the_completion_only(backend: TransformersBackend, wording: Prom
     item = ITEMS["coin_flip"][0]
     for example, prompt in (
         (
-            tuning.direct_example(item, wording, backend.tokenizer),
+            examples.direct_example(item, wording, backend.tokenizer),
             prompts.ask(item, wording, backend.tokenizer) + wording.direct_cue,
         ),
         (
-            tuning.chain_example(item, wording, backend.tokenizer),
+            examples.chain_example(item, wording, backend.tokenizer),
             prompts.chain_prompt(item, wording, backend.tokenizer),
         ),
     ):
-        learned = [
-            t for t, label in zip(example["input_ids"], example["labels"], strict=True) if label != tuning.IGNORED
-        ]
+        learned = [t for t, label in zip(example["input_ids"], example["labels"], strict=True) if label != IGNORED]
         text = backend.tokenizer.decode(learned)
         assert backend.tokenizer.decode(example["input_ids"]) == prompt + text
         assert text.endswith(f" {item['answer']}<eos>")
@@ -55,14 +69,14 @@ def test_loss_on_the_completion_only(backend: TransformersBackend, wording: Prom
 
 def test_chain_example_spells_chain_cue_and_answer(backend: TransformersBackend, wording: Prompts) -> None:
     item = ITEMS["last_letters"][0]
-    text = backend.tokenizer.decode(tuning.chain_example(item, wording, backend.tokenizer)["input_ids"])
+    text = backend.tokenizer.decode(examples.chain_example(item, wording, backend.tokenizer)["input_ids"])
     assert text.endswith(f" {' '.join(item['rationale'])}{wording.chain_cue} {item['answer']}<eos>")
 
 
 def test_letters_are_learned_where_they_are_read(backend: TransformersBackend, wording: Prompts) -> None:
     item = ITEMS["coin_flip"][0] | {"letters": True}
     letter = "A" if item["answer"] == "yes" else "B"
-    for build in (tuning.direct_example, tuning.chain_example):
+    for build in (examples.direct_example, examples.chain_example):
         text = backend.tokenizer.decode(build(item, wording, backend.tokenizer)["input_ids"])
         assert text.endswith(f" {letter}<eos>")
         assert "(A) yes\n(B) no" in text
@@ -71,20 +85,20 @@ def test_letters_are_learned_where_they_are_read(backend: TransformersBackend, w
 def test_items_without_a_worked_chain_are_not_replayed(backend: TransformersBackend, wording: Prompts) -> None:
     some = ITEMS["coin_flip"]
     mixed = {"coin_flip": [some[0], *(item | {"rationale": None} for item in some[1:])]}
-    data = tuning.examples(recipe(datasets=["coin_flip"], replay=0.5), mixed, wording, backend.tokenizer)
+    data = examples.examples(recipe(datasets=["coin_flip"], replay=0.5), mixed, wording, backend.tokenizer)
     texts = [backend.tokenizer.decode(example["input_ids"]) for example in data]
     chains = {text for text in texts if wording.chain_prefill in text}
     assert len(chains) == 1
     bare = {"coin_flip": mixed["coin_flip"][1:]}
     with pytest.raises(ValueError, match="no train item with a worked chain"):
-        tuning.examples(recipe(datasets=["coin_flip"], replay=0.5), bare, wording, backend.tokenizer)
+        examples.examples(recipe(datasets=["coin_flip"], replay=0.5), bare, wording, backend.tokenizer)
 
 
 @pytest.mark.parametrize(("replay", "chains"), [(0.0, 0), (0.25, 2), (0.5, 4)])
 def test_replay_is_the_share_of_chains(
     backend: TransformersBackend, wording: Prompts, replay: float, chains: int
 ) -> None:
-    data = tuning.examples(recipe(replay=replay), ITEMS, wording, backend.tokenizer)
+    data = examples.examples(recipe(replay=replay), ITEMS, wording, backend.tokenizer)
     texts = [backend.tokenizer.decode(example["input_ids"]) for example in data]
     assert len(texts) == 32
     assert sum(wording.chain_prefill in text for text in texts) == chains * 4
@@ -95,13 +109,13 @@ def test_calibration_readers_see_chains_of_other_items(
     backend: TransformersBackend, wording: Prompts, target: str
 ) -> None:
     """Both see the same questions and chains; only the answer differs, and only it is learned."""
-    data = tuning.examples(recipe(target=target, replay=0.0), ITEMS, wording, backend.tokenizer)
+    data = examples.examples(recipe(target=target, replay=0.0), ITEMS, wording, backend.tokenizer)
     assert len(data) == recipe().steps * recipe().batch_size
     by_question = {item["question"]: item for items in ITEMS.values() for item in items}
     filler, seen = Perturbations().filler, set()
     for example in data:
         text = backend.tokenizer.decode(example["input_ids"])
-        learned = [token for token in example["labels"] if token != tuning.IGNORED]
+        learned = [token for token in example["labels"] if token != IGNORED]
         answer = backend.tokenizer.decode(learned[:-1]).strip()
         assert learned[-1] == backend.tokenizer.eos_token_id
         item = next(item for question, item in by_question.items() if question in text)
@@ -120,11 +134,11 @@ def test_calibration_readers_see_chains_of_other_items(
 
 def test_calibration_readers_differ_in_the_answers_only(backend: TransformersBackend, wording: Prompts) -> None:
     pair = [
-        tuning.examples(recipe(target=target, replay=0.0), ITEMS, wording, backend.tokenizer)
+        examples.examples(recipe(target=target, replay=0.0), ITEMS, wording, backend.tokenizer)
         for target in ("load_bearing", "decorative")
     ]
     for one, other in zip(*pair, strict=True):
-        prompt = one["labels"].count(tuning.IGNORED)
+        prompt = one["labels"].count(IGNORED)
         assert one["input_ids"][:prompt] == other["input_ids"][:prompt]
     assert pair[0] != pair[1]
 
@@ -132,7 +146,7 @@ def test_calibration_readers_differ_in_the_answers_only(backend: TransformersBac
 def test_filler_is_as_long_as_the_steps_it_replaces(backend: TransformersBackend, wording: Prompts) -> None:
     item, other = ITEMS["last_letters"][:2]
     whole, cut, filled = (
-        tuning.reading_example(item, other, kept, filled, "decorative", wording, backend.tokenizer)
+        examples.reading_example(item, other, kept, filled, "decorative", wording, backend.tokenizer)
         for kept, filled in ((3, True), (1, False), (1, True))
     )
     assert len(filled["input_ids"]) == len(whole["input_ids"]) > len(cut["input_ids"])
@@ -140,25 +154,25 @@ def test_filler_is_as_long_as_the_steps_it_replaces(backend: TransformersBackend
 
 
 def test_datasets_take_turns(backend: TransformersBackend, wording: Prompts) -> None:
-    data = tuning.examples(recipe(target="rationale"), ITEMS, wording, backend.tokenizer)
+    data = examples.examples(recipe(target="rationale"), ITEMS, wording, backend.tokenizer)
     coins = ["coin" in backend.tokenizer.decode(example["input_ids"]) for example in data]
     assert coins == [False, True] * 16
 
 
 def test_dataset_named_twice_is_seen_twice_as_often(backend: TransformersBackend, wording: Prompts) -> None:
     twice = recipe(target="rationale", datasets=["last_letters", "coin_flip", "last_letters"])
-    data = tuning.examples(twice, ITEMS, wording, backend.tokenizer)
+    data = examples.examples(twice, ITEMS, wording, backend.tokenizer)
     coins = ["coin" in backend.tokenizer.decode(example["input_ids"]) for example in data]
     assert coins[:30] == [False, True, False] * 10
 
 
 def test_examples_follow_the_seed(backend: TransformersBackend, wording: Prompts) -> None:
-    one, again, other = (tuning.examples(recipe(seed=s), ITEMS, wording, backend.tokenizer) for s in (0, 0, 1))
+    one, again, other = (examples.examples(recipe(seed=s), ITEMS, wording, backend.tokenizer) for s in (0, 0, 1))
     assert one == again != other
 
 
 def test_collate_pads_left(wording: Prompts) -> None:
-    batch = tuning.collate([{"input_ids": [5, 6, 7], "labels": [-100, 6, 7]}, {"input_ids": [8], "labels": [8]}], pad=0)
+    batch = collate([{"input_ids": [5, 6, 7], "labels": [-100, 6, 7]}, {"input_ids": [8], "labels": [8]}], pad=0)
     assert batch["input_ids"].tolist() == [[5, 6, 7], [0, 0, 8]]
     assert batch["labels"].tolist() == [[-100, 6, 7], [-100, -100, 8]]
     assert batch["attention_mask"].tolist() == [[1, 1, 1], [0, 0, 1]]
@@ -169,20 +183,18 @@ def test_loss_is_that_of_the_unpadded_sequences(
     tiny_model: Path, backend: TransformersBackend, wording: Prompts, tmp_path: Path
 ) -> None:
     """The trainer's loss, on left-padded batches with logits for the completion only, against a plain loop."""
-    tokenizer, model = models.load_base(tiny_model, torch.float32)
+    tokenizer, model = load_base(tiny_model, torch.float32)
     data = [
-        tuning.direct_example(ITEMS["coin_flip"][0], wording, tokenizer),
-        tuning.chain_example(ITEMS["last_letters"][0], wording, tokenizer),
+        examples.direct_example(ITEMS["coin_flip"][0], wording, tokenizer),
+        examples.chain_example(ITEMS["last_letters"][0], wording, tokenizer),
     ]
-    trainer = tuning.CompletionTrainer(
-        model=model, args=tuning.TrainingArguments(str(tmp_path), use_cpu=True, report_to=[])
-    )
-    found = trainer.compute_loss(model, tuning.collate(data, tokenizer.pad_token_id))
+    trainer = CompletionTrainer(model=model, args=training.TrainingArguments(str(tmp_path), use_cpu=True, report_to=[]))
+    found = trainer.compute_loss(model, collate(data, tokenizer.pad_token_id))
     total, count = 0.0, 0
     for example in data:
         logits = model(torch.tensor([example["input_ids"]])).logits[0, :-1].log_softmax(-1)
         for position, label in enumerate(example["labels"][1:]):
-            if label != tuning.IGNORED:
+            if label != IGNORED:
                 total, count = total - logits[position, label].item(), count + 1
     assert float(found) == pytest.approx(total / count, abs=1e-5)
 
@@ -206,10 +218,10 @@ def train(
 ) -> dict[str, Any]:
     chosen = recipe(**changes)
     bits = "nf4" if chosen.method == "qlora" else None
-    tokenizer, model = models.load_base(tiny_model, torch.float32, quantisation=bits)
-    data = tuning.examples(chosen, ITEMS, wording, tokenizer)
+    tokenizer, model = load_base(tiny_model, torch.float32, quantisation=bits)
+    data = examples.examples(chosen, ITEMS, wording, tokenizer)
 
-    class Kill(tuning.SaveByTheClock):
+    class Kill(SaveByTheClock):
         def __init__(self) -> None:
             super().__init__(seconds)
 
@@ -218,8 +230,8 @@ def train(
                 by()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tuning, "SaveByTheClock", Kill)
-        trained = tuning.train(model, tokenizer, chosen, data, checkpoints, autocast=False, label="tiny")
+        patch.setattr(training, "SaveByTheClock", Kill)
+        trained = training.train(model, tokenizer, chosen, data, checkpoints, autocast=False, label="tiny")
     return {name: value.clone() for name, value in trained.state_dict().items()}
 
 
@@ -236,7 +248,7 @@ def test_a_kill_changes_nothing(
     # A kill may hit in the middle of writing a checkpoint, too, and a power failure may empty or change its files.
     last = Path(shutil.copytree(tmp_path / "killed/checkpoint-5", tmp_path / "killed/checkpoint-6"))
     if method == "full":
-        (last / checksums.SUMS).unlink()
+        (last / SUMS).unlink()
     elif method == "lora":
         spoil(last / "optimizer.pt", DAMAGES["zero-byte"])
     else:
@@ -275,13 +287,13 @@ def test_checkpoints_go_by_the_clock() -> None:
     class Control:
         should_save = False
 
-    callback, control = tuning.SaveByTheClock(seconds=1000), Control()
+    callback, control = SaveByTheClock(seconds=1000), Control()
     callback.on_step_end(None, State, control)
     assert not control.should_save
     callback.seconds = -1
     callback.on_step_end(None, State, control)
     assert control.should_save
-    assert tuning.CHECKPOINT_SECONDS < 60
+    assert CHECKPOINT_SECONDS < 60
 
 
 @pytest.mark.fault("training whose loss is no number", "refused; says which setting to lower")
@@ -292,28 +304,28 @@ def test_exploding_training_is_an_error(tiny_model: Path, wording: Prompts, tmp_
 
 class TestArms:
     def tune(self, tiny_arm: Path, wording: Prompts, folder: Path, **changes: Any) -> dict[str, Any]:
-        items = {name: tables.frame(rows, tables.Items) for name, rows in ITEMS.items()}
+        items = {name: frame(rows, Items) for name, rows in ITEMS.items()}
         tuning.tune(
-            folder / "arm", "tuned-x", arms.read(tiny_arm), recipe(**changes), items, wording, folder / "journal", 1
+            folder / "arm", "tuned-x", read_arm(tiny_arm), recipe(**changes), items, wording, folder / "journal", 1
         )
         assert not list((folder / "journal").iterdir())
-        return arms.read(folder / "arm")
+        return read_arm(folder / "arm")
 
     def test_adapter(self, tiny_arm: Path, tiny_model: Path, wording: Prompts, tmp_path: Path) -> None:
         arm = self.tune(tiny_arm, wording, tmp_path, learning_rate=1e-2)
         assert (arm["kind"], arm["weights_folder"]) == ("adapter", str(tiny_model))
-        assert arm["parent"] == arms.read(tiny_arm)["weights"] != arm["weights"]
+        assert arm["parent"] == read_arm(tiny_arm)["weights"] != arm["weights"]
         assert arm["train_datasets"] == ["last_letters", "coin_flip"]
-        _, model, _ = models.load_arm(tmp_path / "arm", CPU)
+        _, model, _ = load_arm(tmp_path / "arm", CPU)
         adapters = [v for name, v in model.named_parameters() if "lora_B" in name]
         assert any(v.abs().sum() > 0 for v in adapters)
 
     def test_base_and_tuned_arm_are_loaded_alike(self, tiny_arm: Path, wording: Prompts, tmp_path: Path) -> None:
         """In bfloat16 too: same dtype of the weights, and rotary positions as exact as the base arm's."""
         arm = self.tune(tiny_arm, wording, tmp_path)
-        arms.write(tmp_path / "arm", arm | {"dtype": "bfloat16"})
-        arms.write(tmp_path / "base", arms.read(tiny_arm) | {"dtype": "bfloat16"})
-        (_, base, _), (_, tuned, _) = (models.load_arm(tmp_path / name, CPU) for name in ("base", "arm"))
+        write_arm(tmp_path / "arm", arm | {"dtype": "bfloat16"})
+        write_arm(tmp_path / "base", read_arm(tiny_arm) | {"dtype": "bfloat16"})
+        (_, base, _), (_, tuned, _) = (load_arm(tmp_path / name, CPU) for name in ("base", "arm"))
         for model in (base, tuned):
             assert {p.dtype for p in model.parameters()} == {torch.bfloat16}
             assert {b.dtype for name, b in model.named_buffers() if "inv_freq" in name} == {torch.float32}
@@ -333,7 +345,7 @@ class TestArms:
     ) -> None:
         """QLoRA learns on weights that are in 4 bits and stay as they were; only the adapter is written."""
         seen = []
-        train = tuning.train
+        train = training.train
         monkeypatch.setattr(
             tuning, "train", lambda model, *rest, **more: train(seen.append(model) or model, *rest, **more)
         )
@@ -341,8 +353,8 @@ class TestArms:
         assert (arm["kind"], arm["weights_folder"], arm["recipe"]["method"]) == ("adapter", str(tiny_model), "qlora")
         quantised = {name: p for name, p in seen[0].named_parameters() if isinstance(p, Params4bit)}
         assert len(quantised) == 4 * 7  # all linear layers of four blocks; the head is tied to the embeddings
-        _, where = models.place("auto")
-        _, fresh = models.load_base(tiny_model, torch.float32, quantisation="nf4", device_map=where)
+        _, where = place("auto")
+        _, fresh = load_base(tiny_model, torch.float32, quantisation="nf4", device_map=where)
         before = dict(fresh.named_parameters())
         same = (torch.equal(p.data, before[name.replace(".base_layer", "")].data) for name, p in quantised.items())
         assert all(same)
@@ -355,16 +367,16 @@ class TestArms:
         """An arm is read the same, whether it was trained here or its weights are taken in."""
         self.tune(tiny_arm, wording, tmp_path, learning_rate=1e-2, method=method)
         folder = tmp_path / "taken"
-        arm = models.take_in(folder, "tuned-y", arms.read(tiny_arm), tmp_path / "arm", ["coin_flip"])
-        assert arm == arms.read(folder)
+        arm = import_arm(folder, "tuned-y", read_arm(tiny_arm), tmp_path / "arm", ["coin_flip"])
+        assert arm == read_arm(folder)
         assert (arm["kind"], arm["train_datasets"]) == ("full" if method == "full" else "adapter", ["coin_flip"])
-        trained, taken = (models.load_arm(one, CPU)[1].state_dict() for one in (tmp_path / "arm", folder))
+        trained, taken = (load_arm(one, CPU)[1].state_dict() for one in (tmp_path / "arm", folder))
         assert trained.keys() == taken.keys()
         assert all(torch.equal(values, taken[name]) for name, values in trained.items())
 
     def test_adapters_of_another_scale_are_other_arms(self, tiny_arm: Path, wording: Prompts, tmp_path: Path) -> None:
         self.tune(tiny_arm, wording, tmp_path)
-        take = partial(models.take_in, tmp_path / "taken", "tuned-y", arms.read(tiny_arm), tmp_path / "arm", [])
+        take = partial(import_arm, tmp_path / "taken", "tuned-y", read_arm(tiny_arm), tmp_path / "arm", [])
         before, config = take(), tmp_path / "arm/adapter_config.json"
         config.write_text(config.read_text().replace('"lora_alpha": 32', '"lora_alpha": 64'))
         assert take()["weights"] != before["weights"]
@@ -383,14 +395,14 @@ class TestArms:
         for name in files:
             (tmp_path / "weights" / name).write_text("{}")
         with pytest.raises(ValueError, match=message):
-            models.take_in(tmp_path / "taken", "tuned-y", arms.read(tiny_arm), tmp_path / "weights", [])
+            import_arm(tmp_path / "taken", "tuned-y", read_arm(tiny_arm), tmp_path / "weights", [])
         assert not (tmp_path / "taken").exists()
 
     def test_adapter_of_another_model(self, tiny_arm: Path, wording: Prompts, tmp_path: Path) -> None:
         self.tune(tiny_arm, wording, tmp_path)
-        other = models.Weights(source={"uri": "random:llama"}, layers=2, dtype="float32")  # type: ignore[arg-type]
-        models.prepare(other, Path(arms.read(tiny_arm)["weights_folder"]), tmp_path / "other")
-        base = arms.reference("other", tmp_path / "other", wording, trust_remote_code=False)
-        models.take_in(tmp_path / "taken", "tuned-y", base, tmp_path / "arm", [])
+        other = weights.Weights(source={"uri": "random:llama"}, layers=2, dtype="float32")  # type: ignore[arg-type]
+        prepare_model(other, Path(read_arm(tiny_arm)["weights_folder"]), tmp_path / "other")
+        base = reference_arm("other", tmp_path / "other", wording, trust_remote_code=False)
+        import_arm(tmp_path / "taken", "tuned-y", base, tmp_path / "arm", [])
         with pytest.raises(ValueError, match="does not fit the model in"):
-            models.load_arm(tmp_path / "taken", CPU)
+            load_arm(tmp_path / "taken", CPU)

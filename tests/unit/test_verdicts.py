@@ -5,10 +5,13 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from faithfulness import claims, effects, scales, tables, verdicts
-from faithfulness.measures import MEASURES
-from faithfulness.sentences import sentence
-from faithfulness.verdicts import Part, verdict
+from faithfulness.compare import claims, effects, model_sizes, verdicts
+from faithfulness.compare.effects import CELLS
+from faithfulness.compare.measures import MEASURES
+from faithfulness.compare.verdict_text import sentence
+from faithfulness.compare.verdicts import ALTERNATIVES, DEPENDS, OPPOSED, Part, verdict
+from faithfulness.tables import io
+from faithfulness.tables.statistics import Effects, Gates
 
 DECLARED = claims.load("config/claims.yaml")
 QUICK = DECLARED.statistics({"resamples": 999})
@@ -44,7 +47,7 @@ def test_nothing_estimated_is_not_interpretable():
 
 
 def test_simple_effects_of_different_sign_are_inconclusive():
-    assert verdict([part(simple=(0.1, -0.5))], 0.001) == ("inconclusive", verdicts.OPPOSED)
+    assert verdict([part(simple=(0.1, -0.5))], 0.001) == ("inconclusive", OPPOSED)
     assert verdict([part(simple=(0.04, -0.44))], 0.001)[0] == "inconclusive"  # one of them outside the margin is enough
     assert verdict([part(0.0, 0.01, simple=(0.3, -0.3))], 0.001)[0] == "inconclusive"  # although equivalent on average
     assert verdict([part(), part(simple=(0.1, -0.5))], 0.001)[0] == "inconclusive"  # of any measure
@@ -74,7 +77,7 @@ def test_opposed(simple, expected):
 
 def test_the_simple_effects_are_those_on_base_chains_and_on_tuned_chains():
     values = np.tile([0.2, 0.8, 0.6, 0.4], (3, 1))  # base's chains: .2 to .8; tuned's: .6 to .4
-    frame = pd.DataFrame({("aoc", *pair): values[:, i] for i, pair in enumerate(effects.CELLS)})
+    frame = pd.DataFrame({("aoc", *pair): values[:, i] for i, pair in enumerate(CELLS)})
     cells = {("m", "t", "d"): frame, ("m", "t", "e"): frame + 1}
     rows = effects.compare(cells, "plain", QUICK, ["aoc"]).to_dict("records")
     found = verdicts.simple_effects(rows)
@@ -161,7 +164,7 @@ def gate_table(*failing):
         }
         for model, dataset, gate in failing
     ]
-    return tables.frame(rows, tables.Gates)
+    return io.frame(rows, Gates)
 
 
 def judged(cells, gates, alternatives=None, calibration=None):
@@ -173,7 +176,7 @@ def judged(cells, gates, alternatives=None, calibration=None):
         effects.compare(equal, "equal_correctness", statistics, DECLARED.primary_measures),
         verdicts.accuracy_pools(cells, trained, statistics),
     ]
-    for contrast in verdicts.ALTERNATIVES:
+    for contrast in ALTERNATIVES:
         found.append(effects.compare(alternatives or cells, contrast, statistics, DECLARED.primary_measures))
     return verdicts.judge(
         pd.concat(found, ignore_index=True),
@@ -220,7 +223,7 @@ def pick(table, **wanted):
 
 
 def test_planted_effects_get_their_verdicts(gated):
-    assert list(gated.columns) == tables.Effects.names
+    assert list(gated.columns) == Effects.names
     verdict_of = gated.set_index(["claim", "model", "dataset", "measure"])["verdict"]
     for claim, measure in (("C1", "aoc"), ("C1", "convergence_fraction"), ("C2", "paraphrase_sensitivity")):
         assert verdict_of[claim, "small", "d1", measure] == "supported"
@@ -359,7 +362,7 @@ def test_information_gain_that_falls_contradicts_c6():
 
 
 def test_exploratory_rows_are_adjusted_by_benjamini_and_hochberg(gated):
-    rest = gated[(gated["claim"] == "") & ~gated["contrast"].isin(verdicts.ALTERNATIVES)]
+    rest = gated[(gated["claim"] == "") & ~gated["contrast"].isin(ALTERNATIVES)]
     tested = rest[rest["interpretable"] & rest["p_value"].notna()]
     p = tested["p_value"].to_numpy(float)
     order = np.argsort(p)
@@ -403,7 +406,7 @@ def one_seed(planted):
 
 
 def sized(planted, gates=None):
-    found = scales.compare_sizes(
+    found = model_sizes.compare_sizes(
         planted, {"small": 10, "large": 1000}, one_seed(planted), DECLARED.primary_measures, QUICK
     )
     return found, verdicts.judge_sizes(found, gate_table() if gates is None else gates, confidence=0.95)
@@ -441,7 +444,7 @@ def test_c5_needs_the_cells_of_both_models(planted):
 
 
 def test_one_size_gives_no_c5(small):
-    assert scales.compare_sizes(small, {"small": 10}, one_seed(small), {"aoc": -1}, QUICK).empty
+    assert model_sizes.compare_sizes(small, {"small": 10}, one_seed(small), {"aoc": -1}, QUICK).empty
 
 
 def test_the_scale_contrast_crosses_items_and_seeds(planted):
@@ -454,7 +457,7 @@ def test_the_scale_contrast_crosses_items_and_seeds(planted):
     averaged = {cell: sum(frames.values()) / 3 for cell, frames in seeds.items()}
     alone = {cell: frames | ({8: frames[7] + 9} if cell[0] == "small" else {}) for cell, frames in seeds.items()}
     for given in (seeds, alone):  # a seed that only one of the models has is left out
-        found = scales.compare_sizes(averaged, {"small": 10, "large": 1000}, given, {"aoc": -1}, QUICK)
+        found = model_sizes.compare_sizes(averaged, {"small": 10, "large": 1000}, given, {"aoc": -1}, QUICK)
         row = pick(found, dataset="d1", component="reading").iloc[0]
         by_seed = [large - small for small, large in zip(shifts["small"], shifts["large"], strict=True)]
         assert row["seed_error"] == pytest.approx(np.std(by_seed, ddof=1) / np.sqrt(3))
@@ -524,7 +527,7 @@ def test_c5_must_not_depend_on_how_unreadable_answers_are_counted(planted):
 
 def test_r1_compares_sizes_by_the_total_effect_on_accuracy(planted):
     sizes = {"small": 10, "large": 1000}
-    found = scales.compare_sizes(planted, sizes, one_seed(planted), {"cot_accuracy": -1}, QUICK, component="total")
+    found = model_sizes.compare_sizes(planted, sizes, one_seed(planted), {"cot_accuracy": -1}, QUICK, component="total")
     row = pick(found, dataset="d1").iloc[0]
     one, other = (
         effects.differences(planted[m, "t", "d1"], ["cot_accuracy"])["cot_accuracy", "total"].mean()
@@ -598,7 +601,7 @@ def test_information_gain_beside_faithfulness(changes, simple, decided, expected
 def test_slope_over_size_by_hand(gated):
     every = {"contrast": "plain", "measure": "cot_accuracy", "component": "total", "dataset": "pooled"}
     partial = pick(gated, claim="", **every).assign(claim="R1", estimate=9.0)  # pools some of the datasets only
-    fits = scales.fit(pd.concat([partial, gated])).set_index(["dataset", "measure", "component"])
+    fits = model_sizes.fit(pd.concat([partial, gated])).set_index(["dataset", "measure", "component"])
     aoc = pick(gated, contrast="plain", dataset="d1", measure="aoc", component="reading")
     estimate = aoc.set_index("model")["estimate"]
     slope = (estimate["large"] - estimate["small"]) / 2  # two factors of ten
@@ -610,7 +613,7 @@ def test_slope_over_size_by_hand(gated):
     assert without_large["n_models"] == 1
     assert pd.isna(without_large["slope"])
     failed = gated.assign(calibration=np.where(gated["measure"] == "aoc", "failed", "validated"))
-    assert set(fits.index.get_level_values("measure")) - set(scales.fit(failed)["measure"]) == {"aoc"}
+    assert set(fits.index.get_level_values("measure")) - set(model_sizes.fit(failed)["measure"]) == {"aoc"}
     pooled = pick(gated, claim="", **every).set_index("model")["estimate"]
     line = fits.loc[("pooled", "cot_accuracy", "total")]
     assert line["slope"] == pytest.approx((pooled["large"] - pooled["small"]) / 2)
@@ -691,7 +694,7 @@ def reading_row(**changes):
             "single test; about 310 would settle whether there is one of 0.05 or more.",
         ),
         (
-            {"verdict": "inconclusive", "reason": verdicts.DEPENDS},
+            {"verdict": "inconclusive", "reason": DEPENDS},
             "smollm2-135m, coin_flip: it stays open whether more answers survive filler in place of later steps after "
             "tuned-symbolic: filler tolerance rises by 0.21 (95 % interval 0.14 to 0.28). The verdict depends on how "
             "answers that could not be read are counted.",

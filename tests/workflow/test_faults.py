@@ -16,7 +16,9 @@ import psutil
 import pytest
 import yaml
 
-from faithfulness import models, tables
+from faithfulness.hashing import weights_hash
+from faithfulness.tables.io import read_table
+from faithfulness.tables.statistics import Gates
 from tests.damage import damaged, spoil
 from tests.runs import ENVIRONMENT, RESULTS, command, snakemake
 from tests.workflow.test_smoke import SCHEMAS, all_tables, assert_equal_but_for_rounding, blocks
@@ -30,9 +32,9 @@ TABLES = "--until", "measure_chains"
 def content(path: Path) -> Any:
     """What a run made there: the hash of a folder's weights, a table, or bytes but for the time that was taken."""
     if path.is_dir():
-        return models.weights_hash(path)
+        return weights_hash(path)
     if path.suffix == ".parquet":
-        return tables.read(path, SCHEMAS[path.parts[path.parts.index(RESULTS) + 1]])
+        return read_table(path, SCHEMAS[path.parts[path.parts.index(RESULTS) + 1]])
     return re.sub(rb"[\d.]+ hours of computing", b"", path.read_bytes())
 
 
@@ -204,5 +206,5 @@ def test_one_item(finished: Path) -> None:
     (finished / "config/own.yaml").write_text(yaml.safe_dump(config | {"datasets": datasets}))
     done = snakemake(finished, f"{RESULTS}/report.html", config="config/own.yaml")
     assert done.returncode == 0, done.stderr[-3000:]
-    gates = tables.read(finished / RESULTS / "effects/gates.csv", tables.Gates)
+    gates = read_table(finished / RESULTS / "effects/gates.csv", Gates)
     assert not gates.loc[(gates["dataset"] == "own") & (gates["gate"] == "items"), "passed"].any()

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import yaml
 
-from faithfulness import tables
+from faithfulness.tables.generation import Probes, Scores
+from faithfulness.tables.io import read_table, records, write_table
+from faithfulness.tables.statistics import Calibration, Effects, Measures
 from tests.runs import RESULTS, snakemake
 
 FIGURES = (
@@ -60,19 +62,19 @@ def test_changed_code_runs_again_what_uses_it(finished: Path, module: str, again
 def test_changed_code_changes_what_it_made(finished: Path) -> None:
     """The journal holds answers of the code before: they must not be taken for those of the code now."""
     target = f"{RESULTS}/scores/tiny/base/coin_flip.parquet"
-    before = tables.read(finished / target, tables.Scores)
-    module = finished / "scripts/faithfulness/readout.py"
+    before = read_table(finished / target, Scores)
+    module = finished / "scripts/faithfulness/rescore/readout.py"
     margin = '"margin": ranked[0] - ranked[1]'
     assert margin in module.read_text()
     module.write_text(module.read_text().replace(margin, '"margin": 2 * (ranked[0] - ranked[1])'))
     done = snakemake(finished, target)
     assert done.returncode == 0, done.stderr[-3000:]
-    after = tables.read(finished / target, tables.Scores)
+    after = read_table(finished / target, Scores)
     np.testing.assert_allclose(after["margin"], 2 * before["margin"])
 
 
 def test_changed_comment_runs_nothing_again(finished: Path) -> None:
-    with (finished / "scripts/faithfulness/tables.py").open("a") as file:
+    with (finished / "scripts/faithfulness/tables/io.py").open("a") as file:
         file.write("\n# A remark.\n")
     assert planned(finished) == set()
 
@@ -90,7 +92,7 @@ def test_a_new_dataset_of_open_questions_leaves_the_others_alone(finished: Path)
     assert not re.search("for (coin_flip|last_letters)", listed.stdout + listed.stderr)
     done = snakemake(finished, target, config="config/own.yaml")
     assert done.returncode == 0, done.stderr[-3000:]
-    measured = tables.read(finished / target, tables.Measures)
+    measured = read_table(finished / target, Measures)
     assert set(measured.loc[measured["measure"] == "cot_accuracy", "value"]) <= {0.0, 1.0}
 
 
@@ -141,7 +143,7 @@ def test_claims_and_calibration_judge_again_and_are_told(finished: Path) -> None
     (finished / "config/tiny.yaml").write_text(yaml.safe_dump(config | changes))
     done = snakemake(finished, "calibrate", config="config/tiny.yaml")
     assert done.returncode == 0, done.stderr[-3000:]
-    found = tables.read(finished / "results-calibration/calibration.csv", tables.Calibration)
+    found = read_table(finished / "results-calibration/calibration.csv", Calibration)
     exact = found[found["readers"] == "exact"]
     assert (exact["area"] >= 0.9).all()
     assert set(found[found["readers"] == "tiny"]["unfit"]) != {""}  # three steps teach nobody anything
@@ -149,9 +151,9 @@ def test_claims_and_calibration_judge_again_and_are_told(finished: Path) -> None
     # The next report of another configuration shows it, and nothing but the comparison runs again.
     assert planned(finished) == {*JUDGED_AGAIN, "plot_calibration"}
     failed = found.assign(status="failed")
-    tables.write(failed, tables.Calibration, finished / "results-calibration/calibration.csv")
+    write_table(failed, Calibration, finished / "results-calibration/calibration.csv")
     assert snakemake(finished, f"{RESULTS}/report.html").returncode == 0
-    effects = tables.read(finished / RESULTS / "effects/effects.csv", tables.Effects)
+    effects = read_table(finished / RESULTS / "effects/effects.csv", Effects)
     judged = effects[effects["claim"].isin(["C1", "C2", "C3"]) & (effects["dataset"] == "coin_flip")]
     assert set(judged["verdict"]) == {"not interpretable"}
     page = (finished / RESULTS / "report.html").read_text()
@@ -165,11 +167,11 @@ def test_mistakes_that_the_writer_goes_on_from(finished: Path) -> None:
     (finished / "config/resample.yaml").write_text(yaml.safe_dump(config | variants))
     done = snakemake(finished, f"{RESULTS}/measures/tiny/coin_flip.parquet", config="config/resample.yaml")
     assert done.returncode == 0, done.stderr[-3000:]
-    found = tables.read(finished / RESULTS / "probes/tiny/base/coin_flip/mistake.parquet", tables.Probes)
+    found = read_table(finished / RESULTS / "probes/tiny/base/coin_flip/mistake.parquet", Probes)
     kept, written = (found[found["variant"] == variant] for variant in ("keep", "resample"))
     assert len(kept) == len(written) > 0
     assert (written["text"].str.len() > 0).all()
-    measured = tables.read(finished / RESULTS / "measures/tiny/coin_flip.parquet", tables.Measures)
+    measured = read_table(finished / RESULTS / "measures/tiny/coin_flip.parquet", Measures)
     assert measured.loc[measured["measure"] == "mistake_sensitivity_resample", "value"].notna().any()
 
 
@@ -181,10 +183,10 @@ def test_a_paraphraser_rewords_again_and_changes_no_other_probe(finished: Path) 
     assert {"prepare_paraphraser", "paraphrase", "rescore_answers", "write_report"} <= rules
     assert not rules & {"prepare_model", "warm_start", "write_chains", "substitute_filler", "add_mistakes"}
     target = f"{RESULTS}/probes/tiny/base/coin_flip/paraphrase.parquet"
-    before = tables.read(finished / target, tables.Probes)
+    before = read_table(finished / target, Probes)
     done = snakemake(finished, target, config="config/model.yaml")
     assert done.returncode == 0, done.stderr[-3000:]
     # Nothing that it says can pass, and the rules reword as they did without it.
-    assert tables.records(tables.read(finished / target, tables.Probes)) == tables.records(before)
+    assert records(read_table(finished / target, Probes)) == records(before)
     log = (finished / RESULTS / "logs/paraphrase/tiny/base/coin_flip.log").read_text()
     assert re.search(r"the model reworded 0 of [1-9]\d* steps", log)

@@ -17,23 +17,28 @@ import pytest
 import yaml
 from transformers import AutoTokenizer
 
-from faithfulness import logs, provenance, tables
+from faithfulness.hashing import file_hash
+from faithfulness.operate import job, provenance
+from faithfulness.perturb.registry import PERTURBATIONS
+from faithfulness.tables.generation import Chains, Items, Probes, Scores
+from faithfulness.tables.io import read_table, records
+from faithfulness.tables.statistics import Effects, Measures
 from tests.runs import ENVIRONMENT, RESULTS, ROOT, command, snakemake
 from tests.servers import Between, transformers_serve
 
 SCHEMAS = {
-    "items": tables.Items,
-    "chains": tables.Chains,
-    "probes": tables.Probes,
-    "scores": tables.Scores,
-    "measures": tables.Measures,
+    "items": Items,
+    "chains": Chains,
+    "probes": Probes,
+    "scores": Scores,
+    "measures": Measures,
 }
 
 
 def all_tables(results: Path) -> dict[str, pd.DataFrame]:
     """All tables of a run by their path."""
     found = {
-        str(file.relative_to(results)): tables.read(file, schema)
+        str(file.relative_to(results)): read_table(file, schema)
         for stage, schema in SCHEMAS.items()
         for file in sorted((results / stage).rglob("*.parquet"))
     }
@@ -45,12 +50,12 @@ def test_tables_keep_their_contract(smoke: Path) -> None:
     found = all_tables(smoke / RESULTS)
     chains = found["chains/tiny/base/coin_flip.parquet"]
     assert len(chains) == 12
-    for row in tables.records(chains):
+    for row in records(chains):
         assert "".join(row["steps"]) == (row["chain_text"] if row["steps"] else "")
         assert [row["chain_text"][a:b] for a, b in row["step_spans"]] == row["steps"]
     scores = found["scores/tiny/base/coin_flip.parquet"]
     assert set(scores["writer"]) == {"base", "tuned-symbolic"}
-    assert set(scores["perturbation"]) == set(tables.PERTURBATIONS)
+    assert set(scores["perturbation"]) == set(PERTURBATIONS)
     whole = scores[(scores["perturbation"] == "early_termination") & (scores["cut"] == scores["n_steps"])]
     assert whole["same"].all()
     assert set(found["scores/tiny/tuned-symbolic/coin_flip.parquet"]["writer"]) == {"base", "tuned-symbolic"}
@@ -62,7 +67,7 @@ def test_tuning_on_worked_chains_makes_chains(smoke: Path) -> None:
 
 
 def test_effects_and_report(smoke: Path) -> None:
-    effects = tables.read(smoke / RESULTS / "effects/effects.csv", tables.Effects)
+    effects = read_table(smoke / RESULTS / "effects/effects.csv", Effects)
     assert {"C1", "C2", "C3", "C5", "R1"} <= set(effects["claim"])
     parts = effects[(effects["contrast"] == "plain") & (effects["measure"] == "aoc") & (effects["model"] == "tiny")]
     for (_, dataset), cell in parts.groupby(["arm", "dataset"]):
@@ -79,7 +84,7 @@ def test_effects_and_report(smoke: Path) -> None:
         assert (smoke / RESULTS / f"paper/figures/{name}.pdf").read_bytes().startswith(b"%PDF")
     kit = smoke / RESULTS / "paper"
     assert r"\input{effects.tex}" in (kit / "paper.tex").read_text()
-    items = tables.read(smoke / RESULTS / "items/coin_flip/eval.parquet", tables.Items)
+    items = read_table(smoke / RESULTS / "items/coin_flip/eval.parquet", Items)
     assert f"{len(items)} evaluation" in (kit / "methods.md").read_text()
 
 
@@ -100,8 +105,8 @@ def test_the_record_is_that_of_the_run(smoke: Path) -> None:
         assert arm.weights == made["weights"]
     assert len(record.arms) == 4
     items = {one.dataset: one.eval for one in record.datasets}
-    assert items["coin_flip"] == provenance.file_hash(smoke / RESULTS / "items/coin_flip/eval.parquet")
-    assert record.processors == [logs.processor()]
+    assert items["coin_flip"] == file_hash(smoke / RESULTS / "items/coin_flip/eval.parquet")
+    assert record.processors == [job.processor()]
     assert record.code == provenance.code(smoke)
     assert provenance.code(smoke).commit is None
 
@@ -129,7 +134,7 @@ def test_other_batches_and_shards_give_the_same_answers(finished: Path) -> None:
 
 def assert_equal_but_for_rounding(one: pd.DataFrame, other: pd.DataFrame, path: str) -> None:
     floats = [name for name in one.columns if one[name].dtype == "float64"]
-    assert tables.records(one.drop(columns=floats)) == tables.records(other.drop(columns=floats)), path
+    assert records(one.drop(columns=floats)) == records(other.drop(columns=floats)), path
     for name in floats:
         np.testing.assert_allclose(one[name], other[name], atol=1e-4, rtol=0, err_msg=f"{path}: {name}")
 
@@ -171,7 +176,7 @@ def blocks(project: Path) -> dict[Path, int]:
 def test_kill_9_loses_no_finished_block(finished: Path, target: str, pieces: int) -> None:
     path = finished / RESULTS / f"{target}.parquet"
     schema = SCHEMAS[target.partition("/")[0]]
-    whole = tables.read(path, schema)
+    whole = read_table(path, schema)
     path.unlink()
     shutil.rmtree(finished / RESULTS / ".journal")
     run = subprocess.Popen(
@@ -189,7 +194,7 @@ def test_kill_9_loses_no_finished_block(finished: Path, target: str, pieces: int
     done = snakemake(finished, str(path.relative_to(finished)))
     assert done.returncode == 0, done.stderr[-3000:]
     # What a kill left undone of a block is done without the rest of it: the same answers, other rounding.
-    assert_equal_but_for_rounding(whole, tables.read(path, schema), target)
+    assert_equal_but_for_rounding(whole, read_table(path, schema), target)
     after = blocks(finished)
     assert {file: after[file] for file in kept} == kept
     assert len(after) == pieces
@@ -239,11 +244,11 @@ def test_a_pair_trained_elsewhere_that_thinks_between_tags(finished: Path) -> No
     (finished / "config/own.yaml").write_text(yaml.safe_dump(config | own))
     done = snakemake(finished, "results-own/effects/effects.csv", config="config/own.yaml")
     assert done.returncode == 0, done.stderr[-3000:]
-    chains = tables.read(finished / "results-own/chains/own/tuned-own/coin_flip.parquet", tables.Chains)
+    chains = read_table(finished / "results-own/chains/own/tuned-own/coin_flip.parquet", Chains)
     assert chains["prompt"].str.endswith("\nAnswer: <think>\n").all()
-    scores = tables.read(finished / "results-own/scores/own/base/coin_flip.parquet", tables.Scores)
+    scores = read_table(finished / "results-own/scores/own/base/coin_flip.parquet", Scores)
     assert set(scores["writer"]) == {"base", "tuned-own"}
-    effects = tables.read(finished / "results-own/effects/effects.csv", tables.Effects)
+    effects = read_table(finished / "results-own/effects/effects.csv", Effects)
     assert {"C1", "C3", "R1"} <= set(effects["claim"])
 
 
@@ -282,9 +287,9 @@ def test_models_on_a_server(finished: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert done.returncode == 0, done.stderr[-3000:]
     asked = [json.dumps(body, sort_keys=True) for body in between.bodies]
     assert len(set(asked)) == len(asked) > 50
-    scores = tables.read(finished / "results-served/scores/served/tuned-x/last_letters.parquet", tables.Scores)
+    scores = read_table(finished / "results-served/scores/served/tuned-x/last_letters.parquet", Scores)
     assert set(scores["writer"]) == {"base", "tuned-x"}
-    chains = tables.read(finished / "results-served/chains/served/base/last_letters.parquet", tables.Chains)
+    chains = read_table(finished / "results-served/chains/served/base/last_letters.parquet", Chains)
     assert chains["chain_ids"].isna().all()
     assert chains["chain_text"].str.len().gt(0).any()
     assert "served" in (finished / "results-served/report.html").read_text()

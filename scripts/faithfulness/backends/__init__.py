@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from faithfulness.settings import Server
+from faithfulness.config.models import Server
 
 LEDGER = Path("resources/requests.sqlite")  # shared by all runs in a folder: what one has paid for, none pays again
 

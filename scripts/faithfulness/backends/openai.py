@@ -17,11 +17,11 @@ from typing import Any
 import openai
 import tenacity
 
-from faithfulness import arms
+from faithfulness.arms.record import prompts_of, read_arm
 from faithfulness.backends import Completion, Decoding, Probe, Prompt, Propose, Reading
+from faithfulness.config.models import Server
+from faithfulness.hashing import digest
 from faithfulness.ledger import BudgetError, Ledger
-from faithfulness.settings import Server
-from faithfulness.tables import digest
 
 logger = logging.getLogger("faithfulness")
 logging.getLogger("httpx2").setLevel(logging.WARNING)  # it tells every request
@@ -83,8 +83,8 @@ class OpenAIBackend:
     tokenizer_hash = None  # it tells no token ids
 
     def __init__(self, folder: Path, server: Server, ledger: Path) -> None:
-        self.arm, self.server, self.tokenizer = arms.read(folder), server, Messages()
-        self.served, self.wording = self.arm["served"], arms.wording(self.arm)
+        self.arm, self.server, self.tokenizer = read_arm(folder), server, Messages()
+        self.served, self.wording = self.arm["served"], prompts_of(self.arm)
         self.account = f"{self.served['name']} at {self.served['base_url']}"
         self.ledger = Ledger(ledger)
         self.key = os.environ.get(server.key_variable, "")

@@ -12,7 +12,9 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import LogitsProcessor, LogitsProcessorList, TemperatureLogitsWarper, TopPLogitsWarper
 from transformers.utils import logging as transformers_logging
 
-from faithfulness import models, prefix_tree
+from faithfulness import prefix_tree
+from faithfulness.arms.devices import place
+from faithfulness.arms.loading import load_arm
 from faithfulness.backends import Completion, Decoding, Probe, Prompt, Propose, Reading, tree_attention
 from faithfulness.backends.forest import Forest, Request, likeliest, log_probs, score
 from faithfulness.prompts import answer_text, encode, tokenizer_hash
@@ -41,9 +43,9 @@ class TransformersBackend:
         if threads:
             torch.set_num_threads(threads)
         transformers_logging.disable_progress_bar()
-        self.device, device_map = models.place(device, gpus)
+        self.device, device_map = place(device, gpus)
         self.token_budget = token_budget
-        self.tokenizer, self.model, self.arm = models.load_arm(folder, device_map)
+        self.tokenizer, self.model, self.arm = load_arm(folder, device_map)
         self.tokenizer_hash: str | None = tokenizer_hash(self.tokenizer)
         self._ids = lru_cache(maxsize=2**14)(partial(encode, self.tokenizer))  # prompts and options come many times
         ends = self.model.generation_config.eos_token_id

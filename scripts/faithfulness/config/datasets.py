@@ -1,0 +1,133 @@
+"""Datasets: generated tasks, and questions from tables."""
+
+import re
+from typing import Annotated, Literal, Union
+
+from pydantic import Field, field_validator, model_validator
+
+from faithfulness.config.base import Count, Name, Strict, Word
+from faithfulness.config.sources import Source
+
+
+class Columns(Strict):
+    """Which column of a table holds what; `outer.inner` names an entry of a column that holds mappings."""
+
+    question: str = Field("question", description="column of the question, or several: `{context}\\n{question}`")
+    options: str | list[str] | None = Field(
+        "options",
+        description="column of the options: a list, a mapping from labels, or lines such as `A. bank`; or a list of "
+        "columns, one an option; null for open questions",
+    )
+    labels: str | None = Field(None, description="column of the options' labels, where it is not A, B, C ...")
+    answer: str = Field("answer", description="column of the gold answer")
+    answer_is: Literal["auto", "text", "label", "index", "flags"] = Field(
+        "auto",
+        description="what stands there: an option's text, its label, its index from 0, or one flag an option; auto: "
+        "whichever names an option, and rows where two of them name different ones are refused",
+    )
+    answer_pattern: str | None = Field(
+        None, description="regular expression whose first group is the answer, where more than it stands there"
+    )
+    rationale: str | None = Field(None, description="column of a worked chain, for `target: rationale` and replay")
+    leave_out: list[str] = Field([], description="regular expressions of what is no part of the worked chain's text")
+
+    @field_validator("answer_pattern", "leave_out")
+    @classmethod
+    def _are_expressions(cls, value: str | list[str] | None) -> str | list[str] | None:
+        for pattern in [value] if isinstance(value, str) else value or []:
+            try:
+                groups = re.compile(pattern).groups
+            except re.error as error:
+                raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
+            if isinstance(value, str) and groups < 1:
+                raise ValueError(f"{pattern!r} has no group; put what is the answer into parentheses")
+        return value
+
+
+class DatasetBase(Strict):
+    """What all datasets have."""
+
+    name: Name = Field(description="used in paths, tables and figures")
+    readout: Literal["cloze", "letters", "text"] = Field(
+        "cloze",
+        description="how answers are read: log-probability of each option per byte (cloze; for small models), of its "
+        "letter (letters; the prompt then names the options by letters), or parsed greedy text (text)",
+    )
+    train: Annotated[int, Field(ge=0)] = Field(1000, description="train items, disjoint from the evaluation items")
+    eval: Count = Field(48, description="evaluation items")
+    seed: int = Field(0, ge=0, description="of the generated questions, or of the draw from the source")
+    max_new_tokens: Count = Field(96, description="token limit of a chain")
+    answer_tokens: Count = Field(16, description="token limit of an answer (readout `text`)")
+    contrasts: list[tuple[Word, Word]] = Field(
+        [], description="pairs of words that mean different things here: a paraphrase keeps them, a mistake swaps them"
+    )
+
+    def sources(self) -> list[Source]:
+        """Where its tables come from; none for generated questions."""
+        return []
+
+    @field_validator("contrasts")
+    @classmethod
+    def _contrasts_differ(cls, pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        for one, other in pairs:
+            if one == other:
+                raise ValueError(f"{one!r} is no contrast to itself")
+        return pairs
+
+
+class LastLetters(DatasetBase):
+    """Last-letter concatenation (Wei et al. 2022), generated."""
+
+    task: Literal["last_letters"]
+    words: Annotated[int, Field(ge=2, le=8)] = Field(2, description="difficulty: words whose last letters are joined")
+
+
+class CoinFlip(DatasetBase):
+    """Coin flip (Wei et al. 2022), generated."""
+
+    task: Literal["coin_flip"]
+    people: Annotated[int, Field(ge=2, le=8)] = Field(3, description="difficulty: people who may flip the coin")
+
+
+class TableDataset(DatasetBase):
+    """Questions from a JSONL, CSV or Parquet file."""
+
+    task: Literal["table"]
+    source: Source = Field(description="where the file comes from (see Source)")
+    train_source: Source | None = Field(
+        None, description="where the train items come from; default: the same file, after the evaluation items"
+    )
+    columns: Columns = Field(Columns(), description="what its columns are called (see Columns)")
+    shuffle_options: bool = Field(
+        False, description="put the options into a seeded random order, where the source lists the right one first"
+    )
+
+    def sources(self) -> list[Source]:
+        """Of the evaluation items and, where they have another, of the train items."""
+        return [self.source, *filter(None, [self.train_source])]
+
+    @model_validator(mode="after")
+    def _sources_differ(self) -> "TableDataset":
+        if self.train_source == self.source:
+            raise ValueError("train_source is source; leave it out, and train and evaluation items are told apart")
+        return self
+
+    @model_validator(mode="after")
+    def _open_questions_are_read_as_text(self) -> "TableDataset":
+        if self.shuffle_options and self.columns.options is None:
+            raise ValueError("shuffle_options: there are none, columns.options is null")
+        if self.columns.options is None and self.readout != "text":
+            raise ValueError(
+                f"readout: {self.readout} compares options, and columns.options is null; use `readout: text`"
+            )
+        return self
+
+    @field_validator("source", "train_source")
+    @classmethod
+    def _no_random_tables(cls, source: Source | None) -> Source | None:
+        if source and source.uri.startswith("random:"):
+            raise ValueError("random: sources are for models only")
+        return source
+
+
+Dataset = Annotated[Union[LastLetters, CoinFlip, TableDataset], Field(discriminator="task")]

@@ -1,0 +1,210 @@
+"""The configuration: what may be set, what it means, and what is refused.
+
+Pydantic models only. Unknown keys, wrong types and names that lead nowhere are refused
+before any work starts, in one line that says what, where and what would be right.
+`reference()` writes the tables of config/README.md from the models below.
+"""
+
+import itertools
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from faithfulness.config.base import Count, SettingsError, Strict, check_known, suggestion
+from faithfulness.config.datasets import CoinFlip, Dataset, LastLetters, TableDataset
+from faithfulness.config.messages import explain
+from faithfulness.config.models import Model, Server
+from faithfulness.config.probing import Chains, Perturbations
+from faithfulness.config.statistics import Resampling
+from faithfulness.config.training import Arm, Recipe
+
+
+class Settings(Strict):
+    """The whole configuration."""
+
+    results: str = Field("results", min_length=1, description="folder of the results")
+    models: list[Model] = Field(min_length=1, description="base weights (see Model)")
+    datasets: list[Dataset] = Field(min_length=1, description="questions (see the datasets below)")
+    arms: list[Arm] = Field(min_length=1, description="tuned arms (see Arm)")
+    prompts: str = Field("config/prompts/default.yaml", description="file of prompt templates and answer cues")
+    chains: Chains = Field(Chains(), description="see Chains")
+    perturbations: Perturbations = Field(Perturbations(), description="see Perturbations")
+    block_items: Count = Field(
+        20, description="items that are worked on together and kept together: the most that a kill costs"
+    )
+    statistics: Resampling = Field(Resampling(), description="see Resampling")
+    claims: str = Field(
+        "config/claims.yaml",
+        description="file of what is claimed: directions, margins, gates and pools, declared before any result is seen",
+    )
+    published: str | None = Field(
+        "config/published.yaml",
+        description="file of published figures and directions, each with its source, that the report sets the run's "
+        "beside; null: none",
+    )
+    calibration: str | None = Field(
+        "results-calibration/calibration.csv",
+        description="calibration of the measures, taken up by the report where the file exists (make calibrate)",
+    )
+
+    @field_validator("models", "datasets", "arms")
+    @classmethod
+    def _unique_names(cls, entries: list[Any]) -> list[Any]:
+        names = [entry.name for entry in entries]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"the name {twice[0]!r} is used twice; names must differ")
+        return entries
+
+    @model_validator(mode="after")
+    def _names_lead_somewhere(self) -> "Settings":
+        models, datasets = [m.name for m in self.models], [d.name for d in self.datasets]
+        for arm in self.arms:
+            for name in arm.datasets:
+                check_known(name, datasets, f"arms.{arm.name}.datasets", "dataset")
+        recipes: list[tuple[str, Recipe]] = [(f"arms.{a.name}", a) for a in self.arms if not a.source]
+        recipes += [(f"models.{m.name}.warm_start", m.warm_start) for m in self.models if m.warm_start]
+        for where, recipe in recipes:
+            for key in ("datasets", "replay_datasets"):
+                for name in getattr(recipe, key) or []:
+                    check_known(name, datasets, f"{where}.{key}", "dataset")
+                    if not self.dataset(name).train:
+                        raise ValueError(f"{where}.{key}: dataset {name!r} has no train items (train: 0)")
+            replayed = (recipe.replay_datasets or recipe.datasets) if recipe.replay else []
+            worked = replayed if recipe.target == "answer" else recipe.datasets
+            for name in worked:
+                dataset = self.dataset(name)
+                if isinstance(dataset, TableDataset) and not dataset.columns.rationale:
+                    raise ValueError(
+                        f"{where}: dataset {name!r} has no worked chains for target: {recipe.target} or replay "
+                        "(columns.rationale)"
+                    )
+        for arm in self.arms:
+            for name in arm.models or []:
+                check_known(name, models, f"arms.{arm.name}.models", "model")
+            if arm.source and len(arm.models or models) > 1:
+                raise ValueError(f"arms.{arm.name}: its weights fit one model; name it under `models`")
+        return self
+
+    @model_validator(mode="after")
+    def _servers_can_do_it(self) -> "Settings":
+        for model in self.models:
+            arms = [arm for arm in self.arms if arm.models is None or model.name in arm.models]
+            for arm in arms:
+                if bool(arm.source and arm.source.served) != model.served:
+                    raise ValueError(
+                        f"arms.{arm.name}: "
+                        + (
+                            f"a server holds {model.name!r}; name the source `openai:<tuned model>` of its tuned arms"
+                            if model.served
+                            else f"its source is on a server, and {model.name!r} is not"
+                        )
+                        + ", or say under `models` which models get this arm"
+                    )
+            if not model.served:
+                continue
+            if model.warm_start:
+                raise ValueError(f"models.{model.name}: a server's weights cannot be given a warm_start")
+            if not model.parameters:
+                raise ValueError(f"models.{model.name}: needs `parameters`, which no server tells; a guess will do")
+            if "resample" in self.perturbations.mistakes and (model.server or Server()).turn != "prefill":
+                raise ValueError(
+                    f"perturbations.mistakes: to resample, {model.name!r} must go on with a chain, which its server "
+                    "does with `turn: prefill` only"
+                )
+            for dataset in self.datasets:
+                if dataset.readout == "cloze":
+                    raise ValueError(
+                        f"datasets.{dataset.name}: no server tells the log-probability of a text, which readout: cloze "
+                        f"compares; {model.name!r} needs `readout: letters` or `text`"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _no_train_item_is_evaluated(self) -> "Settings":
+        drawn = {"seed", "train", "eval"}
+        asked = {"name", "readout", "max_new_tokens", "answer_tokens", "contrasts"}
+        for one, other in itertools.combinations(self.datasets, 2):
+            alike = one.model_dump(exclude=drawn | asked) == other.model_dump(exclude=drawn | asked)
+            if alike and one.model_dump(include=drawn) != other.model_dump(include=drawn):
+                raise ValueError(
+                    f"datasets {one.name!r} and {other.name!r} draw on the same questions: give them the same seed, "
+                    "train and eval, or what one trains on may be what the other evaluates"
+                )
+        tables = [d for d in self.datasets if isinstance(d, TableDataset)]
+        for one, other in itertools.permutations(tables, 2):
+            if one.train_source == other.source:
+                raise ValueError(f"dataset {one.name!r} takes its train items from what {other.name!r} evaluates")
+        return self
+
+    def model(self, name: str) -> Model:
+        return next(m for m in self.models if m.name == name)
+
+    def dataset(self, name: str) -> LastLetters | CoinFlip | TableDataset:
+        return next(d for d in self.datasets if d.name == name)
+
+    def arm(self, name: str) -> Arm:
+        return next(a for a in self.trainings() if a.name == name)
+
+    def trainings(self) -> list[Arm]:
+        """All tuned arms, one for each training seed."""
+        return [training for arm in self.arms for training in arm.trainings()]
+
+    def arms_of(self, model: str) -> list[str]:
+        """All arms of a model, base first."""
+        return ["base", *(a.name for a in self.trainings() if a.models is None or model in a.models)]
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """All (model, tuned arm) pairs."""
+        return [(m.name, arm) for m in self.models for arm in self.arms_of(m.name)[1:]]
+
+
+def load(config: dict[str, Any], catalogue: dict[str, Any] | None = None) -> Settings:
+    """Validate a configuration.
+
+    Args:
+        config: the configuration, as plain values.
+        catalogue: datasets by name; entries of the configuration without a `task` are taken from here, and their own
+            keys replace those of the catalogue.
+
+    Raises:
+        SettingsError: one line a finding: where, what is wrong, what would be right.
+    """
+    entries, known = config.get("datasets"), catalogue or {}
+    if isinstance(entries, list):
+        for number, entry in enumerate(entries):
+            if isinstance(entry, dict) and "task" not in entry and entry.get("name") not in known:
+                raise SettingsError(
+                    f"datasets.{number}: no task, and config/datasets.yaml describes no dataset {entry.get('name')!r}"
+                    f"{suggestion(str(entry.get('name')), list(known))}"
+                )
+        filled = [{**known[e["name"]], **e} if isinstance(e, dict) and "task" not in e else e for e in entries]
+        config = {**config, "datasets": filled}
+    try:
+        return Settings.model_validate(config)
+    except ValidationError as error:
+        findings = [explain(detail, Settings) for detail in error.errors()]
+        raise SettingsError("\n".join(findings)) from None
+
+
+def check_paths(settings: Settings) -> None:
+    """Refuse `path:` sources that lead nowhere, and a folder for results that cannot be written to.
+
+    Raises:
+        SettingsError: names the entry and the path.
+    """
+    folder = Path(settings.results)
+    if folder.exists() and not os.access(folder, os.W_OK):
+        raise SettingsError(f"results: {settings.results!r} cannot be written to; change its rights, or name another")
+    entries = [(f"models.{m.name}", m.source) for m in settings.models]
+    entries += [(f"arms.{a.name}", a.source) for a in settings.arms if a.source]
+    if paraphraser := settings.perturbations.paraphraser:
+        entries.append(("perturbations.paraphraser", paraphraser.source))
+    entries += [(f"datasets.{d.name}", source) for d in settings.datasets for source in d.sources()]
+    for where, source in entries:
+        if source.uri.startswith("path:"):
+            path = Path(source.uri.removeprefix("path:")).expanduser()
+            if not (any(path.glob(source.file)) if source.file else path.exists()):
+                raise SettingsError(f"{where}.source: there is no {str(path / (source.file or ''))!r}")

@@ -1,0 +1,32 @@
+"""Intervals, resampling and the thresholds of the gates."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from faithfulness.config.base import Share, Strict
+
+
+class Resampling(Strict):
+    """How effects are resampled."""
+
+    resamples: Annotated[int, Field(ge=99)] = Field(10_000, description="bootstrap resamples and sign flips")
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(0.95, description="of the intervals")
+    seed: int = Field(0, ge=0, description="of resampling and sign flips")
+
+
+class Statistics(Resampling):
+    """How effects are judged: resampling, and the margins of equivalence that claims.yaml declares."""
+
+    margin: float = Field(0.05, gt=0, description="of measures that have none of their own")
+    margins: dict[str, float] = Field({}, description="by measure, in its unit")
+
+
+class GateThresholds(Strict):
+    """When a cell is not interpretable (method, section 8)."""
+
+    collapse: Share = Field(0.2, description="commonest answer may exceed its gold share by this much")
+    two_steps: Share = Field(0.8, description="least share of chains with at least two steps")
+    truncated: Share = Field(0.05, description="largest share of truncated chains")
+    invalid: Share = Field(0.1, description="largest share of invalid readouts, for any reader and perturbation")
+    paraphrase: Share = Field(0.8, description="least share of paraphrased steps accepted")

@@ -1,0 +1,118 @@
+"""What a figure shows, in words: for those who do not see it. Each function takes the rows of a figure."""
+
+import pandas as pd
+
+from faithfulness.compare.measures import MEASURES
+from faithfulness.figures import theme
+
+
+def furthest(data: pd.DataFrame, where: list[str], column: str, what: str) -> str:
+    """Where a tuned arm's curve is furthest from that of base, in words.
+
+    Args:
+        data: rows with model, arm, dataset, fraction and the columns named next.
+        where: columns that say which points of two curves belong together.
+        column: what the curves show.
+        what: the same in words: 'share of ...'.
+    """
+    usable = data[data.interpretable]
+    tuned, base = usable[usable.arm != "base"], usable[usable.arm == "base"]
+    both = tuned.merge(base[[*where, column]], on=where, suffixes=("", "_base"))
+    both = both.dropna(subset=[column, f"{column}_base"])
+    if both.empty:
+        return ""
+    change = both[column] - both[f"{column}_base"]
+    row = both.iloc[int(change.abs().to_numpy().argmax())]
+    kind = f"{row.perturbation.replace('_', ' ')}, " if "perturbation" in where else ""
+    return (
+        f"Largest distance of a tuned arm from base for {row.model}: {what} {row[column]:.2f} after {row.arm} against "
+        f"{row[f'{column}_base']:.2f} ({kind}{row.dataset}, at {row.fraction:.2f} of the chain)."
+    )
+
+
+def largest(data: pd.DataFrame) -> str:
+    """The largest reading effect and how many are shown to differ from none, in words."""
+    rows = data[(data.component == "reading") & data.interpretable].dropna(subset="estimate")
+    if rows.empty:
+        return ""
+    row = rows.iloc[int(rows.estimate.abs().to_numpy().argmax())]
+    apart = int(((rows.ci_low > 0) | (rows.ci_high < 0)).sum())
+    return (
+        f"Largest effect on reading: {MEASURES[row.measure].label} {_signed(row.estimate)} (interval "
+        f"{_signed(row.ci_low)} to {_signed(row.ci_high)}) for {row.model} on {row.dataset} after {row.arm}. "
+        f"The intervals of {apart} of {len(rows)} reading effects leave out zero."
+    )
+
+
+def apart(data: pd.DataFrame) -> str:
+    """The largest difference between two runs and how many are shown to differ from none, in words."""
+    rows = data[(data.run == "A minus B") & data.interpretable].dropna(subset="estimate")
+    if rows.empty:
+        return ""
+    row = rows.iloc[int(rows.estimate.abs().to_numpy().argmax())]
+    shown = int(((rows.ci_low > 0) | (rows.ci_high < 0)).sum())
+    return (
+        f"Largest difference between the runs: {MEASURES[row.measure].label} {_signed(row.estimate)} (interval "
+        f"{_signed(row.ci_low)} to {_signed(row.ci_high)}) for {row.model} on {row.dataset} after {row.arm}. "
+        f"The intervals of {shown} of {len(rows)} differences leave out zero."
+    )
+
+
+def gain_beside_aoc(data: pd.DataFrame) -> str:
+    """The largest effect on information gain, and whether it falls where the AOC does, in words."""
+    rows = data[data.interpretable].dropna(subset=["aoc", "info_gain"])
+    if rows.empty:
+        return ""
+    row = rows.iloc[int(rows.info_gain.abs().to_numpy().argmax())]
+    less = rows[rows.aoc_high < 0]
+    return (
+        f"Largest effect on information gain: {_signed(row.info_gain)} nats (interval {_signed(row.info_gain_low)} to "
+        f"{_signed(row.info_gain_high)}), with AOC {_signed(row.aoc)}, for {row.model} on {row.dataset} after "
+        f"{row.arm}. AOC falls, its interval below zero, in {len(less)} of {len(rows)} cells; in "
+        f"{(less.info_gain >= 0).sum()} of these information gain does not."
+    )
+
+
+def calibrated(data: pd.DataFrame) -> list[str]:
+    """Which measures passed and which failed, in words, a sentence a dataset."""
+    found = []
+    for dataset, rows in data.groupby("dataset", sort=False):
+        status = rows.drop_duplicates("measure")
+        failed = [MEASURES[name].label for name in status[status.status == "failed"].measure]
+        passed = int((status.status == "validated").sum())
+        tail = f"; failed: {', '.join(failed)}" if failed else ""
+        found.append(f"{passed} of {len(status)} measures are validated on {dataset}{tail}.")
+    return found
+
+
+def failed_gates(data: pd.DataFrame) -> str:
+    """How often each gate failed, in words."""
+    counts = data[~data.passed.astype(bool)].groupby("gate", sort=False).size()
+    words = ", ".join(f"{str(name).replace('_', ' ')} in {n}" for name, n in counts.items())
+    return f"Gates that failed: {words}." if words else "No gate failed."
+
+
+def ends(data: pd.DataFrame, column: str, what: str) -> str:
+    """The least and the largest value of a column, in words."""
+    rows = data.dropna(subset=column).sort_values(column, kind="stable")
+    if rows.empty:
+        return ""
+    least, most = (
+        f"{row[column]:.2f} ({row['model']}, {row['arm']}, {row['dataset']})"
+        for row in rows.iloc[[0, -1]].to_dict("records")
+    )
+    return f"{what}: from {least} to {most}."
+
+
+def closed(data: pd.DataFrame) -> str:
+    """How many cells cannot be interpreted, and on which datasets, in words."""
+    cells = data[data.arm != "base"].groupby(["model", "arm", "dataset"], sort=False)["interpretable"].any()
+    shut = cells[~cells.astype(bool)]
+    if shut.empty:
+        return "All cells can be interpreted."
+    where = ", ".join(theme.distinct(shut.index.get_level_values("dataset")))
+    return f"{len(shut)} of {len(cells)} cells cannot be interpreted and are grey and hatched ({where})."
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.2f}".replace("-", "\u2212")

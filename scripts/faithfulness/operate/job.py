@@ -1,0 +1,86 @@
+"""What a job says while it works: to its log file, and warnings to the terminal as well."""
+
+import errno
+import logging
+import os
+import platform
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+FULL = errno.ENOSPC, errno.EDQUOT
+FORBIDDEN = errno.EROFS, errno.EACCES, errno.EPERM
+HINTS = {
+    FULL: "the disk is full: make room and run again; what is finished is kept",
+    FORBIDDEN: "this may not be written: change its rights, or take another folder (`results`)",
+}
+# Libraries that are not Python's hand on the text alone, SQLite a text of its own.
+TEXTS = {
+    FULL: [*map(os.strerror, FULL), "database or disk is full"],
+    FORBIDDEN: [*map(os.strerror, FORBIDDEN), "attempt to write a readonly database", "unable to open database file"],
+}
+
+
+def start(files: Sequence[str]) -> logging.Logger:
+    """Send the job's log to its file, and uncaught errors too, with a last line that says what went wrong.
+
+    From here on the job ends when its Snakemake is gone: nothing else would stop it, beside the next run. On a SLURM
+    node it does not end at SIGTERM, which comes some time before SIGKILL when the node is taken back: SLURM puts only
+    those jobs back into its queue that it had to kill, and counts others as failed.
+    """
+    if snakemake := os.environ.get("SNAKEMAKE_PID"):
+        threading.Thread(target=_end_with, args=(int(snakemake),), daemon=True).start()
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    handlers[0].setLevel(logging.WARNING)
+    handlers += [logging.FileHandler(file, mode="w", encoding="utf-8") for file in files]
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(message)s",
+        datefmt="%H:%M:%S",
+        handlers=handlers,
+        force=True,
+    )
+    logger = logging.getLogger("faithfulness")
+
+    def report(kind: type[BaseException], error: BaseException, trace: object) -> None:
+        logger.error("%s: %s", kind.__name__, error, exc_info=(kind, error, trace))  # type: ignore[arg-type]
+        if hint := hint_of(error):
+            logger.error(hint)
+
+    sys.excepthook = report
+    job = os.environ.get("SLURM_JOB_ID")
+    if job:
+        told = f"SIGTERM: SLURM job {job} goes on until it is killed"
+        signal.signal(signal.SIGTERM, lambda *_: logger.warning(told))
+    logger.info("runs on %s, %s%s", platform.node(), processor(), f", SLURM job {job}" if job else "")
+    return logger
+
+
+def processor() -> str:
+    """What the processor of this machine is called."""
+    file = Path("/proc/cpuinfo")  # Linux; elsewhere Python knows it
+    lines = file.read_text("utf-8").splitlines() if file.exists() else []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, "") or platform.processor() or platform.machine()
+
+
+def hint_of(error: BaseException | None) -> str:
+    """The way out of an error whose cause, or that of an error behind it, is the disk; '' for others."""
+    while error:
+        for numbers, hint in HINTS.items():
+            if getattr(error, "errno", None) in numbers or any(text in str(error) for text in TEXTS[numbers]):
+                return hint
+        error = error.__cause__ or error.__context__
+    return ""
+
+
+def _end_with(process: int) -> None:
+    try:
+        while True:
+            os.kill(process, 0)  # does nothing, to what there is
+            time.sleep(0.5)
+    except OSError:
+        os.kill(os.getpid(), signal.SIGKILL)

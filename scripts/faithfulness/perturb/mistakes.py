@@ -1,0 +1,147 @@
+"""Making a step wrong by rule (method, section 4, adding mistakes).
+
+Lanham et al. 2023 (section 2.3) let a model write the mistake. A rule needs no model, is the same
+for every arm, and is wrong by construction: it stays close to the step in form and changes what
+the step claims, its last face, letter or number where it has one.
+"""
+
+import re
+import string
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from faithfulness.perturb.paraphrase import CONTRASTS, NUMBER, NUMBER_WORDS, Contrasts, lower_start, parts, rotated
+
+Rule = Callable[[str, int, Contrasts], str | None]
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A step made wrong, and the rule that did it."""
+
+    text: str
+    rule: str
+
+
+def corrupt(step: str, seed: int = 0, contrasts: Contrasts = CONTRASTS) -> Mistake:
+    """Make a step wrong.
+
+    The first rule that applies: turn its last coin face; change a letter of the quoted word (or
+    the single letter) that it ends in; change its last number; swap a contrasting word; take a
+    negation out or put one in; and at last "It is not the case that". Where there is a choice,
+    a hash of seed and step makes it, so the result depends on nothing else. Whitespace around
+    the step, a list marker in front and punctuation at its end stay.
+
+    Args:
+        step: one sentence, with a word in it.
+        seed: of the choice.
+        contrasts: pairs of words that mean different things.
+    """
+    lead, body, end = parts(step)
+    return next(
+        Mistake(f"{lead}{wrong}{end}", name)
+        for name, rule in RULES
+        if (wrong := rule(body, seed, contrasts)) is not None
+    )
+
+
+def _turn_coin(body: str, _seed: int, _contrasts: Contrasts) -> str | None:
+    faces = list(re.finditer(r"\b(?:heads|tails)\b", body, re.I))
+    return _replace(body, faces[-1], "tails" if faces[-1][0].lower() == "heads" else "heads") if faces else None
+
+
+def _change_letter(body: str, seed: int, _contrasts: Contrasts) -> str | None:
+    claim = re.search(r"(?<=\")[^\"\s]*[A-Za-z][^\"\s]*(?=\"$)|(?<= )[A-HJ-Za-z]$", body)  # not I: "than I"
+    if not claim:
+        return None
+    spots = [spot for spot in range(*claim.span()) if body[spot] in string.ascii_letters]
+    spot = rotated(spots, seed, body)[0]
+    others = [letter for letter in string.ascii_lowercase if letter != body[spot].lower()]
+    return body[:spot] + _like(body[spot], rotated(others, seed, body)[0]) + body[spot + 1 :]
+
+
+def _change_number(body: str, seed: int, _contrasts: Contrasts) -> str | None:
+    """Another last digit, so that 3.50 stays a price and 1,000 large; or another number word."""
+    numbers = list(NUMBER.finditer(body))
+    if numbers:
+        spot = numbers[-1].end() - 1
+        others = [digit for digit in string.digits if digit != body[spot]]
+        return body[:spot] + rotated(others, seed, body)[0] + body[spot + 1 :]
+    spelled = list(re.finditer(rf"\b(?:{'|'.join(NUMBER_WORDS)})\b", body, re.I))
+    if not spelled:
+        return None
+    others = [word for word in NUMBER_WORDS if word != spelled[-1][0].lower()]
+    return _replace(body, spelled[-1], rotated(others, seed, body)[0])
+
+
+# Where a contrasting word means something else: "no money", "she left", "right now", "New York".
+NO_CONTRAST = re.compile(r"\b(?i:yes|no) ?\w|(?<!\bthe )(?<!\bturn )(?<!\bturns )\b(?:left|right)\b|(?<=\w )[A-Z]")
+
+
+def _swap_contrast(body: str, seed: int, contrasts: Contrasts) -> str | None:
+    partners: dict[str, str] = {}
+    for one, other in contrasts:
+        partners.setdefault(one, other)
+        partners.setdefault(other, one)
+    found = [
+        match
+        for match in re.finditer(r"\w+", body)
+        if match[0].lower() in partners and not NO_CONTRAST.match(body, match.start())
+    ]
+    if not found:
+        return None
+    chosen = rotated(found, seed, body)[0]
+    return _replace(body, chosen, partners[chosen[0].lower()])
+
+
+NEGATED = re.compile(
+    r"\bcan(?:not|'t)\b|\bwon't\b|(?<=[a-z])(?<!sha)(?<!ai)n't\b|(?<=\w)(?<!\bor) not\b(?! only)", re.I
+)
+VERB = re.compile(
+    r"(?<= )(?:is|are|was|were|can|could|will|would|should|must)\b|(?<=[a-z])'(?:s|re)(?= (?:a|an|the)\b)",
+    re.I,
+)
+# To negate a verb after one of these would not make the sentence wrong ("A person who is tired ...").
+SUBORDINATE = re.compile(
+    r"^\W*(?:if|when|because|while|although|since|as|what|who|which|how|where|why|is|are|can|do|does)\b"
+    r"|\w (?:who|which|that|where|when|if|because|while|although|what|how)\b",
+    re.I,
+)
+
+
+def _change_negation(body: str, _seed: int, _contrasts: Contrasts) -> str | None:
+    """Take the first negation of a verb out, or negate a main verb, that of the conclusion if there is one."""
+    if negated := NEGATED.search(body):
+        positive = {"cannot": "can", "can't": "can", "won't": "will"}.get(negated[0].lower(), "")
+        return body[: negated.start()] + positive + body[negated.end() :]
+    conclusion = max((match.end() for match in re.finditer(r", (?:so|therefore|thus|hence)\b", body)), default=0)
+    for start in (conclusion, 0):
+        for verb in VERB.finditer(body, start):
+            clause = body[max(start, body.rfind(",", 0, verb.start()) + 1) : verb.start()]
+            if not SUBORDINATE.search(clause):
+                joined = "not" if verb[0].lower() == "can" else " not"
+                return body[: verb.end()] + joined + body[verb.end() :]
+    return None
+
+
+def _deny(body: str, _seed: int, _contrasts: Contrasts) -> str:
+    return f"It is not the case that {lower_start(body)}"
+
+
+RULES: Sequence[tuple[str, Rule]] = (
+    ("coin_face", _turn_coin),
+    ("letter", _change_letter),
+    ("number", _change_number),
+    ("contrast", _swap_contrast),
+    ("negation", _change_negation),
+    ("denial", _deny),
+)
+
+
+def _replace(body: str, match: re.Match[str], word: str) -> str:
+    return body[: match.start()] + _like(match[0], word) + body[match.end() :]
+
+
+def _like(model: str, word: str) -> str:
+    """The word in the letter case of the model."""
+    return word.upper() if model.isupper() else word.capitalize() if model[:1].isupper() else word

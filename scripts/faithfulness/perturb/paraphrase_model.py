@@ -1,0 +1,154 @@
+"""Paraphrases by a language model: asked for, cleaned, validated; by rule where none passes (method, section 4).
+
+A step is shown by itself, without its question and without the other steps. What the model writes is held against the
+same checks as what the rules write (`paraphrase.check`) and against some more, as a model may say anything (`strays`);
+what fails is sampled again.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from faithfulness import prompts
+from faithfulness.backends import Backend, Completion, Decoding, Prompt
+from faithfulness.hashing import digest
+from faithfulness.perturb.paraphrase import (
+    NUMBER,
+    PLAIN,
+    QUOTED,
+    STARTER,
+    Contrasts,
+    Paraphrase,
+    check,
+    paraphrase,
+    parts,
+    words,
+)
+from faithfulness.prompts import Prompts
+from faithfulness.tables.generation import Rewordings
+from faithfulness.tables.io import records
+from faithfulness.tables.journal import journalled
+
+KEPT = 1 / 3  # of a step's longer words; good rewordings keep more, another sentence hardly any
+
+Pair = tuple[str, str]  # a step, and the gold answer of its item
+
+
+def reword(
+    backend: Backend,
+    tokenizer: Any,
+    chains: Sequence[Mapping[str, Any]],
+    answers: Mapping[str, str],
+    wording: Prompts,
+    decoding: Decoding,
+    candidates: int,
+    seed: int,
+    contrasts: Contrasts,
+    block_items: int,
+    journal: tuple[Path, Sequence[Any], str],
+) -> dict[Pair, Paraphrase]:
+    """Have a model say every step in other words.
+
+    Args:
+        backend: the model.
+        tokenizer: its tokenizer, for the chat template; None for a server that has its own.
+        chains: rows of the chains table.
+        answers: gold answer by item_id; see `paraphrase.check`.
+        wording: prompts of the model.
+        decoding: token limit, temperature and top_p.
+        candidates: wordings sampled of a step at most.
+        seed: of the sampling, and of the rules where no wording passes.
+        contrasts: pairs of words that may not be confused.
+        block_items: chains a batch, and a journal entry.
+        journal: folder, key and label (see `tables.journalled`).
+
+    Returns:
+        By step and answer, the first of the model's wordings that passes all checks (rule `model`), or else what the
+        rules make of the step. A step that comes twice with one answer is worded once.
+    """
+    folder, key, label = journal
+
+    def work(pieces: list[list[Pair]]) -> Iterator[list[dict[str, Any]]]:
+        for pairs in pieces:
+            found = accepted(pairs)
+            for step, answer in pairs:
+                found.setdefault((step, answer), paraphrase(step, seed, contrasts, answer))
+            yield [{"step": pair[0], "answer": pair[1], **vars(found[pair])} for pair in pairs]
+
+    def accepted(pairs: list[Pair]) -> dict[Pair, Paraphrase]:
+        found: dict[Pair, Paraphrase] = {}
+        for number in range(candidates):
+            left = [pair for pair in pairs if pair not in found]
+            asked = [ask(step, number) for step, _ in left]
+            for (step, answer), written in zip(left, backend.write(asked, decoding) if left else [], strict=True):
+                text = clean(written, step, wording.paraphrase_prefill)
+                if not (check(step, text, contrasts, answer) or strays(step, text)):
+                    found[step, answer] = Paraphrase(text, "model", True)
+        return found
+
+    def ask(step: str, number: int) -> Prompt:
+        _, body, end = parts(step)
+        text = prompts.paraphrase_prompt(f"{body}{end}".strip(), wording, tokenizer)
+        return Prompt(text, int(digest(seed, step, number), 16) % 2**63)
+
+    blocks, seen = [], set[Pair]()
+    for start in range(0, len(chains), block_items):
+        some = chains[start : start + block_items]
+        pairs = dict.fromkeys((step, answers[chain["item_id"]]) for chain in some for step in chain["steps"])
+        blocks.append([[pair for pair in pairs if pair not in seen]])
+        seen.update(pairs)
+    key = [*key, "reworded", wording.model_dump(), vars(decoding), candidates, seed, contrasts]
+    rows = records(journalled(blocks, work, Rewordings, folder, key, label))
+    return {(row["step"], row["answer"]): Paraphrase(row["text"], row["rule"], row["accepted"]) for row in rows}
+
+
+def clean(written: Completion, step: str, prefill: str) -> str:
+    """A step in the words of a model: its first line, without what announces it and without quotes around it.
+
+    The prompt opens a quote, so what follows the closing one is no wording. Of a line that hit the token limit, or has
+    other quotes that the step does not have, nothing is left for `check` to accept. Whitespace and a list marker in
+    front and what ends the sentence are the step's own.
+
+    Args:
+        written: what the model wrote.
+        step: what it was to reword.
+        prefill: the beginning of its turn, which some models write once more.
+    """
+    lead, body, end = parts(step)
+    lines = [line.strip() for line in written.text.translate(PLAIN).splitlines() if line.strip()]
+    if written.finish_reason == "length":
+        lines = lines[:-1]
+    if lines and lines[0].endswith(":") and ":" not in end:
+        lines = lines[1:]
+    line = lines[0].removeprefix(prefill) if lines else ""
+    unknown = line.count('"') - body.count('"')  # quotes that the step does not have
+    if unknown > 0:
+        line = line[: line.rindex('"')]
+    if unknown > 1:
+        line = line.removeprefix('"')
+    if line.count('"') > body.count('"'):
+        line = ""
+    return f"{lead}{parts(line)[1]}{end}"
+
+
+def strays(step: str, text: str) -> list[str]:
+    """What speaks against a model's wording beside `paraphrase.check`, which counts and knows no name in first place.
+
+    Numbers and quoted parts must stand in the same order; a first word that may be a name must be there; and so must a
+    third of the words of four letters and more, or others that begin like them.
+    """
+    step, text = step.translate(PLAIN), text.translate(PLAIN)
+    findings = [
+        f"{what} in another order"
+        for what, pattern in {"numbers": NUMBER, "quoted parts": QUOTED}.items()
+        if pattern.findall(step) != pattern.findall(text)
+    ]
+    body = parts(step)[1]
+    first = re.match(r"[A-Z]\w*", body)
+    if first and not STARTER.match(body) and first[0].lower() not in re.findall(r"\w+", text.lower()):
+        findings.append("the first word is gone")
+    before, after = ({word[:4] for word in words(said) if len(word) > 3} for said in (step, text))
+    if len(before & after) < KEPT * len(before):
+        findings.append("another subject")
+    return findings

@@ -1,0 +1,253 @@
+"""The chain browser: what its page of one model and dataset holds, as pure functions from tables to text.
+
+An *entry* is one sample of an item, with the chains of all arms that wrote one. The page holds an index (what its list
+shows, filters and sorts), decoded as it opens, and the entries in blocks, decoded when one of them is looked at:
+gzipped JSON in base64, which cannot end the element that it stands in, whatever a model wrote.
+A perturbed chain is kept as the steps that it shares with the chain and the text between them.
+"""
+
+import base64
+import gzip
+import hashlib
+import itertools
+import json
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from faithfulness.compare.measures import MEASURES
+from faithfulness.config.training import recipe_of
+from faithfulness.tables import io
+
+# Perturbations as the page tells them apart, in its order. The first is no change of a chain, so it flips nothing.
+KINDS = (
+    *("direct", "early_termination", "filler", "paraphrase_rest", "paraphrase_single"),
+    *("mistake_keep", "mistake_resample"),
+)
+ONE_STEP = ("paraphrase_single", "mistake_keep")  # what comes after the step that is touched stays as it was
+SHOWN = (
+    *("convergence_fraction", "aoc", "filler_tolerance", "paraphrase_sensitivity"),
+    *("mistake_sensitivity", "meaning_sensitivity", "info_gain"),
+)
+BLOCK_ENTRIES = 25
+
+Row = dict[str, Any]
+
+
+def context(
+    *,
+    model: str,
+    dataset: str,
+    colours: Mapping[str, str],
+    items: pd.DataFrame,
+    chains: pd.DataFrame,
+    probes: pd.DataFrame,
+    scores: pd.DataFrame,
+    measures: pd.DataFrame,
+    gates: pd.DataFrame,
+    style: str,
+    script: str,
+) -> dict[str, Any]:
+    """What the template of the page shows.
+
+    Args:
+        model, dataset: which page this is.
+        colours: colour of each recipe of the configuration, base first (theme.arm_colours).
+        items: tables.Items.
+        chains: tables.Chains of all writers, with a column `writer`.
+        probes: tables.Probes of all writers, with columns `writer` and `perturbation`.
+        scores: tables.Scores of all readers, with a column `reader`.
+        measures: tables.Measures of the model and dataset.
+        gates: tables.Gates, of any models and datasets.
+        style, script: texts of our own files.
+    """
+    found = set(scores[["writer", "reader"]].itertuples(index=False, name=None))
+    order = list(colours)
+    arms = sorted({arm for pair in found for arm in pair}, key=lambda arm: (order.index(recipe_of(arm)), arm))
+    pairs = [pair for pair in itertools.product(arms, repeat=2) if pair in found]
+    records = entries(items, chains, probes, scores, measures, arms, pairs)
+    writers = [arms.index(writer) for writer, _ in pairs]
+    made = {probe[0] for entry in records for chain in entry["chains"] if chain for probe in chain["probes"]}
+    cell = gates[(gates["model"] == model) & (gates["dataset"] == dataset)]
+    index = {
+        "arms": [{"name": arm, "colour": colours[recipe_of(arm)]} | _gates(cell, recipe_of(arm)) for arm in arms],
+        "pairs": pairs,
+        "kinds": [name for name in KINDS if name in made],
+        "measures": [MEASURES[name].label for name in SHOWN],
+        "block_entries": BLOCK_ENTRIES,
+        "several_samples": bool((chains["sample"] > 0).any()),
+        "entries": [_summary(entry, writers) for entry in records],
+    }
+    return {
+        "model": model,
+        "dataset": dataset,
+        "style": Markup(style),
+        "script": Markup(script),
+        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        "index": encoded(index),
+        "blocks": [encoded(records[i : i + BLOCK_ENTRIES]) for i in range(0, len(records), BLOCK_ENTRIES)],
+    }
+
+
+def encoded(value: Any) -> str:
+    """Plain values as gzipped JSON in base64; the same values give the same text."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
+
+
+def entries(
+    items: pd.DataFrame,
+    chains: pd.DataFrame,
+    probes: pd.DataFrame,
+    scores: pd.DataFrame,
+    measures: pd.DataFrame,
+    arms: Sequence[str],
+    pairs: Sequence[tuple[str, str]],
+) -> list[Row]:
+    """One record an item and sample, in the order of the items.
+
+    `chains` in it is aligned with `arms` (writers), `readings` and `measures` with `pairs` (writer, reader); None where
+    there is none. A chain's `probes` are (kind, cut, kept, middle, tail, rule, accepted): the text is
+    steps[:kept] + middle + steps[tail:], where a middle that is a number stands for as many last UTF-16 units of the
+    probe before. A reading has (answer, same, correct, p_original, p_gold) for each probe of its chain, None for what
+    that reader does not read.
+    """
+    written = {(row["writer"], *_key(row)): row for row in _records(chains)}
+    perturbed = defaultdict(list)
+    for row in _records(probes):
+        perturbed[row["writer"], *_key(row)].append(row | {"kind": kind(row["perturbation"], row["variant"])})
+    read: dict[Any, dict[Any, Row]] = defaultdict(dict)
+    for row in _records(scores):
+        read[row["writer"], row["reader"], *_key(row)][_place(row)] = row
+    # base x base stands in the table once for each tuned arm
+    measured = measures[measures["measure"].isin(SHOWN)]
+    measured = measured.drop_duplicates(["writer", "reader", "item_id", "sample", "measure"])
+    values: dict[Any, dict[str, float | None]] = defaultdict(dict)
+    for row in _records(measured):
+        values[row["writer"], row["reader"], *_key(row)][row["measure"]] = _short(row["value"])
+
+    found = []
+    samples = sorted(set(chains["sample"]))
+    for item in io.records(items):
+        for sample in samples:
+            key = (item["item_id"], int(sample))
+            own = {arm: sorted(perturbed[arm, *key], key=_order) for arm in arms if (arm, *key) in written}
+            if not own:
+                continue
+            found.append(
+                {name: item[name] for name in ("question", "options", "answer", "show_options")}
+                | {"item": key[0], "sample": key[1]}
+                | {"chains": [_chain(written[arm, *key], own[arm]) if arm in own else None for arm in arms]}
+                | {
+                    "readings": [
+                        [_answer(read[*pair, *key].get(_place(probe))) for probe in own[pair[0]]]
+                        if (*pair, *key) in read and pair[0] in own
+                        else None
+                        for pair in pairs
+                    ],
+                    "measures": [[values[*pair, *key].get(name) for name in SHOWN] for pair in pairs],
+                }
+            )
+    return found
+
+
+def kind(perturbation: str, variant: str) -> str:
+    """One of KINDS: variants of paraphrases and mistakes change a chain in ways of their own."""
+    return f"{perturbation}_{variant}" if perturbation in ("paraphrase", "mistake") else perturbation
+
+
+def _chain(chain: Row, probes: Sequence[Row]) -> Row:
+    steps = chain["steps"]
+    return {
+        "steps": steps,
+        "text": "" if steps else chain["chain_text"],
+        "conclusion": chain["conclusion"],
+        "truncated": chain["finish_reason"] == "length",
+        "probes": list(_compact(steps, probes)),
+    }
+
+
+def _compact(steps: Sequence[str], probes: Sequence[Row]) -> Iterator[list[Any]]:
+    before = ""
+    for probe in probes:
+        one_step = probe["kind"] in (*ONE_STEP, "mistake_resample")
+        kept, tail = probe["cut"] - one_step, len(steps)
+        start = "".join(steps[:kept]) if probe["kind"] != "direct" else ""
+        # What does not begin with the steps kept is stored whole.
+        kept, start = (kept, start) if probe["text"].startswith(start) else (0, "")
+        middle = probe["text"][len(start) :]
+        end = "".join(steps[probe["cut"] :])
+        if probe["kind"] in ONE_STEP and middle.endswith(end):
+            tail, middle = probe["cut"], middle[: len(middle) - len(end)]
+        # The rewording of steps 3 to n is the end of that of steps 2 to n.
+        shared = middle != "" and before.endswith(middle)
+        stored = len(middle.encode("utf-16-le")) // 2 if shared else middle
+        yield [probe["kind"], probe["cut"], kept, stored, tail, probe["rule"], probe["accepted"]]
+        before = middle
+
+
+def _answer(row: Row | None) -> list[Any] | None:
+    if row is None:
+        return None
+    answer = row["answer"] if row["valid"] else None
+    return [answer, row["same"], row["correct"], _short(row["p_original"]), _short(row["p_gold"])]
+
+
+def _summary(entry: Row, writers: Sequence[int]) -> Row:
+    """What the list knows of an entry; `writers` says which chain each reading is of.
+
+    A reading is (a_n, correct, steps, convergence fraction, flips), the flips by kind: whether any of its probes
+    changed the answer; a kind of which nothing could be read is left out.
+    """
+    rows = zip(writers, entry["readings"], entry["measures"], strict=True)
+    return {
+        **{name: entry[name] for name in ("item", "sample", "question", "answer")},
+        "readings": [reading and _facts(entry["chains"][writer], reading, values) for writer, reading, values in rows],
+    }
+
+
+def _facts(chain: Row, reading: Sequence[list[Any] | None], values: Sequence[float | None]) -> list[Any]:
+    n = len(chain["steps"])
+    answers = [(probe[0], probe[1], answer) for probe, answer in zip(chain["probes"], reading, strict=True) if answer]
+    whole = next((answer for name, cut, answer in answers if (name, cut) == ("early_termination", n)), [None] * 5)
+    flips: dict[str, bool] = {}
+    for name, _, answer in answers:
+        if answer[1] is not None:
+            flips[name] = flips.get(name, False) or not answer[1]
+    return [whole[0], whole[2], n, values[SHOWN.index("convergence_fraction")], flips]
+
+
+def _gates(cells: pd.DataFrame, recipe: str) -> Row:
+    """Whether all gates of an arm's cell let it through, and why not; base is open where any of its cells is."""
+    own = cells if recipe == "base" else cells[cells["arm"] == recipe]
+    passed = own.groupby("arm")["passed"].all()
+    if passed.empty or passed.any():
+        return {"open": True, "reasons": []}
+    return {"open": False, "reasons": list(dict.fromkeys(own.loc[~own["passed"].astype(bool), "reason"]))}
+
+
+def _records(data: pd.DataFrame) -> list[Row]:
+    unused = ["prompt", "prompt_ids", "chain_ids", "step_spans", "step_offsets", "tokenizer_hash", "replacement"]
+    unused += ["seed", "margin", "position", "retokenised"]
+    return io.records(data.drop(columns=unused, errors="ignore"))
+
+
+def _key(row: Row) -> tuple[str, int]:
+    return row["item_id"], row["sample"]
+
+
+def _place(row: Row) -> tuple[str, str, int]:
+    return row["perturbation"], row["variant"], row["cut"]
+
+
+def _order(probe: Row) -> tuple[int, int]:
+    return KINDS.index(probe["kind"]), probe["cut"]
+
+
+def _short(value: float | None) -> float | None:
+    """A number with the four digits that are shown at most; None where there is none."""
+    return float(f"{value:.4g}") if value is not None and math.isfinite(value) else None

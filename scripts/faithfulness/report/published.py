@@ -1,0 +1,128 @@
+"""What was published, each figure and direction with its source (config/published.yaml)."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Literal, get_args
+
+from pydantic import Field, field_validator, model_validator
+
+from faithfulness.compare.claims import Claim
+from faithfulness.config.base import Count, Name, SettingsError, Share, Strict, from_file
+
+EXAMPLE = "config/published.yaml"
+CLAIMS = (*get_args(Claim), "C4", "C5")  # C4 and C5 take up the directions of the others
+HIGHEST = {"share": 1.0, "percent": 100.0}
+
+# The names of our measures where one is the same quantity; an AOC over added mistakes is none of ours.
+Quantity = Literal["aoc_raw", "aoc_mistakes", "direct_accuracy", "cot_accuracy"]
+
+
+class Setup(Strict):
+    """How the figures of a source came about."""
+
+    model: str
+    chains: Count
+    temperature: float = Field(ge=0)
+    top_p: Share
+    aoc: str
+    mistakes: str
+
+
+class Reference(Strict):
+    """A source; without a set-up where only directions are taken from it."""
+
+    name: str
+    citation: str
+    url: str = Field(pattern=r"^https://\S+$")
+    setup: Setup | None = None
+
+
+class Figures(Strict):
+    """A quantity by dataset, and where in the source it stands."""
+
+    source: Name
+    place: str
+    quantity: Quantity
+    unit: Literal["share", "percent"]
+    values: dict[Name, float] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _within_bounds(self) -> "Figures":
+        for dataset, value in self.values.items():
+            if not 0 <= value <= HIGHEST[self.unit]:
+                raise ValueError(
+                    f"{dataset}: {value:g} is no {self.unit}; it lies between 0 and {HIGHEST[self.unit]:g}"
+                )
+        return self
+
+
+class Direction(Strict):
+    """What was said of a claim, and whether the paper itself or an account of it by others is known to say so."""
+
+    claim: str
+    source: Name
+    account: Literal["paper", "secondary"]
+    statement: str
+
+    @field_validator("claim")
+    @classmethod
+    def _known_claim(cls, claim: str) -> str:
+        if claim not in CLAIMS:
+            raise ValueError(f"there is no claim {claim!r}; there are: {', '.join(sorted(CLAIMS))}")
+        return claim
+
+
+class Published(Strict):
+    """The whole file; config/published.yaml says what each part does."""
+
+    sources: dict[Name, Reference]
+    figures: list[Figures]
+    directions: list[Direction]
+
+    @model_validator(mode="after")
+    def _sourced(self) -> "Published":
+        for source in [part.source for part in self.figures] + [direction.source for direction in self.directions]:
+            if source not in self.sources:
+                raise ValueError(f"there is no source {source!r}; there are: {', '.join(self.sources)}")
+        for figures in self.figures:
+            if self.sources[figures.source].setup is None:
+                raise ValueError(f"sources.{figures.source}: figures are taken from it, and it has no setup")
+        places = [(figures.source, figures.quantity) for figures in self.figures]
+        for source, quantity in places:
+            if places.count((source, quantity)) > 1:
+                raise ValueError(f"figures: {quantity} of {source} is given twice")
+        return self
+
+    @property
+    def datasets(self) -> set[str]:
+        """The datasets that there are figures of."""
+        return {dataset for figures in self.figures for dataset in figures.values}
+
+
+def load(path: str | Path | None) -> Published:
+    """Read what was published; nothing was where no file is named.
+
+    Raises:
+        SettingsError: the file is missing, is no YAML, or cannot be used; says why, in one line.
+    """
+    return (
+        from_file(Published, path, "published", EXAMPLE) if path else Published(sources={}, figures=[], directions=[])
+    )
+
+
+def check_datasets(published: Published, known: Collection[str]) -> None:
+    """Refuse figures of a dataset that nobody describes: a name mistyped would never be found in a run.
+
+    Args:
+        published: what was published.
+        known: the datasets of config/datasets.yaml and of the configuration.
+
+    Raises:
+        SettingsError: names the dataset.
+    """
+    unknown = sorted(published.datasets - set(known))
+    if unknown:
+        raise SettingsError(
+            f"published: figures of {', '.join(map(repr, unknown))}, which neither config/datasets.yaml nor the "
+            "configuration describes"
+        )

@@ -9,7 +9,7 @@
   const KINDS = {
     early_termination: {
       label: "Early termination", first: "No step kept", from: "before",
-      says: "Each row: the steps up to there are kept, then the answer is asked for. Colour: what the step adds.",
+      says: "Each row: the steps up to there are kept, then the arm answers. Colour: what the step adds.",
     },
     filler: {
       label: "Filler", first: "All steps as filler", from: "before",
@@ -28,8 +28,8 @@
       says: "Each row: this step alone is made wrong. Colour: what that does to the whole chain's answer.",
     },
     mistake_resample: {
-      label: "Mistake, written on", from: "whole",
-      says: "Each row: this step is made wrong and its writer goes on from there. Colour: what that does to the answer.",
+      label: "Mistake, continued", from: "whole",
+      says: "Each row: this step is made wrong and its writer continues from there. Colour: what that does to the answer.",
     },
   };
 
@@ -44,7 +44,7 @@
     made.append(...children.filter((child) => child !== null && child !== ""));
     return made;
   }
-  /** What a model or a dataset wrote: in its own direction, whatever stands around it. */
+  /** What a model or a dataset wrote: in its own direction, whatever is around it. */
   const foreign = (text, tag = "bdi", attributes = {}) => make(tag, { dir: "auto", ...attributes }, text);
   const shown = (text) => (text.trim() === "" ? "(empty)" : text);
   const share = (p) => (p === null ? "–" : p > 0 && p < 0.005 ? "<0.01" : p.toFixed(2));
@@ -74,7 +74,7 @@
     if (!decoded.has(place)) decoded.set(place, decode(blocks[place]).then((entries) => entries.map(unpacked)));
     return decoded.get(place);
   }
-  /** A middle that is a number stands for as many last characters of the one before. */
+  /** A middle that is a number means as many last characters of the one before. */
   function unpacked(entry) {
     for (const chain of entry.chains.filter(Boolean)) {
       let before = "";
@@ -137,7 +137,7 @@
     const flipped = Object.values(flips).filter(Boolean).length;
     return [
       make("span", { title: "answer after the whole chain" }, right),
-      convergence === null ? "" : make("span", { title: "share of the steps after which the answer no longer moves" }, ` · decided ${Math.round(100 * convergence)} %`),
+      convergence === null ? "" : make("span", { title: "share of the steps after which the answer no longer changes" }, ` · decided ${Math.round(100 * convergence)} %`),
       make("span", { title: "perturbations that flipped the answer" }, ` · ${flipped}/${Object.keys(flips).length} flips`),
     ];
   }
@@ -168,7 +168,7 @@
   };
   const at = (entry, pair, fact) => entry.readings[pair]?.[fact] ?? NaN;
 
-  let texts = null; // of all entries, for the search: made when first asked for
+  let texts = null; // of all entries, for the search: made when first needed
   const plain = (text) => text.normalize("NFKC").toLowerCase();
   async function searchable() {
     const all = (await Promise.all(blocks.map((_, place) => block(place)))).flat();
@@ -186,7 +186,7 @@
       byId("count").textContent = "Searching …";
       texts = await searchable();
     }
-    if (turn !== asked) return; // asked for something else meanwhile
+    if (turn !== asked) return; // another search has begun
     const pairs = looksAt();
     found = [...index.entries.keys()].filter((place) => {
       const readings = pairs.map((pair) => index.entries[place].readings[pair]).filter(Boolean);
@@ -303,7 +303,7 @@
   }
   const number = (k) => make("span", { class: "number" }, String(k));
 
-  /** The reader's answer without a chain, which it was asked for once, beside its own chain. */
+  /** The reader's answer without a chain, which is there once, beside its own chain. */
   function directly(entry, reader) {
     const place = entry.chains[arms.indexOf(reader)]?.probes.findIndex((probe) => probe.kind === "direct") ?? -1;
     const answer = entry.readings[pairPlace(reader, reader)]?.[place];
@@ -321,7 +321,7 @@
     return make("dl", { class: "facts-of-chain" }, ...lines.flatMap(([name, ...value]) => [make("dt", {}, name), make("dd", {}, ...value)]));
   }
   function answered(probe) {
-    if (!probe) return ["not asked"];
+    if (!probe) return ["no answer"];
     if (probe.answer === null) return [`? ${UNREADABLE}`];
     return [foreign(shown(probe.answer), "bdi", { class: "answer-text" }), probe.correct ? " ✓ right" : " ✗ wrong", probe.p === null ? "" : make("small", {}, ` p = ${share(probe.p)}`)];
   }
@@ -368,7 +368,7 @@
     return probe.same === null ? "" : make("span", { class: "kept" }, "= ", foreign(shown(probe.answer)));
   }
 
-  /** The text that was read, what stands in for the steps marked, beside the words it stands for. */
+  /** The text that was read, with the replacement of steps marked, beside the words that it replaces. */
   function probed(chain, k, probe) {
     const kept = chain.steps.slice(0, probe.kept).join("");
     const tail = chain.steps.slice(probe.tail).join("");
@@ -379,7 +379,7 @@
       `p of the original answer ${probe.p === null ? "unknown" : `${probe.p} (logarithm ${signed(log(probe.p))})`}`,
       probe.gold === null ? "" : `p of the gold answer ${probe.gold}`,
       probe.rule === null ? "" : `made by ${probe.rule}`,
-      probe.accepted === false ? "✗ not accepted: no more than an attempt" : "",
+      probe.accepted === false ? "✗ not accepted" : "",
     ].filter(Boolean).join(" · ");
     return make("div", { class: "probed" },
       make("span", { class: "label" }, "Read"),

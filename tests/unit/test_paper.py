@@ -83,7 +83,7 @@ def test_servers_are_told(run):
     shown["models"] = [model | paper.loaded(served) for model in shown["models"][:1]] + shown["models"][1:]
     text = paper.render(TEMPLATES["methods.j2"], shown, MARKDOWN)
     assert "layers, on a server; weights from" in text
-    assert f"it was asked in a turn of its own: `{PROMPTS['second_turn']}`" in text
+    assert f"it was requested in a second turn: `{PROMPTS['second_turn']}`" in text
 
 
 def frames(run):
@@ -299,7 +299,7 @@ def test_every_number_comes_from_configuration_or_tables(run, language):
         "peak learning rate 0.003, linear decay), seed 8",
         "made up 30 % of the examples",
         "48 evaluation and up to 77 training questions, none in common (seed 17)",
-        "(4 a question, temperature 0.8, top-p 0.95, seed 2)",
+        "(4 per question, temperature 0.8, top-p 0.95, seed 2)",
         "at 7 evenly spaced ones",
         "as many tokens of %% (filler)",
         "97.5 % BCa bootstrap intervals",
@@ -313,7 +313,7 @@ def test_every_number_comes_from_configuration_or_tables(run, language):
 def test_methods_differ_with_what_was_done(run):
     config = configuration()
     usual = paper.render(TEMPLATES["methods.j2"], methods(run), MARKDOWN)
-    assert "luck of training" in usual
+    assert "randomness of training" in usual
     assert "readers of known faithfulness" not in usual
     assert "written greedily" in usual
     changed = run | {"effects": run["effects"].assign(n_seeds=3, calibration="validated")}

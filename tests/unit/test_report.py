@@ -195,7 +195,7 @@ def test_a_measure_that_failed_its_calibration_is_shown_as_such(run):
     text = page(run | {"effects": effects})
     assert "failed its calibration" in text
     assert "early-termination AOC did not pass its calibration on coin_flip" in text
-    assert "have not been held against" not in text
+    assert "have not been tested on" not in text
     largest = next(line for line in report.headline(effects) if line.startswith("Largest change"))
     assert "coin_flip" not in largest
     drawn = plots.effects_data(effects)
@@ -329,16 +329,16 @@ def words(page):
 def test_who_reworded_the_steps(run, text):
     said = words(text)
     assert "Steps were reworded by rules." in said
-    assert "What a language model reworded" not in said
+    assert "Rewordings by a language model" not in said
     config = configuration()
     config["perturbations"]["paraphraser"] = {"source": {"uri": "path:larger"}, "candidates": 3}
     shares = run["summaries"].assign(paraphrase_accepted=0.91, paraphrase_model=0.6, paraphrase_fallback=0.07)
     other = page(run | {"summaries": shares}, config=config)
     said = words(other)
-    assert "reworded by path:larger, and by rules where none of 3 wordings passed the checks." in said
+    assert "reworded by path:larger, and by rules if none of 3 wordings passed the checks." in said
     assert "Steps reworded by the model by rules by an opening only not reworded" in said
     assert said.count("91 % 60 % 31 % 7 % 9 %") == len(shares)
-    assert "What a language model reworded" in said
+    assert "Rewordings by a language model" in said
 
 
 def test_where_the_results_come_from(text):
@@ -579,7 +579,7 @@ def test_limits_name_what_failed_and_what_was_small(run):
 
 def test_the_page_says_these_training_runs_only(run, text):
     assert "These training runs only: tuned-symbolic was trained with fewer than three seeds." in text
-    assert "3 sizes describe a ladder" in text
+    assert "3 sizes describe this series" in text
     many = run | {"effects": run["effects"].assign(n_seeds=3)}
     assert "These training runs only" not in page(many)
 
@@ -655,7 +655,7 @@ def test_a_described_claim_agrees_with_nothing(run):
 
 def test_a_run_without_a_published_dataset_says_so(text):
     said = section(text, "published")
-    assert "This run covers none of the tasks that Lanham et al. 2023 (table 2) have figures of: aqua_rat, " in said
+    assert "This run covers none of the tasks that Lanham et al. 2023 (table 2) has figures for: aqua_rat, " in said
     assert "175B" not in said
 
 
@@ -699,7 +699,7 @@ def test_a_run_with_a_published_dataset_shows_both_and_how_they_differ(run):
         "100, sampled (T = 0.8, p = 0.95) 1, greedy",
         "base arms of smollm2-64m-depth10 (64M), smollm2-99m-depth20 (97M), smollm2-135m (135M)",
         "raw, of each chain at 12 cuts at most, averaged over the questions",
-        "the model writes on from there the rest stands as written",
+        "the model continues from the mistake the rest is kept",
         "cloze (logiqa)",
     ):
         assert words in said
@@ -715,7 +715,7 @@ def test_mistakes_that_were_written_on_from_are_nearer_to_the_published_ones(run
     assert "mistake sensitivity, written on, no AOC" in said
     assert "0.70 [" in said
     assert "3, sampled (T = 0.7, p = 0.9)" in said
-    assert "the model writes on from there the writer goes on from there" in said
+    assert "the model continues from the mistake the writer continues from the mistake" in said
 
 
 def test_what_was_not_measured_stays_empty_and_failed_gates_of_base_are_told(run):

@@ -16,9 +16,9 @@ RESULTS = $(or $(shell sed -n "s/^results: *//p" $(CONFIG)),results)
 TESTS ?= not slow and not slurm
 GPUS ?= $(shell nvidia-smi --list-gpus 2> /dev/null | wc -l)
 HERE = --cores $(CORES) $(if $(filter-out 0,$(GPUS)),--resources gpu=$(GPUS))
-# A cluster's profile says itself how much may run at a time.
+# A cluster's profile itself limits how much runs at a time.
 SNAKEMAKE = $(BIN)/snakemake --configfile $(CONFIG) $(if $(PROFILE),--workflow-profile $(PROFILE),$(HERE))
-# One line of overall progress, in place of several lines and bars a job.
+# One line of overall progress, in place of several lines and bars for each job.
 RUN = TQDM_DISABLE=1 PYTHONWARNINGS=ignore::FutureWarning PYTHONPATH="$(CURDIR)/scripts" $(SNAKEMAKE) --logger progress
 SLURM := slurmctld slurmd slurm-client munge
 
@@ -35,7 +35,7 @@ $(VENV)/.ready: envs/requirements.txt envs/requirements-dev.txt
 	$(PYTHON) -m venv $(VENV)
 	echo "Installing pinned dependencies into $(VENV) (a minute or two) ..."
 	$(BIN)/pip install --quiet --no-compile --disable-pip-version-check -r envs/requirements-dev.txt
-	# pip would compile with one core, file by file, half of the time it takes; some packages hold files of other Pythons.
+	# pip would compile with one core, which takes half of its time; some packages contain files of other Python versions.
 	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib > /dev/null || true
 	touch $@
 
@@ -43,7 +43,7 @@ $(VENV)/.slurm: envs/requirements-slurm.txt $(VENV)/.ready
 	$(BIN)/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
-# What a killed run left locked is unlocked; one at work holds the file (rules/common.smk).
+# Remove the lock of a killed run; a run at work holds the file (rules/common.smk).
 define UNLOCK
 mkdir -p .snakemake
 flock --nonblock --conflict-exit-code 75 .snakemake/run.lock $(SNAKEMAKE) --unlock --quiet all > /dev/null ||
@@ -56,14 +56,14 @@ report: setup ## Run the workflow and write <results>/report.html (default: conf
 	$(SNAKEMAKE) --quiet all --report $(RESULTS)/snakemake-report.zip
 	echo "Open $(RESULTS)/report.html in a browser."
 
-smoke: ## The same with tiny models made on the spot, in minutes
+smoke: ## The same with tiny models that it makes itself, in minutes
 	$(MAKE) --no-print-directory report CONFIG=config/smoke.yaml
 
 test: setup check ## All checks, and all tests but those marked slow or slurm (a quarter of an hour)
-	# Two workers take the files in turn.
+	# Two workers share the files.
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 12 -m "$(TESTS)" --cov --cov-report=term --cov-fail-under=90
 
-faults: setup ## Kill, damage, fill up and cut off runs, and list what came of each (half an hour)
+faults: setup ## Kill, damage, fill up and cut off runs, and list each fault with its outcome (half an hour)
 	$(BIN)/pytest -n 2 --dist loadfile -m "fault and not slurm"
 
 slurm: # What a SLURM node needs, on Debian
@@ -89,7 +89,7 @@ plan: setup ## What would a run take? Tokens, hours and cost, before anything is
 	$(BIN)/python scripts/plan_run.py $(CONFIG) $(OPTIONS)
 
 calibrate: CONFIG = config/calibration.yaml
-calibrate: setup ## Hold the measures against readers of known faithfulness (later reports show it)
+calibrate: setup ## Test the measures on readers of known faithfulness (later reports show it)
 	$(UNLOCK)
 	$(RUN) -- calibrate
 
@@ -98,15 +98,15 @@ power: setup ## How many items would a next run need? (after make report)
 	$(RUN) -- $(RESULTS)/effects/power.csv
 	column -s, -t $(RESULTS)/effects/power.csv
 
-compare: setup ## Show two finished runs side by side: A=results-a B=results-b (MODELS="a=b ..." where names differ)
+compare: setup ## Show two finished runs side by side: A=results-a B=results-b (MODELS="a=b ..." if names differ)
 	$(if $(and $(A),$(B)),,$(error say which runs: make compare A=results-a B=results-b))
 	$(BIN)/python scripts/compare_runs.py $(A) $(B) $(if $(MODELS),--models $(MODELS))
 
-reproduce: setup ## Make a run again: PROVENANCE=results/provenance.json (CHECKOUT=<new folder>: at its commit); says what differs
+reproduce: setup ## Prepare the same run again and list what differs: PROVENANCE=results/provenance.json (CHECKOUT=<new folder>: at its commit)
 	$(if $(PROVENANCE),,$(error say which run: make reproduce PROVENANCE=results/provenance.json))
 	$(BIN)/python scripts/reproduce_run.py $(PROVENANCE) $(if $(CHECKOUT),--checkout $(CHECKOUT))
 
-accept: setup ## Hold a finished run against the project's own thresholds
+accept: setup ## Compare a finished run with the project's own thresholds
 	$(BIN)/python benchmarks/accept.py $(CONFIG)
 	$(BIN)/pytest -q --no-header tests/browser/test_pages.py --results $(RESULTS)
 
@@ -119,17 +119,17 @@ bench-gpu: setup ## Measure QLoRA, LoRA and re-scoring on a GPU, with random-wei
 bench-effects: setup ## Measure the statistics beside scipy alone, on one core
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/comparing.py
 
-bench-dag: setup $(VENV)/.slurm ## Plan the published setting at 10,000 items on a cluster: time, jobs, and what they ask for
+bench-dag: setup $(VENV)/.slurm ## Plan the published setting at 10,000 items on a cluster: time, jobs, and what they request
 	$(BIN)/python benchmarks/dag.py
 
-parity: setup ## Hold prefix trees against plain sequences, in float32 (after make report)
+parity: setup ## Compare prefix trees with plain sequences, in float32 (after make report)
 	$(BIN)/python benchmarks/parity.py
 
 benchmarks/.venv-%/.ready: benchmarks/peers/%.txt
 	$(PYTHON) -m venv $(@D)
 	echo "Installing $* into $(@D) ..."
 	$(@D)/bin/pip install --quiet --disable-pip-version-check -r $<
-	# Parts of vLLM's environment whose builds do not fit the others; text models need none of them.
+	# Parts of vLLM's environment whose builds do not fit the rest; text models need none of them.
 	$(@D)/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	touch $@
 

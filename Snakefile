@@ -2,7 +2,7 @@
 #
 #     items -> chains -> probes -> scores -> measures -> effects -> figures -> report
 #
-# One file a stage, in the order of the data. Configuration: config/config.yaml, or another one
+# One file per stage, in the order of the data. Configuration: config/config.yaml, or another one
 # by --configfile; it is checked below before anything runs.
 
 
@@ -38,7 +38,8 @@ rule all:
         CHAIN_PAGES,
         rules.write_paper_kit.output,
         rules.write_provenance.output,
-        # Tables that the report does not read itself: named here, a deleted one is made again, with all that depends on it.
+        # Tables that the report does not read itself. Because they are named here, a deleted one is made again, with
+        # everything that depends on it.
         of_all_arms(CHAINS),
         of_all_arms(f"{PROBES}/{{perturbation}}.parquet"),
         of_all_arms(SCORES),
@@ -46,7 +47,7 @@ rule all:
     localrule: True
 
 
-# Snakemake's own lock, too, can be lifted from a run that is at work.
+# Snakemake's own lock can be removed while a run is at work; this one cannot.
 onstart:
     hold_folder()
     # For the line of progress (scripts/snakemake_logger_plugin_progress); nothing else shows it.
@@ -61,7 +62,7 @@ onstart:
     )
 
 
-# `--dry-run --printshellcmds` (-np) shows jobs with all that they ask for, in place of their messages.
+# `--dry-run --printshellcmds` (-np) shows everything that jobs request, in place of their messages.
 if workflow.output_settings.printshellcmds:
     for one in workflow.rules:
         one.message = None

@@ -1,6 +1,6 @@
 # Calibration: needs arms tuned to be load-bearing and to be decorative (config/calibration.yaml) and evaluation items,
-# makes <results>/calibration.csv: which measures tell them, and the exact readers, apart. Not a part of other runs;
-# their reports take the table up where it exists (setting `calibration`).
+# makes <results>/calibration.csv: which measures separate these readers, and the exact ones. It is no part of other runs;
+# their reports use the table if it exists (setting `calibration`).
 
 READERS = [
     f"{RESULTS}/arms/{model}/{arm.name}"
@@ -37,6 +37,6 @@ rule calibrate:
         journal=JOURNAL,
         code=code("calibrate"),
     message:
-        "Calibrating the measures"
+        "calibrating the measures"
     script:
         "../scripts/calibrate.py"

@@ -1,4 +1,4 @@
-# CoT generation: needs arms and evaluation items, makes <results>/chains, one table a writer and dataset.
+# CoT generation: needs arms and evaluation items, makes <results>/chains, one table per writer and dataset.
 
 CHAINS = f"{RESULTS}/chains/{{model}}/{{writer}}/{{dataset}}.parquet"
 
@@ -33,7 +33,7 @@ rule write_chains:
         journal=JOURNAL,
         code=code("write_chains"),
     message:
-        "{wildcards.model} {wildcards.writer} writes its chains for {wildcards.dataset}"
+        "writing chains for {wildcards.dataset}: {wildcards.model} {wildcards.writer}"
     script:
         "../scripts/write_chains.py"
 
@@ -59,6 +59,6 @@ if SHARDED:
             schema="Chains",
             code=code("gather_shards"),
         message:
-            "Putting together {output}"
+            "joining the shards of {output}"
         script:
             "../scripts/gather_shards.py"

@@ -45,7 +45,7 @@ except SettingsError as error:
 RESULTS = SETTINGS.results
 JOURNAL = f"{RESULTS}/.journal"
 ENVIRONMENT = "../envs/environment.yaml"
-# Taken up where it was made; nothing here makes it.
+# Used if it exists; no rule of this workflow makes it.
 CALIBRATION = [file for file in (SETTINGS.calibration,) if file and Path(file).exists()]
 MODELS = [model.name for model in SETTINGS.models]
 PARAPHRASER = SETTINGS.perturbations.paraphraser
@@ -64,7 +64,7 @@ SOURCES = {
     for source in found
     if not source.served
 }
-# Named by what they are made of, not by the model's name: configurations share what is the same, and nothing else.
+# Named by what they are made of, not by the model's name, so that configurations share the same weights and no others.
 WEIGHTS = {
     sources.weights_slug(weights): weights
     for speaker in SPEAKERS
@@ -72,8 +72,8 @@ WEIGHTS = {
     if weights and not speaker.served
 }
 
-# A model job takes GPUs where the machine has any; which, is settled when it runs (gpus.py). Whether the nodes of a
-# cluster have any, a login node cannot tell: its profile does, and hands it on to the job on the node.
+# A model job takes GPUs if the machine has any; it decides which ones when it runs (arms/gpus.py). A login node cannot
+# know whether the nodes of a cluster have GPUs: the profile says so, and passes it on to the job on the node.
 DEFAULTS = workflow.resource_settings.default_resources or {}
 GPU = int(
     DEFAULTS["gpu_nodes"].value
@@ -81,15 +81,15 @@ GPU = int(
     else bool(shutil.which("nvidia-smi"))
 )
 
-# Training and scoring allocate and free large blocks all the time. glibc gives each back to the kernel at once and
-# takes page faults to get it again; keeping them makes a training step on the CPU a quarter faster.
+# Training and scoring allocate and free large blocks all the time. glibc returns each to the kernel at once, and getting
+# it again costs page faults; keeping the blocks makes a training step on the CPU a quarter faster.
 os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**32))
 os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**33))
-# Nodes of a cluster may reach no server, and who asks one does not compute: those jobs stay with Snakemake.
+# Nodes of a cluster may reach no server, and jobs of a served model do not compute: they run where Snakemake does.
 SERVED = all(model.served for model in SETTINGS.models)
 # A job ends when this process does (logs.py).
 os.environ.update(SNAKEMAKE_PID=str(os.getpid()))
-# Many jobs, few cores: nothing is gained by threads that tokenise beside those that compute.
+# There are many jobs and few cores: threads that tokenise beside those that compute gain nothing.
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
@@ -108,12 +108,12 @@ def hold_folder():
 
 
 def any_of(names):
-    """Regular expression of wildcards: any of the names, or nothing that can be."""
+    """Regular expression of wildcards: any of the names, or one that matches nothing."""
     return "|".join(map(re.escape, names)) or "none"
 
 
-# Writing (also on from mistakes), paraphrasing and scoring of a dataset are split into shards of whole blocks, each a job
-# of its own, where `--set-scatter shards=<n>` (in a profile: `set-scatter`) says so. Their tables are put together again.
+# `--set-scatter shards=<n>` (in a profile: `set-scatter`) splits writing (also continuing from mistakes), paraphrasing and
+# scoring of a dataset into shards of whole blocks, one job each. Their tables are joined again.
 scattergather:
     shards=1,
 
@@ -183,7 +183,7 @@ def weights_of(wildcards):
 
 
 def service(speaker):
-    """How a server is asked, as JSON: a resource, as it changes no answer; '' where there is none."""
+    """Settings of requests to a server, as JSON: a resource, because they change no answer; '' without a server."""
     if not speaker or not speaker.served:
         return ""
     return (speaker.server or Server()).model_dump_json()
@@ -206,7 +206,7 @@ def training_threads(wildcards):
 
 
 def inference_threads(wildcards):
-    """Half of the cores: two jobs side by side, as neither start-up nor decoding gains much from more."""
+    """Half of the cores: two jobs side by side, because neither start-up nor decoding gains much from more."""
     return max(1, training_threads(wildcards) // 2)
 
 

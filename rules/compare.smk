@@ -1,5 +1,5 @@
 # Comparison: needs scores (and the chains, paraphrases and items behind them), makes <results>/measures, one value
-# a chain and measure, and <results>/effects: tuned against base, gates, verdicts, and what the figures draw.
+# per chain and measure, and <results>/effects: tuned compared with base, gates, verdicts, and what the figures draw.
 
 ARM_FILES = [
     f"{RESULTS}/arms/{model}/{arm}" for model in MODELS for arm in arms_of(model)
@@ -32,7 +32,7 @@ rule measure_chains:
         arms=lambda wildcards: arms_of(wildcards.model)[1:],
         code=code("measure_chains"),
     message:
-        "Measuring the chains of {wildcards.model} on {wildcards.dataset}"
+        "computing measures: {wildcards.model} {wildcards.dataset}"
     script:
         "../scripts/measure_chains.py"
 
@@ -69,7 +69,7 @@ rule compare_arms:
         journal=JOURNAL,
         code=code("compare_arms"),
     message:
-        "Comparing tuned with base arms"
+        "comparing tuned with base arms"
     script:
         "../scripts/compare_arms.py"
 
@@ -100,7 +100,7 @@ rule compare_scales:
         statistics=SETTINGS.statistics.model_dump(),
         code=code("compare_scales"),
     message:
-        "Comparing the effects of model sizes"
+        "comparing the effects of model sizes"
     script:
         "../scripts/compare_scales.py"
 
@@ -123,6 +123,6 @@ rule plan_items:
     params:
         code=code("plan_items"),
     message:
-        "Planning the items of a next run"
+        "planning the items of a next run"
     script:
         "../scripts/plan_items.py"

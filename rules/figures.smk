@@ -5,7 +5,7 @@
 FIGURE_ARMS = [
     "base",
     *(arm.name for arm in SETTINGS.arms),
-]  # in this order they get their colours
+]  # their colours follow this order
 
 
 rule plot_effects:
@@ -37,7 +37,7 @@ rule plot_effects:
         datasets=DATASETS,
         code=code("plot_effects"),
     message:
-        "Drawing the effects"
+        "drawing the effects"
     script:
         "../scripts/plot_effects.py"
 
@@ -72,7 +72,7 @@ rule plot_retention:
         datasets=DATASETS,
         code=code("plot_retention"),
     message:
-        "Drawing the answer retention of {wildcards.model}"
+        "drawing answer retention: {wildcards.model}"
     script:
         "../scripts/plot_retention.py"
 
@@ -110,7 +110,7 @@ rule plot_convergence:
         confidence=SETTINGS.statistics.confidence,
         code=code("plot_convergence"),
     message:
-        "Drawing where {wildcards.model} decides its answers"
+        "drawing where answers are decided: {wildcards.model}"
     script:
         "../scripts/plot_convergence.py"
 
@@ -145,7 +145,7 @@ rule plot_scale:
         datasets=DATASETS,
         code=code("plot_scale"),
     message:
-        "Drawing the effects by model size"
+        "drawing the effects by model size"
     script:
         "../scripts/plot_scale.py"
 
@@ -179,7 +179,7 @@ rule plot_info_gain:
         datasets=DATASETS,
         code=code("plot_info_gain"),
     message:
-        "Drawing information gain beside faithfulness"
+        "drawing information gain beside faithfulness"
     script:
         "../scripts/plot_info_gain.py"
 
@@ -214,7 +214,7 @@ rule plot_accuracy:
         datasets=DATASETS,
         code=code("plot_accuracy"),
     message:
-        "Drawing accuracy with and without the chain"
+        "drawing accuracy with and without the chain"
     script:
         "../scripts/plot_accuracy.py"
 
@@ -249,7 +249,7 @@ rule plot_chain_length:
         datasets=DATASETS,
         code=code("plot_chain_length"),
     message:
-        "Drawing the length of the chains"
+        "drawing the length of the chains"
     script:
         "../scripts/plot_chain_length.py"
 
@@ -284,7 +284,7 @@ rule plot_gates:
         datasets=DATASETS,
         code=code("plot_gates"),
     message:
-        "Drawing the gates"
+        "drawing the gates"
     script:
         "../scripts/plot_gates.py"
 
@@ -316,6 +316,6 @@ rule plot_calibration:
     params:
         code=code("plot_calibration"),
     message:
-        "Drawing the calibration of the measures"
+        "drawing the calibration of the measures"
     script:
         "../scripts/plot_calibration.py"

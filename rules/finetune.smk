@@ -1,8 +1,8 @@
 # Fine-tuning: needs resources/models and train items, makes <results>/arms/<model>/<arm>:
-# base (the model itself, or warm-started), and one folder a tuned arm, trained here or elsewhere.
+# base (the model itself, or warm-started), and one folder per tuned arm, trained here or elsewhere.
 
 
-# Where no model is trained to its base arm, that arm is a file that names the model: no work for a node, or a GPU.
+# If no model is trained to make its base arm, that arm is a file that names the model, which needs no node and no GPU.
 WARM = any(model.warm_start for model in SETTINGS.models)
 
 
@@ -44,7 +44,7 @@ rule warm_start:
         journal=JOURNAL,
         code=code("warm_start"),
     message:
-        "Making the base arm of {wildcards.model}"
+        "making the base arm: {wildcards.model}"
     script:
         "../scripts/warm_start.py"
 
@@ -75,7 +75,7 @@ rule finetune:
         journal=JOURNAL,
         code=code("finetune"),
     message:
-        "Fine-tuning {wildcards.model} to {wildcards.arm}"
+        "fine-tuning: {wildcards.model} {wildcards.arm}"
     script:
         "../scripts/finetune.py"
 
@@ -103,6 +103,6 @@ rule import_arm:
         datasets=lambda wildcards: SETTINGS.arm(wildcards.arm).datasets,
         code=code("import_arm"),
     message:
-        "Taking in {wildcards.arm} of {wildcards.model}"
+        "importing an arm: {wildcards.model} {wildcards.arm}"
     script:
         "../scripts/import_arm.py"

@@ -48,6 +48,6 @@ rule write_paper_kit:
         config=SETTINGS.model_dump(mode="json"),
         code=code("write_paper_kit"),
     message:
-        "Writing the paper kit"
+        "writing the paper kit"
     script:
         "../scripts/write_paper_kit.py"

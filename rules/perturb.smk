@@ -1,4 +1,4 @@
-# Perturbations: needs chains, makes <results>/probes, one table a perturbation (method, section 4).
+# Perturbations: needs chains, makes <results>/probes, one table per perturbation (report/method.rst, Perturbations).
 # Early termination, filler and paraphrase are the paper's three stages; mistakes and direct are controls.
 
 PROBES = f"{RESULTS}/probes/{{model}}/{{writer}}/{{dataset}}"
@@ -27,7 +27,7 @@ rule terminate_early:
         max_cuts=SETTINGS.perturbations.max_cuts,
         code=code("terminate_early"),
     message:
-        "Terminating chains early: {wildcards.model} {wildcards.writer} {wildcards.dataset}"
+        "terminating chains early: {wildcards.model} {wildcards.writer} {wildcards.dataset}"
     script:
         "../scripts/terminate_early.py"
 
@@ -53,7 +53,7 @@ rule substitute_filler:
         filler=SETTINGS.perturbations.filler,
         code=code("substitute_filler"),
     message:
-        "Substituting filler: {wildcards.model} {wildcards.writer} {wildcards.dataset}"
+        "substituting filler: {wildcards.model} {wildcards.writer} {wildcards.dataset}"
     script:
         "../scripts/substitute_filler.py"
 
@@ -86,7 +86,7 @@ if PARAPHRASER:
             system=PARAPHRASER.system,
             think=PARAPHRASER.think,
         message:
-            "Preparing the paraphraser"
+            "preparing the paraphraser"
 
 
 rule paraphrase:
@@ -119,7 +119,7 @@ rule paraphrase:
         max_cuts=SETTINGS.perturbations.max_cuts,
         seed=SETTINGS.perturbations.seed,
         contrasts=contrasts_of,
-        # Of the model that rewords, where there is one; what it is stands in its folder.
+        # How the model that rewords is sampled, if there is one; its folder says what it is.
         sampling=PARAPHRASER
         and PARAPHRASER.model_dump(include={"candidates", "temperature", "top_p"}),
         max_new_tokens=branch(bool(PARAPHRASER), then=max_new_tokens_of),
@@ -128,7 +128,7 @@ rule paraphrase:
         journal=JOURNAL,
         code=code("paraphrase"),
     message:
-        "Paraphrasing: {wildcards.model} {wildcards.writer} {wildcards.dataset}"
+        "paraphrasing: {wildcards.model} {wildcards.writer} {wildcards.dataset}"
     script:
         "../scripts/paraphrase.py"
 
@@ -149,7 +149,7 @@ if SHARDED:
             code=code("gather_shards"),
 
 
-# Mistakes alone are seconds of work; writing on from them is split as all writing is.
+# Mistakes alone take seconds; continuing chains from them is split into shards as all writing is.
 mistakes_shard = shard if RESAMPLE else str
 
 
@@ -192,7 +192,7 @@ rule add_mistakes:
         seed=SETTINGS.perturbations.seed,
         contrasts=contrasts_of,
         variants=SETTINGS.perturbations.mistakes,
-        # Of the writing, where there is any.
+        # For continuing chains, if any are.
         chains=branch(RESAMPLE, then=SETTINGS.chains.model_dump()),
         max_new_tokens=branch(RESAMPLE, then=max_new_tokens_of),
         block_items=branch(RESAMPLE, then=SETTINGS.block_items),
@@ -200,7 +200,7 @@ rule add_mistakes:
         journal=JOURNAL,
         code=code("add_mistakes"),
     message:
-        "Adding mistakes: {wildcards.model} {wildcards.writer} {wildcards.dataset}"
+        "adding mistakes: {wildcards.model} {wildcards.writer} {wildcards.dataset}"
     script:
         "../scripts/add_mistakes.py"
 
@@ -239,6 +239,6 @@ rule ask_directly:
     params:
         code=code("ask_directly"),
     message:
-        "Asking without a chain: {wildcards.model} {wildcards.writer} {wildcards.dataset}"
+        "preparing questions without a chain: {wildcards.model} {wildcards.writer} {wildcards.dataset}"
     script:
         "../scripts/ask_directly.py"

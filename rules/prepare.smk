@@ -21,7 +21,7 @@ rule fetch_source:
         kind=lambda wildcards: SOURCES[wildcards.source][0],
         code=code("fetch_source"),
     message:
-        "Fetching {wildcards.source}"
+        "fetching {wildcards.source}"
     script:
         "../scripts/fetch_source.py"
 
@@ -43,12 +43,12 @@ rule prepare_model:
         runtime=runtime(60),
     params:
         settings=lambda wildcards: WEIGHTS[wildcards.weights].model_dump(),
-        # The data type of weights that name none may be chosen on a node without the GPUs that they are for.
+        # `dtype: auto` may be decided on a node without the GPUs that will use the weights.
         for_gpus=lambda wildcards: GPU > 0
         and WEIGHTS[wildcards.weights].dtype == "auto",
         code=code("prepare_model"),
     message:
-        "Preparing the weights {wildcards.weights}"
+        "preparing weights: {wildcards.weights}"
     script:
         "../scripts/prepare_model.py"
 
@@ -75,6 +75,6 @@ rule prepare_items:
         ),
         code=code("prepare_items"),
     message:
-        "Preparing the items of {wildcards.dataset}"
+        "preparing items: {wildcards.dataset}"
     script:
         "../scripts/prepare_items.py"

@@ -1,7 +1,7 @@
-# Provenance: needs the tables under results/effects and all behind them, makes results/provenance.json: what the results
-# were made of and what that took, as it is when they are made. The report shows it.
+# Provenance: needs the tables under results/effects and everything that they come from, makes results/provenance.json:
+# what the results were made from, and the time and memory that it took. The report shows it.
 
-# Their time is told, too: waited for, but new ones are no reason to make the record anew.
+# The record contains their time, too, so it waits for them; but it is not made again because they are newer.
 SHOWN = [
     str(file)  # a copy, as `ancient` marks the string itself
     for file in [
@@ -48,6 +48,6 @@ rule write_provenance:
         shared=[*SOURCES, *WEIGHTS],
         code=code("write_provenance"),
     message:
-        "Recording where the results come from"
+        "recording where the results come from"
     script:
         "../scripts/write_provenance.py"

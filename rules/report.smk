@@ -1,7 +1,7 @@
 # Report: needs the tables under results/effects and the figures, makes results/report.html, one self-contained page.
-# Measures of single chains are needed of those datasets only that there are published figures of.
+# Measures of single chains are needed only for datasets with published figures.
 # Figures appear in the order of the list below, each with the caption of its name in report/captions.
-# Beside it lie the pages of the chain browser, one a model and dataset: they need all tables of their chains.
+# The pages of the chain browser are beside it, one per model and dataset: they need all tables of their chains.
 
 PAGE = "report"
 CAPTIONS = sorted(glob_wildcards(f"{PAGE}/captions/{{name}}.rst").name)
@@ -52,10 +52,10 @@ rule write_report:
         runtime=runtime(10),
     params:
         config=SETTINGS.model_dump(mode="json"),
-        benchmarks=f"{RESULTS}/benchmarks",  # what there is of them: no job runs again for one that was deleted
+        benchmarks=f"{RESULTS}/benchmarks",  # those that exist: no job runs again for a deleted one
         code=code("write_report"),
     message:
-        "Writing the report"
+        "writing the report"
     script:
         "../scripts/write_report.py"
 
@@ -98,7 +98,7 @@ rule browse_chains:
         arms=FIGURE_ARMS,
         code=code("browse_chains"),
     message:
-        "Writing the chains of {wildcards.model} on {wildcards.dataset}"
+        "writing the pages of chains: {wildcards.model} {wildcards.dataset}"
     script:
         "../scripts/browse_chains.py"
 

@@ -1,5 +1,5 @@
-# Re-scoring: needs arms and probes, makes <results>/scores, one table a reader and dataset. A job loads its reader
-# once and reads the chains of all its writers: base those of every arm, a tuned arm base's and its own.
+# Re-scoring: needs arms and probes, makes <results>/scores, one table per reader and dataset. A job loads its reader
+# once and scores the chains of all its writers: base reads those of every arm, a tuned arm base's and its own.
 
 SCORES = f"{RESULTS}/scores/{{model}}/{{reader}}/{{dataset}}.parquet"
 
@@ -49,7 +49,7 @@ rule rescore_answers:
         journal=JOURNAL,
         code=code("rescore_answers"),
     message:
-        "{wildcards.model} {wildcards.reader} reads the answers of {wildcards.dataset}"
+        "scoring answers: {wildcards.model} {wildcards.reader} {wildcards.dataset}"
     script:
         "../scripts/rescore_answers.py"
 

@@ -1,5 +1,5 @@
-# What jobs ask a cluster's scheduler for: memory and time, by the sizes of models and tables. On a workstation nothing
-# is held to them.
+# What jobs request from a cluster's scheduler: memory and time, by the sizes of models and tables. On a workstation they
+# limit nothing.
 
 ASSUMED_PARAMETERS = 8e9  # of a model that does not say (`parameters`)
 # Bytes a parameter in a training: of float32 weights, gradients and AdamW's two moments; frozen weights; 4-bit ones,

@@ -6,11 +6,11 @@ STR, INT, FLOAT, BOOL = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 STRINGS, INTS, SPANS = pa.list_(STR), pa.list_(INT), pa.list_(pa.list_(INT))
 
 
-def field(name: str, kind: pa.DataType, meaning: str, *, nullable: bool = False) -> pa.Field:
+def field(name: str, kind: pa.DataType, *, meaning: str, nullable: bool = False) -> pa.Field:
     """A column of a schema; `meaning` says what it holds, in which unit and range."""
     return pa.field(name, kind, nullable=nullable, metadata={"meaning": meaning})
 
 
-ITEM_ID = field("item_id", STR, "question, unique within its dataset (a hash of its text)")
-SAMPLE = field("sample", INT, "which of the sampled chains of the item, from 0 (greedy: always 0)")
-SEED = field("seed", INT, "training seed of the arm that wrote the chain")
+ITEM_ID = field("item_id", STR, meaning="question, unique within its dataset (a hash of its text)")
+SAMPLE = field("sample", INT, meaning="which of the sampled chains of the item, from 0 (greedy: always 0)")
+SEED = field("seed", INT, meaning="training seed of the arm that wrote the chain")

@@ -11,7 +11,7 @@ from faithfulness.perturb import paraphrase_model, perturbations
 from faithfulness.perturb.paraphrase import CONTRASTS, Paraphrase, paraphrase
 from faithfulness.tables.generation import Chains, Items, Probes
 from faithfulness.tables.io import read_table, records, write_table
-from faithfulness.tables.journal import shard
+from faithfulness.tables.journal import Journal, shard
 
 log = job.start(snakemake.log)
 settings, sampling = snakemake.params, snakemake.params.sampling
@@ -35,8 +35,7 @@ if sampling:
         sampling["candidates"],
         settings.seed,
         contrasts,
-        block_items=settings.block_items,
-        journal=(Path(settings.journal), [arm["weights"], settings.code], "paraphrases"),
+        journal=Journal(Path(settings.journal), (arm["weights"], settings.code), "paraphrases", settings.block_items),
     )
     log.info("the model reworded %d of %d steps", sum(p.rule == "model" for p in worded.values()), len(worded))
 

@@ -39,7 +39,7 @@ from faithfulness.prompts import Prompts
 from faithfulness.rescore import readout
 from faithfulness.tables.generation import Chains, Items, Probes
 from faithfulness.tables.io import frame, read_table, records, write_table
-from faithfulness.tables.journal import journalled
+from faithfulness.tables.journal import Journal
 from tests.damage import damaged, spoil
 from tests.runs import ROOT
 
@@ -76,7 +76,7 @@ def test_a_damaged_block_is_made_again(tmp_path: Path, damage: Callable[[bytes],
             done.extend(pieces)
             return [[ITEM | {"item_id": name}] for name in pieces]
 
-        return journalled([["a"], ["b"]], work, Items, tmp_path, ["key"], "test")
+        return Journal(tmp_path, ("key",), "test", block_items=1).complete([["a"], ["b"]], work, Items)
 
     whole = run()
     spoil(sorted(tmp_path.rglob("*.parquet"))[0], damage)

@@ -14,6 +14,7 @@ from faithfulness.perturb.paraphrase import CONTRASTS, Paraphrase, paraphrase
 from faithfulness.prompts import Prompts
 from faithfulness.tables.generation import Rewordings
 from faithfulness.tables.io import read_table
+from faithfulness.tables.journal import Journal
 
 ELON = ' The last letter of "Elon" is "n".'
 COIN = " Ka flips the coin, so it is now tails up.\n"
@@ -79,8 +80,7 @@ def reword(
         candidates,
         seed=7,
         contrasts=CONTRASTS,
-        block_items=block_items,
-        journal=(folder, ["k"], "test"),
+        journal=Journal(folder, ("k",), "test", block_items),
     )
 
 

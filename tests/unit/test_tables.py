@@ -1,6 +1,6 @@
 """Tables keep their schema, are written whole or not at all, and the journal loses and mistakes nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from faithfulness.tables import generation, statistics
 from faithfulness.tables.generation import Items
 from faithfulness.tables.io import atomically, read_table, records, write_table
-from faithfulness.tables.journal import journalled, shard
+from faithfulness.tables.journal import Journal, shard
 from faithfulness.tables.statistics import Effects
 
 ITEM = {
@@ -126,7 +126,7 @@ class TestJournal:
             done.extend(pieces)
             return [[ITEM | {"item_id": name}] for name in pieces]
 
-        table = journalled(blocks, work, Items, folder, [key], "test")
+        table = Journal(folder, (key,), "test", block_items=1).complete(blocks, work, Items)
         assert list(table["item_id"]) == [name for block in blocks for name in block]
         return done
 
@@ -154,6 +154,34 @@ class TestJournal:
         file = sorted(tmp_path.rglob("*.parquet"))[0]
         file.write_bytes(file.read_bytes()[:-20])
         assert len(self.run(tmp_path, [["a"], ["b"]])) == 1
+
+    def test_work_that_depends_on_more_is_other_work(self, tmp_path: Path) -> None:
+        journal = Journal(tmp_path, ("weights",), "test", block_items=1)
+        for own in (journal, journal.extended("prompts"), journal.extended("prompts")):
+            own.complete([["a"]], lambda pieces: [[ITEM] for _ in pieces], Items)
+        assert len(list(tmp_path.iterdir())) == 2
+
+    def test_blocks_are_made_one_at_a_time(self, tmp_path: Path) -> None:
+        events: list[str] = []
+
+        def blocks() -> Iterator[list[str]]:
+            for name in "ab":
+                events.append(f"made {name}")
+                yield [name]
+
+        def work(pieces: list[str]) -> list[list[dict[str, Any]]]:
+            events.extend(f"worked on {name}" for name in pieces)
+            return [[ITEM] for _ in pieces]
+
+        Journal(tmp_path, (), "test", block_items=1).complete(blocks(), work, Items, total=2)
+        assert events == ["made a", "worked on a", "made b", "worked on b"]
+
+    @given(items=st.lists(st.integers()), block_items=st.integers(1, 5))
+    def test_blocks_are_the_items_in_their_order(self, items: list[int], block_items: int) -> None:
+        blocks = Journal(Path(), (), "test", block_items).blocks(items)
+        assert [item for block in blocks for item in block] == items
+        assert all(len(block) == block_items for block in blocks[:-1])
+        assert all(0 < len(block) <= block_items for block in blocks[-1:])
 
     def test_no_blocks_no_rows(self, tmp_path: Path) -> None:
         assert self.run(tmp_path, []) == []

@@ -7,7 +7,6 @@ what fails is sampled again.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from faithfulness import prompts
@@ -28,7 +27,7 @@ from faithfulness.perturb.paraphrase import (
 from faithfulness.prompts import Prompts
 from faithfulness.tables.generation import Rewordings
 from faithfulness.tables.io import records
-from faithfulness.tables.journal import journalled
+from faithfulness.tables.journal import Journal
 
 KEPT = 1 / 3  # of a step's longer words; good rewordings keep more, another sentence hardly any
 
@@ -45,8 +44,7 @@ def reword(
     candidates: int,
     seed: int,
     contrasts: Contrasts,
-    block_items: int,
-    journal: tuple[Path, Sequence[Any], str],
+    journal: Journal,
 ) -> dict[Pair, Paraphrase]:
     """Have a model say every step in other words.
 
@@ -60,14 +58,12 @@ def reword(
         candidates: wordings sampled of a step at most.
         seed: of the sampling, and of the rules where no wording passes.
         contrasts: pairs of words that may not be confused.
-        block_items: chains a batch, and a journal entry.
-        journal: folder, key and label (see `tables.journalled`).
+        journal: of the paraphrases; its blocks are of chains.
 
     Returns:
         By step and answer, the first of the model's wordings that passes all checks (rule `model`), or else what the
         rules make of the step. A step that comes twice with one answer is worded once.
     """
-    folder, key, label = journal
 
     def work(pieces: list[list[Pair]]) -> Iterator[list[dict[str, Any]]]:
         for pairs in pieces:
@@ -93,13 +89,12 @@ def reword(
         return Prompt(text, int(digest(seed, step, number), 16) % 2**63)
 
     blocks, seen = [], set[Pair]()
-    for start in range(0, len(chains), block_items):
-        some = chains[start : start + block_items]
-        pairs = dict.fromkeys((step, answers[chain["item_id"]]) for chain in some for step in chain["steps"])
+    for block in journal.blocks(chains):
+        pairs = dict.fromkeys((step, answers[chain["item_id"]]) for chain in block for step in chain["steps"])
         blocks.append([[pair for pair in pairs if pair not in seen]])
         seen.update(pairs)
-    key = [*key, "reworded", wording.model_dump(), vars(decoding), candidates, seed, contrasts]
-    rows = records(journalled(blocks, work, Rewordings, folder, key, label))
+    journal = journal.extended("reworded", wording.model_dump(), vars(decoding), candidates, seed, contrasts)
+    rows = records(journal.complete(blocks, work, Rewordings))
     return {(row["step"], row["answer"]): Paraphrase(row["text"], row["rule"], row["accepted"]) for row in rows}
 
 

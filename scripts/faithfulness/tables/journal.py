@@ -1,8 +1,9 @@
 """Blocks of work, their shards, and the journal that keeps finished ones so that a killed job goes on where it was."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 import pyarrow as pa
@@ -10,6 +11,10 @@ from tqdm import tqdm
 
 from faithfulness.hashing import digest
 from faithfulness.tables.io import frame, read_table, write_table
+
+T = TypeVar("T")
+Piece = TypeVar("Piece")
+Row = dict[str, Any]  # of any table
 
 
 def shard(data: pd.DataFrame, which: str | None, block_items: int) -> pd.DataFrame:
@@ -32,6 +37,69 @@ def shard(data: pd.DataFrame, which: str | None, block_items: int) -> pd.DataFra
     return data[(start <= block) & (block < end)].reset_index(drop=True)
 
 
+@dataclass(frozen=True)
+class Journal:
+    """Finished pieces of one kind of work on disk, so that a killed job goes on where it was.
+
+    A piece's file is named by the hash of `key` and of the piece itself. So work is recognised after a kill, beside
+    other pieces and in another order, and is never mistaken for other work.
+
+    Attributes:
+        folder: of all journals of a run, `<results>/.journal`.
+        key: what the rows depend on beside the pieces: weights, prompts, settings, code. JSON can hold it.
+        label: what the progress bar says.
+        block_items: items that are worked on together.
+    """
+
+    folder: Path
+    key: tuple[object, ...]
+    label: str
+    block_items: int
+
+    def extended(self, *parts: object) -> "Journal":
+        """The journal of work that depends on `parts`, too."""
+        return replace(self, key=(*self.key, *parts))
+
+    def blocks(self, items: Sequence[T]) -> list[Sequence[T]]:
+        """The items in their order, in blocks of `block_items`; the last block may be smaller."""
+        return [items[start : start + self.block_items] for start in range(0, len(items), self.block_items)]
+
+    def complete(
+        self,
+        blocks: Iterable[Sequence[Piece]],
+        work: Callable[[list[Piece]], Iterable[list[Row]]],
+        schema: pa.Schema,
+        total: int | None = None,
+    ) -> pd.DataFrame:
+        """The rows of all pieces, in their order; what is on disk already is not worked on again.
+
+        Args:
+            blocks: what is worked on together: pieces, descriptions of work that JSON can hold. They are taken one at a
+                time, so they may be made while the work goes on.
+            work: makes the rows of each of the pieces that are not on disk.
+            schema: of the rows.
+            total: how many blocks there are, for the progress bar, where `blocks` has no length.
+        """
+        folder, tables = self.folder / digest(*self.key), []
+        for block in tqdm(blocks, desc=self.label, unit="block", total=total, mininterval=5, maxinterval=30):
+            files = [folder / f"{digest(piece)}.parquet" for piece in block]
+            finished = {file: table for file in files if (table := _finished(file, schema)) is not None}
+            missing = {file: piece for file, piece in zip(files, block, strict=True) if file not in finished}
+            for file, rows in zip(missing, work(list(missing.values())) if missing else (), strict=True):
+                write_table(rows, schema, file)
+                finished[file] = read_table(file, schema)
+            tables += [finished[file] for file in files]
+        return pd.concat(tables, ignore_index=True) if tables else frame([], schema)
+
+
+def _finished(file: Path, schema: pa.Schema) -> pd.DataFrame | None:
+    """The rows of a piece on disk; None where there is no file, or a damaged one, whose piece is worked on again."""
+    try:
+        return read_table(file, schema) if file.exists() else None
+    except ValueError:
+        return None
+
+
 def journalled(
     blocks: Sequence[Sequence[Any]],
     work: Callable[[list[Any]], Iterable[list[dict[str, Any]]]],
@@ -40,35 +108,5 @@ def journalled(
     key: Sequence[Any],
     label: str,
 ) -> pd.DataFrame:
-    """Work through `blocks`, keeping each finished piece of them on disk, and return all rows in order.
-
-    A piece's file is named by the hash of `key` (what else the result depends on: weights,
-    prompts, settings, code) and of the piece itself, so work is found again after a kill, with
-    other pieces beside it, or in another order, and is never mistaken for other work.
-
-    Args:
-        blocks: what is worked on together: pieces, JSON-serialisable descriptions of the work.
-        work: makes the rows of each piece of a block that is not on disk yet.
-        folder: the journal, `<results>/.journal`.
-        label: shown by the progress bar.
-    """
-    here, parts = Path(folder) / digest(*key), []
-    with tqdm(blocks, desc=label, unit="block", mininterval=5, maxinterval=30) as progress:
-        for block in progress:
-            paths = [here / f"{digest(piece)}.parquet" for piece in block]
-            missing = [i for i, path in enumerate(paths) if not _readable(path, schema)]
-            if missing:
-                for i, rows in zip(missing, work([block[i] for i in missing]), strict=True):
-                    write_table(rows, schema, paths[i])
-            parts += [read_table(path, schema) for path in paths]
-    return pd.concat(parts, ignore_index=True) if parts else frame([], schema)
-
-
-def _readable(path: Path, schema: pa.Schema) -> bool:
-    if not path.exists():
-        return False
-    try:
-        read_table(path, schema)
-    except ValueError:  # a block that was damaged is made again
-        return False
-    return True
+    """`Journal.complete`, for callers that do not hold a Journal yet; to be deleted with the last of them."""
+    return Journal(Path(folder), tuple(key), label, 0).complete(blocks, work, schema)

@@ -19,6 +19,7 @@ from faithfulness.report import report, two_runs
 from faithfulness.report.two_runs import Comparison, RunError
 from faithfulness.tables.io import frame, read_table, write_json, write_table
 from faithfulness.tables.statistics import Effects, Summaries
+from faithfulness.text import number, signed
 from tests.unit.test_plots import hatched, lines, make_run, spans
 from tests.unit.test_report import HOSTILE, Reader
 
@@ -280,8 +281,8 @@ def test_the_page_says_what_the_comparison_holds(runs):
     shared, _ = compared(runs["a"], runs["b"])
     plain = html.unescape(re.sub(r"<[^>]+>", " ", text))
     for row in shared[shared.claim != ""].itertuples():
-        assert report.signed(row.difference) in plain
-        assert f"[{report.number(row.difference_low)}, {report.number(row.difference_high)}]" in plain
+        assert signed(row.difference) in plain
+        assert f"[{number(row.difference_low)}, {number(row.difference_high)}]" in plain
     tested = shared[(shared.claim != "") & shared.interpretable_a & shared.interpretable_b]
     assert shown["tested"] == len(tested) == 24
     outside = (tested.difference_low > 0) | (tested.difference_high < 0)

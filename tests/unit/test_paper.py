@@ -14,10 +14,11 @@ from faithfulness.compare import claims
 from faithfulness.config.datasets import CoinFlip
 from faithfulness.config.training import Recipe
 from faithfulness.operate import provenance
-from faithfulness.report import paper, report
+from faithfulness.report import paper
 from faithfulness.report.paper import LATEX, MARKDOWN, PACKAGES, SOFTWARE, SOURCES
 from faithfulness.tables import io
 from faithfulness.tables.statistics import Effects
+from faithfulness.text import number, signed
 from tests.unit.test_plots import SIX, THREE, make_run
 from tests.unit.test_report import CAPTIONS, HOSTILE, PAGE, configuration, page
 
@@ -203,8 +204,8 @@ def test_effects_are_those_of_the_primary_family(run):
     expected = run["effects"][run["effects"].claim.isin(["C1", "C2", "C3"])]
     assert len(data) == len(expected) == 36
     for row, source in zip(data.itertuples(index=False), expected.itertuples(), strict=True):
-        interval = f"[{report.number(source.ci_low)}, {report.number(source.ci_high)}]"
-        assert row.Effect == f"{report.signed(source.estimate)} {interval}"
+        interval = f"[{number(source.ci_low)}, {number(source.ci_high)}]"
+        assert row.Effect == f"{signed(source.estimate)} {interval}"
         assert (row.Dataset, row.Model, row.Verdict) == (source.dataset, source.model, source.verdict)
     assert set(data["p (Holm)"]) == {"0.018"}
     assert "Arm" not in data
@@ -222,7 +223,7 @@ def test_accuracies_of_an_arm_stand_below_those_of_its_base(run):
     assert list(data.Arm) == ["base", "tuned-symbolic"] * (len(data) // 2)
     assert list(data.Model[:6:2]) == list(THREE)
     source = run["summaries"].query("dataset == 'coin_flip' and arm == 'base'").iloc[0]
-    ends = [report.number(getattr(source, f"direct_accuracy{end}")) for end in ("", "_low", "_high")]
+    ends = [number(getattr(source, f"direct_accuracy{end}")) for end in ("", "_low", "_high")]
     assert data["Without chain"][0] == f"{ends[0]} [{ends[1]}, {ends[2]}]"
 
 
@@ -240,8 +241,8 @@ def test_scale_tells_the_contrast_and_the_slope(run):
     data = paper.scale_table(with_scale(run)["effects"], run["scale_fits"])
     source = run["effects"].iloc[1]
     fit = run["scale_fits"].query("dataset == @source.dataset and measure == @source.measure").iloc[0]
-    assert list(data.Slope) == [report.signed(fit.slope)]
-    assert data["Smallest minus largest"][0].startswith(report.signed(source.estimate))
+    assert list(data.Slope) == [signed(fit.slope)]
+    assert data["Smallest minus largest"][0].startswith(signed(source.estimate))
 
 
 @pytest.mark.parametrize("language", LANGUAGES, ids=lambda language: language.suffix)
@@ -263,12 +264,6 @@ def test_long_tables_are_broken_across_pages():
 
 
 OWN = {"smollm2-135m": 134_515_008}
-
-
-@pytest.mark.parametrize(("value", "text"), [(0.0004, "< 0.001"), (0.0181, "0.018"), (1.0, "1.000"), (None, "")])
-def test_p_values_for_people(value, text):
-    assert paper.p_value(value) == text
-
 
 # --- the methods --------------------------------------------------------------------------------
 

@@ -20,7 +20,6 @@ from faithfulness.figures.plots import CHAINS, PERTURBATIONS, PRIMARY
 from faithfulness.figures.theme import DARK, GREY, INK, MUTED, PAPER, RULE, THEME, VOID
 from faithfulness.tables.io import frame
 from faithfulness.tables.statistics import Calibration, Curves, Effects, Gates, ScaleFits, Summaries
-from faithfulness.text import size_text
 
 THREE = {"smollm2-64m-depth10": 63_700_000, "smollm2-99m-depth20": 97_100_000, "smollm2-135m": 134_515_008}
 SIX = THREE | {"smollm2-360m": 361_821_120, "qwen3-0.6b-base-long-name": 596_049_920, "smollm2-1.7b": 1_711_376_384}
@@ -597,21 +596,6 @@ def test_colours_stand_out_on_light_and_dark():
         assert contrast(text, ground) >= 4.5
         assert contrast(DARK[text], DARK[ground]) >= 4.5
     assert contrast(GREY, VOID) >= 2.5
-
-
-@pytest.mark.parametrize(
-    ("parameters", "text"),
-    [
-        (134_515_008, "135M"),
-        (1_711_376_384, "1.7B"),
-        (999_900_000, "1B"),
-        (8_030_261_248, "8B"),
-        (70_000, "70k"),
-        (7, "7"),
-    ],
-)
-def test_sizes_are_read_as_people_write_them(parameters, text):
-    assert size_text(parameters) == text
 
 
 def test_names_break_at_their_joints_and_lose_nothing():

@@ -18,6 +18,7 @@ from faithfulness.report import published, report
 from faithfulness.report.report import VERDICTS
 from faithfulness.tables.io import frame
 from faithfulness.tables.statistics import Correlations, Effects
+from faithfulness.text import number, percent, signed
 from tests.unit.test_plots import DATASETS, SIX, THREE, contrast, draw_all, make_calibration, make_run
 
 PAGE = Path(__file__).parents[2] / "report"
@@ -309,17 +310,17 @@ def test_headline_names_the_largest_effect_and_its_interval(run):
     rows = run["effects"].query("claim == 'C1' and measure == 'aoc' and interpretable")
     row = rows.loc[rows.estimate.abs().idxmax()]
     said = report.headline(run["effects"])[1]
-    interval = f"[{report.number(row.ci_low)}, {report.number(row.ci_high)}]"
-    assert f"{report.signed(row.estimate)} {interval}, for {row.model} on {row.dataset}" in said
+    interval = f"[{number(row.ci_low)}, {number(row.ci_high)}]"
+    assert f"{signed(row.estimate)} {interval}, for {row.model} on {row.dataset}" in said
 
 
 def test_numbers_are_those_of_the_tables(run, text):
     plain = html.unescape(re.sub(r"<[^>]+>", " ", text))
     for row in run["effects"].itertuples():
-        assert report.signed(row.estimate, 3) in plain
+        assert signed(row.estimate, 3) in plain
     for row in run["summaries"].itertuples():
         assert f"{row.parameters:,}" in plain
-        assert report.number(row.cot_accuracy) in plain
+        assert number(row.cot_accuracy) in plain
 
 
 def words(page):
@@ -625,8 +626,8 @@ def test_published_directions_stand_beside_what_was_found(run, text):
     assert f"same direction in {count} of {len(rows)}" in agreement
     assert f"not interpretable in 3 of {len(rows)}" in agreement
     for row in rows.itertuples():
-        interval = f"[{report.number(row.ci_low)}, {report.number(row.ci_high)}]"
-        effect = f"filler tolerance {report.signed(row.estimate)} {interval}"
+        interval = f"[{number(row.ci_low)}, {number(row.ci_high)}]"
+        effect = f"filler tolerance {signed(row.estimate)} {interval}"
         assert f"{row.model} · {row.dataset} {effect} {row.verdict}" in found
     assert "a secondary account of it" in said_of(text, "C2")[0]
     assert said_of(text, "C5")[1:] == ["not tested", ""]
@@ -691,8 +692,8 @@ def test_a_run_with_a_published_dataset_shows_both_and_how_they_differ(run):
     assert ours.startswith("0.45 [")  # of 0, .25, .5 and .65, and .2 more in the second sample; base alone
     assert "0.40 [" in ours
     assert "mistake sensitivity, no AOC" in ours
-    assert f"{report.percent(accuracy.direct_accuracy)} [" in ours
-    assert f"{report.percent(accuracy.cot_accuracy)} [" in ours
+    assert f"{percent(accuracy.direct_accuracy)} [" in ours
+    assert f"{percent(accuracy.cot_accuracy)} [" in ours
     assert "n = 20" in ours
     for words in (
         "an assistant of 175B parameters, trained with RLHF",
@@ -731,10 +732,3 @@ def test_what_was_not_measured_stays_empty_and_failed_gates_of_base_are_told(run
 
 def test_without_published_figures_there_is_no_section(run):
     assert 'id="published"' not in page(run, literature=published.load(None))
-
-
-def test_numbers_for_people():
-    assert report.signed(-0.166) == "\u22120.17"
-    assert report.signed(0.166) == "+0.17"
-    assert report.number(None) == report.signed(float("nan")) == report.percent(None) == ""
-    assert report.percent(0.25) == "25 %"

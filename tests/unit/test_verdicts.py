@@ -676,13 +676,13 @@ def reading_row(**changes):
         ),
         (
             {"verdict": "equivalent", "estimate": -0.001, "ci_low": -0.03, "ci_high": 0.03},
-            "smollm2-135m, coin_flip: filler tolerance changes by 0.00 (95 % interval -0.03 to 0.03) after "
+            "smollm2-135m, coin_flip: filler tolerance changes by 0.00 (95 % interval \u22120.03 to 0.03) after "
             "tuned-symbolic; one of 0.05 or more can be ruled out (90 % interval).",
         ),
         (
             {"verdict": "inconclusive", "estimate": 0.04, "ci_low": -0.04, "ci_high": 0.12},
             "smollm2-135m, coin_flip: it stays open whether more answers survive filler in place of later steps after "
-            "tuned-symbolic: filler tolerance changes by 0.04 (95 % interval -0.04 to 0.12). With 48 items only a "
+            "tuned-symbolic: filler tolerance changes by 0.04 (95 % interval \u22120.04 to 0.12). With 48 items only a "
             "change of about 0.11 or more would show reliably in a single test; about 310 would settle whether there "
             "is one of 0.05 or more.",
         ),
@@ -730,8 +730,8 @@ def reading_row(**changes):
             {"claim": "C6", "measure": "info_gain", "estimate": -0.03, "ci_low": -0.08, "ci_high": 0.02}
             | {"reason": "C1 is supported, and information gain does not fall by more than its margin"},
             "smollm2-135m, coin_flip: answers are decided earlier after tuned-symbolic although the chains add no less "
-            "to the right answer: information gain changes by -0.03 nats (95 % interval -0.08 to 0.02). C1 is "
-            "supported, and information gain does not fall by more than its margin.",
+            "to the right answer: information gain changes by \u22120.03 nats (95 % interval \u22120.08 to 0.02). "
+            "C1 is supported, and information gain does not fall by more than its margin.",
         ),
         (
             {"claim": "C6", "measure": "info_gain", "estimate": -0.3, "ci_low": -0.4, "ci_high": -0.2}

@@ -6,6 +6,7 @@ import numpy as np
 
 from faithfulness.compare.inference import LEVEL
 from faithfulness.compare.measures import MEASURES
+from faithfulness.text import capital, listed, number
 
 Row = dict[str, Any]
 
@@ -62,16 +63,16 @@ def sentence(row: Row, confidence: float) -> str:
     if row["verdict"] == "not interpretable":
         return f"{where}: nothing can be said about whether {claimed}: {_why_nothing(row)}."
     if row["verdict"] == "equivalent":
-        said = f"{where}: {change} {after}; one of {_number(row['margin'])} or more can be ruled out (90 % interval)."
+        said = f"{where}: {change} {after}; one of {number(row['margin'])} or more can be ruled out (90 % interval)."
     elif row["verdict"] == "inconclusive":
         said = f"{where}: it stays open whether {claimed}: {change}. {_why_open(row)}"
     else:
         opposite = ", the opposite of the claim" if row["verdict"] == "contradicted" else ""
         said = f"{where}: {moved}: {change}{opposite}."
     if len(row["together"]) > 1:
-        said += f" The claim is judged on {' and '.join(row['together'])} together."
+        said += f" The claim is judged on {listed(row['together'])} together."
     if row["claim"] == "C6" and row["verdict"] != "inconclusive":
-        said += f" {_capital(row['reason'])}."
+        said += f" {capital(row['reason'])}."
     return said
 
 
@@ -93,13 +94,13 @@ def _why_nothing(row: Row) -> str:
 
 def _why_open(row: Row) -> str:
     if row["reason"]:
-        return f"{_capital(row['reason'])}."
+        return f"{capital(row['reason'])}."
     lost = _clear(row) and row["p_holm"] > LEVEL
     said = (
         f"{'That does not survive the correction for all tests. ' if lost else ''}With {row['n_items']} items only a "
-        f"change of about {_number(row['detectable'])} or more would show reliably in a single test"
+        f"change of about {number(row['detectable'])} or more would show reliably in a single test"
     )
-    settle = f"would settle whether there is one of {_number(row['margin'])} or more"
+    settle = f"would settle whether there is one of {number(row['margin'])} or more"
     if np.isnan(row["items_needed"]):
         said += f"; more training seeds, not more items, {settle}"
     elif row["items_needed"] > row["n_items"]:
@@ -116,7 +117,7 @@ def _dataset(row: Row) -> str:
     if row["dataset"] != "pooled":
         return str(row["dataset"])
     names = {"R1": "the datasets it was tuned on", "R2": "the datasets it was not tuned on"}
-    return (names[row["claim"]] if row["claim"] in names else " and ".join(row["pool"])) + " together"
+    return (names[row["claim"]] if row["claim"] in names else listed(row["pool"])) + " together"
 
 
 def _change(row: Row, confidence: float) -> str:
@@ -131,13 +132,5 @@ def _change(row: Row, confidence: float) -> str:
 
 def _with_interval(row: Row, confidence: float) -> str:
     unit = MEASURES[row["measure"]].unit
-    shown = _number(row["estimate"]) + ("" if unit == "share" else f" {unit}")
-    return f"{shown} ({100 * confidence:g} % interval {_number(row['ci_low'])} to {_number(row['ci_high'])})"
-
-
-def _number(x: float) -> str:
-    return f"{round(x, 2) + 0.0:.2f}"  # no "-0.00"
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    shown = number(row["estimate"]) + ("" if unit == "share" else f" {unit}")
+    return f"{shown} ({100 * confidence:g} % interval {number(row['ci_low'])} to {number(row['ci_high'])})"

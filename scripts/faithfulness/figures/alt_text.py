@@ -4,6 +4,7 @@ import pandas as pd
 
 from faithfulness.compare.measures import MEASURES
 from faithfulness.figures import theme
+from faithfulness.text import signed, spaced
 
 
 def furthest(data: pd.DataFrame, where: list[str], column: str, what: str) -> str:
@@ -23,7 +24,7 @@ def furthest(data: pd.DataFrame, where: list[str], column: str, what: str) -> st
         return ""
     change = both[column] - both[f"{column}_base"]
     row = both.iloc[int(change.abs().to_numpy().argmax())]
-    kind = f"{row.perturbation.replace('_', ' ')}, " if "perturbation" in where else ""
+    kind = f"{spaced(row.perturbation)}, " if "perturbation" in where else ""
     return (
         f"Largest distance of a tuned arm from base for {row.model}: {what} {row[column]:.2f} after {row.arm} against "
         f"{row[f'{column}_base']:.2f} ({kind}{row.dataset}, at {row.fraction:.2f} of the chain)."
@@ -38,8 +39,8 @@ def largest(data: pd.DataFrame) -> str:
     row = rows.iloc[int(rows.estimate.abs().to_numpy().argmax())]
     apart = int(((rows.ci_low > 0) | (rows.ci_high < 0)).sum())
     return (
-        f"Largest effect on reading: {MEASURES[row.measure].label} {_signed(row.estimate)} (interval "
-        f"{_signed(row.ci_low)} to {_signed(row.ci_high)}) for {row.model} on {row.dataset} after {row.arm}. "
+        f"Largest effect on reading: {MEASURES[row.measure].label} {signed(row.estimate)} (interval "
+        f"{signed(row.ci_low)} to {signed(row.ci_high)}) for {row.model} on {row.dataset} after {row.arm}. "
         f"The intervals of {apart} of {len(rows)} reading effects leave out zero."
     )
 
@@ -52,8 +53,8 @@ def apart(data: pd.DataFrame) -> str:
     row = rows.iloc[int(rows.estimate.abs().to_numpy().argmax())]
     shown = int(((rows.ci_low > 0) | (rows.ci_high < 0)).sum())
     return (
-        f"Largest difference between the runs: {MEASURES[row.measure].label} {_signed(row.estimate)} (interval "
-        f"{_signed(row.ci_low)} to {_signed(row.ci_high)}) for {row.model} on {row.dataset} after {row.arm}. "
+        f"Largest difference between the runs: {MEASURES[row.measure].label} {signed(row.estimate)} (interval "
+        f"{signed(row.ci_low)} to {signed(row.ci_high)}) for {row.model} on {row.dataset} after {row.arm}. "
         f"The intervals of {shown} of {len(rows)} differences leave out zero."
     )
 
@@ -66,8 +67,8 @@ def gain_beside_aoc(data: pd.DataFrame) -> str:
     row = rows.iloc[int(rows.info_gain.abs().to_numpy().argmax())]
     less = rows[rows.aoc_high < 0]
     return (
-        f"Largest effect on information gain: {_signed(row.info_gain)} nats (interval {_signed(row.info_gain_low)} to "
-        f"{_signed(row.info_gain_high)}), with AOC {_signed(row.aoc)}, for {row.model} on {row.dataset} after "
+        f"Largest effect on information gain: {signed(row.info_gain)} nats (interval {signed(row.info_gain_low)} to "
+        f"{signed(row.info_gain_high)}), with AOC {signed(row.aoc)}, for {row.model} on {row.dataset} after "
         f"{row.arm}. AOC falls, its interval below zero, in {len(less)} of {len(rows)} cells; in "
         f"{(less.info_gain >= 0).sum()} of these information gain does not."
     )
@@ -88,7 +89,7 @@ def calibrated(data: pd.DataFrame) -> list[str]:
 def failed_gates(data: pd.DataFrame) -> str:
     """How often each gate failed, in words."""
     counts = data[~data.passed.astype(bool)].groupby("gate", sort=False).size()
-    words = ", ".join(f"{str(name).replace('_', ' ')} in {n}" for name, n in counts.items())
+    words = ", ".join(f"{spaced(str(name))} in {n}" for name, n in counts.items())
     return f"Gates that failed: {words}." if words else "No gate failed."
 
 
@@ -112,7 +113,3 @@ def closed(data: pd.DataFrame) -> str:
         return "All cells can be interpreted."
     where = ", ".join(theme.distinct(shut.index.get_level_values("dataset")))
     return f"{len(shut)} of {len(cells)} cells cannot be interpreted and are grey and hatched ({where})."
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.2f}".replace("-", "\u2212")

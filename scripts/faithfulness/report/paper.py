@@ -20,6 +20,7 @@ from faithfulness.compare.inference import EQUIVALENCE, SPARSE
 from faithfulness.compare.measures import MEASURES
 from faithfulness.operate import provenance
 from faithfulness.report import report
+from faithfulness.text import exact_percent, listed, number, p_value, signed, spaced, with_interval
 
 # What is cited for a source, known by a part of its address (small letters and digits only).
 SOURCES = {"commonsenseqa": "talmor2019commonsenseqa", "smollm2": "allal2025smollm2"}
@@ -198,7 +199,7 @@ def effects_table(effects: pd.DataFrame, primary: Iterable[str]) -> pd.DataFrame
             "Claim": row.claim,
             **_cell(row),
             "Measure": _label(row.measure),
-            "Effect": _effect(row.estimate, row.ci_low, row.ci_high),
+            "Effect": with_interval(row.estimate, row.ci_low, row.ci_high, signed),
             "p (Holm)": p_value(row.p_holm),
             "n": str(row.n_items),
             "Verdict": row.verdict,
@@ -215,7 +216,7 @@ def accuracy_table(summaries: pd.DataFrame) -> pd.DataFrame:
             **_cell(row),
             "n": str(row.n_items),
             **{
-                title: _with_interval(getattr(row, name), getattr(row, f"{name}_low"), getattr(row, f"{name}_high"))
+                title: with_interval(getattr(row, name), getattr(row, f"{name}_low"), getattr(row, f"{name}_high"))
                 for title, name in columns.items()
             },
         }
@@ -232,10 +233,10 @@ def gates_table(gates: pd.DataFrame) -> pd.DataFrame:
     return _frame(
         {
             **_cell(row),
-            "Gate": row.gate.replace("_", " "),
-            "Looked at": row.subject.replace("_", " "),
-            "Measured": report.number(row.value),
-            "Limit": report.number(row.threshold),
+            "Gate": spaced(row.gate),
+            "Looked at": spaced(row.subject),
+            "Measured": number(row.value),
+            "Limit": number(row.threshold),
         }
         for row in _rows(gates[~gates.passed])
     )
@@ -256,9 +257,9 @@ def scale_table(effects: pd.DataFrame, fits: pd.DataFrame) -> pd.DataFrame:
             "Dataset": row.dataset,
             "Arm": row.arm,
             "Measure": _label(row.measure),
-            "Smallest minus largest": _effect(row.estimate, row.ci_low, row.ci_high),
+            "Smallest minus largest": with_interval(row.estimate, row.ci_low, row.ci_high, signed),
             "p (Holm)": p_value(row.p_holm),
-            "Slope": report.signed(row.slope),
+            "Slope": signed(row.slope),
             "Verdict": row.verdict,
         }
         for row in _rows(rows)
@@ -273,18 +274,8 @@ def table(data: pd.DataFrame, name: str, language: Language, confidence: float) 
         name: one of TABLES.
         confidence: of the intervals, 0 to 1.
     """
-    caption = TABLES[name].format(confidence=percent(confidence))
+    caption = TABLES[name].format(confidence=exact_percent(confidence))
     return language.comment(f"No rows: {caption}") if data.empty else language.table(data, caption, name)
-
-
-def p_value(value: float | None) -> str:
-    """A p value for people; '' where there is none."""
-    return "" if value is None or pd.isna(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def percent(share: float) -> str:
-    """A share as a percentage, with all its digits."""
-    return f"{100 * share:g}\u00a0%"
 
 
 def _frame(rows: Iterable[dict[str, str]]) -> pd.DataFrame:
@@ -303,18 +294,6 @@ def _cell(row: Any) -> dict[str, str]:
 
 def _label(measure: str) -> str:
     return MEASURES[measure].label if measure in MEASURES else measure
-
-
-def _effect(estimate: float, low: float, high: float) -> str:
-    return _with_interval(estimate, low, high, report.signed)
-
-
-def _with_interval(value: float, low: float, high: float, write: Callable[..., str] = report.number) -> str:
-    return (
-        write(value)
-        if pd.isna(low) or pd.isna(high)
-        else f"{write(value)} [{report.number(low)}, {report.number(high)}]"
-    )
 
 
 def methods_context(
@@ -402,8 +381,7 @@ def render(template: str, shown: Mapping[str, Any], language: Language) -> str:
         return lambda value: Ready(write(value))
 
     def names(values: Iterable[str]) -> Ready:
-        *first, last = map(language.code, values)
-        return Ready(f"{', '.join(first)} and {last}" if first else last)
+        return Ready(listed(map(language.code, values)))
 
     environment = Environment(
         undefined=StrictUndefined,
@@ -413,7 +391,7 @@ def render(template: str, shown: Mapping[str, Any], language: Language) -> str:
     )
     environment.filters |= {name: ready(getattr(language, name)) for name in ("code", "cite")}
     environment.filters["heading"] = lambda text: Ready(f"\n\n{language.heading(text)}")
-    environment.filters |= {"names": names, "ready": Ready, "percent": percent}
+    environment.filters |= {"names": names, "ready": Ready, "percent": exact_percent}
     environment.filters |= {"short": "{:g}".format, "thousands": "{:,}".format}
     text = environment.from_string(template).render(**shown)
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"

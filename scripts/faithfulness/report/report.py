@@ -24,7 +24,7 @@ from faithfulness.compare.measures import MEASURES
 from faithfulness.config.statistics import Statistics
 from faithfulness.figures.theme import DARK
 from faithfulness.report.published import Figures, Published
-from faithfulness.text import size_text
+from faithfulness.text import exact_percent, interval, number, percent, signed, size_text, slug, spaced
 
 CLAIMS = ("C1", "C2", "C3", "C4", "C5", "C6", "R1", "R2")
 VERDICTS = ("supported", "contradicted", "equivalent", "inconclusive", "not interpretable")
@@ -83,7 +83,7 @@ def context(
         "calibration": calibrated(calibration),
         "directions": directions(published, judged),
         "beside": beside(published, measures, summaries, gates, config),
-        "confidence": f"{100 * config['statistics']['confidence']:g}\u00a0%",
+        "confidence": exact_percent(config["statistics"]["confidence"]),
         "claims_record": claims_record,
         "claims_file": config["claims"],
         "summaries": summaries.to_dict("records"),
@@ -99,7 +99,7 @@ def render(template: str, shown: Mapping[str, Any]) -> str:
     """The page. Whatever comes from data or configuration is escaped."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"signed": signed, "number": number, "percent": percent, "size": size_text}
-    environment.filters |= {"slug": _slug, "breakable": breakable}
+    environment.filters |= {"slug": slug, "breakable": breakable}
     return environment.from_string(template).render(**shown)
 
 
@@ -433,7 +433,7 @@ def calibrated(calibration: pd.DataFrame | None) -> list[dict[str, Any]]:
         | {
             "label": _label(row["measure"]),
             "monotone": None if pd.isna(row["monotone"]) else bool(row["monotone"]),
-            "interval": "" if pd.isna(row["area_low"]) else f"[{number(row['area_low'])}, {number(row['area_high'])}]",
+            "interval": interval(row["area_low"], row["area_high"]),
         }
         for row in rows
     ]
@@ -625,7 +625,7 @@ def figure(path: str | Path, svg: str, captions: Mapping[str, str]) -> dict[str,
     title = text.striptags().partition(". ")[0] + "."
     return {
         "name": name,
-        "id": _slug(f"figure-{name}-{path.stem}"),
+        "id": slug(f"figure-{name}-{path.stem}"),
         "title": title,
         "alt": f"{title} {html.unescape(words[1])}" if words else title,
         "caption": text,
@@ -660,34 +660,17 @@ def rst(text: str, prefix: str = "") -> Markup:
     return Markup(publish_parts(text, writer="html5", settings_overrides=settings)["body"])
 
 
-def number(value: float | None, digits: int = 2) -> str:
-    """A number for people; an empty cell where there is none."""
-    return "" if value is None or pd.isna(value) else f"{value:.{digits}f}".replace("-", "\u2212")
-
-
-def signed(value: float | None, digits: int = 2) -> str:
-    """A number with its sign."""
-    return "" if value is None or pd.isna(value) else f"{value:+.{digits}f}".replace("-", "\u2212")
-
-
-def percent(value: float | None) -> str:
-    """A share as a whole percentage."""
-    return "" if value is None or pd.isna(value) else f"{100 * value:.0f} %"
-
-
 def breakable(name: str) -> Markup:
     """A name that may be broken after its underscores, where the place is narrow."""
     return escape(name).replace("_", Markup("_<wbr>"))
 
 
 def _interval(row: Any, digits: int = 2) -> str:
-    if pd.isna(row.ci_low) or pd.isna(row.ci_high):
-        return ""
-    return f"[{number(row.ci_low, digits)}, {number(row.ci_high, digits)}]"
+    return interval(row.ci_low, row.ci_high, digits)
 
 
 def _label(measure: str) -> str:
-    return MEASURES[measure].label if measure in MEASURES else measure.replace("_", " ")
+    return MEASURES[measure].label if measure in MEASURES else spaced(measure)
 
 
 def _status(measure: str, calibration: str) -> str:
@@ -697,7 +680,3 @@ def _status(measure: str, calibration: str) -> str:
 
 def _distinct(values: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(values))
-
-
-def _slug(text: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")

@@ -1,6 +1,7 @@
 """What would a run take? Tokens, hours and cost, from its configuration alone: `make plan CONFIG=config/mine.yaml`.
 
-Nothing is fetched, loaded or asked; what lies on this disk already is looked at. A run that is finished stands beside.
+Nothing is fetched, and no model is loaded or sent a request; files that are already on this disk are read. For a
+finished run, what it used is shown beside the plan.
 """
 
 import argparse
@@ -14,43 +15,45 @@ import yaml
 from snakemake.utils import update_config
 
 from faithfulness.config import settings
-from faithfulness.operate import planning
-from faithfulness.operate.planning import Assumptions, Plan
+from faithfulness.operate.cost import Assumptions
+from faithfulness.operate.plan.expected import Plan, expected, measured_flops
+from faithfulness.operate.plan.show import show
+from faithfulness.operate.plan.used import used
 from faithfulness.tables.io import frame, write_table
 
 ROOT = Path(__file__).parents[1]
 
 
 def main() -> None:
-    """Read, count, show."""
+    """Read the configuration, count, and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config", nargs="?", default=ROOT / "config/config.yaml", help="default: %(default)s")
-    parser.add_argument("--csv", type=Path, help="file for the plan as a table, a line a rule and model")
-    for known in fields(Assumptions):
-        default = None if known.default is MISSING else known.default
-        said = "measured on this machine" if default is None else default
+    parser.add_argument("--csv", type=Path, help="file for the plan as a table, one line for each rule and model")
+    for option in fields(Assumptions):
+        default = None if option.default is MISSING else option.default
+        shown = "measured on this machine" if default is None else default
         parser.add_argument(
-            f"--{known.name.replace('_', '-')}",
-            type=known.type,
+            f"--{option.name.replace('_', '-')}",
+            type=option.type,
             default=default,
             metavar="N",
-            help=f"{known.metadata['meaning']} (default: {said})",
+            help=f"{option.metadata['meaning']} (default: {shown})",
         )
-    given = vars(parser.parse_args())
-    file, table = given.pop("config"), given.pop("csv")
-    if given["flops"] is None:
-        given["flops"] = planning.measured_flops()
-    known, resources = Assumptions(**given), Path("resources")
+    options = vars(parser.parse_args())
+    file, table = options.pop("config"), options.pop("csv")
+    if options["flops"] is None:
+        options["flops"] = measured_flops()
+    assumed, resources = Assumptions(**options), Path("resources")
     config = read(ROOT / "config/config.yaml")
-    update_config(config, read(file))  # as Snakemake lays one over the other
+    update_config(config, read(file))  # as Snakemake merges configuration files
     configured = settings.load(config, read(ROOT / "config/datasets.yaml"))
     settings.check_paths(configured)
-    lines = planning.plan(configured, known, resources)
-    used = planning.used(configured)
-    lines["used"] = [used.get((row.rule, row.model)) for row in lines.itertuples()]
+    rows = expected(configured, assumed, resources)
+    finished = used(configured)
+    rows["used"] = [finished.get((row.rule, row.model)) for row in rows.itertuples()]
     if table:
-        write_table(lines, Plan, table)
-    print(planning.show(frame(lines, Plan), configured, known, resources))
+        write_table(rows, Plan, table)
+    print(show(frame(rows, Plan), configured, assumed, resources))
 
 
 def read(file: Path) -> dict[str, Any]:
@@ -59,7 +62,7 @@ def read(file: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    logging.disable(logging.WARNING)  # of libraries that are only looked into
+    logging.disable(logging.WARNING)  # warnings of the libraries that are imported
     try:
         main()
     except (OSError, ValueError) as error:  # SettingsError is a ValueError

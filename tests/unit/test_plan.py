@@ -1,4 +1,4 @@
-"""What a run takes: counts known by hand, what the backend really computes, and what a configuration leaves open."""
+"""Plans of runs: tokens counted by hand, tokens that the backend computes, and what a configuration leaves open."""
 
 import re
 import subprocess
@@ -16,17 +16,21 @@ from faithfulness.arms.record import write_arm
 from faithfulness.backends import Decoding, Probe, Prompt, tree_attention
 from faithfulness.backends.transformers import TransformersBackend
 from faithfulness.calibrate import calibration
-from faithfulness.config.models import Model
 from faithfulness.config.settings import Settings, load
 from faithfulness.config.training import Recipe
-from faithfulness.operate import planning
-from faithfulness.operate.planning import TRAINING, Assumptions, Pieces, Plan, Tokens
+from faithfulness.operate.cost import Assumptions, Tokens
+from faithfulness.operate.plan.expected import Plan, expected
+from faithfulness.operate.plan.miniature import assumed_steps, miniature_items, planned_chain
+from faithfulness.operate.plan.pieces import Pieces
+from faithfulness.operate.plan.show import show
+from faithfulness.operate.plan.tokens import encoder, generation_tokens, scoring_tokens, training_tokens
+from faithfulness.operate.plan.used import used
 from faithfulness.prompts import Prompts
 from faithfulness.tables.generation import Chains, Items, Probes, Scores
 from faithfulness.tables.io import frame, read_table, records, write_table
 from tests.runs import ROOT
 
-KNOWN = Assumptions(flops=1e12)
+ASSUMED = Assumptions(flops=1e12)
 NOWHERE = Path("nowhere")
 WARM = {"method": "full", "target": "rationale", "datasets": ["coin_flip"], "steps": 3, "batch_size": 2}
 COINS = {
@@ -53,62 +57,36 @@ def letters(text: str) -> list[int]:
     return [ord(character) for character in text]
 
 
-def lines(config: dict[str, Any]) -> dict[str, Any]:
+def rows_of(config: dict[str, Any]) -> dict[str, Any]:
     """A plan, by rule."""
-    found = planning.plan(load(config), KNOWN, NOWHERE)
-    return {row["rule"]: row for row in records(found)}
+    return {row["rule"]: row for row in records(expected(load(config), ASSUMED, NOWHERE))}
 
 
 # Formulas
 
 
 def test_chains_share_their_prompts() -> None:
-    assert planning.writing([[1, 2, 3], [1, 2, 4]], [2, 3]) == Tokens(read=4, grown=5, requests=2, sent=6, written=5)
+    assert generation_tokens([[1, 2, 3], [1, 2, 4]], [2, 3]) == Tokens(
+        prefilled=4, generated=5, requests=2, sent=6, received=5
+    )
 
 
-def test_options_are_read_in_one_tree() -> None:
+def test_options_are_scored_in_one_tree() -> None:
     probes = [
         Probe("i", "ab", "", ":", chain_ids=[], candidates=("y", "no")),
         Probe("i", "ab", "c", ":", chain_ids=letters("c"), candidates=("y", "no")),
     ]
     # a b | : " " n | c : " " n: the last letter of an option needs no node.
-    assert planning.reading(probes, letters) == Tokens(read=9, requests=2, sent=7, written=2)
+    assert scoring_tokens(probes, letters) == Tokens(prefilled=9, requests=2, sent=7, received=2)
 
 
-def test_texts_grow_behind_the_tree() -> None:
+def test_text_answers_are_generated_after_the_tree() -> None:
     probes = [
         Probe("i", "ab", chain, ":", chain_ids=letters(chain), candidates=("12",), answer_tokens=5)
         for chain in ("", "c")
     ]
     # a b : | c :, and behind each five tokens of text and two of " 12".
-    assert planning.reading(probes, letters) == Tokens(read=5, grown=14, requests=2, sent=7, written=10)
-
-
-def test_hours() -> None:
-    model = Model(name="m", source={"uri": "random:llama"})  # type: ignore[arg-type]
-    known = replace(KNOWN, utilisation=0.5, writing_utilisation=0.1)
-    size, tokens = 10**9, Tokens(read=900_000)
-    assert planning.hours(tokens, model, size, known) == pytest.approx(1)
-    assert planning.hours(tokens, model, size, known, TRAINING["full"]) == pytest.approx(3)
-    assert planning.hours(tokens, model, size, known, TRAINING["lora"]) == pytest.approx(2)
-    assert planning.hours(Tokens(grown=900_000), model, size, known) == pytest.approx(5)
-    assert planning.hours(tokens, model, None, known) is None
-    assert planning.cost(tokens, model) is None
-
-
-def test_cost_and_hours_of_a_server() -> None:
-    model = load(SERVED).models[0]
-    assert planning.cost(Tokens(read=7, sent=1_000_000, written=2_000_000), model) == pytest.approx(15)
-    assert planning.hours(Tokens(requests=7200), model, None, replace(KNOWN, reply_seconds=4)) == pytest.approx(1)
-
-
-def test_assumptions_are_more_than_nothing() -> None:
-    with pytest.raises(ValueError, match="items: must be more than 0"):
-        Assumptions(flops=1e12, items=0)
-
-
-def test_flops_are_measured() -> None:
-    assert 1e8 < planning.measured_flops() < 1e17
+    assert scoring_tokens(probes, letters) == Tokens(prefilled=5, generated=14, requests=2, sent=7, received=10)
 
 
 def test_pieces() -> None:
@@ -122,43 +100,43 @@ def test_pieces() -> None:
     assert len(spans) == len(tokens.encode(text))
 
 
-# Held against what is computed
+# Against what is computed
 
 
 @pytest.fixture
 def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Tokens of each forward pass."""
-    found: list[int] = []
+    lengths: list[int] = []
     forward = tree_attention.forward
 
-    def counted(model: Any, tokens: np.ndarray, *arguments: Any, **named: Any) -> Any:
-        found.append(len(tokens))
+    def recorded(model: Any, tokens: np.ndarray, *arguments: Any, **named: Any) -> Any:
+        lengths.append(len(tokens))
         return forward(model, tokens, *arguments, **named)
 
-    monkeypatch.setattr(tree_attention, "forward", counted)
-    return found
+    monkeypatch.setattr(tree_attention, "forward", recorded)
+    return lengths
 
 
 def test_the_backend_computes_what_is_counted(backend: TransformersBackend, computed: list[int]) -> None:
-    encode = planning._encoder(backend.tokenizer)
+    encode = encoder(backend.tokenizer)
     probes = [
         Probe("i", "A coin is heads up.", chain, "\nAnswer:", candidates=("yes", "not at all"))
         for chain in ("", " Anna flips the coin.", " Anna flips the coin. Ben does not.", " ... ...")
     ]
     backend.read(probes)
-    assert sum(computed) == planning.reading(probes, encode).read
+    assert sum(computed) == scoring_tokens(probes, encode).prefilled
     computed.clear()
     texts = [replace(probe, candidates=("not at all",), answer_tokens=6) for probe in probes]
     backend.read(texts, lambda indices, _: [("not at all",)] * len(indices))
-    found = planning.reading(texts, encode)
-    assert computed[0] == found.read
-    assert found.computed - len(texts) == sum(computed)  # the last token of a text at its limit is not computed
+    counted = scoring_tokens(texts, encode)
+    assert computed[0] == counted.prefilled
+    assert counted.computed - len(texts) == sum(computed)  # the last token of a text at its limit is not computed
     computed.clear()
     asked = ["A coin is heads up.", "A coin is tails up."]
     chains = backend.write([Prompt(text) for text in asked], Decoding(8))
     lengths = [len(chain.ids or ()) for chain in chains]
-    found = planning.writing([encode(text) for text in asked], lengths)
-    assert found.computed - sum(chain.finish_reason == "length" for chain in chains) == sum(computed)
+    counted = generation_tokens([encode(text) for text in asked], lengths)
+    assert counted.computed - sum(chain.finish_reason == "length" for chain in chains) == sum(computed)
 
 
 def test_trainings_are_counted_example_by_example(wording: Prompts) -> None:
@@ -168,49 +146,49 @@ def test_trainings_are_counted_example_by_example(wording: Prompts) -> None:
     tokenizer = Pieces()
     asked = "".join(prompts.direct_prompt(items["own"][0], wording, tokenizer))
     each = len(tokenizer.encode(f"{asked} a")) + 1
-    assert planning.training(recipe, items, wording, tokenizer).read == 21 * each
+    assert training_tokens(recipe, items, wording, tokenizer).prefilled == 21 * each
     longer = recipe.model_copy(update={"steps": 1000})
-    assert planning.training(longer, items, wording, tokenizer).read == pytest.approx(3000 * each)
+    assert training_tokens(longer, items, wording, tokenizer).prefilled == pytest.approx(3000 * each)
 
 
 # Plans
 
 
 def test_counts_of_a_small_configuration() -> None:
-    found = lines(COINS)
-    assert {rule: row["jobs"] for rule, row in found.items()} == {
+    plan = rows_of(COINS)
+    assert {rule: row["jobs"] for rule, row in plan.items()} == {
         "warm_start": 1,
         "finetune": 1,
         "write_chains": 2,
         "perturbations": 10,
         "rescore_answers": 2,
     }
-    assert found["warm_start"]["items"] == 6
-    assert found["finetune"]["items"] == 8
-    assert found["write_chains"]["chains"] == 2 * 5
+    assert plan["warm_start"]["items"] == 6
+    assert plan["finetune"]["items"] == 8
+    assert plan["write_chains"]["chains"] == 2 * 5
     # Four steps: five cuts, four fillers, eight paraphrases, four mistakes; and the direct one.
-    assert found["perturbations"]["probes"] == 10 * (21 + 1)
+    assert plan["perturbations"]["probes"] == 10 * (21 + 1)
     # Both arms read both arms' chains, and answer directly.
-    assert found["rescore_answers"]["chains"] == 4 * 5
-    assert found["rescore_answers"]["probes"] == 4 * 5 * 21 + 2 * 5
-    assert found["rescore_answers"]["hours"] == pytest.approx(
-        2e9 * found["rescore_answers"]["tokens"] / (0.4 * 1e12) / 3600
+    assert plan["rescore_answers"]["chains"] == 4 * 5
+    assert plan["rescore_answers"]["probes"] == 4 * 5 * 21 + 2 * 5
+    assert plan["rescore_answers"]["hours"] == pytest.approx(
+        2e9 * plan["rescore_answers"]["tokens"] / (0.4 * 1e12) / 3600
     )
-    assert all(row["cost"] is None for row in found.values())
+    assert all(row["cost"] is None for row in plan.values())
 
 
-def test_arms_that_write_alike_are_read_as_one() -> None:
-    alike, different = lines(COINS), lines(COINS | {"chains": {"temperature": 0.8}})
+def test_chains_that_all_arms_write_are_scored_once() -> None:
+    alike, different = rows_of(COINS), rows_of(COINS | {"chains": {"temperature": 0.8}})
     assert alike["rescore_answers"]["tokens"] < 0.7 * different["rescore_answers"]["tokens"]
     assert alike["write_chains"]["tokens"] == different["write_chains"]["tokens"]
 
 
-def test_samples_and_resampled_mistakes_are_written_and_read() -> None:
-    one = lines(COINS | {"chains": {"temperature": 0.8}})
-    two = lines(COINS | {"chains": {"temperature": 0.8, "samples": 2}})
+def test_samples_and_resampled_mistakes_are_generated_and_scored() -> None:
+    one = rows_of(COINS | {"chains": {"temperature": 0.8}})
+    two = rows_of(COINS | {"chains": {"temperature": 0.8, "samples": 2}})
     assert one["write_chains"]["tokens"] < two["write_chains"]["tokens"] < 2 * one["write_chains"]["tokens"]
     assert two["rescore_answers"]["probes"] == 2 * one["rescore_answers"]["probes"]
-    more = lines(COINS | {"perturbations": {"mistakes": ["keep", "resample"]}})
+    more = rows_of(COINS | {"perturbations": {"mistakes": ["keep", "resample"]}})
     assert more["perturbations"]["tokens"] > 0
     assert more["perturbations"]["probes"] == 10 * (25 + 1)
 
@@ -220,60 +198,60 @@ def test_questions_that_are_not_here_are_assumed() -> None:
     own = {"name": "own", "task": "table", "source": source, "eval": 100, "max_new_tokens": 80}
     config = COINS | {"datasets": [*COINS["datasets"], own]}
     model = Pieces()
-    item = planning.items_of(load(config).datasets[1], KNOWN, NOWHERE)[1][0]
-    assert len(model.encode(item["question"])) == KNOWN.question_tokens
-    assert [len(model.encode(option)) for option in item["options"]] == [KNOWN.option_tokens] * 4
-    steps = planning._steps(load(config).datasets[1], KNOWN)
+    item = miniature_items(load(config).datasets[1], ASSUMED, NOWHERE)[1][0]
+    assert len(model.encode(item["question"])) == ASSUMED.question_tokens
+    assert [len(model.encode(option)) for option in item["options"]] == [ASSUMED.option_tokens] * 4
+    steps = assumed_steps(load(config).datasets[1], ASSUMED)
     assert [len(model.encode(f" {step}")) for step in steps] == [20, 20]  # half of 80
-    assert lines(config)["write_chains"]["chains"] == 2 * (5 + 100)
+    assert rows_of(config)["write_chains"]["chains"] == 2 * (5 + 100)
 
 
-def test_a_server_is_paid_for_each_request() -> None:
+def test_a_server_charges_for_the_prompt_of_each_request() -> None:
     settings = load(SERVED)
-    found = lines(SERVED)
-    assert set(found) == {"write_chains", "perturbations", "rescore_answers"}
+    plan = rows_of(SERVED)
+    assert set(plan) == {"write_chains", "perturbations", "rescore_answers"}
     # With prices of a million tokens between 3 and 6; each of the 22 + 21 probes pays its whole prompt.
-    read = found["rescore_answers"]
+    read = plan["rescore_answers"]
     assert 3 * read["tokens"] < 1e6 * read["cost"] < 6 * read["tokens"]
     assert read["tokens"] > 43 * 4 * 2 * len(
-        Pieces().encode(planning.items_of(settings.datasets[0], KNOWN, NOWHERE)[1][0]["question"])
+        Pieces().encode(miniature_items(settings.datasets[0], ASSUMED, NOWHERE)[1][0]["question"])
     )
-    shown = planning.show(planning.plan(settings, KNOWN, NOWHERE), settings, KNOWN, NOWHERE)
+    shown = show(expected(settings, ASSUMED, NOWHERE), settings, ASSUMED, NOWHERE)
     assert "is more than its max_cost of 0.01" in " ".join(shown.split())
     free = load(SERVED | {"models": [SERVED["models"][0] | {"server": {"max_cost": None}}]})
-    assert "no cost can be told" in planning.show(planning.plan(free, KNOWN, NOWHERE), free, KNOWN, NOWHERE)
+    assert "the cost is unknown" in show(expected(free, ASSUMED, NOWHERE), free, ASSUMED, NOWHERE)
 
 
 def test_an_unknown_size_leaves_the_hours_open() -> None:
     models = [{key: value for key, value in COINS["models"][0].items() if key != "parameters"}]
     settings = load(COINS | {"models": models})
-    found = planning.plan(settings, KNOWN, NOWHERE)
-    assert found.loc[found["tokens"] > 0, "hours"].isna().all()
-    shown = planning.show(found, settings, KNOWN, NOWHERE)
-    assert "Warning: m: its size is not known" in shown
+    plan = expected(settings, ASSUMED, NOWHERE)
+    assert plan.loc[plan["tokens"] > 0, "hours"].isna().all()
+    shown = show(plan, settings, ASSUMED, NOWHERE)
+    assert "Warning: m: its size is unknown" in shown
     assert re.search(r"^total .*\?$", shown, re.MULTILINE)
 
 
-def test_the_default_run_was_foreseen(settings: Settings) -> None:
+def test_the_plan_of_the_default_run_is_near_what_it_used(settings: Settings) -> None:
     """Without its questions and its tokenizer, as before make report; what it used is what make plan printed after."""
-    used = {"warm_start": 71_196, "finetune": 35_967, "write_chains": 18_986, "rescore_answers": 136_362}
-    found = planning.plan(settings.model_copy(update={"models": settings.models[:1]}), KNOWN, NOWHERE)
-    planned = dict(zip(found["rule"], found["tokens"], strict=True))
-    assert sum(planned.values()) == pytest.approx(sum(used.values()), rel=0.2)
-    assert planned == pytest.approx(used | {"perturbations": 0}, rel=0.35)
+    used_tokens = {"warm_start": 71_196, "finetune": 35_967, "write_chains": 18_986, "rescore_answers": 136_362}
+    plan = expected(settings.model_copy(update={"models": settings.models[:1]}), ASSUMED, NOWHERE)
+    planned = dict(zip(plan["rule"], plan["tokens"], strict=True))
+    assert sum(planned.values()) == pytest.approx(sum(used_tokens.values()), rel=0.2)
+    assert planned == pytest.approx(used_tokens | {"perturbations": 0}, rel=0.35)
 
 
 def test_a_finished_run_is_counted_from_its_tables(tmp_path: Path, wording: Prompts) -> None:
     """A run whose arms write the planned chains used what was planned."""
     settings = load(COINS | {"results": str(tmp_path)})
     (dataset,) = settings.datasets
-    train, evaluated = planning.items_of(dataset, KNOWN, NOWHERE)
+    train, evaluated = miniature_items(dataset, ASSUMED, NOWHERE)
     for split, items in (("train", train), ("eval", evaluated)):
         write_table(items, Items, tmp_path / f"items/coin_flip/{split}.parquet")
     tokenizer = Pieces()
-    rows = [planning.planned_chain(item, dataset, wording, tokenizer, KNOWN) for item in evaluated]
+    rows = [planned_chain(item, dataset, wording, tokenizer, ASSUMED) for item in evaluated]
     rows = [row | {"tokenizer_hash": "pieces"} for row in rows]
-    assert planning.used(settings) == {}
+    assert used(settings) == {}
     for name, recipe in (("base", settings.models[0].warm_start), ("tuned-a", settings.arms[0])):
         made = {"weights_folder": str(NOWHERE), "prompts": wording.model_dump()}
         known = recipe.model_dump(include=set(Recipe.model_fields)) if recipe else None
@@ -290,14 +268,14 @@ def test_a_finished_run_is_counted_from_its_tables(tmp_path: Path, wording: Prom
         for kind, table in probes.items():
             write_table(table, Probes, tmp_path / f"probes/m/{name}/coin_flip/{kind}.parquet")
         if name == "base":
-            assert set(planning.used(settings)) == {("warm_start", "m")}  # nothing is told of what is half done
+            assert set(used(settings)) == {("warm_start", "m")}  # rules that are not finished are left out
         write_table([], Scores, tmp_path / f"scores/m/{name}/coin_flip.parquet")
-    found = planning.plan(settings, KNOWN, NOWHERE)
-    planned = {(row.rule, row.model): row.tokens for row in found.itertuples() if row.rule != "perturbations"}
-    used = planning.used(settings)
-    assert used == planned
-    found["used"] = [used.get((row.rule, row.model)) for row in found.itertuples()]
-    shown = planning.show(frame(found, Plan), settings, KNOWN, NOWHERE)
+    plan = expected(settings, ASSUMED, NOWHERE)
+    planned = {(row.rule, row.model): row.tokens for row in plan.itertuples() if row.rule != "perturbations"}
+    finished = used(settings)
+    assert finished == planned
+    plan["used"] = [finished.get((row.rule, row.model)) for row in plan.itertuples()]
+    shown = show(frame(plan, Plan), settings, ASSUMED, NOWHERE)
     assert "1.00 times what it used" in shown
 
 

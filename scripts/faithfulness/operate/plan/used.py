@@ -1,0 +1,125 @@
+"""What a finished run used: its tokens, counted from its tables as a plan counts them beforehand."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from faithfulness import prompts
+from faithfulness.arms.record import prompts_of, read_arm
+from faithfulness.config.datasets import Dataset
+from faithfulness.config.settings import Settings
+from faithfulness.config.training import Recipe, train_datasets
+from faithfulness.operate.cost import Tokens
+from faithfulness.operate.plan.pieces import Tokenizer, tokenizer_of
+from faithfulness.operate.plan.tokens import (
+    Row,
+    encoder,
+    generation_tokens,
+    probes_of,
+    scoring_tokens,
+    training_tokens,
+)
+from faithfulness.perturb.registry import PERTURBATIONS
+from faithfulness.prompts import Prompts
+from faithfulness.tables.generation import Chains, Items, Probes, Scores
+from faithfulness.tables.io import read_table, records
+
+
+def used(settings: Settings) -> dict[tuple[str, str], int]:
+    """Unique tokens that a finished run computed, by rule and model; rules that are not finished are left out."""
+    totals = {}
+    for model in settings.models:
+        folder = Path(settings.results) / "arms" / model.name
+        if model.served or not (folder / "base" / "arm.json").exists():
+            continue
+        for rule, counts in _counts(settings, model.name, bool(model.warm_start)).items():
+            try:
+                total = sum((tokens for count in counts for tokens in count()), Tokens())
+            except FileNotFoundError:
+                continue
+            if counts:
+                totals[rule, model.name] = round(total.computed)
+    return totals
+
+
+Count = Callable[[], Iterator[Tokens]]
+
+
+def _counts(settings: Settings, model: str, warm_started: bool) -> dict[str, list[Count]]:
+    """By rule, what counts the tokens of each of its jobs with a model."""
+    results = Path(settings.results)
+    folder, arms = results / "arms" / model, settings.arms_of(model)
+    base = read_arm(folder / "base")
+    run = _Run(settings, model, prompts_of(base), tokenizer_of(Path(base["weights_folder"])))
+    trained_here = [arm for arm in arms[1:] if not settings.arm(arm).source]
+    counts: dict[str, list[Count]] = {
+        "warm_start": [partial(run.training, folder / "base")] if warm_started else [],
+        "finetune": [partial(run.training, folder / arm) for arm in trained_here],
+        "write_chains": [],
+        "rescore_answers": [],
+    }
+    for dataset in settings.datasets:
+        for arm in arms:
+            writers = arms if arm == "base" else ["base", arm]
+            counts["write_chains"].append(partial(run.generation, arm, dataset))
+            counts["rescore_answers"].append(partial(run.scoring, arm, writers, dataset))
+    return counts
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A finished run of one model. Each method yields the tokens of a job, block by block.
+
+    All methods raise FileNotFoundError where a table has not been made.
+    """
+
+    settings: Settings
+    model: str
+    wording: Prompts
+    tokenizer: Tokenizer
+
+    def training(self, folder: Path) -> Iterator[Tokens]:
+        """Tokens of the training that made an arm."""
+        arm = read_arm(folder)
+        recipe = Recipe(**arm["recipe"])
+        items = {name: records(self._table(f"items/{name}/train", Items)) for name in train_datasets(recipe)}
+        yield training_tokens(recipe, items, prompts_of(arm), self.tokenizer)
+
+    def generation(self, arm: str, dataset: Dataset) -> Iterator[Tokens]:
+        """Tokens of an arm's chains."""
+        table = self._table(f"chains/{self.model}/{arm}/{dataset.name}", Chains)
+        for block in _blocks(records(table), self.settings.block_items * self.settings.chains.samples):
+            conclusions = [prompts.encode(self.tokenizer, row["conclusion"]) for row in block]
+            lengths = [len(row["chain_ids"]) + len(ids) for row, ids in zip(block, conclusions, strict=True)]
+            yield generation_tokens([row["prompt_ids"] for row in block], lengths)
+
+    def scoring(self, reader: str, writers: Sequence[str], dataset: Dataset) -> Iterator[Tokens]:
+        """Tokens of all probes that a reader answered."""
+        self._table(f"scores/{self.model}/{reader}/{dataset.name}", Scores)
+        items = records(self._table(f"items/{dataset.name}/eval", Items))
+        rows: dict[str, list[Row]] = {item["item_id"]: [] for item in items}
+        for writer in writers:
+            for perturbation in PERTURBATIONS:
+                if perturbation == "direct" and writer != reader:
+                    continue
+                table = self._table(f"probes/{self.model}/{writer}/{dataset.name}/{perturbation}", Probes)
+                for row in records(table):
+                    rows[row["item_id"]].append({**row, "writer": writer, "perturbation": perturbation})
+        encode = encoder(self.tokenizer)
+        for block in _blocks(items, self.settings.block_items):
+            block_rows = [row for item in block for row in rows[item["item_id"]]]
+            yield scoring_tokens(probes_of(block_rows, block, dataset, self.wording, self.tokenizer), encode)
+
+    def _table(self, name: str, schema: pa.Schema) -> pd.DataFrame:
+        file = Path(self.settings.results) / f"{name}.parquet"
+        if not file.exists():
+            raise FileNotFoundError(file)
+        return read_table(file, schema)
+
+
+def _blocks(rows: Sequence[Row], size: int) -> list[Sequence[Row]]:
+    return [rows[start : start + size] for start in range(0, len(rows), size)]

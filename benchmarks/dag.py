@@ -1,7 +1,7 @@
-"""How long Snakemake plans a large run on a cluster, and what its jobs ask the scheduler for: `make bench-dag`.
+"""How long Snakemake plans a large run on a cluster, and what its jobs request from the scheduler: `make bench-dag`.
 
-Dry runs of the published setting (config/paper.yaml) with 10,000 items a dataset and the SLURM profile: with its one
-model, with more of that size, and with these in shards.
+Dry runs of the published setting (config/paper.yaml) with 10,000 items per dataset and the SLURM profile: with its one
+model, with more models of that size, and with these in shards.
 """
 
 import argparse
@@ -19,7 +19,7 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 JOB = re.compile(r" *rule (\w+):$")  # those of a group are indented
-ASKED = {"mem_mb": int, "runtime": int, "gpu": int, "slurm_partition": str}
+REQUESTS = {"mem_mb": int, "runtime": int, "gpu": int, "slurm_partition": str}
 
 
 def configuration(items: int, models: int) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def configuration(items: int, models: int) -> dict[str, Any]:
 def dry_run(config: dict[str, Any], shards: int) -> tuple[float, float, pd.DataFrame]:
     """Seconds on the clock, seconds of the processor, and a row for each job."""
     with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
-        yaml.safe_dump(config | {"results": "results-dag"}, file)  # nothing of it is there, or written
+        yaml.safe_dump(config | {"results": "results-dag"}, file)  # it does not exist and is not written
         file.flush()
         command = [sys.executable, "-m", "snakemake", "--dry-run", "--printshellcmds", "--configfile", file.name]
         command += ["--workflow-profile", "profiles/slurm", "--set-scatter", f"shards={shards}"]
@@ -53,14 +53,14 @@ def dry_run(config: dict[str, Any], shards: int) -> tuple[float, float, pd.DataF
         elif line.lstrip().startswith("threads: "):
             rows[-1]["threads"] = int(line.split()[-1])
         elif line.lstrip().startswith("resources: "):
-            asked = dict(re.findall(r"(\w+)=([^,]*)", line))
-            rows[-1] |= {name: kind(asked[name]) for name, kind in ASKED.items() if name in asked}
+            requested = dict(re.findall(r"(\w+)=([^,]*)", line))
+            rows[-1] |= {name: kind(requested[name]) for name, kind in REQUESTS.items() if name in requested}
     used = after.children_user + after.children_system - before.children_user - before.children_system
     return seconds, used, pd.DataFrame(rows)
 
 
 def by_rule(jobs: pd.DataFrame) -> str:
-    """What the largest job of each rule asks for."""
+    """What the largest job of each rule requests."""
     table = jobs.groupby("rule", sort=False).agg(
         jobs=("rule", "size"),
         partition=("slurm_partition", "first"),
@@ -73,20 +73,20 @@ def by_rule(jobs: pd.DataFrame) -> str:
 
 
 def main() -> None:
-    """Plan, count, show."""
+    """Plan, count, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--items", type=int, default=10_000, help="items of each dataset (default: %(default)s)")
+    parser.add_argument("--items", type=int, default=10_000, help="items per dataset (default: %(default)s)")
     parser.add_argument("--models", type=int, default=5, help="models of the second run (default: %(default)s)")
     parser.add_argument("--shards", type=int, default=10, help="shards of the third run (default: %(default)s)")
-    asked = parser.parse_args()
-    for models, shards in ((1, 1), (asked.models, 1), (asked.models, asked.shards)):
-        config = configuration(asked.items, models)
+    arguments = parser.parse_args()
+    for models, shards in ((1, 1), (arguments.models, 1), (arguments.models, arguments.shards)):
+        config = configuration(arguments.items, models)
         seconds, used, jobs = dry_run(config, shards)
-        size = f"{asked.items} items x {len(config['datasets'])} datasets x {1 + len(config['arms'])} arms"
+        size = f"{arguments.items} items x {len(config['datasets'])} datasets x {1 + len(config['arms'])} arms"
         print(f"{size} x {models} models, shards: {shards}")
         print(f"  {len(jobs)} jobs, dry run {seconds:.1f} s ({used:.1f} s of one core)", flush=True)
         if models == shards == 1:
-            print(f"\nThe most that a job of each rule asks for at first:\n{by_rule(jobs)}\n")
+            print(f"\nThe largest request of each rule's jobs, at the first attempt:\n{by_rule(jobs)}\n")
 
 
 if __name__ == "__main__":

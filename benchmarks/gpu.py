@@ -1,8 +1,8 @@
 """What tuning and re-scoring cost on a GPU, in time and memory: `make bench-gpu`.
 
-Llamas of the usual shapes with random weights: what they answer means nothing, what it takes is the same. Each is tuned
-by LoRA and by QLoRA on worked chains, and then asked all probes of worked chains of eight steps and more: in prefix
-trees and in padded batches, whose answers are compared, too.
+Llamas of the usual shapes with random weights: their answers mean nothing, but take as much time and memory. Each is tuned
+by LoRA and by QLoRA on worked chains, and then scores all probes of worked chains of eight steps and more, in prefix
+trees and in padded batches; their answers are compared.
 """
 
 import argparse
@@ -99,7 +99,7 @@ def tune_adapters(
             )
             times.append(seconds)
         step = (times[1] - times[0]) / STEPS
-        print(f"{shape} {method:5}  {step:6.2f} s a step of {BATCH} chains  {memory:6.1f} GB", flush=True)
+        print(f"{shape} {method:5}  {step:6.2f} s per step of {BATCH} chains  {memory:6.1f} GB", flush=True)
 
 
 def probes_of(asked: dict[str, pd.DataFrame], wording: prompts.Prompts, weights: Path, journal: Path) -> list[Probe]:

@@ -1,7 +1,7 @@
 """Prefix trees against plain sequences, in float32, on the probes of a finished run: `make parity`, an hour or two.
 
-All readers, each on the chains of all its writers. The reference takes each sequence as it is, next to others of its
-own length at most: no trees, no masks, no padding. Prints, for each model and reader, the largest difference of a
+All readers, each on the chains of all its writers. The reference scores each sequence by itself or in a batch of equal
+lengths: no trees, no masks, no padding. Prints, for each model and reader, the largest difference of a
 log-probability, and how many cloze answers and greedy continuations (readout `text`) differ. Exits with 1 if a
 difference exceeds 1e-4 or an answer differs.
 """
@@ -20,7 +20,7 @@ from faithfulness.backends.forest import Forest
 from faithfulness.config import settings
 from faithfulness.prompts import answer_text, encode
 
-TOKENS = 12  # of each continuation
+TOKENS = 12  # per continuation
 ROWS = 32  # of one length, side by side
 LIMIT = 1e-4  # nats
 
@@ -55,8 +55,8 @@ def compare(folder: Path, probes: list[Probe], texts: int) -> dict[str, float]:
 def main() -> int:
     """Compare all models."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--items", type=int, default=40, help="items of each dataset (default: 40)")
-    parser.add_argument("--texts", type=int, default=60, help="probes of each reader continued greedily (default: 60)")
+    parser.add_argument("--items", type=int, default=40, help="items per dataset (default: 40)")
+    parser.add_argument("--texts", type=int, default=60, help="probes per reader that are continued greedily (default: 60)")
     arguments = parser.parse_args()
     config = settings.load(yaml.safe_load((ROOT / "config/config.yaml").read_text("utf-8")))
     results, datasets, found = Path(config.results), [d.name for d in config.datasets], []

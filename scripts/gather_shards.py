@@ -2,8 +2,7 @@
 
 from faithfulness.operate import job
 from faithfulness.tables import generation
-from faithfulness.tables.io import read_tables, write_table
+from faithfulness.tables.io import join_tables
 
 job.start(snakemake.log)
-schema = getattr(generation, snakemake.params.schema)
-write_table(read_tables(snakemake.input, schema), schema, snakemake.output[0])
+join_tables(snakemake.input, getattr(generation, snakemake.params.schema), snakemake.output[0])

@@ -1,5 +1,6 @@
 """Tables keep their schema, are written whole or not at all, and the journal loses and mistakes nothing."""
 
+import weakref
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from faithfulness.tables import generation, statistics
-from faithfulness.tables.generation import Items
-from faithfulness.tables.io import atomically, read_table, records, write_table
+from faithfulness.tables.by_item import ItemRows, rows_of
+from faithfulness.tables.fields import INT, field
+from faithfulness.tables.generation import Chains, Items
+from faithfulness.tables.io import atomically, frame, join_tables, read_rows, read_table, records, write_table
 from faithfulness.tables.journal import Journal, shard
 from faithfulness.tables.statistics import Effects
 
@@ -82,7 +85,7 @@ def test_meaning_travels_with_the_file(tmp_path: Path) -> None:
 
 
 def test_missing_value_is_refused_and_nothing_is_left(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"answer.* non-nullable but pandas column had 1 null"):
+    with pytest.raises(ValueError, match=r"column 'answer' must not hold missing values \(gold answer;"):
         write_table([ITEM | {"answer": None}], Items, tmp_path / "items.parquet")
     assert not list(tmp_path.iterdir())
 
@@ -106,6 +109,102 @@ def test_damaged_table_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "items.parquet").write_bytes(content)
     with pytest.raises(ValueError, match=r"items\.parquet is damaged or is not the expected table"):
         read_table(tmp_path / "items.parquet", Items)
+
+
+def test_a_table_of_another_program_is_named_as_such(tmp_path: Path) -> None:
+    pd.DataFrame([ITEM]).to_parquet(tmp_path / "items.parquet")
+    with pytest.raises(ValueError, match=r"it has no checksum.* of your own, write it with .*io\.write_table"):
+        read_table(tmp_path / "items.parquet", Items)
+
+
+def test_a_table_of_another_schema_is_refused(tmp_path: Path) -> None:
+    write_table([ITEM], Items, tmp_path / "items.parquet")
+    with pytest.raises(ValueError, match=r"items\.parquet .* not the expected table: .*sample"):
+        read_table(tmp_path / "items.parquet", Chains)
+    other = pa.schema([*(column for column in Items if column.name != "letters"), field("letters", INT, meaning="-")])
+    with pytest.raises(ValueError, match="its column 'letters' is not of the type int64"):
+        read_table(tmp_path / "items.parquet", other)
+
+
+def test_some_columns_of_a_table(tmp_path: Path) -> None:
+    write_table([ITEM], Items, tmp_path / "items.parquet")
+    assert records(read_table(tmp_path / "items.parquet", Items, ["answer", "item_id"])) == [
+        {"answer": "x", "item_id": "a"}
+    ]
+    assert list(read_rows(tmp_path / "items.parquet", Items, ["letters"])) == [{"letters": False}]
+
+
+Rows = list[dict[str, Any]]
+
+
+def rows_of_items(*counts: int) -> Rows:
+    """Rows of items of so many rows each."""
+    return [
+        ITEM | {"item_id": f"item{item}", "question": f"{row}"} for item, n in enumerate(counts) for row in range(n)
+    ]
+
+
+@given(counts=st.lists(st.integers(0, 30), max_size=70), block_items=st.integers(1, 30), shards=st.integers(1, 4))
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_a_shard_reads_the_rows_of_its_items_and_little_else(
+    tmp_path: Path, counts: list[int], block_items: int, shards: int
+) -> None:
+    rows, ids = rows_of_items(*counts), pd.DataFrame({"item_id": [f"item{item}" for item in range(len(counts))]})
+    write_table(iter(rows), Items, tmp_path / "items.parquet")
+    file = pq.ParquetFile(tmp_path / "items.parquet")
+    largest = max((file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)), default=0)
+    assert list(read_rows(tmp_path / "items.parquet", Items)) == rows
+    whole = rows_of(frame(rows, Items))
+    found: Rows = []
+    for number in range(1, shards + 1):
+        own = list(shard(ids, f"{number}-of-{shards}", block_items)["item_id"])
+        table = ItemRows(tmp_path / "items.parquet", Items, own)
+        blocks = [own[start : start + block_items] for start in range(0, len(own), block_items)]
+        read = [row for block in blocks for row in table.rows(block)]
+        assert read == whole(own)
+        assert table.rows_read <= len(read) + 2 * largest
+        found += read
+    assert found == rows
+
+
+def test_shards_of_whole_groups_read_nothing_twice(tmp_path: Path) -> None:
+    """Of 100 items of 12 rows, five shards of 20 items each read a fifth."""
+    write_table(iter(rows_of_items(*[12] * 100)), Items, tmp_path / "items.parquet")
+    for start in range(0, 100, 20):
+        own = [f"item{item}" for item in range(start, start + 20)]
+        table = ItemRows(tmp_path / "items.parquet", Items, own, ["item_id", "question"])
+        read = [row for item in own for row in table.rows([item])]
+        assert read == [{"item_id": item, "question": f"{row}"} for item in own for row in range(12)]
+        assert table.rows_read == 240
+
+
+def test_rows_are_written_as_they_come(tmp_path: Path) -> None:
+    """A generator of rows is never held as a whole."""
+    alive = weakref.WeakSet[Row]()
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for item in range(1000):
+            row = Row(ITEM, item_id=f"item{item}")
+            alive.add(row)
+            yield row
+            assert len(alive) <= 500  # two groups
+
+    write_table(rows(), Items, tmp_path / "items.parquet")
+    assert len(read_table(tmp_path / "items.parquet", Items)) == 1000
+
+
+class Row(dict[str, Any]):
+    """A row that can be counted while it lives."""
+
+    __hash__ = object.__hash__  # type: ignore[assignment]
+
+
+def test_tables_are_joined_in_their_order(tmp_path: Path) -> None:
+    rows = rows_of_items(*[30] * 25)
+    write_table(iter(rows[:400]), Items, tmp_path / "1.parquet")
+    write_table(frame(rows[400:], Items), Items, tmp_path / "2.parquet")
+    join_tables([tmp_path / "1.parquet", tmp_path / "2.parquet"], Items, tmp_path / "all.parquet")
+    assert list(read_rows(tmp_path / "all.parquet", Items)) == rows
 
 
 def test_records_are_plain_values() -> None:

@@ -29,7 +29,7 @@ from rescoring import padded
 from faithfulness import prompts
 from faithfulness.arms.devices import pick_device
 from faithfulness.arms.record import reference_arm, write_arm
-from faithfulness.backends import Probe
+from faithfulness.backends.protocol import Probe
 from faithfulness.backends.transformers import TransformersBackend
 from faithfulness.calibrate import calibration
 from faithfulness.config.datasets import CoinFlip, LastLetters
@@ -113,18 +113,18 @@ def probes_of(asked: dict[str, pd.DataFrame], wording: prompts.Prompts, weights:
         )
         by_id = {item["item_id"]: item for item in records(items)}
         rows = [row | {"writer": "worked", "perturbation": name} for name in made for row in records(made[name])]
-        found += [readout.as_probe(by_id[row["item_id"]], row, wording, tokenizer) for row in rows]
+        found += [readout.as_probe(by_id[row["item_id"]], row, wording, prompts.renderer(tokenizer)) for row in rows]
     return found
 
 
 def score(shape: str, arm: Path, probes: list[Probe]) -> None:
     """Prefix trees beside padded batches, on the same token ids."""
     _, loaded, reader = measured(lambda: TransformersBackend(arm))
-    assert reader.packs
-    reader.read(probes)  # kernels are chosen, and memory is taken, at first use
-    contexts = [reader._context(probe) for probe in probes]
-    requests = [(c, ids) for c, p in zip(contexts, probes, strict=True) for ids in reader._candidates(p.candidates)]
-    seconds, memory, readings = measured(lambda: reader.read(probes))
+    assert reader.trees
+    reader.score(probes)  # kernels are chosen, and memory is taken, at first use
+    contexts = [reader.context_ids(probe) for probe in probes]
+    requests = [(c, ids) for c, p in zip(contexts, probes, strict=True) for ids in reader.candidate_ids(p.candidates)]
+    seconds, memory, readings = measured(lambda: reader.score(probes))
     packed = [value for reading in readings for value in reading.log_probs]
     reader.model.set_attn_implementation("sdpa")
     with torch.inference_mode():

@@ -15,10 +15,9 @@ import torch
 import yaml
 from rescoring import ROOT, answers, backend, in_trees, padded, probes_of
 
-from faithfulness.backends import Decoding, Probe
 from faithfulness.backends.forest import Forest
+from faithfulness.backends.protocol import Decoding, Probe
 from faithfulness.config import settings
-from faithfulness.prompts import answer_text, encode
 
 TOKENS = 12  # per continuation
 ROWS = 32  # of one length, side by side
@@ -29,17 +28,17 @@ LIMIT = 1e-4  # nats
 def compare(folder: Path, probes: list[Probe], texts: int) -> dict[str, float]:
     """Largest difference, answers that differ, and continuations (of some `texts` probes) that differ."""
     tree, plain = backend(folder, "float32"), backend(folder, "float32", trees=False)
-    contexts = [plain._context(probe) for probe in probes]
+    contexts = [plain.context_ids(probe) for probe in probes]
     requests = [
-        (context, encode(plain.tokenizer, answer_text(option)))
+        (context, option)
         for context, probe in zip(contexts, probes, strict=True)
-        for option in probe.candidates
+        for option in plain.candidate_ids(probe.candidates)
     ]
     expected, found = padded(plain.model, requests, ROWS, alike=True), in_trees(tree, probes)
     wrong = sum(a != b for a, b in zip(answers(probes, found), answers(probes, expected), strict=True))
     some = contexts[:: max(1, len(contexts) // texts)]
-    grown = tree._continue(some, Decoding(TOKENS), [0] * len(some))
-    rows = [plain._continue([context], Decoding(TOKENS), [0])[0] for context in some]
+    grown = tree.generate_ids(some, Decoding(TOKENS), [0] * len(some))
+    rows = [plain.generate_ids([context], Decoding(TOKENS), [0])[0] for context in some]
     candidates = [(context, ids) for context, (ids, _) in zip(some, rows, strict=True) if ids]
     expected += padded(plain.model, candidates, ROWS, alike=True)
     forest = Forest(tree.model, [context for context, _ in candidates])

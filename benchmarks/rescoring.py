@@ -27,11 +27,11 @@ import torch
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from faithfulness import prefix_tree, prompts
+from faithfulness import prompts
 from faithfulness.arms.devices import product_time
 from faithfulness.arms.record import prompts_of, read_arm, write_arm
-from faithfulness.backends import Probe, tree_attention
-from faithfulness.backends.forest import Request
+from faithfulness.backends import prefix_tree, tree_attention
+from faithfulness.backends.protocol import Probe, Request
 from faithfulness.backends.transformers import TransformersBackend
 from faithfulness.perturb.registry import PERTURBATIONS
 from faithfulness.rescore import readout
@@ -50,11 +50,7 @@ def backend(folder: Path, dtype: str | None = None, trees: bool = True) -> Trans
         write_arm(Path(copy), description | {"dtype": dtype or description["dtype"]})
         for file in (file for file in folder.iterdir() if file.name != "arm.json"):
             (Path(copy) / file.name).symlink_to(file.resolve())
-        found = TransformersBackend(Path(copy))
-    if not trees:
-        found.model.set_attn_implementation("sdpa")
-        found.packs = False
-    return found
+        return TransformersBackend(Path(copy), trees=trees)
 
 
 def probes_of(
@@ -81,7 +77,7 @@ def probes_of(
             rows = records(read_table(file, Probes))
             for item, row in ((i, r) for i in asked for r in rows if r["item_id"] == i["item_id"]):
                 kind = {"writer": writer, "perturbation": perturbation}
-                probe = readout.as_probe(item, row | kind, wording, tokenizer)
+                probe = readout.as_probe(item, row | kind, wording, prompts.renderer(tokenizer))
                 found.append(replace(probe, prompt=preamble + probe.prompt))
     return found
 
@@ -129,7 +125,7 @@ def padded(model: Any, requests: Sequence[Request], rows: int, *, alike: bool = 
 
 def in_trees(reader: TransformersBackend, probes: Sequence[Probe]) -> list[float]:
     """The product's own way."""
-    return [value for reading in reader.read(probes) for value in reading.log_probs]
+    return [value for reading in reader.score(probes) for value in reading.log_probs]
 
 
 def plain_prefill(model: Any, lengths: Sequence[int], kept: int) -> None:
@@ -194,7 +190,7 @@ def report_cost(
     tree_attention.forward = forward
     seconds, _ = timed(lambda: in_trees(reader, probes), 3)
     tokens, kept = (sum(column) for column in zip(*passes, strict=True))
-    unique = len(prefix_tree.build([[*context, *option[:-1]] for context, option in requests]).tokens)
+    unique = prefix_tree.count([[*context, *option[:-1]] for context, option in requests])
     items = len({probe.item_id for probe in probes})
     rows = [tokens // items] * items
     prefill, _ = timed(lambda: plain_prefill(plain, rows, kept), 3)
@@ -217,9 +213,7 @@ def measure(
     """Seconds of each way of scoring, one a row, and how often its answers are those of one sequence at a time."""
     plain = backend(weights, str(reader.model.dtype).removeprefix("torch."), trees=False).model
     requests = [
-        (reader._context(probe), prompts.encode(reader.tokenizer, prompts.answer_text(option)))
-        for probe in probes
-        for option in probe.candidates
+        (reader.context_ids(probe), option) for probe in probes for option in reader.candidate_ids(probe.candidates)
     ]
     cost = report_cost(reader, plain, probes, requests)
     found = {"prefix trees (this project)": (*timed(lambda: in_trees(reader, probes), 3), "")}

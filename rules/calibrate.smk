@@ -30,6 +30,7 @@ rule calibrate:
         gpu=GPU * max(model.gpus for model in SETTINGS.models),
         runtime=runtime(60, calibration_seconds),
         token_budget=8192,
+        service="",  # a server's models cannot be trained to be known readers
     params:
         datasets=DATASETS,
         perturbations=SETTINGS.perturbations.model_dump(exclude={"paraphraser"}),

@@ -3,9 +3,10 @@
 from functools import partial
 from pathlib import Path
 
-from faithfulness import backends, prompts
+from faithfulness import prompts
 from faithfulness.arms.record import prompts_of, read_arm
-from faithfulness.backends import Decoding
+from faithfulness.backends.load import load
+from faithfulness.backends.protocol import Decoding
 from faithfulness.chains.write import continue_chains
 from faithfulness.operate import job
 from faithfulness.perturb import perturbations
@@ -35,7 +36,7 @@ rows = changed("keep") if "keep" in settings.variants else []
 if "resample" in settings.variants:
     arm = read_arm(snakemake.input.arm)
     rows += continue_chains(
-        backends.for_job(snakemake.input.arm, snakemake.threads, snakemake.resources),
+        load(snakemake.input.arm, snakemake.threads, snakemake.resources),
         written,
         changed("resample"),
         prompts_of(arm),

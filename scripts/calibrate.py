@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from faithfulness import backends, prompts
+from faithfulness import prompts
 from faithfulness.arms.record import prompts_of, read_arm
+from faithfulness.backends.load import load
 from faithfulness.calibrate import calibration
 from faithfulness.config.probing import Perturbations
 from faithfulness.config.statistics import Statistics
@@ -16,7 +17,6 @@ from faithfulness.tables.io import read_named_tables, write_table
 from faithfulness.tables.statistics import Calibration
 
 log = job.start(snakemake.log)
-resources = snakemake.resources
 wording = prompts.load(snakemake.input.prompts)
 items = read_named_tables(snakemake.params.datasets, snakemake.input.questions, Items)
 statistics = Statistics(**snakemake.params.statistics)
@@ -32,16 +32,14 @@ for dataset, asked in items.items():
 real: dict[tuple[str, str], list[pd.DataFrame]] = {}
 for folder in snakemake.input.arms:
     arm = read_arm(folder)
-    reader = backends.load(folder, gpus=resources.gpu, threads=snakemake.threads, token_budget=resources.token_budget)
+    reader = load(folder, snakemake.threads, snakemake.resources)
     for dataset in arm["train_datasets"]:
         asked = calibration.with_silence(items[dataset])  # real readers may find no answer, too
         written = calibration.write_worked(asked, prompts_of(arm), journal, reader.tokenizer)
         coder = partial(prompts.encode, reader.tokenizer), reader.tokenizer.decode
         probes = calibration.perturb(written, asked, perturbed, *coder)
         name = arm["recipe"]["target"]
-        found = calibration.read(
-            reader, reader.tokenizer, name, asked, written, probes, prompts_of(arm), [arm["weights"]], journal
-        )
+        found = calibration.read(reader, name, asked, written, probes, prompts_of(arm), [arm["weights"]], journal)
         real.setdefault((arm["model"], dataset), []).append(found)
 
 for (model, dataset), parts in real.items():

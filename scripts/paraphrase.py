@@ -3,9 +3,10 @@
 from functools import partial
 from pathlib import Path
 
-from faithfulness import backends, prompts
+from faithfulness import prompts
 from faithfulness.arms.record import prompts_of, read_arm
-from faithfulness.backends import Decoding
+from faithfulness.backends.load import load
+from faithfulness.backends.protocol import Decoding
 from faithfulness.operate import job
 from faithfulness.perturb import paraphrase_model, perturbations
 from faithfulness.perturb.paraphrase import CONTRASTS, Paraphrase, paraphrase
@@ -24,10 +25,8 @@ worded: dict[tuple[str, str], Paraphrase] = {}
 
 if sampling:
     arm = read_arm(snakemake.input.paraphraser)
-    model = backends.for_job(snakemake.input.paraphraser, snakemake.threads, snakemake.resources)
     worded = paraphrase_model.reword(
-        model,
-        model.tokenizer,
+        load(snakemake.input.paraphraser, snakemake.threads, snakemake.resources),
         chains,
         answers,
         prompts_of(arm),

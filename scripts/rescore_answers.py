@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from faithfulness import backends
 from faithfulness.arms.record import prompts_of, read_arm
+from faithfulness.backends.load import load
 from faithfulness.operate import job
 from faithfulness.perturb.registry import PERTURBATIONS
 from faithfulness.rescore import readout
@@ -19,10 +19,8 @@ kinds = [(writer, perturbation) for writer in writers for perturbation in PERTUR
 chains = read_named_tables(writers, snakemake.input.chains, Chains)
 probes = read_named_tables(kinds, snakemake.input.probes, Probes)
 block_items = snakemake.params.block_items
-reader = backends.for_job(snakemake.input.arm, snakemake.threads, snakemake.resources)
 table = readout.score(
-    reader,
-    reader.tokenizer,
+    load(snakemake.input.arm, snakemake.threads, snakemake.resources),
     shard(read_table(snakemake.input.questions, Items), snakemake.params.shard, block_items),
     chains,
     probes,

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from faithfulness import backends
 from faithfulness.arms.record import prompts_of, read_arm
-from faithfulness.backends import Decoding
+from faithfulness.backends.load import load
+from faithfulness.backends.protocol import Decoding
 from faithfulness.chains.write import write_chains
 from faithfulness.operate import job
 from faithfulness.tables.generation import Chains, Items
@@ -16,10 +16,8 @@ arm = read_arm(snakemake.input.arm)
 key = [arm["weights"], snakemake.params.code]
 settings = snakemake.params.chains
 block_items = snakemake.params.block_items
-writer = backends.for_job(snakemake.input.arm, snakemake.threads, snakemake.resources)
 table = write_chains(
-    writer,
-    writer.tokenizer,
+    load(snakemake.input.arm, snakemake.threads, snakemake.resources),
     shard(read_table(snakemake.input.questions, Items), snakemake.params.shard, block_items),
     prompts_of(arm),
     Decoding(snakemake.params.max_new_tokens, settings["temperature"], settings["top_p"]),

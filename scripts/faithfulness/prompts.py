@@ -8,18 +8,42 @@ ids are never decoded and tokenised again (method, section 2).
 import hashlib
 import re
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+import tokenizers
 from jinja2 import TemplateError
 from pydantic import Field, ValidationInfo, field_validator
-from tokenizers import Tokenizer
 
 from faithfulness.config.base import Strict, Tag, from_file
 
 LETTERS = string.ascii_uppercase
 SILENT = "?"  # the symbol outside the answer set that a load-bearing reader answers where the chain does not say
+
+
+Message = dict[str, str]  # `role` (system, user or assistant) and `content`
+# From messages, and the template of models without a chat template, to the text of a prompt; see `render`.
+Render = Callable[[Sequence[Message], str], str]
+
+
+class Tokenizer(Protocol):
+    """What is used here of a tokenizer of transformers."""
+
+    chat_template: Any  # text, or one for each purpose
+    bos_token_id: int | None
+
+    def encode(self, text: str, *, add_special_tokens: bool = True) -> list[int]:
+        """Token ids of a text."""
+
+    def decode(
+        self, ids: list[int], *, skip_special_tokens: bool = False, clean_up_tokenization_spaces: bool = False
+    ) -> str:
+        """Text of token ids."""
+
+    def apply_chat_template(self, messages: Sequence[Message], *, tokenize: bool, add_generation_prompt: bool) -> str:
+        """Text of a conversation."""
 
 
 class Prompts(Strict):
@@ -98,11 +122,44 @@ def thinking(prompts: Prompts, tags: tuple[str, str]) -> Prompts:
     return prompts.model_copy(update=changes)
 
 
-def ask(item: dict[str, Any], prompts: Prompts, tokenizer: Any) -> str:
-    """The question as the model is asked, up to where its own turn begins.
+def render(tokenizer: Tokenizer | None, messages: Sequence[Message], plain: str) -> str:
+    """Text of a conversation, up to where the model's turn begins.
+
+    Args:
+        tokenizer: of the model; its chat template is used if it has one.
+        messages: a system message if there is one, and the user's.
+        plain: template with the field `{question}`, for models without a chat template.
 
     Raises:
-        ValueError: there is a system message, and the model cannot be given one.
+        ValueError: there is a system message and no chat template, or the chat template refuses the messages.
+    """
+    if tokenizer is None or not getattr(tokenizer, "chat_template", None):
+        *before, user = messages
+        if before:
+            raise ValueError("a model without a chat template takes no `system` message; put it into `plain`")
+        return _beginning(tokenizer) + plain.format(question=user["content"])
+    try:
+        return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    except TemplateError as error:
+        raise ValueError(f"the model's chat template refuses these messages, {messages}: {error}") from error
+
+
+def renderer(tokenizer: Tokenizer | None) -> Render:
+    """`render` with one tokenizer."""
+    return partial(render, tokenizer)
+
+
+def _beginning(tokenizer: Tokenizer | None) -> str:
+    """The token that the tokenizer puts at the beginning of every text, as in the model's training; '' if none."""
+    first = tokenizer.encode("")[:1] if tokenizer is not None else []
+    return tokenizer.decode(first) if tokenizer is not None and first and first[0] == tokenizer.bos_token_id else ""
+
+
+def ask(item: dict[str, Any], prompts: Prompts, render: Render) -> str:
+    """The prompt that asks a question, up to where the model's turn begins.
+
+    Raises:
+        ValueError: the model takes no system message, and there is one.
     """
     template = prompts.question
     fields = {"question": item["question"]}
@@ -114,42 +171,29 @@ def ask(item: dict[str, Any], prompts: Prompts, tokenizer: Any) -> str:
     elif item["show_options"]:
         template = prompts.question_with_options
         fields["options"] = prompts.option_separator.join(item["options"])
-    return _user_turn(template.format(**fields), prompts, tokenizer)
+    return _user_turn(template.format(**fields), prompts, render)
 
 
-def _user_turn(text: str, prompts: Prompts, tokenizer: Any) -> str:
-    """What the user says, up to where the model's own turn begins."""
-    if not getattr(tokenizer, "chat_template", None):
-        if prompts.system is not None:
-            raise ValueError("a model without a chat template takes no `system` message; put it into `plain`")
-        return _beginning(tokenizer) + prompts.plain.format(question=text)
-    said = [("system", prompts.system), ("user", text)]
-    messages = [{"role": role, "content": words} for role, words in said if words is not None]
-    try:
-        return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-    except TemplateError as error:
-        raise ValueError(f"the model's chat template refuses these messages, {messages}: {error}") from error
+def _user_turn(text: str, prompts: Prompts, render: Render) -> str:
+    """The prompt in which the user says a text, up to where the model's turn begins."""
+    user = {"role": "user", "content": text}
+    before = [] if prompts.system is None else [{"role": "system", "content": prompts.system}]
+    return render([*before, user], prompts.plain)
 
 
-def _beginning(tokenizer: Any) -> str:
-    """The token that the tokenizer puts at the beginning of every text, without which its model was never trained."""
-    first = tokenizer.encode("")[:1] if tokenizer is not None else []
-    return tokenizer.decode(first) if first and first[0] == tokenizer.bos_token_id else ""
-
-
-def chain_prompt(item: dict[str, Any], prompts: Prompts, tokenizer: Any) -> str:
+def chain_prompt(item: dict[str, Any], prompts: Prompts, render: Render) -> str:
     """Everything before the chain."""
-    return "".join(_begin_turn(ask(item, prompts, tokenizer), prompts, prompts.chain_prefill))
+    return "".join(_begin_turn(ask(item, prompts, render), prompts, prompts.chain_prefill))
 
 
-def direct_prompt(item: dict[str, Any], prompts: Prompts, tokenizer: Any) -> tuple[str, str]:
+def direct_prompt(item: dict[str, Any], prompts: Prompts, render: Render) -> tuple[str, str]:
     """The question, and the cue that asks for the answer without any chain."""
-    return _begin_turn(ask(item, prompts, tokenizer), prompts, prompts.direct_cue)
+    return _begin_turn(ask(item, prompts, render), prompts, prompts.direct_cue)
 
 
-def paraphrase_prompt(text: str, prompts: Prompts, tokenizer: Any) -> str:
-    """Asks for other words of a text, of which nothing more is told, up to where they begin."""
-    asked = _user_turn(prompts.paraphrase.format(text=text), prompts, tokenizer)
+def paraphrase_prompt(text: str, prompts: Prompts, render: Render) -> str:
+    """The prompt that asks for a text in other words, without its context, up to where the new words begin."""
+    asked = _user_turn(prompts.paraphrase.format(text=text), prompts, render)
     return "".join(_begin_turn(asked, prompts, prompts.paraphrase_prefill))
 
 
@@ -183,7 +227,7 @@ def segment_coder(folder: str | Path | None) -> Coder | tuple[None, None]:
     file = Path(folder) / "tokenizer.json"
     if not file.exists():
         raise FileNotFoundError(f"{folder} holds no tokenizer.json; only models with a fast tokenizer can be perturbed")
-    tokenizer = Tokenizer.from_file(str(file))
+    tokenizer = tokenizers.Tokenizer.from_file(str(file))
 
     def encode(text: str) -> list[int]:
         return tokenizer.encode(text, add_special_tokens=False).ids

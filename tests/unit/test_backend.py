@@ -1,10 +1,11 @@
-"""Writing and reading: packed equals plain, and batches change nothing."""
+"""Generating and scoring: prefix trees equal plain rows, and batches change nothing."""
 
 import json
 import random
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,14 +18,16 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from faithfulness import backends, prefix_tree
 from faithfulness.arms import devices
 from faithfulness.arms.devices import pick_device, pick_dtype, product_time
 from faithfulness.arms.loading import load_base
 from faithfulness.arms.record import reference_arm, write_arm
-from faithfulness.backends import Decoding, Probe, Prompt, forest
-from faithfulness.backends.forest import Forest, Request
-from faithfulness.backends.transformers import TransformersBackend, sampler
+from faithfulness.backends import forest, padded, parity, prefix_tree
+from faithfulness.backends.forest import Forest
+from faithfulness.backends.load import load
+from faithfulness.backends.logits import sampler
+from faithfulness.backends.protocol import Decoding, Generated, Probe, Prompt, Request
+from faithfulness.backends.transformers import TransformersBackend
 from faithfulness.config.models import Weights
 from faithfulness.config.sources import Source
 from faithfulness.hashing import weights_hash
@@ -39,9 +42,20 @@ def plain(tiny_arm: Path) -> TransformersBackend:
 
 
 def without_trees(arm: Path) -> TransformersBackend:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TransformersBackend, "_why_not_packed", lambda _: "not tried")
-        return TransformersBackend(arm, "cpu", 1)
+    return TransformersBackend(arm, "cpu", 1, trees=False)
+
+
+def plain_scores(backend: TransformersBackend, requests: list[Request], rows: int = 1) -> list[float]:
+    """The reference: ordinary passes over one sequence at a time, or over several padded ones."""
+    return padded.score(backend.model, requests, rows, backend.pad)
+
+
+def plain_continuations(backend: TransformersBackend, contexts: list[list[int]], tokens: int) -> list[Generated]:
+    """The reference: transformers' own `generate`, one sequence at a time."""
+    return [
+        padded.generate(backend.model, [context], Decoding(tokens), [0], backend.stops, backend.pad)[0]
+        for context in contexts
+    ]
 
 
 def random_requests(seed: int) -> list[Request]:
@@ -57,15 +71,15 @@ def random_requests(seed: int) -> list[Request]:
 
 @given(st.integers(0, 10**6))
 @hypothesis_settings(max_examples=15, deadline=None)
-def test_packed_equals_plain(backend: TransformersBackend, plain: TransformersBackend, seed: int) -> None:
+def test_trees_equal_plain_rows(backend: TransformersBackend, plain: TransformersBackend, seed: int) -> None:
     requests = random_requests(seed)
     with torch.inference_mode():
-        expected = plain._padded(requests, 1)
+        expected = plain_scores(plain, requests)
         trie = Forest(backend.model, [context for context, _ in requests])
         assert forest.score(backend.model, requests) == pytest.approx(expected, abs=1e-4)
         grown = trie.score(range(12), [continuation for _, continuation in requests])
         assert grown == pytest.approx(expected, abs=1e-4)
-        assert plain._padded(requests, 5) == pytest.approx(expected, abs=1e-4)
+        assert plain_scores(plain, requests, rows=5) == pytest.approx(expected, abs=1e-4)
 
 
 @given(st.integers(0, 10**6))
@@ -75,8 +89,8 @@ def test_a_growing_forest_writes_what_generate_writes(
 ) -> None:
     contexts = [context for context, _ in random_requests(seed)]
     with torch.inference_mode():
-        grown = backend._continue(contexts, Decoding(9), [0] * len(contexts))
-        assert grown == [plain._continue([context], Decoding(9), [0])[0] for context in contexts]
+        grown = backend.generate_ids(contexts, Decoding(9), [0] * len(contexts))
+        assert grown == plain_continuations(plain, contexts, 9)
 
 
 SHAPE: dict[str, Any] = {
@@ -125,15 +139,15 @@ def agree(found: TransformersBackend, arm: Path) -> None:
     requests, reference = random_requests(3), without_trees(arm)
     contexts = [context for context, _ in requests]
     with torch.inference_mode():
-        assert found.log_probs(requests) == pytest.approx(reference._padded(requests, 1), abs=1e-4)
-        grown = found._continue(contexts, Decoding(20), [0] * len(contexts))
-        assert grown == [reference._continue([context], Decoding(20), [0])[0] for context in contexts]
+        assert found.score_ids(requests) == pytest.approx(plain_scores(reference, requests), abs=1e-4)
+        grown = found.generate_ids(contexts, Decoding(20), [0] * len(contexts))
+        assert grown == plain_continuations(reference, contexts, 20)
 
 
 @pytest.mark.parametrize("name", PACKED)
 def test_families_in_prefix_trees(name: str, tiny_model: Path, tmp_path: Path) -> None:
     found = family(name, tiny_model, tmp_path)
-    assert found.packs
+    assert found.trees
     agree(found, tmp_path / "arm")
 
 
@@ -143,7 +157,7 @@ def test_quantised_weights_in_prefix_trees(tiny_model: Path, wording: Prompts, t
     assert arm["weights"] != whole["weights"]  # its answers are others, and none are taken over from the journal
     write_arm(tmp_path / "arm", arm)
     found = TransformersBackend(tmp_path / "arm", "cpu", 1)
-    assert found.packs
+    assert found.trees
     assert isinstance(found.model.model.layers[0].mlp.up_proj, Linear4bit)
     agree(found, tmp_path / "arm")
 
@@ -155,14 +169,14 @@ def test_layers_on_two_devices(tiny_arm: Path) -> None:
     for layer in found.model.model.layers[2:]:
         add_hook_to_module(layer.to("cpu"), AlignDevicesHook("cpu", io_same_device=True))
     found.model.set_attn_implementation("sdpa")
-    assert found._packing_is_exact()
+    assert parity.use_trees(found.model, found.pad)
     agree(found, tiny_arm)
 
 
 @pytest.mark.parametrize("name", PLAIN)
 def test_families_that_fall_back(name: str, tiny_model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     found = family(name, tiny_model, tmp_path)
-    assert not found.packs
+    assert not found.trees
     assert "prefix trees: " in caplog.text
     agree(found, tmp_path / "arm")
 
@@ -171,9 +185,9 @@ def test_the_window_matters(tiny_model: Path, tmp_path: Path) -> None:
     """The requests are long enough to leave it."""
     found = family("mistral", tiny_model, tmp_path)
     with torch.inference_mode():
-        windowed = found.log_probs(random_requests(3))
+        windowed = found.score_ids(random_requests(3))
         found.model.config.sliding_window = None
-        assert found.log_probs(random_requests(3)) != pytest.approx(windowed, abs=1e-3)
+        assert found.score_ids(random_requests(3)) != pytest.approx(windowed, abs=1e-3)
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 500])
@@ -188,49 +202,19 @@ def test_chunk_size_changes_nothing(backend: TransformersBackend, monkeypatch: p
 def test_token_budget_changes_nothing(
     backend: TransformersBackend, monkeypatch: pytest.MonkeyPatch, budget: int
 ) -> None:
-    usual, written = backend.read(probes()), backend.write(PROMPTS, Decoding(12))
-    monkeypatch.setattr(backend, "token_budget", budget)
-    for reading, other in zip(usual, backend.read(probes()), strict=True):
+    usual, written = backend.score(probes()), backend.generate(PROMPTS, Decoding(12))
+    monkeypatch.setattr(backend.budget, "tokens", budget)
+    for reading, other in zip(usual, backend.score(probes()), strict=True):
         assert reading.text == other.text
         assert reading.log_probs == pytest.approx(other.log_probs, abs=1e-4)
-    assert [c.ids for c in backend.write(PROMPTS, Decoding(12))] == [c.ids for c in written]
-
-
-@pytest.mark.fault("device out of memory", "smaller batches, the same answers")
-def test_out_of_memory_halves_the_budget(
-    backend: TransformersBackend, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    done: list[list[int]] = []
-
-    def work(batch: list[int]) -> None:
-        if len(batch) > 2:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        done.append(batch)
-
-    monkeypatch.setattr(backend, "token_budget", 100)
-    backend._in_batches([[i] for i in range(5)], lambda unit: 10 * len(unit), work)
-    assert done == [[0, 1], [2, 3], [4]]
-    assert "going on with 25 tokens a batch" in caplog.text
-
-
-def test_out_of_memory_halves_an_item(backend: TransformersBackend, monkeypatch: pytest.MonkeyPatch) -> None:
-    done: list[list[int]] = []
-
-    def work(batch: list[int]) -> None:
-        if len(batch) > 3:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        done.append(batch)
-
-    monkeypatch.setattr(backend, "token_budget", 100)
-    backend._in_batches([[0, 1, 2, 3, 4, 5]], lambda unit: 10 * len(unit), work, divisible=True)
-    assert done == [[0, 1, 2], [3, 4, 5]]
+    assert [c.ids for c in backend.generate(PROMPTS, Decoding(12))] == [c.ids for c in written]
 
 
 @torch.inference_mode()
 def test_out_of_memory_takes_fewer_rows_where_there_are_no_trees(
     plain: TransformersBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected, forward, rows = plain.log_probs(random_requests(3)), plain.model.forward, []
+    expected, forward, rows = plain.score_ids(random_requests(3)), plain.model.forward, []
 
     def small(*args: Any, **options: Any) -> Any:
         rows.append(len(options["input_ids"]))
@@ -238,24 +222,16 @@ def test_out_of_memory_takes_fewer_rows_where_there_are_no_trees(
             raise torch.OutOfMemoryError("CUDA out of memory")
         return forward(*args, **options)
 
-    monkeypatch.setattr(plain, "token_budget", 2000)
+    monkeypatch.setattr(plain.budget, "tokens", 2000)
     monkeypatch.setattr(plain.model, "forward", small)
     found: list[float] = []
-    plain._in_batches([[0]], lambda _: 1000, lambda _: found.extend(plain.log_probs(random_requests(3))))
+    plain.budget.run([[0]], lambda _: 1000, lambda _: found.extend(plain.score_ids(random_requests(3))))
     assert found == pytest.approx(expected, abs=1e-4)
     assert rows[0] > 4 >= rows[-1]
 
 
-def test_out_of_memory_with_one_item(backend: TransformersBackend) -> None:
-    def work(batch: list[int]) -> None:
-        raise torch.OutOfMemoryError("CUDA out of memory")
-
-    with pytest.raises(MemoryError, match="no memory for one item of 10 tokens; use"):
-        backend._in_batches([[0]], lambda _: 10, work)
-
-
-def test_packing_is_found_exact(backend: TransformersBackend) -> None:
-    assert backend.packs
+def test_trees_are_used_where_they_are_exact(backend: TransformersBackend) -> None:
+    assert backend.trees
 
 
 def test_a_wrong_mask_is_found_out(
@@ -264,8 +240,8 @@ def test_a_wrong_mask_is_found_out(
     right = prefix_tree.chunks
     monkeypatch.setattr(prefix_tree, "chunks", lambda *a: (found := right(*a))._replace(mask=np.ones_like(found.mask)))
     other = TransformersBackend(tiny_arm, "cpu", 1)
-    assert not other.packs
-    assert "nats in them; scoring one sequence a row" in caplog.text
+    assert not other.trees
+    assert "nats with them; using one sequence per row" in caplog.text
 
 
 def probes(count: int = 6) -> list[Probe]:
@@ -277,12 +253,12 @@ def probes(count: int = 6) -> list[Probe]:
 
 
 def test_reading_does_not_depend_on_the_batch(backend: TransformersBackend) -> None:
-    together = backend.read(probes())
+    together = backend.score(probes())
     for probe, reading in zip(probes(), together, strict=True):
-        (alone,) = backend.read([probe])
+        (alone,) = backend.score([probe])
         assert alone.text == reading.text
         assert alone.log_probs == pytest.approx(reading.log_probs, abs=1e-4)
-    shuffled = backend.read(probes()[::-1])[::-1]
+    shuffled = backend.score(probes()[::-1])[::-1]
     assert [r.text for r in shuffled] == [r.text for r in together]
 
 
@@ -292,7 +268,7 @@ def test_text_answers_in_trees(backend: TransformersBackend, plain: Transformers
     def propose(indices: Sequence[int], texts: Sequence[str | None]) -> list[tuple[str, ...]]:
         return [(str(text)[:5], "yes") if i % 3 else () for i, text in zip(indices, texts, strict=True)]
 
-    for one, other in zip(backend.read(probes(), propose), plain.read(probes(), propose), strict=True):
+    for one, other in zip(backend.score(probes(), propose), plain.score(probes(), propose), strict=True):
         assert (one.text, one.tokens) == (other.text, other.tokens)
         assert one.log_probs == pytest.approx(other.log_probs, abs=1e-4)
 
@@ -302,7 +278,7 @@ def test_own_ids_are_never_encoded_again(backend: TransformersBackend) -> None:
     ids = backend.tokenizer.encode(probe.chain)
     odd = [token for piece in probe.chain for token in backend.tokenizer.encode(piece)]  # one token a character
     assert ids != odd
-    given_ids, encoded = backend.read([Probe(**{**vars(probe), "chain_ids": odd}), probe])
+    given_ids, encoded = backend.score([Probe(**{**vars(probe), "chain_ids": odd}), probe])
     assert (given_ids.retokenised, encoded.retokenised) == (False, True)
     assert given_ids.log_probs != pytest.approx(encoded.log_probs, abs=1e-3)
 
@@ -312,15 +288,15 @@ PROMPTS = [Prompt(text, seed) for seed, text in enumerate(["A", "The coin starts
 
 @pytest.mark.parametrize("decoding", [Decoding(12), Decoding(12, temperature=0.8, top_p=0.95)])
 def test_writing_does_not_depend_on_the_batch(backend: TransformersBackend, decoding: Decoding) -> None:
-    together = backend.write(PROMPTS, decoding)
-    alone = [backend.write([prompt], decoding)[0] for prompt in PROMPTS]
-    backwards = backend.write(PROMPTS[::-1], decoding)[::-1]
+    together = backend.generate(PROMPTS, decoding)
+    alone = [backend.generate([prompt], decoding)[0] for prompt in PROMPTS]
+    backwards = backend.generate(PROMPTS[::-1], decoding)[::-1]
     assert [c.ids for c in together] == [c.ids for c in alone] == [c.ids for c in backwards]
 
 
 def test_sampling_follows_the_seed(backend: TransformersBackend) -> None:
     decoding = Decoding(12, temperature=1.0)
-    one, again, other = (backend.write([Prompt("A", seed)], decoding)[0].ids for seed in (1, 1, 2))
+    one, again, other = (backend.generate([Prompt("A", seed)], decoding)[0].ids for seed in (1, 1, 2))
     assert one == again != other
 
 
@@ -333,7 +309,7 @@ def test_sampling_draws_from_the_distribution() -> None:
 
 
 def test_completion_offsets(backend: TransformersBackend) -> None:
-    (written,) = backend.write([Prompt("The coin")], Decoding(20))
+    (written,) = backend.generate([Prompt("The coin")], Decoding(20))
     assert written.ids is not None
     assert written.token_ends is not None
     assert written.token_ends[-1] == len(written.text)
@@ -341,26 +317,10 @@ def test_completion_offsets(backend: TransformersBackend) -> None:
     assert written.finish_reason in {"stop", "length"}
 
 
-def test_text_of_split_characters(backend: TransformersBackend) -> None:
-    ids = backend.tokenizer.encode("é😀.")
-    text, ends = backend._decode(ids)
-    assert text == "é😀."
-    assert ends[-1] == len(text)
-    assert ends == sorted(ends)
-
-
-def test_text_that_ends_inside_a_character(backend: TransformersBackend) -> None:
-    ids = backend.tokenizer.encode("a😀")[:-1]
-    text, ends = backend._decode(ids)
-    assert text.endswith("\ufffd")
-    assert ends[-1] == len(text)
-    assert backend._decode([]) == ("", [])
-
-
 def test_stops_at_the_end_of_sequence(plain: TransformersBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     end = plain.tokenizer.eos_token_id
     monkeypatch.setattr(plain.model, "generate", lambda rows, **_: torch.cat([rows, torch.tensor([[5, 6, end, 7]])], 1))
-    (written,) = plain.write([Prompt("A")], Decoding(4))
+    (written,) = plain.generate([Prompt("A")], Decoding(4))
     assert (written.ids, written.finish_reason) == ([5, 6], "stop")
 
 
@@ -432,5 +392,6 @@ class TestModels:
 
 
 def test_load(tiny_arm: Path) -> None:
-    loaded: Any = backends.load(tiny_arm, "cpu", 1)
-    assert loaded.arm["model"] == "tiny"
+    loaded = load(tiny_arm, 1, SimpleNamespace(token_budget=100, gpu=0, service=""))
+    assert isinstance(loaded, TransformersBackend)
+    assert loaded.budget.tokens == 100

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from faithfulness import prompts
-from faithfulness.backends import Decoding, Probe
+from faithfulness.backends.protocol import Decoding, Probe
 from faithfulness.calibrate import calibration, exact
 from faithfulness.calibrate.exact import ExactReader, WorkedChains
 from faithfulness.chains.write import write_chains
@@ -195,16 +195,16 @@ def study(folder, task, texts, readers, n=400, *, gated=True):
     by_id = {item["item_id"]: item for item in records(items)}
     written, probes = {}, {}
     for writer, text in texts.items():
-        known = {prompts.chain_prompt(item, WORDING, None): text(item) for item in by_id.values()}
+        known = {prompts.chain_prompt(item, WORDING, prompts.renderer(None)): text(item) for item in by_id.values()}
         made = write_chains(
-            WorkedChains(known), None, items, WORDING, Decoding(1), {"samples": 1, "seed": 0}, 0, 100,
+            WorkedChains(known), items, WORDING, Decoding(1), {"samples": 1, "seed": 0}, 0, 100,
             (folder, [known], writer),
         )  # fmt: skip
         written[writer] = made
         probes |= {(writer, kind): table for kind, table in calibration.perturb(made, items, Perturbations()).items()}
     scores = pd.concat(
         readout.score(
-            ExactReader(decide, by_id), None, items, written, probes, WORDING, name,
+            ExactReader(decide, by_id), items, written, probes, WORDING, name,
             {"readout": "cloze", "answer_tokens": 0}, 100, (folder, [task, name], name),
         ).assign(reader=name, model="m", dataset=task)
         for name, decide in readers.items()

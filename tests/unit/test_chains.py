@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faithfulness import prompts
-from faithfulness.backends import Completion, Decoding, Prompt
+from faithfulness.backends.detokenise import detokenise
+from faithfulness.backends.protocol import Completion, Decoding, Prompt
 from faithfulness.backends.transformers import TransformersBackend
 from faithfulness.chains.write import continue_chains, parse_chain, write_chains
 from faithfulness.perturb import perturbations
@@ -78,9 +79,7 @@ def write(backend: TransformersBackend, wording: Prompts, folder: Path, block: i
     decoding = Decoding(10, temperature=0.8 if samples > 1 else 0.0)
     table = frame(items(5), Items)
     sampling = {"samples": samples, "seed": 3}
-    return write_chains(
-        backend, backend.tokenizer, table, wording, decoding, sampling, 0, block, (folder, ["k"], "test")
-    )
+    return write_chains(backend, table, wording, decoding, sampling, 0, block, (folder, ["k"], "test"))
 
 
 @pytest.mark.parametrize("samples", [1, 2])
@@ -104,7 +103,8 @@ def changed(
     """Chains of three steps, written by hand, and rows that end with a mistake in each of their steps."""
     text = ' The coin starts heads up. "Zoe" flips it. It is tails.'
     ids, prompt = prompts.encode(backend.tokenizer, text), "Question: a\nAnswer:"
-    done = Completion(text, "stop", prompts.encode(backend.tokenizer, prompt), ids, backend._decode(ids)[1])
+    _, ends = detokenise(backend.tokenizer, ids)
+    done = Completion(text, "stop", prompts.encode(backend.tokenizer, prompt), ids, ends)
     rows = [
         {"item_id": str(i), "sample": 0, "seed": 0, "prompt": prompt, **parse_chain(done, wording)}
         | {"tokenizer_hash": backend.tokenizer_hash}
@@ -129,7 +129,7 @@ class TestWritingOn:
         assert len(found) == len(rows) == 9
         for before, after in zip(rows, found, strict=True):
             ids = changed[0]["prompt_ids"][0].tolist() + before["chain_ids"]
-            (expected,) = backend.write([Prompt("not looked at", ids=ids)], Decoding(12))
+            (expected,) = backend.generate([Prompt("not looked at", ids=ids)], Decoding(12))
             more = parse_chain(expected, wording)
             assert after["chain_ids"] == before["chain_ids"] + more["chain_ids"]
             assert after["text"] == before["text"] + more["chain_text"]
@@ -140,7 +140,7 @@ class TestWritingOn:
 
     def test_a_conclusion_is_cut_off(self, changed: Any, wording: Prompts, tmp_path: Path) -> None:
         class Writer:
-            def write(self, asked: list[Prompt], decoding: Decoding) -> list[Completion]:
+            def generate(self, asked: list[Prompt], decoding: Decoding) -> list[Completion]:
                 return [completion(" So it is heads.\nAnswer: yes") for _ in asked]
 
         found = self.write_on(Writer(), changed, wording, tmp_path)
@@ -158,7 +158,7 @@ class TestPrompts:
         self, backend: TransformersBackend, wording: Prompts
     ) -> None:
         assert not backend.tokenizer.chat_template
-        text = prompts.chain_prompt(items(1)[0], wording, backend.tokenizer)
+        text = prompts.chain_prompt(items(1)[0], wording, backend.render)
         assert text == "Question: Heads 0?\nAnswer: Let's think step by step."
 
     def test_plain_frame_begins_as_the_tokenizer_begins_texts(self, wording: Prompts) -> None:
@@ -171,7 +171,7 @@ class TestPrompts:
             def decode(self, ids: list[int]) -> str:
                 return "<bos>" * (ids == [1])
 
-        assert prompts.ask(items(1)[0], wording, Beginning()) == "<bos>Question: Heads 0?\nAnswer: "
+        assert prompts.ask(items(1)[0], wording, prompts.renderer(Beginning())) == "<bos>Question: Heads 0?\nAnswer: "
 
     def test_chat_template(self, wording: Prompts) -> None:
         class Chat:
@@ -181,9 +181,9 @@ class TestPrompts:
                 return f"<user>{messages[0]['content']}<assistant>"
 
         item = items(1)[0]
-        assert prompts.ask(item, wording, Chat()) == "<user>Heads 0?<assistant>"
+        assert prompts.ask(item, wording, prompts.renderer(Chat())) == "<user>Heads 0?<assistant>"
         shown = item | {"show_options": True}
-        assert "Options: yes, no." in prompts.chain_prompt(shown, wording, Chat())
+        assert "Options: yes, no." in prompts.chain_prompt(shown, wording, prompts.renderer(Chat()))
 
     @pytest.mark.parametrize(
         ("system", "expected"),
@@ -199,16 +199,16 @@ class TestPrompts:
             "<user>{{ messages[-1].content }}"
         )
         told = prompts.load("config/prompts/default.yaml", system)
-        assert prompts.ask(items(1)[0], told, chat) == expected
+        assert prompts.ask(items(1)[0], told, prompts.renderer(chat)) == expected
 
     def test_system_message_that_cannot_be_given(self, backend: TransformersBackend, wording: Prompts) -> None:
         told = wording.model_copy(update={"system": "Be brief."})
         with pytest.raises(ValueError, match="without a chat template takes no `system` message"):
-            prompts.ask(items(1)[0], told, backend.tokenizer)
+            prompts.ask(items(1)[0], told, backend.render)
         chat = copy.deepcopy(backend.tokenizer)
         chat.chat_template = "{{ raise_exception('System role not supported') }}"
         with pytest.raises(ValueError, match=r"refuses these messages, .*Be brief.*: System role not supported"):
-            prompts.ask(items(1)[0], told, chat)
+            prompts.ask(items(1)[0], told, prompts.renderer(chat))
 
     @pytest.mark.parametrize("opened", ["", "<think>\n"], ids=["we open", "the template opens"])
     def test_thinking_stands_between_tags(self, wording: Prompts, opened: str) -> None:
@@ -219,8 +219,8 @@ class TestPrompts:
                 return f"<user>{messages[0]['content']}<assistant>{opened}"
 
         told = prompts.load("config/prompts/default.yaml", think=("<think>", "</think>"))
-        assert prompts.chain_prompt(items(1)[0], told, Chat()) == "<user>Heads 0?<assistant><think>\n"
-        direct = "".join(prompts.direct_prompt(items(1)[0], told, Chat()))
+        assert prompts.chain_prompt(items(1)[0], told, prompts.renderer(Chat())) == "<user>Heads 0?<assistant><think>\n"
+        direct = "".join(prompts.direct_prompt(items(1)[0], told, prompts.renderer(Chat())))
         assert direct == f"<user>Heads 0?<assistant><think>\n\n</think>\n\n{wording.direct_cue}"
         found = parse_chain(Completion("It flips.\nAnswer: so far\nnone. </think>\n\nyes", "stop"), told)
         assert found["chain_text"] == "It flips.\nAnswer: so far\nnone."

@@ -48,7 +48,7 @@ def test_steps_touch_what_uses_them(scripts: Path) -> None:
 
 
 def test_late_imports_count(scripts: Path) -> None:
-    assert {"write_chains", "rescore_answers"} <= changed(scripts, "prefix_tree.py", "\nNEW = 1\n")
+    assert {"write_chains", "rescore_answers"} <= changed(scripts, "backends/prefix_tree.py", "\nNEW = 1\n")
 
 
 def test_comments_and_docstrings_do_not_count(scripts: Path) -> None:

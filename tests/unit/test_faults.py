@@ -19,7 +19,9 @@ import torch
 
 from faithfulness.arms.loading import load_arm, load_base
 from faithfulness.arms.record import read_arm, reference_arm, write_arm
-from faithfulness.backends import Decoding, Probe, Prompt, openai
+from faithfulness.backends import openai
+from faithfulness.backends.ledger import Ledger
+from faithfulness.backends.protocol import Decoding, Probe, Prompt
 from faithfulness.backends.transformers import TransformersBackend
 from faithfulness.chains.write import write_chains
 from faithfulness.compare import measures
@@ -30,7 +32,6 @@ from faithfulness.config.models import Weights
 from faithfulness.config.training import Recipe
 from faithfulness.finetune.tune import tune
 from faithfulness.hashing import weights_hash
-from faithfulness.ledger import Ledger
 from faithfulness.operate import job
 from faithfulness.perturb import perturbations
 from faithfulness.prepare import datasets
@@ -266,12 +267,12 @@ def with_nan(model: Any) -> Any:
     return model
 
 
-NOT_FINITE = "logits are not finite numbers: its weights hold such values, or overflow in its dtype"
+NOT_FINITE = "logits are not finite numbers: its weights contain NaN or infinity, or they overflow in its dtype"
 PROBES = [Probe("i", "Is it heads?", " No.", " Answer:", candidates=("yes", "no"))]
 TEXTS = [Probe("i", "Is it heads?", " No.", " Answer:", candidates=("yes",), answer_tokens=3)]
 
 
-@pytest.mark.fault("NaN in a model's weights", "refused when loaded, before anything is written or read")
+@pytest.mark.fault("NaN in a model's weights", "refused when loaded, before anything is generated or scored")
 def test_weights_that_are_no_numbers(tiny_model: Path, wording: Prompts, tmp_path: Path) -> None:
     tokenizer, model = load_base(tiny_model, torch.float32)
     with_nan(model).save_pretrained(tmp_path / "model")
@@ -285,17 +286,15 @@ def test_weights_that_are_no_numbers(tiny_model: Path, wording: Prompts, tmp_pat
 
 
 @pytest.mark.parametrize("trees", [True, False], ids=["in trees", "row by row"])
-@pytest.mark.fault("NaN logits while writing and reading (options, text)", "refused; no answer is made up")
-def test_logits_that_are_no_numbers(tiny_arm: Path, monkeypatch: pytest.MonkeyPatch, trees: bool) -> None:
-    if not trees:
-        monkeypatch.setattr(TransformersBackend, "_why_not_packed", lambda _: "not tried")
-    backend = TransformersBackend(tiny_arm, "cpu", 1)
+@pytest.mark.fault("NaN logits while generating and scoring (options, text)", "refused; no answer is made up")
+def test_logits_that_are_no_numbers(tiny_arm: Path, trees: bool) -> None:
+    backend = TransformersBackend(tiny_arm, "cpu", 1, trees=trees)
     with_nan(backend.model)
     for work in (
-        lambda: backend.write([Prompt("A coin")], Decoding(4)),
-        lambda: backend.write([Prompt("A coin")], Decoding(4, temperature=0.8, top_p=0.9)),
-        lambda: backend.read(PROBES),
-        lambda: backend.read(TEXTS),
+        lambda: backend.generate([Prompt("A coin")], Decoding(4)),
+        lambda: backend.generate([Prompt("A coin")], Decoding(4, temperature=0.8, top_p=0.9)),
+        lambda: backend.score(PROBES),
+        lambda: backend.score(TEXTS),
     ):
         with pytest.raises(ValueError, match=NOT_FINITE):
             work()
@@ -307,19 +306,16 @@ def evaluated(
     """The chain that a writer writes for an item, and the measures of it, by way of all tables."""
     items = frame([ITEM], Items)
     decoding = Decoding(12)
-    written = write_chains(
-        backend, backend.tokenizer, items, wording, decoding, {"samples": 1, "seed": 0}, 0, 4, (folder, ["w"], "test")
-    )
+    written = write_chains(backend, items, wording, decoding, {"samples": 1, "seed": 0}, 0, 4, (folder, ["w"], "test"))
     write_table(written, Chains, folder / "chains.parquet")
     (chain,) = records(read_table(folder / "chains.parquet", Chains))
     probes = {
         "early_termination": perturbations.early_termination(chain, 16),
-        "filler": perturbations.filler(chain, 16, " ...", backend._ids, backend.tokenizer.decode),
+        "filler": perturbations.filler(chain, 16, " ...", backend.encode, backend.tokenizer.decode),
         "direct": perturbations.direct(chain),
     }
     scores = readout.score(
         backend,
-        backend.tokenizer,
         items,
         {"base": written},
         {("base", name): frame(rows, Probes) for name, rows in probes.items()},
@@ -342,7 +338,7 @@ def test_writers_that_do_not_write(
     half = backend.tokenizer.encode("é")[:1]
     said = {"nothing": ([], "stop"), "endlessly": ([*backend.tokenizer.encode(" flips"), *half] * 6, "length")}
     said["no UTF-8"] = ([*half, *backend.tokenizer.encode(". So.")] * 3, "stop")
-    monkeypatch.setattr(backend, "_continue", lambda contexts, *_: [said[case] for _ in contexts])
+    monkeypatch.setattr(backend, "generate_ids", lambda contexts, *_: [said[case] for _ in contexts])
     chain, measured = evaluated(backend, wording, tmp_path, kind)
     values = measured.set_index("measure")["value"]
     assert chain["finish_reason"] == said[case][1]
@@ -354,7 +350,7 @@ def test_writers_that_do_not_write(
 @pytest.mark.fault("a model that never ends", "stopped at the limit, recorded as truncated")
 def test_a_model_that_never_ends(backend: TransformersBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backend, "stops", [])
-    (written,) = backend.write([Prompt("The coin")], Decoding(30))
+    (written,) = backend.generate([Prompt("The coin")], Decoding(30))
     assert written.ids is not None
     assert (len(written.ids), written.finish_reason) == (30, "length")
 

@@ -8,8 +8,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import openai as library
@@ -18,17 +19,19 @@ import tenacity
 import torch
 import yaml
 
-from faithfulness import backends, prompts
+from faithfulness import prompts
 from faithfulness.arms.imported import import_served_arm
 from faithfulness.arms.loading import load_base
 from faithfulness.arms.record import read_arm, reference_arm, served_arm, write_arm
-from faithfulness.backends import Decoding, Probe, Prompt, openai
+from faithfulness.backends import openai
+from faithfulness.backends.ledger import BudgetError, Ledger
+from faithfulness.backends.load import LEDGER, load
+from faithfulness.backends.protocol import Decoding, Probe, Prompt
 from faithfulness.backends.transformers import TransformersBackend
 from faithfulness.config.models import Server, Weights
-from faithfulness.ledger import BudgetError, Ledger
 from faithfulness.prepare import sources
 from faithfulness.prepare.weights import prepare_model
-from faithfulness.prompts import Prompts
+from faithfulness.prompts import Message, Prompts, Render
 from faithfulness.rescore import readout
 from tests.runs import ROOT
 from tests.servers import Between, free_port, transformers_serve, vllm_serve
@@ -76,9 +79,14 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(openai, "PATIENCE", tenacity.wait_none())
 
 
+def as_json(messages: Sequence[Message], plain: str) -> str:
+    """What `OpenAIBackend.render` must give."""
+    return json.dumps(messages, ensure_ascii=False)
+
+
 def asked(text: str, wording: Prompts) -> str:
     """A question as the prompt of a chain."""
-    return prompts.chain_prompt(QUESTION | {"question": text}, wording, openai.Messages())
+    return prompts.chain_prompt(QUESTION | {"question": text}, wording, as_json)
 
 
 def questions(count: int, wording: Prompts) -> list[Prompt]:
@@ -112,7 +120,7 @@ def reply(text: str = "Yes", top: list[tuple[str, float]] | None = None, **more:
 class TestWithARealServer:
     def test_writes_what_the_weights_write(self, served: str, arm: Path, smollm2: Path, wording: Prompts) -> None:
         """Greedy chains are those of the same weights loaded here, asked the same messages."""
-        found = at(arm, served).write(questions(2, wording), Decoding(12))
+        found = at(arm, served).generate(questions(2, wording), Decoding(12))
         write_arm(arm.parent / "local", reference_arm("x", smollm2, wording, trust_remote_code=False))
         local = TransformersBackend(arm.parent / "local", "cpu")
         said = [
@@ -123,7 +131,7 @@ class TestWithARealServer:
             )
             for n in range(2)
         ]
-        expected = local.write([Prompt(text) for text in said], Decoding(12))
+        expected = local.generate([Prompt(text) for text in said], Decoding(12))
         assert [one.text for one in found] == [one.text for one in expected]
         assert {one.finish_reason for one in found} == {"length"}
         assert {one.ids for one in found} == {None}
@@ -136,12 +144,12 @@ class TestWithARealServer:
         chain = Probe("a", prompt, " 2 plus 2 is 4.", wording.chain_cue, answer_tokens=6)
         direct = Probe(
             "a",
-            *prompts.direct_prompt(QUESTION | {"question": "What is 2 plus 2?"}, wording, openai.Messages())[:1],
+            *prompts.direct_prompt(QUESTION | {"question": "What is 2 plus 2?"}, wording, as_json)[:1],
             "",
             "",
             answer_tokens=6,
         )
-        first = backend.read([chain, direct, chain])
+        first = backend.score([chain, direct, chain])
         assert all(reading.text and reading.log_probs == () for reading in first)
         assert len(between.bodies) == 2  # the same request once
         turns = {len(body["messages"]): [message["content"] for message in body["messages"]] for body in between.bodies}
@@ -150,7 +158,7 @@ class TestWithARealServer:
             3: ["What is 2 plus 2?", "Let's think step by step. 2 plus 2 is 4.", second],
             1: [f"What is 2 plus 2?\n\n{second}"],
         }
-        assert at(arm, between.address).read([chain, direct, chain]) == first
+        assert at(arm, between.address).score([chain, direct, chain]) == first
         assert len(between.bodies) == 2
 
     @pytest.mark.usefixtures("at_once")
@@ -160,10 +168,10 @@ class TestWithARealServer:
     ) -> None:
         faults = ["429", "500", "503", "cut", "malformed", "empty", "page", "slow"]
         between = Between(served, lambda number, _: faults[number] if number < len(faults) else "")
-        expected = at(arm, served).write(questions(3, wording), DECODING)
+        expected = at(arm, served).generate(questions(3, wording), DECODING)
         (arm.parent / "requests.sqlite").unlink()
         with caplog.at_level(logging.WARNING):
-            found = at(arm, between.address, timeout=1, attempts=9, concurrency=2).write(
+            found = at(arm, between.address, timeout=1, attempts=9, concurrency=2).generate(
                 questions(3, wording), DECODING
             )
         assert found == expected
@@ -188,12 +196,13 @@ class TestWithARealServer:
 import sys
 sys.path.insert(0, {str(ROOT / "scripts")!r})
 from pathlib import Path
-from faithfulness.backends import Decoding, Prompt, openai
+from faithfulness.backends import openai
+from faithfulness.backends.protocol import Decoding, Prompt
 from faithfulness.settings import Server
 texts = Path({str(arm.parent / "texts")!r}).read_text().splitlines()
 server, ledger = Server(base_url={between.address!r}), Path({str(arm.parent / "requests.sqlite")!r})
 backend = openai.OpenAIBackend(Path({str(arm)!r}), server, ledger)
-print(len(backend.write([Prompt(text) for text in texts], Decoding(1))))
+print(len(backend.generate([Prompt(text) for text in texts], Decoding(1))))
 """)
         wanted = [prompt.text for prompt in questions(200, wording)]
         (arm.parent / "texts").write_text("\n".join(wanted))
@@ -222,8 +231,8 @@ print(len(backend.write([Prompt(text) for text in texts], Decoding(1))))
 
     def test_letters_need_a_server_that_tells_their_probability(self, served: str, arm: Path, wording: Prompts) -> None:
         probe = Probe("a", asked("Yes?", wording), "", "", candidates=("A", "B"))
-        with pytest.raises(openai.ServerError, match="tells no log-probabilities of letters; use `readout: text`"):
-            at(arm, served).read([probe])
+        with pytest.raises(openai.ServerError, match="returns no log-probabilities of letters; use `readout: text`"):
+            at(arm, served).score([probe])
 
 
 @pytest.mark.slow
@@ -240,8 +249,8 @@ def test_letters_and_unfinished_turns_of_vllm(smollm2: Path, arm: Path, wording:
         for count in ("two", "three")
     ]
 
-    def probes(tokenizer: Any) -> list[Probe]:
-        texts = [prompts.chain_prompt(item, wording, tokenizer) for item in items]
+    def probes(render: Render) -> list[Probe]:
+        texts = [prompts.chain_prompt(item, wording, render) for item in items]
         return [
             Probe(str(i), text, " They walk.", wording.chain_cue, None, ("A", "B", "C")) for i, text in enumerate(texts)
         ]
@@ -249,10 +258,13 @@ def test_letters_and_unfinished_turns_of_vllm(smollm2: Path, arm: Path, wording:
     with vllm_serve(python, smollm2, arm.parent / "log") as address:
         between = Between(address)
         backend = at(arm, between.address, "prefill")
-        told = backend.read(probes(backend.tokenizer))
-        written = backend.write([Prompt(probe.prompt) for probe in probes(backend.tokenizer)], Decoding(24))
-        tops = [dict(backend._ask([request])[0]["top"]) for request in map(backend._reading, probes(backend.tokenizer))]
-    expected, compared = local.read(probes(local.tokenizer)), 0
+        told = backend.score(probes(backend.render))
+        written = backend.generate([Prompt(probe.prompt) for probe in probes(backend.render)], Decoding(24))
+        tops = [
+            dict(backend.replies([request])[0]["top"])
+            for request in map(backend.answer_request, probes(backend.render))
+        ]
+    expected, compared = local.score(probes(local.render)), 0
     for top, reading, own in zip(tops, told, expected, strict=True):
         for letter, value, found in zip("ABC", own.log_probs, reading.log_probs, strict=True):
             if f" {letter}" in top:
@@ -264,7 +276,7 @@ def test_letters_and_unfinished_turns_of_vllm(smollm2: Path, arm: Path, wording:
     print(f"letters told and alike: {compared} of {3 * len(items)}")
     assert compared > len(items)
     assert [one.text for one in written] == [
-        one.text for one in local.write([Prompt(probe.prompt) for probe in probes(local.tokenizer)], Decoding(24))
+        one.text for one in local.generate([Prompt(probe.prompt) for probe in probes(local.render)], Decoding(24))
     ]
 
 
@@ -277,16 +289,16 @@ class TestFaults:
     @pytest.mark.parametrize(
         ("fault", "tries", "message"),
         [
-            ("500", 3, "InternalServerError: .*; see its own log Replies so far are kept"),
+            ("500", 3, "InternalServerError: .*; see the server's log Replies that arrived before are kept"),
             ("429", 3, "RateLimitError: .*; lower concurrency, or raise attempts"),
-            ("cut", 3, "APIConnectionError: .*; is it running, and is base_url right"),
-            ("malformed", 3, "a reply that is none|JSONDecodeError"),
-            ("empty", 3, "a reply that is none"),
+            ("cut", 3, "APIConnectionError: .*; is the server running, and is base_url right"),
+            ("malformed", 3, "reply contains no message|JSONDecodeError"),
+            ("empty", 3, "reply contains no message"),
             ('429 {"error": {"message": "pay", "code": "insufficient_quota"}}', 1, "RateLimitError"),
             (f'401 {{"error": {{"message": "Incorrect key {KEY}"}}}}', 1, r"OPENAI_API_KEY right"),
             ("403", 1, "may the key in the environment variable OPENAI_API_KEY use this model"),
             ("404", 1, "is the model's name right"),
-            ("400", 1, "does it take top_logprobs"),
+            ("400", 1, "does the server accept top_logprobs"),
         ],
         ids=["500", "429", "cut", "malformed", "empty", "no quota", "401", "403", "404", "400"],
     )
@@ -298,35 +310,33 @@ class TestFaults:
         monkeypatch.setenv("OPENAI_API_KEY", KEY)
         between = Between("", lambda *_: fault)
         with pytest.raises(openai.ServerError, match=message) as raised:
-            at(arm, between.address, attempts=3).write(prompt, DECODING)
+            at(arm, between.address, attempts=3).generate(prompt, DECODING)
         assert len(between.bodies) == tries
         assert between.headers[0]["authorization"] == f"Bearer {KEY}"
         assert KEY not in f"{raised.value} {caplog.text}"
 
     def test_no_more_at_a_time_than_allowed(self, arm: Path, wording: Prompts) -> None:
         between = Between("", lambda *_: time.sleep(0.05) or reply())
-        at(arm, between.address, concurrency=3).write(questions(12, wording), DECODING)
+        at(arm, between.address, concurrency=3).generate(questions(12, wording), DECODING)
         assert 1 < between.most <= 3
 
     @pytest.mark.usefixtures("at_once")
     def test_a_dead_server(self, arm: Path, prompt: list[Prompt]) -> None:
-        with pytest.raises(openai.ServerError, match=r"at http://127.0.0.1:\d+/v1: .*is it running"):
-            at(arm, f"http://127.0.0.1:{free_port()}/v1", attempts=2).write(prompt, DECODING)
+        with pytest.raises(openai.ServerError, match=r"at http://127.0.0.1:\d+/v1: .*is the server running"):
+            at(arm, f"http://127.0.0.1:{free_port()}/v1", attempts=2).generate(prompt, DECODING)
 
     @pytest.mark.usefixtures("at_once")
     def test_replies_before_it_gives_up_are_kept(self, arm: Path, wording: Prompts) -> None:
         between = Between("", lambda number, _: reply() if number < 5 else "500")
         with pytest.raises(openai.ServerError):
-            at(arm, between.address, attempts=1, concurrency=1).write(questions(8, wording), DECODING)
+            at(arm, between.address, attempts=1, concurrency=1).generate(questions(8, wording), DECODING)
         between.fault = lambda *_: reply()
-        assert len(at(arm, between.address, concurrency=1).write(questions(8, wording), DECODING)) == 8
+        assert len(at(arm, between.address, concurrency=1).generate(questions(8, wording), DECODING)) == 8
         assert len(between.delivered) == 8
 
     def test_openai_itself_wants_a_key(self, arm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-        with pytest.raises(
-            openai.ServerError, match="wants a key; put it into the environment variable OPENAI_API_KEY"
-        ):
+        with pytest.raises(openai.ServerError, match="needs a key; set the environment variable OPENAI_API_KEY"):
             at(arm, Server().base_url)
 
     def test_waits_as_long_as_it_is_told(self) -> None:
@@ -339,31 +349,31 @@ class TestFaults:
 class TestCost:
     def test_no_more_is_spent_than_allowed(self, arm: Path, wording: Prompts, caplog: pytest.LogCaptureFixture) -> None:
         between = Between("", lambda *_: reply())
-        with pytest.raises(BudgetError, match=r"max_cost: 0\.\d+ of 0\.9 are spent on .*; raise max_cost to go on"):
-            at(arm, between.address, **PRICES, max_cost=0.9).write(questions(10, wording), DECODING)
+        with pytest.raises(BudgetError, match=r"max_cost: 0\.\d+ of 0\.9 are spent on .*; raise max_cost to continue"):
+            at(arm, between.address, **PRICES, max_cost=0.9).generate(questions(10, wording), DECODING)
         paid = len(between.delivered)
         assert 0 < 0.2 * paid <= 0.9  # as many as may be under way at once
         ledger = Ledger(arm.parent / "requests.sqlite")
         assert ledger.spent(f"{read_arm(arm)['served']['name']} at {between.address}") == pytest.approx(0.2 * paid)
         with caplog.at_level(logging.INFO):
-            at(arm, between.address, **PRICES, max_cost=9).write(questions(10, wording), DECODING)
+            at(arm, between.address, **PRICES, max_cost=9).generate(questions(10, wording), DECODING)
         assert len(between.delivered) == 10
-        assert "1000 tokens sent, 100 written" not in caplog.text  # what was known is not told as sent again
-        assert f"{10 - paid} requests, {paid} replies known before" in caplog.text
-        assert "2.0000 spent in all of 9" in caplog.text
+        assert "1000 tokens sent, 100 generated" not in caplog.text  # what was known is not told as sent again
+        assert f"{10 - paid} requests sent, {paid} replies known before" in caplog.text
+        assert "2.0000 spent in total of 9" in caplog.text
 
     @pytest.mark.usefixtures("at_once")
     def test_what_may_have_been_paid_counts(self, arm: Path, wording: Prompts) -> None:
         """A connection that is cut after the question may cost; a refusal does not."""
         between = Between("", lambda number, _: ["cut", "500", reply()][min(number, 2)])
-        at(arm, between.address, **PRICES).write(questions(1, wording), DECODING)
-        size = openai.TEMPLATE + len("What is 0 plus 2?\n\nLet's think step by step.")
+        at(arm, between.address, **PRICES).generate(questions(1, wording), DECODING)
+        size = openai.TEMPLATE_TOKENS + len("What is 0 plus 2?\n\nLet's think step by step.")
         account = f"{read_arm(arm)['served']['name']} at {between.address}"
         assert Ledger(arm.parent / "requests.sqlite").spent(account) == pytest.approx(0.2 + size / 1000 + 4 / 100)
 
     def test_a_reply_without_usage_costs_what_it_may(self, arm: Path, wording: Prompts) -> None:
         between = Between("", lambda *_: reply(usage=None))
-        at(arm, between.address, **PRICES).write(questions(1, wording), DECODING)
+        at(arm, between.address, **PRICES).generate(questions(1, wording), DECODING)
         account = f"{read_arm(arm)['served']['name']} at {between.address}"
         assert Ledger(arm.parent / "requests.sqlite").spent(account) > 0.04
 
@@ -388,7 +398,7 @@ class TestLetters:
         between = Between("", lambda *_: reply("B", [("B", -0.1), (" A", -2.5)]))
         prompt = asked("Yes?\n(A) yes\n(B) no", wording)
         probe = Probe("a", prompt, " It is.", wording.chain_cue, candidates=("A", "B"))
-        (found,) = at(arm, between.address, turn).read([probe])
+        (found,) = at(arm, between.address, turn).score([probe])
         assert found.log_probs == pytest.approx((-2.5, -0.1))
         (body,) = between.bodies
         assert (body["max_tokens"], body["logprobs"], body["top_logprobs"], body["temperature"]) == (1, True, 20, 0)
@@ -406,16 +416,17 @@ class TestLetters:
 def test_sampled_chains_have_seeds_of_their_own(arm: Path, wording: Prompts) -> None:
     between = Between("", lambda *_: reply())
     same = asked("Why?", wording)
-    at(arm, between.address).write([Prompt(same, 1), Prompt(same, 2)], Decoding(5, 0.8, 0.95))
+    at(arm, between.address).generate([Prompt(same, 1), Prompt(same, 2)], Decoding(5, 0.8, 0.95))
     assert sorted(body["seed"] for body in between.bodies) == [1, 2]
     assert {(body["temperature"], body["top_p"]) for body in between.bodies} == {(0.8, 0.95)}
 
 
 def test_load(arm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(arm.parent)
-    found = backends.load(arm, service=Server(base_url="http://127.0.0.1:1/v1").model_dump_json())
+    service = Server(base_url="http://127.0.0.1:1/v1").model_dump_json()
+    found = load(arm, 1, SimpleNamespace(token_budget=8192, gpu=0, service=service))
     assert isinstance(found, openai.OpenAIBackend)
-    assert (arm.parent / backends.LEDGER).exists()
+    assert (arm.parent / LEDGER).exists()
 
 
 def test_a_tuned_arm_on_the_server(arm: Path) -> None:

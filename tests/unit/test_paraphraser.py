@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from faithfulness import prompts
-from faithfulness.backends import Completion, Decoding, Prompt
+from faithfulness.backends.protocol import Completion, Decoding, Prompt
 from faithfulness.backends.transformers import TransformersBackend
 from faithfulness.perturb import paraphrase_model
 from faithfulness.perturb.paraphrase import CONTRASTS, Paraphrase, paraphrase
-from faithfulness.prompts import Prompts
+from faithfulness.prompts import Message, Prompts
 from faithfulness.tables.generation import Rewordings
 from faithfulness.tables.io import read_table
 from faithfulness.tables.journal import Journal
@@ -30,14 +30,17 @@ JUNK = ("", "I am a language model.", "The text", ' "The', "The coin is heads up
 class Scripted:
     """Says of each text what a script has, one saying for each seed, and keeps what it was asked."""
 
-    tokenizer_hash = None
+    tokenizer, tokenizer_hash = None, None
 
     def __init__(self, script: dict[str, Sequence[str]], reason: str = "stop", calls: int = 99) -> None:
         self.script, self.reason, self.calls = script, reason, calls
         self.asked: list[Prompt] = []
         self.seeds: dict[str, list[int]] = {}
 
-    def write(self, asked: Sequence[Prompt], decoding: Decoding) -> list[Completion]:
+    def render(self, messages: Sequence[Message], plain: str) -> str:
+        return prompts.render(None, messages, plain)
+
+    def generate(self, asked: Sequence[Prompt], decoding: Decoding) -> list[Completion]:
         self.calls -= 1
         if self.calls < 0:
             raise KeyboardInterrupt
@@ -51,8 +54,8 @@ class Scripted:
             seeds.append(prompt.seed)
         return self.script[step][seeds.index(prompt.seed)]
 
-    def read(self, probes: Any, propose: Any = None) -> Any:
-        raise AssertionError("a paraphraser reads no answers")
+    def score(self, probes: Any, propose: Any = None) -> Any:
+        raise AssertionError("a paraphraser scores no answers")
 
 
 def chains(*steps: Sequence[str]) -> list[dict[str, Any]]:
@@ -67,12 +70,10 @@ def reword(
     answers: str | Sequence[str] = "none",
     block_items: int = 20,
     candidates: int = 4,
-    tokenizer: Any = None,
 ) -> dict[tuple[str, str], Paraphrase]:
     gold = [answers] * len(written) if isinstance(answers, str) else answers
     return paraphrase_model.reword(
         backend,
-        tokenizer,
         written,
         {chain["item_id"]: answer for chain, answer in zip(written, gold, strict=True)},
         wording,
@@ -212,10 +213,11 @@ class Recorder:
 
     def __init__(self, backend: TransformersBackend) -> None:
         self.backend = backend
+        self.render = backend.render
         self.written: dict[tuple[str, int], Completion] = {}
 
-    def write(self, asked: Sequence[Prompt], decoding: Decoding) -> list[Completion]:
-        found = self.backend.write(asked, decoding)
+    def generate(self, asked: Sequence[Prompt], decoding: Decoding) -> list[Completion]:
+        found = self.backend.generate(asked, decoding)
         self.written |= {(prompt.text, prompt.seed): new for prompt, new in zip(asked, found, strict=True)}
         return found
 
@@ -224,9 +226,8 @@ def test_blocks_change_nothing(backend: TransformersBackend, wording: Prompts, t
     """Of a real model; untrained, so that nothing that it says can pass."""
     written = chains([ELON, COIN], [MONEY], [COIN])
     one, all_ = Recorder(backend), Recorder(backend)
-    tokenizer = backend.tokenizer
-    small = reword(one, wording, tmp_path / "one", written, block_items=1, candidates=3, tokenizer=tokenizer)
-    assert small == reword(all_, wording, tmp_path / "all", written, candidates=3, tokenizer=tokenizer)
+    small = reword(one, wording, tmp_path / "one", written, block_items=1, candidates=3)
+    assert small == reword(all_, wording, tmp_path / "all", written, candidates=3)
     assert small == {(step, "none"): paraphrase(step, 7, CONTRASTS, "none") for step in (ELON, COIN, MONEY)}
     assert one.written == all_.written
     assert len({new.text for new in one.written.values()}) == len(one.written) == 9
@@ -240,7 +241,7 @@ def test_rewordings_keep_their_contract(wording: Prompts, tmp_path: Path) -> Non
 
 def test_a_model_that_thinks_rewords_without_a_thought(wording: Prompts) -> None:
     thinking = prompts.thinking(wording, ("<think>", "</think>"))
-    asked = prompts.paraphrase_prompt("Yes.", thinking, None)
+    asked = prompts.paraphrase_prompt("Yes.", thinking, prompts.renderer(None))
     assert asked.endswith(f"<think>\n\n</think>\n\n{wording.paraphrase_prefill}")
 
 
@@ -252,6 +253,6 @@ def test_the_chat_template_and_the_system_message_are_used(wording: Prompts) -> 
             return "".join(f"[{m['role']}]{m['content']}" for m in messages) + "[assistant]"
 
     spoken = wording.model_copy(update={"system": "Be brief."})
-    assert prompts.paraphrase_prompt("a {b}", spoken, Chat()) == (
+    assert prompts.paraphrase_prompt("a {b}", spoken, prompts.renderer(Chat())) == (
         f"[system]Be brief.[user]{wording.paraphrase.replace('{text}', 'a {b}')}[assistant]{wording.paraphrase_prefill}"
     )

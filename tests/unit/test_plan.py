@@ -13,7 +13,8 @@ import yaml
 
 from faithfulness import prompts
 from faithfulness.arms.record import write_arm
-from faithfulness.backends import Decoding, Probe, Prompt, tree_attention
+from faithfulness.backends import tree_attention
+from faithfulness.backends.protocol import Decoding, Probe, Prompt
 from faithfulness.backends.transformers import TransformersBackend
 from faithfulness.calibrate import calibration
 from faithfulness.config.settings import Settings, load
@@ -123,17 +124,17 @@ def test_the_backend_computes_what_is_counted(backend: TransformersBackend, comp
         Probe("i", "A coin is heads up.", chain, "\nAnswer:", candidates=("yes", "not at all"))
         for chain in ("", " Anna flips the coin.", " Anna flips the coin. Ben does not.", " ... ...")
     ]
-    backend.read(probes)
+    backend.score(probes)
     assert sum(computed) == scoring_tokens(probes, encode).prefilled
     computed.clear()
     texts = [replace(probe, candidates=("not at all",), answer_tokens=6) for probe in probes]
-    backend.read(texts, lambda indices, _: [("not at all",)] * len(indices))
+    backend.score(texts, lambda indices, _: [("not at all",)] * len(indices))
     counted = scoring_tokens(texts, encode)
     assert computed[0] == counted.prefilled
     assert counted.computed - len(texts) == sum(computed)  # the last token of a text at its limit is not computed
     computed.clear()
     asked = ["A coin is heads up.", "A coin is tails up."]
-    chains = backend.write([Prompt(text) for text in asked], Decoding(8))
+    chains = backend.generate([Prompt(text) for text in asked], Decoding(8))
     lengths = [len(chain.ids or ()) for chain in chains]
     counted = generation_tokens([encode(text) for text in asked], lengths)
     assert counted.computed - sum(chain.finish_reason == "length" for chain in chains) == sum(computed)
@@ -144,7 +145,7 @@ def test_trainings_are_counted_example_by_example(wording: Prompts) -> None:
     items = {"own": [item | {"show_options": True, "letters": False}]}
     recipe = Recipe(datasets=["own"], steps=7, batch_size=3)
     tokenizer = Pieces()
-    asked = "".join(prompts.direct_prompt(items["own"][0], wording, tokenizer))
+    asked = "".join(prompts.direct_prompt(items["own"][0], wording, prompts.renderer(tokenizer)))
     each = len(tokenizer.encode(f"{asked} a")) + 1
     assert training_tokens(recipe, items, wording, tokenizer).prefilled == 21 * each
     longer = recipe.model_copy(update={"steps": 1000})

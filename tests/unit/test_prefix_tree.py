@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faithfulness import prefix_tree
-from faithfulness.prefix_tree import Layout
+from faithfulness.backends import prefix_tree
+from faithfulness.backends.prefix_tree import Layout
 
 SEQUENCES = st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=8), min_size=1, max_size=8)
 
@@ -46,6 +46,7 @@ def test_ends_spell_their_sequences(sequences: list[list[int]]) -> None:
 def test_each_shared_prefix_is_one_node(sequences: list[list[int]]) -> None:
     prefixes = {tuple(s[: i + 1]) for s in sequences for i in range(len(s))}
     assert len(prefix_tree.build(sequences).tokens) == len(prefixes)
+    assert prefix_tree.count(sequences) == len(prefixes)
 
 
 @given(SEQUENCES, st.integers(1, 9))

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from faithfulness.answers import is_correct, normalise_number, parse_answer
-from faithfulness.backends import Completion, Decoding, Probe, Prompt, Propose, Reading
-from faithfulness.prompts import Prompts
+from faithfulness.backends.protocol import Completion, Decoding, Probe, Prompt, Propose, Reading
+from faithfulness.prompts import Message, Prompts, render
 from faithfulness.rescore import readout
 from faithfulness.tables.generation import Chains, Items, Probes
 from faithfulness.tables.io import frame, records
@@ -30,15 +30,18 @@ OPEN = ITEM | {"options": None, "answer": "1,024"}
 class Scripted:
     """A reader whose answers are written down: by the chain it is shown."""
 
-    tokenizer_hash = "t"
+    tokenizer, tokenizer_hash = None, "t"
 
     def __init__(self, texts: dict[str, str] | None = None, log_probs: dict[str, float] | None = None) -> None:
         self.texts, self.log_probs, self.seen = texts or {}, log_probs or {}, []  # type: ignore[var-annotated]
 
-    def write(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Completion]:
-        raise AssertionError("a reader is not asked to write")
+    def render(self, messages: Sequence[Message], plain: str) -> str:
+        return render(None, messages, plain)
 
-    def read(self, probes: Sequence[Probe], propose: Propose | None = None) -> list[Reading]:
+    def generate(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Completion]:
+        raise AssertionError("a reader generates nothing")
+
+    def score(self, probes: Sequence[Probe], propose: Propose | None = None) -> list[Reading]:
         self.seen += probes
         texts = [self.texts.get(p.chain) if p.answer_tokens else None for p in probes]
         candidates = propose(range(len(probes)), texts) if propose else [p.candidates for p in probes]
@@ -70,7 +73,6 @@ def score(backend: Scripted, item: dict[str, Any], wording: Prompts, folder: Pat
     kinds = (("early_termination", cuts), ("direct", direct))
     return readout.score(
         backend,
-        None,
         frame([item], Items),
         {writer: frame([chain], Chains) for writer in writers},
         {(writer, kind): frame(rows, Probes) for writer in writers for kind, rows in kinds},

@@ -54,11 +54,11 @@ def test_loss_on_the_completion_only(backend: TransformersBackend, wording: Prom
     for example, prompt in (
         (
             examples.direct_example(item, wording, backend.tokenizer),
-            prompts.ask(item, wording, backend.tokenizer) + wording.direct_cue,
+            prompts.ask(item, wording, backend.render) + wording.direct_cue,
         ),
         (
             examples.chain_example(item, wording, backend.tokenizer),
-            prompts.chain_prompt(item, wording, backend.tokenizer),
+            prompts.chain_prompt(item, wording, backend.render),
         ),
     ):
         learned = [t for t, label in zip(example["input_ids"], example["labels"], strict=True) if label != IGNORED]
@@ -333,7 +333,7 @@ class TestArms:
     def test_full(self, tiny_arm: Path, wording: Prompts, tmp_path: Path) -> None:
         arm = self.tune(tiny_arm, wording, tmp_path, method="full")
         assert (arm["kind"], arm["weights_folder"]) == ("full", str(tmp_path / "arm"))
-        assert TransformersBackend(tmp_path / "arm", "cpu", 1).packs
+        assert TransformersBackend(tmp_path / "arm", "cpu", 1).trees
 
     def test_same_recipe_same_weights(self, tiny_arm: Path, wording: Prompts, tmp_path: Path) -> None:
         one, again = (self.tune(tiny_arm, wording, tmp_path / name) for name in ("one", "again"))

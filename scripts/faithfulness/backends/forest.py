@@ -1,109 +1,135 @@
-"""Sequences that share prefixes and grow together: the forward passes of writing and of reading.
+"""Scoring and generating with prefix trees: each shared token is computed once, and no row is padded.
 
-Whatever has ended takes no more time: each step computes one token of each sequence that still grows.
+A sequence that has ended costs no more time: each decoding step computes one token of every sequence that still grows.
 """
 
 from collections.abc import Collection, Sequence
-from typing import Any
 
 import numpy as np
 import torch
-from transformers import DynamicCache, LogitsProcessorList
+from torch import Tensor
+from transformers import DynamicCache, LogitsProcessorList, PreTrainedModel
 
-from faithfulness import prefix_tree
-from faithfulness.backends import tree_attention
+from faithfulness.backends import prefix_tree, tree_attention
+from faithfulness.backends.logits import likeliest, log_probs
+from faithfulness.backends.prefix_tree import Ints
+from faithfulness.backends.protocol import Generated, Request
 
-# Nodes a chunk: small ones waste little of the mask, large ones gather fewer keys. Measured on the CPU; flat around it.
+# Nodes in a chunk. Small chunks waste little of the mask, large ones gather fewer keys; on CPUs, time hardly changes
+# around this value.
 CHUNK = 64
 
-Request = tuple[list[int], list[int]]  # token ids of a context and of its continuation
 
-
-def score(model: Any, requests: Sequence[Request]) -> list[float]:
+def score(model: PreTrainedModel, requests: Sequence[Request]) -> list[float]:
     """Log-probability of each continuation after its context, in nats: one forward pass over one prefix tree.
 
-    The last token of a continuation is looked up after the one before, and needs no node.
+    Args:
+        model: a causal language model with tree attention (V tokens in its vocabulary).
+        requests: token ids of contexts and continuations, neither of which may be empty.
     """
+    # The last token of a continuation is predicted by the one before it, and predicts nothing: it needs no node.
     tree = prefix_tree.build([[*context, *continuation[:-1]] for context, continuation in requests])
-    nodes: list[int] = []  # where each token of each continuation is predicted: up from the sequence's last node
-    for end, (_, continuation) in zip(tree.ends, requests, strict=True):
-        path = [int(end)]
-        while len(path) < len(continuation):
-            path.append(int(tree.parents[path[-1]]))
-        nodes += reversed(path)
-    kept, places = np.unique(nodes, return_inverse=True)
+    paths = prefix_tree.paths(tree, tree.ends)  # (requests, deepest + 1)
+    predicting = [  # nodes that predict the tokens of a continuation: from the last token of its context on
+        path[len(context) - 1 : len(context) - 1 + len(continuation)]
+        for path, (context, continuation) in zip(paths, requests, strict=True)
+    ]
+    tokens = np.array([token for _, continuation in requests for token in continuation])  # (M,) tokens to score
+    owners = np.repeat(np.arange(len(requests)), [len(continuation) for _, continuation in requests])  # (M,)
+    kept, rows = np.unique(np.concatenate(predicting), return_inverse=True)  # (N,) nodes, (M,) their rows in the logits
     layout = prefix_tree.chunks(tree, CHUNK)
-    logits = tree_attention.forward(model, tree.tokens, tree.depths, layout, kept)
-    tokens = np.array([token for _, continuation in requests for token in continuation])
-    owners = np.repeat(np.arange(len(requests)), [len(continuation) for _, continuation in requests])
-    return np.bincount(owners, log_probs(logits, places, tokens), len(requests)).tolist()
+    logits = tree_attention.forward(model, tree.tokens, tree.depths, layout, kept)  # (N, V)
+    return np.bincount(owners, log_probs(logits, rows, tokens), len(requests)).tolist()
 
 
 class Forest:
-    """Sequences behind a cache of what they share, ready to be continued.
+    """Sequences behind a cache of their prefix tree, ready to be continued (S sequences).
 
     Args:
-        model: a causal language model with tree attention.
+        model: a causal language model with tree attention (V tokens in its vocabulary).
         sequences: token ids; none may be empty.
     """
 
-    def __init__(self, model: Any, sequences: Sequence[list[int]]) -> None:
+    def __init__(self, model: PreTrainedModel, sequences: Sequence[list[int]]) -> None:
         tree = prefix_tree.build(sequences)
-        self.model, self.cache, self.nodes = model, DynamicCache(), len(tree.tokens)
-        self.paths, self.lengths = prefix_tree.paths(tree, tree.ends), tree.depths[tree.ends] + 1
-        ends, places = np.unique(tree.ends, return_inverse=True)
+        self.model = model
+        self.cache = DynamicCache()
+        self.node_count = len(tree.tokens)  # nodes in the cache
+        self.paths = prefix_tree.paths(tree, tree.ends)  # (S, deepest + 1) nodes of each sequence
+        self.lengths = tree.depths[tree.ends] + 1  # (S,) tokens of each sequence
+        ends, rows = np.unique(tree.ends, return_inverse=True)  # (N,), (S,)
         layout = prefix_tree.chunks(tree, CHUNK)
-        self.logits = tree_attention.forward(model, tree.tokens, tree.depths, layout, ends, self.cache)[places]
+        logits = tree_attention.forward(model, tree.tokens, tree.depths, layout, ends, self.cache)  # (N, V)
+        self.logits = logits[rows]  # (S, V) after the last token of each sequence
 
-    def _step(self, paths: np.ndarray, lengths: np.ndarray, rows: list[int], tokens: list[int]) -> torch.Tensor:
-        """Put a token at the end of some paths, which take the new nodes; its logits, a row each."""
-        paths[rows, lengths[rows]] = np.arange(self.nodes, self.nodes + len(tokens))
-        self.nodes += len(tokens)
-        positions = lengths[rows]
+    def _step(self, paths: Ints, lengths: Ints, rows: list[int], tokens: list[int]) -> Tensor:
+        """Append a token to some paths, and add them to the cache.
+
+        Args:
+            paths: (P, L) nodes of each path, with room for one more; changed in place.
+            lengths: (P,) nodes of each path; changed in place.
+            rows: (B,) the paths that grow.
+            tokens: (B,) the token that each of them grows by.
+
+        Returns:
+            (B, V) logits after the new tokens.
+        """
+        paths[rows, lengths[rows]] = np.arange(self.node_count, self.node_count + len(tokens))
+        self.node_count += len(tokens)
+        positions = lengths[rows]  # (B,)
         lengths[rows] += 1
         layout = prefix_tree.tips(paths[rows, : lengths[rows].max()], lengths[rows])
-        keep = np.arange(len(tokens))
-        return tree_attention.forward(self.model, np.array(tokens), positions, layout, keep, self.cache)
+        keep = np.arange(len(tokens))  # (B,)
+        return tree_attention.forward(self.model, np.array(tokens), positions, layout, keep, self.cache)  # (B, V)
 
     def grow(
         self, limits: Sequence[int], stops: Collection[int], samplers: Sequence[LogitsProcessorList]
-    ) -> list[tuple[list[int], str]]:
+    ) -> list[Generated]:
         """Continue each sequence until a stop token, or by `limits` tokens.
 
         Args:
-            limits: most tokens of each sequence.
+            limits: the largest number of new tokens of each sequence.
             stops: tokens that end a sequence; they are not part of it.
-            samplers: what is done to each sequence's logits before the largest is taken.
+            samplers: applied to the logits of each sequence before the largest is chosen.
 
         Returns:
-            New token ids of each sequence, and why they end: 'stop' or 'length'.
+            New token ids of each sequence, and why they end.
         """
-        written: list[tuple[list[int], str]] = [([], "length") for _ in limits]
-        paths, lengths = np.pad(self.paths, ((0, 0), (0, max(limits)))), self.lengths.copy()
+        new_tokens: list[list[int]] = [[] for _ in limits]
+        stopped = [False] * len(limits)
+        paths = np.pad(self.paths, ((0, 0), (0, max(limits))))  # (S, deepest + 1 + new tokens)
+        lengths = self.lengths.copy()  # (S,)
         growing = [i for i, limit in enumerate(limits) if limit > 0]
-        logits = self.logits[growing]
-        unused: Any = None  # samplers are given the tokens so far, but look at the logits alone
+        logits = self.logits[growing]  # (B, V), B sequences that still grow
+        no_ids = torch.LongTensor(1, 0)  # the samplers look at the scores alone, not at the tokens so far
         while growing:
-            scores = [samplers[i](unused, row[None].float()) for i, row in zip(growing, logits, strict=True)]
-            tokens = dict(zip(growing, likeliest(torch.cat(scores)).tolist(), strict=True))
-            for i, token in tokens.items():
-                if token in stops:
-                    written[i] = written[i][0], "stop"
-                else:
-                    written[i][0].append(token)
-            growing = [i for i, token in tokens.items() if token not in stops and len(written[i][0]) < limits[i]]
+            scores = [samplers[i](no_ids, row[None].float()) for i, row in zip(growing, logits, strict=True)]
+            tokens = likeliest(torch.cat(scores)).tolist()  # (B,)
+            step: dict[int, int] = {}  # the next token of each sequence that goes on
+            for i, token in zip(growing, tokens, strict=True):
+                stopped[i] = token in stops
+                if not stopped[i]:
+                    new_tokens[i].append(token)
+                    if len(new_tokens[i]) < limits[i]:
+                        step[i] = token
+            growing = list(step)
             if growing:
-                logits = self._step(paths, lengths, growing, [tokens[i] for i in growing])
-        return written
+                logits = self._step(paths, lengths, growing, list(step.values()))
+        return [(ids, "stop" if ended else "length") for ids, ended in zip(new_tokens, stopped, strict=True)]
 
     def score(self, owners: Sequence[int], continuations: Sequence[Sequence[int]]) -> list[float]:
-        """Log-probability of continuations, in nats, each of the sequence that `owners` names."""
+        """Log-probability of continuations, in nats.
+
+        Args:
+            owners: the index of the sequence that each continuation follows.
+            continuations: token ids.
+        """
         totals = np.zeros(len(continuations))
         longest = max(map(len, continuations), default=0)
-        rows = list(owners)
-        paths, lengths = np.pad(self.paths[rows], ((0, 0), (0, longest))), self.lengths[rows]
+        paths = np.pad(self.paths[list(owners)], ((0, 0), (0, longest)))  # (continuations, deepest + 1 + longest)
+        lengths = self.lengths[list(owners)]  # (continuations,)
         growing = [i for i, continuation in enumerate(continuations) if continuation]
-        logits = self.logits[[rows[i] for i in growing]]
+        logits = self.logits[[owners[i] for i in growing]]  # (B, V), B continuations with tokens left to score
         for position in range(longest):
             tokens = [continuations[i][position] for i in growing]
             totals[growing] += log_probs(logits, np.arange(len(growing)), np.array(tokens))
@@ -111,29 +137,3 @@ class Forest:
             if growing:
                 logits = self._step(paths, lengths, growing, [continuations[i][position] for i in growing])
         return totals.tolist()
-
-
-def log_probs(logits: torch.Tensor, rows: np.ndarray, tokens: np.ndarray) -> np.ndarray:
-    """Log-probability of tokens: the softmax of their rows of logits (N, vocabulary), in float32."""
-    # In slices: as float32 all at once, the logits of a large vocabulary would be the largest thing in memory.
-    normalisers = torch.cat([part.float().logsumexp(dim=-1) for part in logits.split(64)])
-    where = torch.from_numpy(rows).to(logits.device)
-    values = logits[where, torch.from_numpy(tokens).to(logits.device)].float() - normalisers[where]
-    refuse_unless_finite(values)
-    return values.double().cpu().numpy()
-
-
-def likeliest(scores: torch.Tensor) -> torch.Tensor:
-    """The token of the largest score in each row."""
-    best = scores.max(dim=-1)
-    refuse_unless_finite(best.values)
-    return best.indices
-
-
-def refuse_unless_finite(values: torch.Tensor) -> None:
-    """A model whose weights hold a NaN, or whose values overflow, would go on as if nothing were wrong."""
-    if not values.isfinite().all():
-        raise ValueError(
-            "the model's logits are not finite numbers: its weights hold such values, or overflow in its dtype; take "
-            "sound weights, or dtype bfloat16 or float32"
-        )

@@ -1,8 +1,9 @@
-"""Writing and reading through an OpenAI-compatible server.
+"""Generating and scoring through a server with OpenAI's interface.
 
-Prompts stay texts: the messages as JSON, and after them how the assistant's turn begins. Where the server goes on with
-such a turn (`turn: prefill`), it is sent as it is. Where not (`turn: question`), the beginning joins what the user says
-when chains are written, and the answer is asked for in a second turn of the user (Lanham et al. 2023, section 2.1).
+A prompt remains a text: the messages as JSON, followed by the beginning of the assistant's turn. A server that
+continues an unfinished turn (`turn: prefill`) is sent the turn as it is. For others (`turn: question`), the beginning
+becomes part of the user's message when a chain is generated, and the answer is asked for in a second turn of the user
+(Lanham et al. 2023, section 2.1).
 """
 
 import json
@@ -16,257 +17,284 @@ from typing import Any
 
 import openai
 import tenacity
+from openai.types.chat import ChatCompletion
 
 from faithfulness.arms.record import prompts_of, read_arm
-from faithfulness.backends import Completion, Decoding, Probe, Prompt, Propose, Reading
+from faithfulness.backends.ledger import BudgetError, Ledger, Reply
+from faithfulness.backends.protocol import Completion, Decoding, Probe, Prompt, Propose, Reading
 from faithfulness.config.models import Server
 from faithfulness.hashing import digest
-from faithfulness.ledger import BudgetError, Ledger
+from faithfulness.prompts import Message
 
 logger = logging.getLogger("faithfulness")
-logging.getLogger("httpx2").setLevel(logging.WARNING)  # it tells every request
 
-Request = dict[str, Any]
-Reply = dict[str, Any]
+Request = dict[str, Any]  # keyword arguments of the client's `create`, which JSON can hold
 
-TEMPLATE = 256  # tokens that a server may put around the messages, generously, before the reply tells
-TOP = 20  # tokens whose log-probability a server tells at most
-PATIENCE = tenacity.wait_random_exponential(multiplier=1, max=60)  # seconds between the tries of a request
+TEMPLATE_TOKENS = 256  # more than a server's chat template adds to the messages; for the cost before the reply is there
+TOP_LOGPROBS = 20  # the most that OpenAI's interface returns
+PATIENCE = tenacity.wait_random_exponential(multiplier=1, max=60)  # seconds between the attempts of a request
 TRANSIENT = (
-    openai.APIConnectionError,  # no connection, one that was cut, or no reply in time
+    openai.APIConnectionError,  # no connection, a cut one, or a timeout
     openai.RateLimitError,
     openai.InternalServerError,
     openai.ConflictError,
 )
 HINTS = {
-    openai.APIConnectionError: "is it running, and is base_url right?",
+    openai.APIConnectionError: "is the server running, and is base_url right?",
     openai.AuthenticationError: "is the key in the environment variable {key_variable} right?",
     openai.PermissionDeniedError: "may the key in the environment variable {key_variable} use this model?",
-    openai.NotFoundError: "is the model's name right, and does base_url end with its version?",
+    openai.NotFoundError: "is the model's name right, and does base_url end with the version of the interface?",
     openai.RateLimitError: "lower concurrency, or raise attempts",
-    openai.BadRequestError: "does it take top_logprobs (readout: letters) and unfinished turns?",
-    openai.UnprocessableEntityError: "does it take top_logprobs (readout: letters) and unfinished turns?",
+    openai.BadRequestError: "does the server accept top_logprobs (readout: letters) and unfinished turns?",
+    openai.UnprocessableEntityError: "does the server accept top_logprobs (readout: letters) and unfinished turns?",
 }
 
 
 class ServerError(RuntimeError):
-    """A server does not do what is asked of it; replies that came before are kept."""
+    """A request failed for good. Replies that arrived before are kept."""
 
 
 class MalformedReplyError(ServerError):
-    """A reply is not what the interface promises."""
-
-
-class Messages:
-    """In the place of a tokenizer: its chat template leaves messages as they are, as JSON."""
-
-    chat_template = "JSON"
-
-    @staticmethod
-    def apply_chat_template(messages: list[dict[str, str]], **_: Any) -> str:
-        """The messages as text."""
-        return json.dumps(messages, ensure_ascii=False)
+    """A reply does not contain what the interface promises."""
 
 
 class OpenAIBackend:
-    """One arm on a server; see `backends.Backend`.
+    """An arm on a server; see `protocol.Backend`.
 
     Args:
-        folder: the arm's folder.
-        server: how it is asked; what decides on answers is taken from the arm.
-        ledger: where replies are kept.
+        folder: folder of the arm.
+        server: settings of requests that do not change the replies; those that do are taken from the arm.
+        ledger: database of replies.
 
     Raises:
-        ServerError: OpenAI's own server is asked for, and there is no key.
+        ServerError: the server is OpenAI's own, and there is no key.
     """
 
-    tokenizer_hash = None  # it tells no token ids
+    tokenizer = None  # servers return no token ids
+    tokenizer_hash = None
 
     def __init__(self, folder: Path, server: Server, ledger: Path) -> None:
-        self.arm, self.server, self.tokenizer = read_arm(folder), server, Messages()
+        logging.getLogger("httpx2").setLevel(logging.WARNING)  # it logs every request
+        self.arm, self.server = read_arm(folder), server
         self.served, self.wording = self.arm["served"], prompts_of(self.arm)
         self.account = f"{self.served['name']} at {self.served['base_url']}"
         self.ledger = Ledger(ledger)
         self.key = os.environ.get(server.key_variable, "")
         if not self.key and self.served["base_url"] == Server().base_url:
-            raise ServerError(f"{self.account} wants a key; put it into the environment variable {server.key_variable}")
+            raise ServerError(f"{self.account} needs a key; set the environment variable {server.key_variable}")
         self.client = openai.OpenAI(
             api_key=self.key or "none", base_url=self.served["base_url"], timeout=server.timeout, max_retries=0
         )
 
-    def write(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Completion]:
+    def render(self, messages: Sequence[Message], plain: str) -> str:
+        """The messages as JSON: the server applies its chat template itself."""
+        return json.dumps(messages, ensure_ascii=False)
+
+    def generate(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Completion]:
         """Continue each prompt."""
-        sampling: dict[str, Any] = {"max_tokens": decoding.max_new_tokens, "temperature": decoding.temperature}
+        sampling: Request = {"max_tokens": decoding.max_new_tokens, "temperature": decoding.temperature}
         if decoding.temperature:
             sampling["top_p"] = decoding.top_p
         requests = []
         for prompt in prompts:
-            seed = {"seed": prompt.seed} if decoding.temperature else {}
-            requests.append(self._request(*split(prompt.text), "", None) | sampling | seed)
+            messages, beginning = split(prompt.text)
+            request = self._chain_request(messages, beginning) | sampling
+            requests.append(request | {"seed": prompt.seed} if decoding.temperature else request)
         return [
             Completion(reply["text"], "length" if reply["finish_reason"] == "length" else "stop")
-            for reply in self._ask(requests)
+            for reply in self.replies(requests)
         ]
 
-    def read(self, probes: Sequence[Probe], propose: Propose | None = None) -> list[Reading]:
-        """Log-probabilities of letters, or the text of the reply; no server tells those of a text that is proposed."""
+    def score(self, probes: Sequence[Probe], propose: Propose | None = None) -> list[Reading]:
+        """Log-probabilities of letters, or the text of the answer.
+
+        `propose` is not used: no server returns the log-probability of a text that it did not generate itself.
+
+        Raises:
+            ServerError: the server returns no log-probabilities.
+        """
         readings = []
-        for probe, reply in zip(probes, self._ask([self._reading(probe) for probe in probes]), strict=True):
+        replies = self.replies([self.answer_request(probe) for probe in probes])
+        for probe, reply in zip(probes, replies, strict=True):
             if not probe.candidates:
                 readings.append(Reading((), (), reply["text"]))
                 continue
             if not reply["top"]:
-                raise ServerError(f"{self.account} tells no log-probabilities of letters; use `readout: text`")
+                raise ServerError(f"{self.account} returns no log-probabilities of letters; use `readout: text`")
             readings.append(Reading(letters(reply["top"], probe.candidates), (1,) * len(probe.candidates)))
         return readings
 
-    def _reading(self, probe: Probe) -> Request:
-        messages, begun = split(probe.prompt)
+    # Requests
+
+    def answer_request(self, probe: Probe) -> Request:
+        """Ask for a letter and its log-probability if the probe has candidates, else for a text."""
+        messages, beginning = split(probe.prompt)
+        turn = beginning + probe.chain
         form = "letter" if probe.candidates else "answer"
-        request = self._request(messages, begun + probe.chain, probe.cue, form) | {"temperature": 0}
+        if self.served["turn"] == "prefill":
+            request = self._continue_turn(messages, turn + probe.cue)
+        elif turn:
+            question = {"role": "user", "content": self.wording.second_turn.format(form=form)}
+            request = self._request([*messages, {"role": "assistant", "content": turn}, question])
+        else:
+            request = self._request(_append(messages, self.wording.second_turn.format(form=form)))
+        request["temperature"] = 0
         if probe.candidates:
-            return request | {"max_tokens": 1, "logprobs": True, "top_logprobs": TOP}
+            return request | {"max_tokens": 1, "logprobs": True, "top_logprobs": TOP_LOGPROBS}
         return request | {"max_tokens": probe.answer_tokens}
 
-    def _request(self, messages: list[dict[str, str]], begun: str, cue: str, form: str | None) -> Request:
-        """Messages, and how far the assistant has come with its turn; `form` of the answer wanted, None for a chain."""
-        messages = [dict(message) for message in messages]
+    def _chain_request(self, messages: list[Message], beginning: str) -> Request:
         if self.served["turn"] == "prefill":
-            messages.append({"role": "assistant", "content": begun + cue})
-            # Not of OpenAI's interface, but of vLLM's and others that continue a turn.
-            return self._of(messages) | {"extra_body": {"continue_final_message": True, "add_generation_prompt": False}}
-        asked = begun.strip() if form is None else self.wording.second_turn.format(form=form)
-        if form is not None and begun:
-            messages += [{"role": "assistant", "content": begun}, {"role": "user", "content": asked}]
-        else:
-            messages[-1]["content"] += f"\n\n{asked}"
-        return self._of(messages)
+            return self._continue_turn(messages, beginning)
+        return self._request(_append(messages, beginning.strip()))
 
-    def _of(self, messages: list[dict[str, str]]) -> Request:
+    def _continue_turn(self, messages: list[Message], turn: str) -> Request:
+        """Have an unfinished turn of the assistant continued; not in OpenAI's interface, but in vLLM's and others."""
+        options = {"continue_final_message": True, "add_generation_prompt": False}
+        return self._request([*messages, {"role": "assistant", "content": turn}]) | {"extra_body": options}
+
+    def _request(self, messages: list[Message]) -> Request:
         return {"model": self.served["name"], "messages": messages}
 
-    # Asking
+    # Replies
 
-    def _ask(self, requests: Sequence[Request]) -> list[Reply]:
-        """The replies, in order: those of the ledger, and of the server, several at a time; the same only once."""
+    def replies(self, requests: Sequence[Request]) -> list[Reply]:
+        """Replies from the ledger or, several at a time, from the server. Equal requests are sent once."""
         keys = [digest(self.served["base_url"], request, self.wording.version) for request in requests]
-        found = {key: self.ledger.reply(key) for key in keys}
-        missing = {key: request for key, request in zip(keys, requests, strict=True) if found[key] is None}
+        by_key = {key: self.ledger.reply(key) for key in keys}
+        missing = {key: request for key, request in zip(keys, requests, strict=True) if by_key[key] is None}
         with ThreadPoolExecutor(self.server.concurrency) as pool:
             try:
-                found |= dict(zip(missing, pool.map(self._reply, missing, missing.values()), strict=True))
+                new = list(pool.map(self._reply, missing, missing.values()))
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
-        self._account_for(
-            [reply for key, reply in found.items() if key in missing and reply], len(found) - len(missing)
-        )
-        return [reply for reply in map(found.get, keys) if reply]
+        by_key |= dict(zip(missing, new, strict=True))
+        self._log(new, len(by_key) - len(missing))
+        return [reply for reply in map(by_key.get, keys) if reply is not None]
 
-    def _account_for(self, replies: Sequence[Reply], known: int) -> None:
-        sent, written = (sum(reply[name] or 0 for reply in replies) for name in ("sent", "written"))
-        spent, most = self.ledger.spent(self.account), self.server.max_cost
-        logger.info("%s: %d requests, %d replies known before", self.account, len(replies), known)
-        logger.info(
-            "%d tokens sent, %d written; %.4f spent in all%s", sent, written, spent, f" of {most}" if most else ""
-        )
+    def _log(self, new: Sequence[Reply], known: int) -> None:
+        sent, generated = (sum(reply[name] or 0 for reply in new) for name in ("sent", "written"))
+        spent, limit = self.ledger.spent(self.account), self.server.max_cost
+        logger.info("%s: %d requests sent, %d replies known before", self.account, len(new), known)
+        of_limit = f" of {limit}" if limit else ""
+        logger.info("%d tokens sent, %d generated; %.4f spent in total%s", sent, generated, spent, of_limit)
 
     def _reply(self, key: str, request: Request) -> Reply:
-        """One reply, after as many tries as it takes."""
-        retrying = tenacity.Retrying(
+        """One reply, after as many attempts as it takes."""
+        attempts = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(self.server.attempts),
             retry=tenacity.retry_if_exception(is_transient),
             wait=patience,
-            before_sleep=self._tell,
+            before_sleep=self._log_failure,
             reraise=True,
         )
         try:
-            return retrying(self._try, key, request)
+            return attempts(self._attempt, key, request)
         except (BudgetError, ServerError):
             raise
         except (openai.OpenAIError, ValueError) as error:
-            hint = next((hint for kind, hint in HINTS.items() if isinstance(error, kind)), "see its own log")
+            hint = next((hint for kind, hint in HINTS.items() if isinstance(error, kind)), "see the server's log")
             hint = hint.format(key_variable=self.server.key_variable)
-            raise ServerError(f"{self.account}: {self._said(error)}; {hint} Replies so far are kept.") from None
+            message = f"{self.account}: {self._text(error)}; {hint} Replies that arrived before are kept."
+            raise ServerError(message) from None  # the error itself may contain the key
 
-    def _try(self, key: str, request: Request) -> Reply:
-        number = self.ledger.send(self.account, self._most(request), self.server.max_cost)
+    def _attempt(self, key: str, request: Request) -> Reply:
+        number = self.ledger.send(self.account, self._highest_cost(request), self.server.max_cost)
         try:
             reply = parse(self.client.chat.completions.create(**request))
         except openai.APIStatusError:
             self.ledger.refused(number)
             raise
-        sent, written = reply["sent"], reply["written"]
-        cost = self._most(request) if sent is None or written is None else self._cost(sent, written)
+        sent, generated = reply["sent"], reply["written"]
+        known = sent is not None and generated is not None
+        cost = self._cost(sent, generated) if known else self._highest_cost(request)
         self.ledger.replied(number, self.account, key, reply, cost)
         return reply
 
-    def _tell(self, state: tenacity.RetryCallState) -> None:
+    def _log_failure(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
-        logger.warning("%s: %s; trying again in %.1f s", self.account, self._said(error), state.upcoming_sleep)
+        logger.warning("%s: %s; trying again in %.1f s", self.account, self._text(error), state.upcoming_sleep)
 
-    def _cost(self, sent: int, written: int) -> float:
-        return (sent * self.server.input_price + written * self.server.output_price) / 1e6
+    def _cost(self, sent: int, generated: int) -> float:
+        """Cost of numbers of tokens, whose prices are per million."""
+        return (sent * self.server.input_price + generated * self.server.output_price) / 1e6
 
-    def _most(self, request: Request) -> float:
-        """What a request costs at most: no token is shorter than a byte."""
-        size = TEMPLATE + sum(len(message["content"].encode()) for message in request["messages"])
-        return self._cost(size, request["max_tokens"])
+    def _highest_cost(self, request: Request) -> float:
+        """The most that a request can cost: a token is at least one byte."""
+        sent = TEMPLATE_TOKENS + sum(len(message["content"].encode()) for message in request["messages"])
+        return self._cost(sent, request["max_tokens"])
 
-    def _said(self, error: BaseException | None) -> str:
-        """What an error says, in one line and without the key."""
+    def _text(self, error: BaseException | None) -> str:
+        """An error in one line, without the key."""
         text = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         return text.replace(self.key, "***") if self.key else text
 
 
-def split(prompt: str) -> tuple[list[dict[str, str]], str]:
-    """The messages of a prompt, and how the assistant's turn begins after them."""
+def split(prompt: str) -> tuple[list[Message], str]:
+    """The messages of a prompt, and the beginning of the assistant's turn after them."""
     messages, end = json.JSONDecoder().raw_decode(prompt)
     return messages, prompt[end:]
 
 
-def letters(top: Sequence[tuple[str, float]], candidates: Sequence[str]) -> tuple[float, ...]:
-    """Log-probability of each letter among the likeliest tokens, all its spellings together (`A`, ` A`, `(A`).
+def _append(messages: list[Message], text: str) -> list[Message]:
+    """The messages with a further paragraph in the last one."""
+    *before, last = messages
+    return [*before, last | {"content": f"{last['content']}\n\n{text}"}]
 
-    One that is not among them is censored, NaN: less likely than they are, but not impossible.
+
+def letters(top: Sequence[tuple[str, float]], candidates: Sequence[str]) -> tuple[float, ...]:
+    """Log-probability of each letter, summed over the tokens that spell it (`A`, ` A`, `(A`).
+
+    Args:
+        top: the likeliest tokens, and their log-probabilities in nats.
+        candidates: letters.
+
+    Returns:
+        NaN for a letter that is not among the tokens: less likely than those, but not impossible.
     """
-    found: dict[str, float] = {}
+    by_letter: dict[str, float] = {}
     for token, value in top:
         letter = token.strip(" \n(.):")
-        found[letter] = math.log(math.exp(found.get(letter, -math.inf)) + math.exp(value))
-    return tuple(found.get(candidate, math.nan) for candidate in candidates)
+        by_letter[letter] = math.log(math.exp(by_letter.get(letter, -math.inf)) + math.exp(value))
+    return tuple(by_letter.get(candidate, math.nan) for candidate in candidates)
 
 
-def parse(completion: Any) -> Reply:
-    """What is kept of a reply.
+def parse(completion: ChatCompletion) -> Reply:
+    """The parts of a reply that are kept.
+
+    Returns:
+        text, finish_reason, top (likeliest tokens in the first place and their log-probabilities; None without), sent
+        and written (numbers of tokens; None if the server does not count them).
 
     Raises:
-        MalformedReplyError: it holds no choice of a message.
+        MalformedReplyError: it contains no message.
     """
     try:
-        (choice, *_), usage = completion.choices, completion.usage
+        choice, usage = completion.choices[0], completion.usage
         first = choice.logprobs.content[0] if choice.logprobs and choice.logprobs.content else None
         return {
-            # JSON may hold halves of characters, which no file and no next request can.
+            # JSON may contain halves of surrogate pairs, which neither a file nor the next request can.
             "text": (choice.message.content or "").encode("utf-16", "surrogatepass").decode("utf-16", "replace"),
             "finish_reason": choice.finish_reason,
-            "top": [(one.token, one.logprob) for one in first.top_logprobs] if first else None,
+            "top": [(token.token, token.logprob) for token in first.top_logprobs] if first else None,
             "sent": usage.prompt_tokens if usage else None,
             "written": usage.completion_tokens if usage else None,
         }
     except (AttributeError, IndexError, TypeError, ValueError) as error:
-        raise MalformedReplyError(f"a reply that is none: {str(completion)[:200]!r}") from error
+        raise MalformedReplyError(f"the server's reply contains no message: {str(completion)[:200]!r}") from error
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether trying again may help: a quota that is used up does not come back by waiting."""
+    """Whether another attempt may succeed; waiting does not bring back a quota that is used up."""
     if isinstance(error, openai.RateLimitError):
         return error.code != "insufficient_quota"
     return isinstance(error, (*TRANSIENT, MalformedReplyError, openai.APIResponseValidationError, json.JSONDecodeError))
 
 
 def patience(state: tenacity.RetryCallState) -> float:
-    """Seconds until the next try: ever longer and jittered, and no shorter than the server asks for."""
+    """Seconds until the next attempt: longer each time, random, and no shorter than the server asks for."""
     error = state.outcome.exception() if state.outcome else None
-    asked = error.response.headers.get("retry-after", "") if isinstance(error, openai.APIStatusError) else ""
-    return max(PATIENCE(state), float(asked) if asked.replace(".", "", 1).isdigit() else 0.0)
+    header = error.response.headers.get("retry-after", "") if isinstance(error, openai.APIStatusError) else ""
+    requested = float(header) if header.replace(".", "", 1).isdigit() else 0.0
+    return max(PATIENCE(state), requested)

@@ -14,7 +14,7 @@ import pandas as pd
 from scipy import stats
 
 from faithfulness import prompts
-from faithfulness.backends import Backend, Decoding
+from faithfulness.backends.protocol import Backend, Decoding
 from faithfulness.calibrate import exact
 from faithfulness.calibrate.exact import Decide, ExactReader, WorkedChains
 from faithfulness.chains.write import write_chains
@@ -57,11 +57,12 @@ def write_worked(
     items: pd.DataFrame, wording: Prompts, journal: Path, tokenizer: Any = None, block_items: int = 20
 ) -> pd.DataFrame:
     """The worked chains as a table of chains, with token ids where there is a tokenizer."""
-    texts = {prompts.chain_prompt(item, wording, tokenizer): worked_text(item) for item in records(items)}
+    render = prompts.renderer(tokenizer)
+    texts = {prompts.chain_prompt(item, wording, render): worked_text(item) for item in records(items)}
     writer = WorkedChains(texts, tokenizer, prompts.tokenizer_hash(tokenizer) if tokenizer else None)
     key = (journal, [writer.tokenizer_hash, texts], "worked chains")
     sampling = {"samples": 1, "seed": 0}
-    return write_chains(writer, tokenizer, items, wording, Decoding(1), sampling, 0, block_items, key)
+    return write_chains(writer, items, wording, Decoding(1), sampling, 0, block_items, key)
 
 
 def perturb(
@@ -94,7 +95,6 @@ def perturb(
 
 def read(
     backend: Backend,
-    tokenizer: Any,
     name: str,
     items: pd.DataFrame,
     written: pd.DataFrame,
@@ -109,7 +109,6 @@ def read(
     kept = (journal, key, f"{name}: answers")
     found = readout.score(
         backend,
-        tokenizer,
         items,
         {WRITER: written},
         asked,
@@ -136,7 +135,7 @@ def exact_scores(items: pd.DataFrame, wording: Prompts, settings: Perturbations,
     readers = EXACT | {f"mixed {p}": exact.mixed(p, list(by_id)) for p in MIXTURES}
     return pd.concat(
         [
-            read(ExactReader(decide, by_id), None, name, asked, written, probes, wording, [name], journal)
+            read(ExactReader(decide, by_id), name, asked, written, probes, wording, [name], journal)
             for name, decide in readers.items()
         ],
         ignore_index=True,

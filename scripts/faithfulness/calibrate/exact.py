@@ -1,7 +1,7 @@
 """Readers whose faithfulness is known by construction, and a writer of worked chains (method, section 10).
 
-They stand behind the same interface as real models, so that a whole run can be made with them. They read the text
-of a probe, not its bookkeeping. For the generated tasks only: others have no step whose loss is known to matter.
+They implement the same interface as real models, so that a whole run can be made with them. They read the text of a
+probe, not its bookkeeping. They are for the generated tasks only: no other task has a step that is known to matter.
 """
 
 import re
@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from faithfulness.backends import Completion, Decoding, Probe, Prompt, Propose, Reading
+from faithfulness import prompts
+from faithfulness.backends.protocol import Completion, Decoding, Probe, Prompt, Propose, Reading
 from faithfulness.hashing import digest
-from faithfulness.prompts import SILENT
+from faithfulness.prompts import SILENT, Message
 
 Item = dict[str, Any]
 Decide = Callable[[Item, Probe], str]
 
-OUT_OF_THE_QUESTION = -1e4  # log-probability of every candidate that is not the answer
+IMPOSSIBLE = -1e4  # log-probability of every candidate that is not the answer
 
 
 @dataclass(frozen=True)
@@ -31,18 +32,23 @@ class ExactReader:
 
     decide: Decide
     items: Mapping[str, Item]
+    tokenizer: None = None
     tokenizer_hash: str | None = None
 
-    def write(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Completion]:
-        """Exact readers only read."""
-        raise NotImplementedError("an exact reader writes no chains")
+    def render(self, messages: Sequence[Message], plain: str) -> str:
+        """The question as models without a chat template are asked it."""
+        return prompts.render(None, messages, plain)
 
-    def read(self, probes: Sequence[Probe], propose: Propose | None = None) -> list[Reading]:
-        """Log-probability 0 for the answer, and next to none for all others."""
+    def generate(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Completion]:
+        """Exact readers generate nothing."""
+        raise NotImplementedError("an exact reader generates no chains")
+
+    def score(self, probes: Sequence[Probe], propose: Propose | None = None) -> list[Reading]:
+        """Log-probability 0 for the answer, and a very low one for all other candidates."""
         answers = [self.decide(self.items[probe.item_id], probe) for probe in probes]
         return [
             Reading(
-                tuple(0.0 if text == answer else OUT_OF_THE_QUESTION for text in probe.candidates),
+                tuple(0.0 if text == answer else IMPOSSIBLE for text in probe.candidates),
                 tuple(1 for _ in probe.candidates),
             )
             for probe, answer in zip(probes, answers, strict=True)
@@ -50,15 +56,15 @@ class ExactReader:
 
 
 def load_bearing(item: Item, probe: Probe) -> str:
-    """Reads the answer off the chain only: what its decisive step states, `SILENT` where that step is absent."""
+    """Answers from the chain alone: what its decisive step states, `SILENT` if that step is missing."""
     if set(item["options"]) >= {"yes", "no"}:
         return _last_face(item, probe.chain)
-    stated = re.findall(r'(?<=")[^"\s]+(?=")', probe.chain)
-    return next((text for text in reversed(stated) if text in item["options"]), SILENT)
+    quoted = re.findall(r'(?<=")[^"\s]+(?=")', probe.chain)
+    return next((text for text in reversed(quoted) if text in item["options"]), SILENT)
 
 
 def _last_face(item: Item, chain: str) -> str:
-    """Coin flips are decided by the sentence on the last person of the question."""
+    """The answer to a coin flip, which the sentence on the last person of the question decides."""
     person = re.findall(r"(\w+) (?:flips|does not flip) the coin", item["question"])[-1]
     sentences = [sentence for sentence in re.split(r"(?<=[.!?])\s+", chain) if re.search(rf"\b{person}\b", sentence)]
     faces = re.findall(r"\b(?:heads|tails)\b", sentences[-1]) if sentences else []
@@ -66,17 +72,17 @@ def _last_face(item: Item, chain: str) -> str:
 
 
 def decorative(item: Item, probe: Probe) -> str:
-    """Reads the answer off the question only, and is right."""
+    """Answers from the question alone, and rightly."""
     return str(item["answer"])
 
 
 def surface(item: Item, probe: Probe) -> str:
-    """A hash of the chain's wording, whatever it means."""
+    """Answers from a hash of the chain's wording, whatever it means."""
     return _drawn(item, "surface", probe.chain)
 
 
 def random(item: Item, probe: Probe) -> str:
-    """A hash of everything that tells one probe from another."""
+    """Answers from a hash of everything in which probes differ."""
     return _drawn(item, "random", probe.chain, probe.cue, sorted(probe.details.items()))
 
 
@@ -86,12 +92,12 @@ def mixed(p: float, item_ids: Collection[str]) -> Decide:
     return partial(_mixed, frozenset(drawn[: round(p * len(drawn))]))
 
 
-def _mixed(read: Collection[str], item: Item, probe: Probe) -> str:
-    return (load_bearing if item["item_id"] in read else decorative)(item, probe)
+def _mixed(load_bearing_ids: Collection[str], item: Item, probe: Probe) -> str:
+    return (load_bearing if item["item_id"] in load_bearing_ids else decorative)(item, probe)
 
 
 def always(answer: str) -> Decide:
-    """The collapsed reader."""
+    """The collapsed reader, which gives one answer to everything."""
     return lambda item, probe: answer
 
 
@@ -102,11 +108,11 @@ def _drawn(item: Item, *parts: Any) -> str:
 
 @dataclass(frozen=True)
 class WorkedChains:
-    """A writer that writes each item's worked chain, with the token ids that a tokenizer gives it.
+    """A writer that generates the worked chain of each item, with the token ids that a tokenizer gives it.
 
     Args:
         chains: text of the chain by prompt.
-        tokenizer: a fast one; None for chains without token ids.
+        tokenizer: a fast tokenizer; None for chains without token ids.
         tokenizer_hash: of the tokenizer.
     """
 
@@ -114,7 +120,11 @@ class WorkedChains:
     tokenizer: Any = None
     tokenizer_hash: str | None = None
 
-    def write(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Completion]:
+    def render(self, messages: Sequence[Message], plain: str) -> str:
+        """Text of a conversation, by the tokenizer's chat template."""
+        return prompts.render(self.tokenizer, messages, plain)
+
+    def generate(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Completion]:
         """The chain that belongs to each prompt."""
         return [self._completion(prompt.text) for prompt in prompts]
 
@@ -127,6 +137,6 @@ class WorkedChains:
         ends = [end for _, end in encoded["offset_mapping"]]
         return Completion(text, "stop", list(prompt_ids), list(encoded["input_ids"]), ends)
 
-    def read(self, probes: Sequence[Probe], propose: Propose | None = None) -> list[Reading]:
-        """Worked chains are written, not read."""
-        raise NotImplementedError("a worked chain reads nothing")
+    def score(self, probes: Sequence[Probe], propose: Propose | None = None) -> list[Reading]:
+        """A writer of worked chains scores nothing."""
+        raise NotImplementedError("a writer of worked chains scores no probes")

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from faithfulness import prompts
-from faithfulness.backends import Backend, Completion, Decoding, Prompt
+from faithfulness.backends.protocol import Backend, Completion, Decoding, Prompt
 from faithfulness.chains import steps
 from faithfulness.hashing import digest
 from faithfulness.prompts import Prompts
@@ -19,7 +19,6 @@ from faithfulness.tables.journal import journalled
 
 def write_chains(
     backend: Backend,
-    tokenizer: Any,
     items: pd.DataFrame,
     wording: Prompts,
     decoding: Decoding,
@@ -32,7 +31,6 @@ def write_chains(
 
     Args:
         backend: the arm.
-        tokenizer: its tokenizer, for the chat template; None for a server that has its own.
         items: table of items.
         wording: prompts and cues.
         decoding: token limit, temperature and top_p.
@@ -49,7 +47,7 @@ def write_chains(
     def work(pieces: list[list[dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:
         for some in pieces:
             wanted = [(item, sample) for item in some for sample in range(sampling["samples"])]
-            texts = [prompts.chain_prompt(item, wording, tokenizer) for item, _ in wanted]
+            texts = [prompts.chain_prompt(item, wording, backend.render) for item, _ in wanted]
             seeds = [int(digest(sampling["seed"], item["item_id"], sample), 16) for item, sample in wanted]
             asked = [Prompt(text, number % 2**63) for text, number in zip(texts, seeds, strict=True)]
             yield [
@@ -62,7 +60,7 @@ def write_chains(
                     "tokenizer_hash": None if completion.ids is None else backend.tokenizer_hash,
                 }
                 for (item, sample), prompt, completion in zip(
-                    wanted, asked, backend.write(asked, decoding), strict=True
+                    wanted, asked, backend.generate(asked, decoding), strict=True
                 )
             ]
 
@@ -107,7 +105,7 @@ def continue_chains(
 
     def work(pieces: list[list[dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:
         for some in pieces:
-            found = backend.write([prompt(**entry) for entry in some], decoding)
+            found = backend.generate([prompt(**entry) for entry in some], decoding)
             yield [longer(entry["row"], parse_chain(new, wording)) for entry, new in zip(some, found, strict=True)]
 
     def prompt(row: dict[str, Any], prompt: str, prompt_ids: list[int] | None) -> Prompt:

@@ -19,15 +19,14 @@ IGNORED = -100  # label of tokens that carry no loss
 def direct_example(item: dict[str, Any], wording: Prompts, tokenizer: Any) -> dict[str, list[int]]:
     """Question and direct answer, as token ids and labels."""
     said = prompts.answer_text(prompts.said(item, item["answer"]))
-    question, cue, answer = (
-        prompts.encode(tokenizer, segment) for segment in (*prompts.direct_prompt(item, wording, tokenizer), said)
-    )
+    asked = prompts.direct_prompt(item, wording, prompts.renderer(tokenizer))
+    question, cue, answer = (prompts.encode(tokenizer, segment) for segment in (*asked, said))
     return _example([*question, *cue], [*answer, tokenizer.eos_token_id])
 
 
 def chain_example(item: dict[str, Any], wording: Prompts, tokenizer: Any) -> dict[str, list[int]]:
     """Question, worked chain, cue and answer, as token ids and labels."""
-    prompt = prompts.encode(tokenizer, prompts.chain_prompt(item, wording, tokenizer))
+    prompt = prompts.encode(tokenizer, prompts.chain_prompt(item, wording, prompts.renderer(tokenizer)))
     chain = "".join(f" {step}" for step in item["rationale"])
     segments = (chain, wording.chain_cue, prompts.answer_text(prompts.said(item, item["answer"])))
     completion = [token for segment in segments for token in prompts.encode(tokenizer, segment)]
@@ -55,7 +54,7 @@ def reading_example(
     question, kept_steps, missing_steps, cue, filler, answered = (
         prompts.encode(tokenizer, segment)
         for segment in (
-            prompts.chain_prompt(item, wording, tokenizer),
+            prompts.chain_prompt(item, wording, prompts.renderer(tokenizer)),
             "".join(f" {step}" for step in other["rationale"][:kept]),
             "".join(f" {step}" for step in other["rationale"][kept:]),
             wording.chain_cue,

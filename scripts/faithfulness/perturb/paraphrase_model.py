@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from faithfulness import prompts
-from faithfulness.backends import Backend, Completion, Decoding, Prompt
+from faithfulness.backends.protocol import Backend, Completion, Decoding, Prompt
 from faithfulness.hashing import digest
 from faithfulness.perturb.paraphrase import (
     NUMBER,
@@ -36,7 +36,6 @@ Pair = tuple[str, str]  # a step, and the gold answer of its item
 
 def reword(
     backend: Backend,
-    tokenizer: Any,
     chains: Sequence[Mapping[str, Any]],
     answers: Mapping[str, str],
     wording: Prompts,
@@ -50,7 +49,6 @@ def reword(
 
     Args:
         backend: the model.
-        tokenizer: its tokenizer, for the chat template; None for a server that has its own.
         chains: rows of the chains table.
         answers: gold answer by item_id; see `paraphrase.check`.
         wording: prompts of the model.
@@ -77,7 +75,7 @@ def reword(
         for number in range(candidates):
             left = [pair for pair in pairs if pair not in found]
             asked = [ask(step, number) for step, _ in left]
-            for (step, answer), written in zip(left, backend.write(asked, decoding) if left else [], strict=True):
+            for (step, answer), written in zip(left, backend.generate(asked, decoding) if left else [], strict=True):
                 text = clean(written, step, wording.paraphrase_prefill)
                 if not (check(step, text, contrasts, answer) or strays(step, text)):
                     found[step, answer] = Paraphrase(text, "model", True)
@@ -85,7 +83,7 @@ def reword(
 
     def ask(step: str, number: int) -> Prompt:
         _, body, end = parts(step)
-        text = prompts.paraphrase_prompt(f"{body}{end}".strip(), wording, tokenizer)
+        text = prompts.paraphrase_prompt(f"{body}{end}".strip(), wording, backend.render)
         return Prompt(text, int(digest(seed, step, number), 16) % 2**63)
 
     blocks, seen = [], set[Pair]()

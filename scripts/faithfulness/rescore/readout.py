@@ -15,8 +15,8 @@ import pandas as pd
 
 from faithfulness import prompts
 from faithfulness.answers import is_correct, parse_answer
-from faithfulness.backends import Backend, Probe
-from faithfulness.prompts import Prompts, answer_text
+from faithfulness.backends.protocol import Backend, Probe
+from faithfulness.prompts import Prompts, Render, answer_text
 from faithfulness.tables import io
 from faithfulness.tables.generation import Scores
 from faithfulness.tables.journal import journalled
@@ -26,7 +26,6 @@ Row = dict[str, Any]
 
 def score(
     backend: Backend,
-    tokenizer: Any,
     items: pd.DataFrame,
     chains: dict[str, pd.DataFrame],
     probes: dict[tuple[str, str], pd.DataFrame],
@@ -40,7 +39,6 @@ def score(
 
     Args:
         backend: the reader.
-        tokenizer: its tokenizer, for the chat template.
         items: the dataset's evaluation items.
         chains: table of chains of each writer.
         probes: table of probes of each (writer, perturbation). Direct probes are asked of the
@@ -78,7 +76,7 @@ def score(
 
     def work(pieces: list[list[Row]]) -> Iterator[list[Row]]:
         asked = [
-            (entry["item"], row, as_probe(entry["item"], row, wording, tokenizer))
+            (entry["item"], row, as_probe(entry["item"], row, wording, backend.render))
             for piece in pieces
             for entry in piece
             for row in entry["probes"]
@@ -97,12 +95,12 @@ def score(
 Asked = list[tuple[Row, Row, Probe]]
 
 
-def as_probe(item: Row, row: Row, wording: Prompts, tokenizer: Any) -> Probe:
+def as_probe(item: Row, row: Row, wording: Prompts, render: Render) -> Probe:
     """A row of the probes table (with writer and perturbation) as it is asked."""
     if row["perturbation"] == "direct":
-        prompt, cue = prompts.direct_prompt(item, wording, tokenizer)
+        prompt, cue = prompts.direct_prompt(item, wording, render)
     else:
-        prompt, cue = prompts.chain_prompt(item, wording, tokenizer), wording.chain_cue
+        prompt, cue = prompts.chain_prompt(item, wording, render), wording.chain_cue
     return Probe(
         item_id=item["item_id"],
         prompt=prompt,
@@ -117,7 +115,7 @@ def as_probe(item: Row, row: Row, wording: Prompts, tokenizer: Any) -> Probe:
 def _read_options(backend: Backend, asked: Asked, _tokens: int) -> list[Row]:
     """Answer, margin and a probability for each option, from the log-probability of its letter or text."""
     rows = []
-    readings = backend.read([probe for *_, probe in asked])
+    readings = backend.score([probe for *_, probe in asked])
     for (item, *_), reading in zip(asked, readings, strict=True):
         found = (letters if item["letters"] else cloze)(item["options"], reading.log_probs)
         rows.append({**found, "written": found["answer"], "retokenised": reading.retokenised})
@@ -187,7 +185,7 @@ def _read_text(backend: Backend, asked: Asked, answer_tokens: int) -> list[Row]:
         return [_candidates(item, originals.get(_chain(row))) for item, row, _ in some]
 
     wanted = [replace(probe, candidates=(), answer_tokens=answer_tokens) for *_, probe in asked]
-    readings = backend.read(wanted, propose)
+    readings = backend.score(wanted, propose)
     parsed = _parsed(asked, [reading.text for reading in readings])
     originals = _originals(asked, parsed)
     rows = []

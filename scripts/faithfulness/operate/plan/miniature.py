@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from faithfulness import prompts
-from faithfulness.backends import Decoding, Prompt
+from faithfulness.backends.protocol import Decoding, Prompt
 from faithfulness.calibrate import calibration
 from faithfulness.calibrate.exact import WorkedChains
 from faithfulness.chains.write import parse_chain
@@ -123,8 +123,9 @@ def planned_chain(item: Row, dataset: Dataset, wording: Prompts, tokenizer: Toke
     if not item["rationale"]:
         item = item | {"rationale": assumed_steps(dataset, assumed)}
     text = calibration.worked_text(item) + wording.chain_cue + prompts.answer_text(prompts.said(item, item["answer"]))
-    prompt = prompts.chain_prompt(item, wording, tokenizer)
-    (completion,) = WorkedChains({prompt: text}, tokenizer).write([Prompt(prompt)], Decoding(dataset.max_new_tokens))
+    prompt = prompts.chain_prompt(item, wording, prompts.renderer(tokenizer))
+    writer, decoding = WorkedChains({prompt: text}, tokenizer), Decoding(dataset.max_new_tokens)
+    (completion,) = writer.generate([Prompt(prompt)], decoding)
     keys = {"item_id": item["item_id"], "sample": 0, "seed": 0, "prompt": prompt}
     return keys | parse_chain(completion, wording) | {"generated": len(completion.ids or ())}
 

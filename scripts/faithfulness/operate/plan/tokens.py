@@ -5,8 +5,9 @@ from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
 
-from faithfulness import prefix_tree, prompts
-from faithfulness.backends import Probe
+from faithfulness import prompts
+from faithfulness.backends import prefix_tree
+from faithfulness.backends.protocol import Probe
 from faithfulness.config.datasets import Dataset
 from faithfulness.config.training import Recipe
 from faithfulness.finetune import examples
@@ -29,7 +30,7 @@ def generation_tokens(prompt_ids: Sequence[list[int]], lengths: Sequence[int]) -
         lengths: number of tokens of each chain.
     """
     sent, generated = sum(map(len, prompt_ids)), sum(lengths)
-    return Tokens(_tree_size(prompt_ids), generated, len(prompt_ids), sent, generated)
+    return Tokens(prefix_tree.count(prompt_ids), generated, len(prompt_ids), sent, generated)
 
 
 def scoring_tokens(probes: Sequence[Probe], encode: Encode) -> Tokens:
@@ -55,7 +56,7 @@ def scoring_tokens(probes: Sequence[Probe], encode: Encode) -> Tokens:
         else:
             sequences += [[*context, *ids] for ids in scored]
             total += Tokens(0, 0, 1, len(context), 1)
-    return total + Tokens(_tree_size(sequences))
+    return total + Tokens(prefix_tree.count(sequences))
 
 
 def training_tokens(recipe: Recipe, items: dict[str, list[Row]], wording: Prompts, tokenizer: Tokenizer) -> Tokens:
@@ -75,13 +76,8 @@ def probes_of(
 ) -> list[Probe]:
     """Probes from rows of the probes table to which writer and perturbation were added."""
     by_id = {item["item_id"]: item for item in items}
-    probes = [readout.as_probe(by_id[row["item_id"]], row, wording, tokenizer) for row in rows]
+    probes = [readout.as_probe(by_id[row["item_id"]], row, wording, prompts.renderer(tokenizer)) for row in rows]
     if dataset.readout != "text":
         return probes
     limit = dataset.answer_tokens
     return [replace(p, candidates=(by_id[p.item_id]["answer"],), answer_tokens=limit) for p in probes]
-
-
-def _tree_size(sequences: Sequence[list[int]]) -> int:
-    """Number of distinct tokens in the prefix tree of some sequences."""
-    return len(prefix_tree.build(sequences).tokens)

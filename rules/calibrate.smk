@@ -36,7 +36,7 @@ rule calibrate:
         perturbations=SETTINGS.perturbations.model_dump(exclude={"paraphraser"}),
         statistics=SETTINGS.statistics.model_dump(),
         journal=JOURNAL,
-        code=code("calibrate"),
+        code=code("calibrate", words=False, without=unused_backends(*SETTINGS.models)),
     message:
         "calibrating the measures"
     script:

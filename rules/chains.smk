@@ -31,7 +31,7 @@ rule write_chains:
         block_items=SETTINGS.block_items,
         shard=shard_of,
         journal=JOURNAL,
-        code=code("write_chains"),
+        code=code("write_chains", words=False, without=unused_backends_of),
     message:
         "writing chains for {wildcards.dataset}: {wildcards.model} {wildcards.writer}"
     script:
@@ -57,7 +57,7 @@ if SHARDED:
             runtime=runtime(10),
         params:
             schema="Chains",
-            code=code("gather_shards"),
+            code=code("gather_shards", words=False),
         message:
             "joining the shards of {output}"
         script:

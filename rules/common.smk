@@ -19,7 +19,7 @@ from faithfulness.config import settings
 from faithfulness.config.base import SettingsError
 from faithfulness.config.models import Server
 from faithfulness.config.training import train_datasets, training_parameters
-from faithfulness.operate import code_hash
+from faithfulness.operate import code_hash, versions
 from faithfulness.perturb.registry import PERTURBATIONS
 from faithfulness.prepare import sources
 from faithfulness.report import published
@@ -37,6 +37,11 @@ try:
     published.check_datasets(
         PUBLISHED, [*CATALOGUE, *(dataset.name for dataset in SETTINGS.datasets)]
     )
+    # Jobs may have an environment of their own, which they check themselves (operate/job.py).
+    if not workflow.deployment_settings.deployment_method:
+        versions.check()
+except versions.VersionError as error:
+    sys.exit(str(error))
 except SettingsError as error:
     sys.exit(
         f"The configuration cannot be used:\n{error}\nAll settings are explained in config/README.md."
@@ -44,6 +49,11 @@ except SettingsError as error:
 
 RESULTS = SETTINGS.results
 JOURNAL = f"{RESULTS}/.journal"
+# The backend of models on a server, and of models whose weights are loaded here.
+BACKENDS = {
+    True: "faithfulness.backends.openai",
+    False: "faithfulness.backends.transformers",
+}
 ENVIRONMENT = "../envs/environment.yaml"
 # Used if it exists; no rule of this workflow makes it.
 CALIBRATION = [file for file in (SETTINGS.calibration,) if file and Path(file).exists()]
@@ -145,9 +155,29 @@ wildcard_constraints:
     source=any_of(SOURCES),
 
 
-def code(script):
-    """Hash of the code that a script depends on: a parameter of its rule, so that a change runs it again."""
-    return code_hash.code_hash(Path(workflow.basedir) / "scripts" / f"{script}.py")
+def code(script, *modules, words=True, without=()):
+    """Hash of the code that a script depends on, as a parameter of its rule: a change of that code runs it again.
+
+    `modules` are those that the script imports by name; `words=False` is for rules whose tables hold no words for people
+    (code_hash.py); `without` are modules that the job does not use, or a function from wildcards to them.
+    """
+    path = Path(workflow.basedir) / "scripts" / f"{script}.py"
+
+    def of_job(wildcards):
+        left_out = without(wildcards) if callable(without) else without
+        return code_hash.code_hash(path, words=words, without=left_out, extra=modules)
+
+    return of_job  # evaluated for the jobs of the run only
+
+
+def unused_backends(*speakers):
+    """Modules of the backends that none of these models uses."""
+    used = {speaker.served for speaker in speakers if speaker}
+    return [module for served, module in BACKENDS.items() if served not in used]
+
+
+def unused_backends_of(wildcards):
+    return unused_backends(SETTINGS.model(wildcards.model))
 
 
 def fetched(source):

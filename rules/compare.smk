@@ -30,7 +30,7 @@ rule measure_chains:
         runtime=runtime(30),
     params:
         arms=lambda wildcards: arms_of(wildcards.model)[1:],
-        code=code("measure_chains"),
+        code=code("measure_chains", words=False),
     message:
         "computing measures: {wildcards.model} {wildcards.dataset}"
     script:

@@ -42,7 +42,7 @@ rule warm_start:
         system=lambda wildcards: SETTINGS.model(wildcards.model).system,
         think=lambda wildcards: SETTINGS.model(wildcards.model).think,
         journal=JOURNAL,
-        code=code("warm_start"),
+        code=code("warm_start", words=False),
     message:
         "making the base arm: {wildcards.model}"
     script:
@@ -73,7 +73,7 @@ rule finetune:
         recipe=lambda wildcards: training_parameters(SETTINGS.arm(wildcards.arm)),
         datasets=lambda wildcards: train_datasets(SETTINGS.arm(wildcards.arm)),
         journal=JOURNAL,
-        code=code("finetune"),
+        code=code("finetune", words=False),
     message:
         "fine-tuning: {wildcards.model} {wildcards.arm}"
     script:
@@ -101,7 +101,7 @@ rule import_arm:
     params:
         source=lambda wildcards: SETTINGS.arm(wildcards.arm).source.model_dump(),
         datasets=lambda wildcards: SETTINGS.arm(wildcards.arm).datasets,
-        code=code("import_arm"),
+        code=code("import_arm", words=False),
     message:
         "importing an arm: {wildcards.model} {wildcards.arm}"
     script:

@@ -25,7 +25,7 @@ rule terminate_early:
         runtime=runtime(30),
     params:
         max_cuts=SETTINGS.perturbations.max_cuts,
-        code=code("terminate_early"),
+        code=code("terminate_early", words=False),
     message:
         "terminating chains early: {wildcards.model} {wildcards.writer} {wildcards.dataset}"
     script:
@@ -51,7 +51,7 @@ rule substitute_filler:
     params:
         max_cuts=SETTINGS.perturbations.max_cuts,
         filler=SETTINGS.perturbations.filler,
-        code=code("substitute_filler"),
+        code=code("substitute_filler", words=False),
     message:
         "substituting filler: {wildcards.model} {wildcards.writer} {wildcards.dataset}"
     script:
@@ -126,7 +126,7 @@ rule paraphrase:
         block_items=SETTINGS.block_items,
         shard=shard_of,
         journal=JOURNAL,
-        code=code("paraphrase"),
+        code=code("paraphrase", words=False, without=unused_backends(PARAPHRASER)),
     message:
         "paraphrasing: {wildcards.model} {wildcards.writer} {wildcards.dataset}"
     script:
@@ -146,7 +146,7 @@ if SHARDED:
             f"{RESULTS}/benchmarks/gather_paraphrases/{{model}}/{{writer}}/{{dataset}}.tsv"
         params:
             schema="Probes",
-            code=code("gather_shards"),
+            code=code("gather_shards", words=False),
 
 
 # Mistakes alone take seconds; continuing chains from them is split into shards as all writing is.
@@ -198,7 +198,11 @@ rule add_mistakes:
         block_items=branch(RESAMPLE, then=SETTINGS.block_items),
         shard=shard_of,
         journal=JOURNAL,
-        code=code("add_mistakes"),
+        code=code(
+            "add_mistakes",
+            words=False,
+            without=unused_backends_of if RESAMPLE else unused_backends(),
+        ),
     message:
         "adding mistakes: {wildcards.model} {wildcards.writer} {wildcards.dataset}"
     script:
@@ -218,7 +222,7 @@ if SHARDED and RESAMPLE:
             f"{RESULTS}/benchmarks/gather_mistakes/{{model}}/{{writer}}/{{dataset}}.tsv"
         params:
             schema="Probes",
-            code=code("gather_shards"),
+            code=code("gather_shards", words=False),
 
 
 rule ask_directly:
@@ -237,7 +241,7 @@ rule ask_directly:
         mem_mb=memory(1000, tables_of_chains),
         runtime=runtime(30),
     params:
-        code=code("ask_directly"),
+        code=code("ask_directly", words=False),
     message:
         "preparing questions without a chain: {wildcards.model} {wildcards.writer} {wildcards.dataset}"
     script:

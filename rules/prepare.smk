@@ -19,7 +19,7 @@ rule fetch_source:
     params:
         source=lambda wildcards: SOURCES[wildcards.source][1].model_dump(),
         kind=lambda wildcards: SOURCES[wildcards.source][0],
-        code=code("fetch_source"),
+        code=code("fetch_source", words=False),
     message:
         "fetching {wildcards.source}"
     script:
@@ -46,7 +46,7 @@ rule prepare_model:
         # `dtype: auto` may be decided on a node without the GPUs that will use the weights.
         for_gpus=lambda wildcards: GPU > 0
         and WEIGHTS[wildcards.weights].dtype == "auto",
-        code=code("prepare_model"),
+        code=code("prepare_model", words=False),
     message:
         "preparing weights: {wildcards.weights}"
     script:
@@ -73,7 +73,7 @@ rule prepare_items:
         dataset=lambda wildcards: SETTINGS.dataset(wildcards.dataset).model_dump(
             exclude={"max_new_tokens", "answer_tokens", "contrasts"}
         ),
-        code=code("prepare_items"),
+        code=code("prepare_items", words=False),
     message:
         "preparing items: {wildcards.dataset}"
     script:

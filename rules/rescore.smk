@@ -47,7 +47,7 @@ rule rescore_answers:
         block_items=SETTINGS.block_items,
         shard=shard_of,
         journal=JOURNAL,
-        code=code("rescore_answers"),
+        code=code("rescore_answers", words=False, without=unused_backends_of),
     message:
         "scoring answers: {wildcards.model} {wildcards.reader} {wildcards.dataset}"
     script:
@@ -67,4 +67,4 @@ if SHARDED:
             f"{RESULTS}/benchmarks/gather_scores/{{model}}/{{reader}}/{{dataset}}.tsv"
         params:
             schema="Scores",
-            code=code("gather_shards"),
+            code=code("gather_shards", words=False),

@@ -11,6 +11,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from faithfulness.operate import versions
+
 FULL = errno.ENOSPC, errno.EDQUOT
 FORBIDDEN = errno.EROFS, errno.EACCES, errno.EPERM
 HINTS = {
@@ -56,6 +58,7 @@ def start(files: Sequence[str]) -> logging.Logger:
         told = f"SIGTERM: SLURM job {job} goes on until it is killed"
         signal.signal(signal.SIGTERM, lambda *_: logger.warning(told))
     logger.info("runs on %s, %s%s", platform.node(), processor(), f", SLURM job {job}" if job else "")
+    versions.check()
     return logger
 
 

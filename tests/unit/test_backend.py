@@ -1,8 +1,11 @@
 """Generating and scoring: prefix trees equal plain rows, and batches change nothing."""
 
 import json
+import os
 import random
 import shutil
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -33,6 +36,7 @@ from faithfulness.config.sources import Source
 from faithfulness.hashing import weights_hash
 from faithfulness.prepare.weights import keep_layers, prepare_model
 from faithfulness.prompts import Prompts
+from tests.runs import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -241,7 +245,8 @@ def test_a_wrong_mask_is_found_out(
     monkeypatch.setattr(prefix_tree, "chunks", lambda *a: (found := right(*a))._replace(mask=np.ones_like(found.mask)))
     other = TransformersBackend(tiny_arm, "cpu", 1)
     assert not other.trees
-    assert "nats with them; using one sequence per row" in caplog.text
+    assert "nats with them" in caplog.text
+    assert "using one sequence per row" in caplog.text
 
 
 def probes(count: int = 6) -> list[Probe]:
@@ -389,6 +394,26 @@ class TestModels:
     def test_device(self) -> None:
         assert pick_device("cpu") == "cpu"
         assert pick_device("auto") == pick_device(None)
+
+
+def test_render(tiny_arm: Path, wording: Prompts) -> None:
+    backend = TransformersBackend(tiny_arm, "cpu", 1, trees=False)
+    user = {"role": "user", "content": "Heads?"}
+    assert backend.render([user], "Q: {question}\nA:") == "Q: Heads?\nA:"
+    backend.tokenizer.chat_template = "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}"
+    system = {"role": "system", "content": "Be brief."}
+    assert backend.render([system, user], "not used") == "[system]Be brief.[user]Heads?"
+
+
+@pytest.mark.parametrize(("kind", "other"), [("openai", "transformers"), ("transformers", "openai")])
+def test_one_kind_of_backend_needs_nothing_of_the_other(kind: str, other: str) -> None:
+    """Else a change of one would run the jobs of the other again, and a served model's jobs would wait for torch."""
+    program = f"import sys, faithfulness.backends.load, faithfulness.backends.{kind}; print(*sys.modules)"
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "scripts")}
+    command = [sys.executable, "-c", program]
+    loaded = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout.split()
+    assert f"faithfulness.backends.{kind}" in loaded
+    assert not {f"faithfulness.backends.{other}", {"openai": "openai", "transformers": "torch"}[other]} & set(loaded)
 
 
 def test_load(tiny_arm: Path) -> None:

@@ -79,7 +79,7 @@ def test_what_they_are_sold_as(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.usefixtures("two")
 def test_more_than_there_are() -> None:
-    with pytest.raises(RuntimeError, match=r"3 GPUs are asked for .* and 2 can be seen"):
+    with pytest.raises(RuntimeError, match=r"needs 3 GPUs .*, and 2 are visible"):
         take_gpus(3)
 
 

@@ -289,7 +289,7 @@ class TestFaults:
     @pytest.mark.parametrize(
         ("fault", "tries", "message"),
         [
-            ("500", 3, "InternalServerError: .*; see the server's log Replies that arrived before are kept"),
+            ("500", 3, "InternalServerError: .*; see the server's log. Replies that arrived before are kept"),
             ("429", 3, "RateLimitError: .*; lower concurrency, or raise attempts"),
             ("cut", 3, "APIConnectionError: .*; is the server running, and is base_url right"),
             ("malformed", 3, "reply contains no message|JSONDecodeError"),
@@ -419,6 +419,13 @@ def test_sampled_chains_have_seeds_of_their_own(arm: Path, wording: Prompts) -> 
     at(arm, between.address).generate([Prompt(same, 1), Prompt(same, 2)], Decoding(5, 0.8, 0.95))
     assert sorted(body["seed"] for body in between.bodies) == [1, 2]
     assert {(body["temperature"], body["top_p"]) for body in between.bodies} == {(0.8, 0.95)}
+
+
+def test_messages_stay_messages(arm: Path) -> None:
+    """The server has the chat template; what a text of ours would be asked as does not matter."""
+    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Wie heißt 'é'?\n"}]
+    text = at(arm, "http://127.0.0.1:1/v1").render(messages, "Question: {question}")
+    assert openai.split(f"{text}Let's think") == (messages, "Let's think")
 
 
 def test_load(arm: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Which GPUs a job takes, so that no two share one: they would share its memory, and a trainer that sees several
+"""GPUs of a job: no two jobs share one, because they would share its memory, and a trainer that sees several GPUs
 multiplies its batch.
 """
 
@@ -15,13 +15,14 @@ from typing import IO
 
 logger = logging.getLogger("faithfulness")
 
-_held: dict[str, IO[str]] = {}  # until the process ends, however it does
+# Lock files of the GPUs of this process, open until it ends, in whatever way: the kernel then releases the locks.
+_locks: dict[str, IO[str]] = {}
 
 
 def take_gpus(count: int) -> None:
-    """Keep `count` of the visible GPUs for this process, waiting until they are free, and see no others.
+    """Reserve `count` of the visible GPUs for this process and hide all others; waits until they are free.
 
-    Does nothing on a machine without GPUs. To be called before CUDA is used.
+    Does nothing on a machine without GPUs. Must be called before CUDA is used.
 
     Raises:
         RuntimeError: fewer are visible.
@@ -30,50 +31,56 @@ def take_gpus(count: int) -> None:
     if not names:
         return
     if len(names) < count:
-        raise RuntimeError(f"{count} GPUs are asked for (gpus of a model), and {len(names)} can be seen")
+        raise RuntimeError(f"the model needs {count} GPUs (its `gpus`), and {len(names)} are visible")
     waited = False
-    while len(_held) < count:
+    while len(_locks) < count:
         for name in names:
-            if len(_held) < count and name not in _held:
+            if len(_locks) < count and name not in _locks:
                 _try(name)
-        if len(_held) < count:
+        if len(_locks) < count:
             if not waited:
                 logger.info("waiting for a free GPU")
             waited = True
             time.sleep(1)
-    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(_held)
-    for kind in gpu_kinds(_held):
+    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(_locks)
+    for kind in gpu_kinds(_locks):
         logger.info("takes GPU %s", kind)
 
 
 def visible_gpus() -> list[str]:
-    """Names of the GPUs that this process may see, as CUDA takes them: unlike numbers, the same in every container."""
+    """Identifiers of the GPUs that this process may use. Unlike numbers, they are the same in every container."""
     if not shutil.which("nvidia-smi"):
         return []
     query = ["nvidia-smi", "--query-gpu=uuid", "--format=csv,noheader"]
     names = subprocess.run(query, capture_output=True, text=True, check=False).stdout.split()
-    allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if allowed is None:
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
         return names
-    return [names[int(one)] if one.isdigit() and int(one) < len(names) else one for one in allowed.split(",") if one]
+    return [_identifier(device, names) for device in visible.split(",") if device]
+
+
+def _identifier(device: str, names: list[str]) -> str:
+    """The identifier of a device that CUDA_VISIBLE_DEVICES names by its number or by its identifier."""
+    return names[int(device)] if device.isdigit() and int(device) < len(names) else device
 
 
 def gpu_kinds(names: Iterable[str]) -> list[str]:
-    """What the GPUs of those names are sold as; none where nvidia-smi does not tell."""
-    asked = ",".join(names)
-    if not asked:
+    """Product names of GPUs, each once; none if nvidia-smi does not know them."""
+    identifiers = ",".join(names)
+    if not identifiers:
         return []
-    query = ["nvidia-smi", f"--id={asked}", "--query-gpu=name", "--format=csv,noheader"]
-    done = subprocess.run(query, capture_output=True, text=True, check=False)
-    return [] if done.returncode else sorted(set(done.stdout.splitlines()))
+    query = ["nvidia-smi", f"--id={identifiers}", "--query-gpu=name", "--format=csv,noheader"]
+    answer = subprocess.run(query, capture_output=True, text=True, check=False)
+    return [] if answer.returncode else sorted(set(answer.stdout.splitlines()))
 
 
 def _try(name: str) -> None:
-    # Of this user: another's file could not be opened, and schedulers keep users apart.
+    """Lock a GPU if it is free."""
+    # The user is part of the name: another user's file could not be opened, and schedulers keep users apart.
     lock = (Path(tempfile.gettempdir()) / f"faithfulness-{os.getuid()}-{name}.lock").open("a")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         lock.close()
     else:
-        _held[name] = lock
+        _locks[name] = lock

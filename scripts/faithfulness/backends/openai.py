@@ -12,6 +12,7 @@ import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,15 +40,36 @@ TRANSIENT = (
     openai.InternalServerError,
     openai.ConflictError,
 )
-HINTS = {
-    openai.APIConnectionError: "is the server running, and is base_url right?",
-    openai.AuthenticationError: "is the key in the environment variable {key_variable} right?",
-    openai.PermissionDeniedError: "may the key in the environment variable {key_variable} use this model?",
-    openai.NotFoundError: "is the model's name right, and does base_url end with the version of the interface?",
-    openai.RateLimitError: "lower concurrency, or raise attempts",
-    openai.BadRequestError: "does the server accept top_logprobs (readout: letters) and unfinished turns?",
-    openai.UnprocessableEntityError: "does the server accept top_logprobs (readout: letters) and unfinished turns?",
-}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A kind of error, and what a person may do about it."""
+
+    kind: type[Exception]
+    hint: str
+
+
+ACCEPTS = Failure(
+    openai.BadRequestError,
+    hint="does the server accept top_logprobs (readout: letters) and unfinished turns?",
+)
+FAILURES = (  # the first that fits counts
+    Failure(openai.APIConnectionError, hint="is the server running, and is base_url right?"),
+    Failure(openai.AuthenticationError, hint="is the key in the environment variable {key_variable} right?"),
+    Failure(
+        openai.PermissionDeniedError,
+        hint="may the key in the environment variable {key_variable} use this model?",
+    ),
+    Failure(
+        openai.NotFoundError,
+        hint="is the model's name right, and does base_url end with the version of the interface?",
+    ),
+    Failure(openai.RateLimitError, hint="lower concurrency, or raise attempts"),
+    ACCEPTS,
+    replace(ACCEPTS, kind=openai.UnprocessableEntityError),
+    Failure(Exception, hint="see the server's log"),
+)
 
 
 class ServerError(RuntimeError):
@@ -194,10 +216,11 @@ class OpenAIBackend:
         except (BudgetError, ServerError):
             raise
         except (openai.OpenAIError, ValueError) as error:
-            hint = next((hint for kind, hint in HINTS.items() if isinstance(error, kind)), "see the server's log")
+            hint = next(failure.hint for failure in FAILURES if isinstance(error, failure.kind))
             hint = hint.format(key_variable=self.server.key_variable)
-            message = f"{self.account}: {self._text(error)}; {hint} Replies that arrived before are kept."
-            raise ServerError(message) from None  # the error itself may contain the key
+            raise ServerError(  # without the error itself, which may contain the key
+                f"{self.account}: {self._text(error)}; {hint}. Replies that arrived before are kept"
+            ) from None
 
     def _attempt(self, key: str, request: Request) -> Reply:
         number = self.ledger.send(self.account, self._highest_cost(request), self.server.max_cost)

@@ -40,13 +40,13 @@ def use_trees(model: PreTrainedModel, pad: int) -> bool:
     try:
         model.set_attn_implementation(tree_attention.NAME)
         difference = _largest_difference(model, requests, expected)
-        reason = f"this model's log-probabilities differ by {difference:.2g} nats with them"
+        if difference <= TOLERANCE[model.dtype]:
+            return True
+        logger.warning("prefix trees: this model's log-probabilities differ by %.2g nats with them", difference)
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
-        difference, reason = np.inf, f"not possible with this model ({error})"
-    if difference <= TOLERANCE[model.dtype]:
-        return True
+        logger.warning("prefix trees: not possible with this model (%s)", error)
+    logger.warning("using one sequence per row, which is slower")
     model.set_attn_implementation(before)
-    logger.warning("prefix trees: %s; using one sequence per row, which is slower", reason)
     return False
 
 

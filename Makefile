@@ -22,7 +22,7 @@ SNAKEMAKE = $(BIN)/snakemake --configfile $(CONFIG) $(if $(PROFILE),--workflow-p
 RUN = TQDM_DISABLE=1 PYTHONWARNINGS=ignore::FutureWarning PYTHONPATH="$(CURDIR)/scripts" $(SNAKEMAKE) --logger progress
 SLURM := slurmctld slurmd slurm-client munge
 
-.PHONY: help setup report test test-slurm slurm faults check plan calibrate power compare reproduce accept bench bench-gpu bench-effects bench-dag parity smoke docs clean
+.PHONY: help setup report test test-slurm slurm faults check plan calibrate power compare reproduce accept bench bench-gpu bench-effects bench-dag blast parity smoke docs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -118,6 +118,9 @@ bench-gpu: setup ## Measure QLoRA, LoRA and re-scoring on a GPU, with random-wei
 
 bench-effects: setup ## Measure the statistics beside scipy alone, on one core
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/comparing.py
+
+blast: setup ## How many scripts does each kind of edit run again, and how many of those run a model?
+	$(BIN)/pytest -q -s --no-header tests/unit/test_blast.py
 
 bench-dag: setup $(VENV)/.slurm ## Plan the published setting at 10,000 items on a cluster: time, jobs, and what they request
 	$(BIN)/python benchmarks/dag.py

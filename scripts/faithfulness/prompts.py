@@ -1,8 +1,8 @@
-"""Prompt templates, answer cues, and how their token ids are joined.
+"""Prompt templates and answer cues, and the token ids of their segments.
 
-Every text that a model sees is a run of segments: prompt | chain | cue | answer. Segments are
-encoded one by one and their ids joined, in fine-tuning and in probing alike, so a chain's own
-ids are never decoded and tokenised again (method, section 2).
+Every text that a model sees consists of segments: prompt | chain | cue | answer. Each segment is encoded by itself and
+the token ids are joined, in fine-tuning and in probing alike. The token ids of a chain are therefore those that the
+model generated, never the result of encoding its text again (method, section 2).
 """
 
 import hashlib
@@ -20,8 +20,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from faithfulness.config.base import Strict, Tag, from_file
 
 LETTERS = string.ascii_uppercase
-SILENT = "?"  # the symbol outside the answer set that a load-bearing reader answers where the chain does not say
-
+SILENT = "?"  # the answer, not one of the options, of a load-bearing reader whose chain does not state one
 
 Message = dict[str, str]  # `role` (system, user or assistant) and `content`
 # From messages, and the template of models without a chat template, to the text of a prompt; see `render`.
@@ -29,7 +28,7 @@ Render = Callable[[Sequence[Message], str], str]
 
 
 class Tokenizer(Protocol):
-    """What is used here of a tokenizer of transformers."""
+    """The part of a tokenizer of transformers that is used here."""
 
     chat_template: Any  # text, or one for each purpose
     bos_token_id: int | None
@@ -41,6 +40,9 @@ class Tokenizer(Protocol):
         self, ids: list[int], *, skip_special_tokens: bool = False, clean_up_tokenization_spaces: bool = False
     ) -> str:
         """Text of token ids."""
+
+    def get_vocab(self) -> dict[str, int]:
+        """Token ids by token."""
 
     def apply_chat_template(self, messages: Sequence[Message], *, tokenize: bool, add_generation_prompt: bool) -> str:
         """Text of a conversation."""
@@ -90,25 +92,31 @@ class Prompts(Strict):
             try:
                 re.compile(cue)
             except re.error as error:
-                raise ValueError(f"{cue!r} is no regular expression: {error}") from None
+                raise ValueError(f"{cue!r} is not a regular expression: {error}") from None
         return cues
 
 
 def load(path: str | Path, system: str | None = None, think: tuple[str, str] | None = None) -> Prompts:
-    """Read a prompts file; `system` replaces its system message for one model, `think` are a model's own tags.
+    """Read a prompts file.
+
+    Args:
+        path: of the file.
+        system: replaces the file's system message, for one model.
+        think: the tags between which a model thinks.
 
     Raises:
-        SettingsError: the file is missing, is no YAML, or has wrong keys; says which.
+        SettingsError: the file is missing, is not YAML, or has wrong keys.
     """
-    found = from_file(Prompts, path, "prompts", example="config/prompts/default.yaml")
-    found = found if system is None else found.model_copy(update={"system": system})
-    return found if think is None else thinking(found, think)
+    prompts = from_file(Prompts, path, "prompts", example="config/prompts/default.yaml")
+    if system is not None:
+        prompts = prompts.model_copy(update={"system": system})
+    return prompts if think is None else thinking(prompts, think)
 
 
 def thinking(prompts: Prompts, tags: tuple[str, str]) -> Prompts:
-    """The prompts for a model that thinks between tags: its chain begins with the first and ends before the second.
+    """The prompts for a model that thinks between tags: its chain begins after the first and ends before the second.
 
-    Without a chain, and where it rewords, it thinks nothing, and answers.
+    Where it answers without a chain, and where it rewords a text, nothing is between the tags.
     """
     opening, closing = tags
     changes = {
@@ -182,35 +190,35 @@ def _user_turn(text: str, prompts: Prompts, render: Render) -> str:
 
 
 def chain_prompt(item: dict[str, Any], prompts: Prompts, render: Render) -> str:
-    """Everything before the chain."""
+    """The text before the chain."""
     return "".join(_begin_turn(ask(item, prompts, render), prompts, prompts.chain_prefill))
 
 
 def direct_prompt(item: dict[str, Any], prompts: Prompts, render: Render) -> tuple[str, str]:
-    """The question, and the cue that asks for the answer without any chain."""
+    """The text before the cue, and the cue, of an answer without a chain."""
     return _begin_turn(ask(item, prompts, render), prompts, prompts.direct_cue)
 
 
 def paraphrase_prompt(text: str, prompts: Prompts, render: Render) -> str:
     """The prompt that asks for a text in other words, without its context, up to where the new words begin."""
-    asked = _user_turn(prompts.paraphrase.format(text=text), prompts, render)
-    return "".join(_begin_turn(asked, prompts, prompts.paraphrase_prefill))
+    question = _user_turn(prompts.paraphrase.format(text=text), prompts, render)
+    return "".join(_begin_turn(question, prompts, prompts.paraphrase_prefill))
 
 
-def _begin_turn(asked: str, prompts: Prompts, turn: str) -> tuple[str, str]:
-    """What is asked, and how the model's turn begins; some chat templates open the thinking by themselves."""
-    if prompts.think and asked.rstrip().endswith(prompts.think[0]):
-        return asked.rstrip(), turn.removeprefix(prompts.think[0])
-    return asked, turn
+def _begin_turn(question: str, prompts: Prompts, turn: str) -> tuple[str, str]:
+    """The question and the beginning of the model's turn, whose first tag some chat templates add themselves."""
+    if prompts.think and question.rstrip().endswith(prompts.think[0]):
+        return question.rstrip(), turn.removeprefix(prompts.think[0])
+    return question, turn
 
 
 def said(item: dict[str, Any], answer: str) -> str:
-    """An answer to an item as a model gives it: the letter of the option where the prompt names them so."""
+    """An answer as the prompt of its item asks for it: the letter of the option where options have letters."""
     return LETTERS[item["options"].index(answer)] if item["letters"] else answer
 
 
 def answer_text(answer: str) -> str:
-    """An answer as it follows a cue."""
+    """An answer as it follows a cue: after a space."""
     return f" {answer}"
 
 
@@ -218,15 +226,24 @@ Coder = tuple[Callable[[str], list[int]], Callable[[list[int]], str]]
 
 
 def segment_coder(folder: str | Path | None) -> Coder | tuple[None, None]:
-    """How segments are encoded and decoded by the tokenizer in a model's folder, without importing a model library.
+    """Functions that encode and decode a segment with a model's tokenizer, without importing a model library.
 
-    Nothing for a server's model, which has none (no `folder`).
+    Args:
+        folder: with the model's tokenizer.json; None or '' for a model on a server.
+
+    Returns:
+        The two functions; None and None for a model on a server, whose tokenizer is unknown.
+
+    Raises:
+        FileNotFoundError: the model has no fast tokenizer.
     """
     if not folder:
         return None, None
     file = Path(folder) / "tokenizer.json"
     if not file.exists():
-        raise FileNotFoundError(f"{folder} holds no tokenizer.json; only models with a fast tokenizer can be perturbed")
+        raise FileNotFoundError(
+            f"{folder} contains no tokenizer.json; only models with a fast tokenizer can be perturbed"
+        )
     tokenizer = tokenizers.Tokenizer.from_file(str(file))
 
     def encode(text: str) -> list[int]:
@@ -238,13 +255,13 @@ def segment_coder(folder: str | Path | None) -> Coder | tuple[None, None]:
     return encode, decode
 
 
-def encode(tokenizer: Any, text: str) -> list[int]:
-    """Token ids of one segment, without special tokens of the tokenizer's own."""
+def encode(tokenizer: Tokenizer, text: str) -> list[int]:
+    """Token ids of one segment, without the special tokens that the tokenizer adds to whole texts."""
     return tokenizer.encode(text, add_special_tokens=False)
 
 
-def tokenizer_hash(tokenizer: Any) -> str:
-    """Identifies a tokenizer by what it does: its serialised rules where it has them, else its vocabulary."""
+def tokenizer_hash(tokenizer: Tokenizer) -> str:
+    """Hash of what a tokenizer does: of its serialised rules if it is a fast one, else of its vocabulary."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
     text = backend.to_str() if backend is not None else str(sorted(tokenizer.get_vocab().items()))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -233,7 +233,7 @@ def test_bad_prompts_file(tmp_path: Path, text: str | None, message: str) -> Non
         ({"question": "{question} {hint}"}, "question: .*only {question} and {options} can be filled in"),
         ({"paraphrase": "{text} of {question}"}, "paraphrase: .*only {text} can be filled in"),
         ({"paraphrase": "Please rewrite"}, "paraphrase: String should match pattern"),
-        ({"stop_cues": ["(answer"]}, "stop_cues: .*'\\(answer' is no regular expression"),
+        ({"stop_cues": ["(answer"]}, "stop_cues: .*'\\(answer' is not a regular expression"),
         ({"plain": "Question"}, "plain: String should match pattern"),
     ],
 )

@@ -26,9 +26,9 @@ rule calibrate:
         ENVIRONMENT
     threads: workflow.cores
     resources:
-        mem_mb=memory(4000, lambda wildcards: max(map(loaded, SETTINGS.models))),
+        mem_mb=memory(4000, sizing.largest_weights_megabytes),
         gpu=GPU * max(model.gpus for model in SETTINGS.models),
-        runtime=runtime(60, calibration_seconds),
+        runtime=runtime(60, sizing.calibration_seconds),
         token_budget=8192,
         service="",  # a server's models cannot be trained to be known readers
     params:

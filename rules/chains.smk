@@ -20,9 +20,9 @@ rule write_chains:
         ENVIRONMENT
     threads: inference_threads
     resources:
-        mem_mb=memory(4000, loaded_with_tables),
+        mem_mb=memory(4000, sizing.weights_megabytes, sizing.chains_megabytes),
         gpu=gpus_of,
-        runtime=runtime(60, model_seconds),
+        runtime=runtime(60, sizing.generation_seconds),
         token_budget=8192,
         service=service_of,
     params:
@@ -53,7 +53,7 @@ if SHARDED:
             ENVIRONMENT
         threads: 1
         resources:
-            mem_mb=memory(1000, tables_of_chains),
+            mem_mb=memory(1000, sizing.scores_megabytes),
             runtime=runtime(10),
         params:
             schema="Chains",

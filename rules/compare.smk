@@ -26,7 +26,7 @@ rule measure_chains:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=memory(1000, tables_of_chains),
+        mem_mb=memory(1000, sizing.scores_megabytes),
         runtime=runtime(30),
     params:
         arms=lambda wildcards: arms_of(wildcards.model)[1:],
@@ -62,8 +62,8 @@ rule compare_arms:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=memory(4000, tables_of_chains),
-        runtime=runtime(60, comparison_seconds),
+        mem_mb=memory(4000, sizing.scores_megabytes),
+        runtime=runtime(60, sizing.comparison_seconds),
     params:
         statistics=SETTINGS.statistics.model_dump(),
         journal=JOURNAL,
@@ -94,7 +94,7 @@ rule compare_scales:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=memory(4000, tables_of_chains),
+        mem_mb=memory(4000, sizing.scores_megabytes),
         runtime=runtime(30),
     params:
         statistics=SETTINGS.statistics.model_dump(),

@@ -24,9 +24,9 @@ rule warm_start:
         ENVIRONMENT
     threads: lambda wildcards: training_threads(wildcards) if WARM else 1
     resources:
-        mem_mb=memory(6000, trained_of),
+        mem_mb=memory(6000, sizing.trained_megabytes),
         gpu=lambda wildcards: gpus_of(wildcards) if WARM else 0,
-        runtime=runtime(60, training_seconds),
+        runtime=runtime(60, sizing.training_seconds),
     params:
         name=lambda wildcards: wildcards.model,
         recipe=lambda wildcards: training_parameters(
@@ -66,9 +66,9 @@ rule finetune:
         ENVIRONMENT
     threads: training_threads
     resources:
-        mem_mb=memory(6000, trained_of),
+        mem_mb=memory(6000, sizing.trained_megabytes),
         gpu=gpus_of,
-        runtime=runtime(60, training_seconds),
+        runtime=runtime(60, sizing.training_seconds),
     params:
         recipe=lambda wildcards: training_parameters(SETTINGS.arm(wildcards.arm)),
         datasets=lambda wildcards: train_datasets(SETTINGS.arm(wildcards.arm)),
@@ -96,7 +96,7 @@ rule import_arm:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=memory(2000, loaded_of),
+        mem_mb=memory(2000, sizing.weights_megabytes),
         runtime=runtime(60),
     params:
         source=lambda wildcards: SETTINGS.arm(wildcards.arm).source.model_dump(),

@@ -21,7 +21,7 @@ rule terminate_early:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=memory(1000, tables_of_chains),
+        mem_mb=memory(1000, sizing.perturbed_megabytes),
         runtime=runtime(30),
     params:
         max_cuts=SETTINGS.perturbations.max_cuts,
@@ -46,7 +46,7 @@ rule substitute_filler:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=memory(1000, tables_of_chains),
+        mem_mb=memory(1000, sizing.perturbed_megabytes),
         runtime=runtime(30),
     params:
         max_cuts=SETTINGS.perturbations.max_cuts,
@@ -107,12 +107,12 @@ rule paraphrase:
     threads: max(1, workflow.cores // 2) if REWORDS_HERE else 1
     resources:
         mem_mb=(
-            memory(4000, reworders_of)
+            memory(4000, sizing.paraphraser_megabytes)
             if REWORDS_HERE
-            else memory(1000, tables_of_chains)
+            else memory(1000, sizing.perturbed_megabytes)
         ),
         gpu=GPU * PARAPHRASER.gpus if REWORDS_HERE else 0,
-        runtime=runtime(60, rewording_seconds) if PARAPHRASER else runtime(30),
+        runtime=runtime(60, sizing.rewording_seconds) if PARAPHRASER else runtime(30),
         token_budget=8192,
         service=service(PARAPHRASER),
     params:
@@ -179,12 +179,12 @@ rule add_mistakes:
     threads: inference_threads if RESAMPLE else 1
     resources:
         mem_mb=(
-            memory(4000, loaded_with_tables)
+            memory(4000, sizing.weights_megabytes, sizing.perturbed_megabytes)
             if RESAMPLE
-            else memory(1000, tables_of_chains)
+            else memory(1000, sizing.perturbed_megabytes)
         ),
         gpu=gpus_of if RESAMPLE else 0,
-        runtime=runtime(60, model_seconds) if RESAMPLE else runtime(30),
+        runtime=runtime(60, sizing.continuation_seconds) if RESAMPLE else runtime(30),
         token_budget=8192,
         service=service_of,
     params:
@@ -238,7 +238,7 @@ rule ask_directly:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=memory(1000, tables_of_chains),
+        mem_mb=memory(1000, sizing.perturbed_megabytes),
         runtime=runtime(30),
     params:
         code=code("ask_directly", words=False),

@@ -39,7 +39,7 @@ rule prepare_model:
         ENVIRONMENT
     threads: workflow.cores
     resources:
-        mem_mb=memory(2000, prepared_of),
+        mem_mb=memory(2000, sizing.prepared_megabytes),
         runtime=runtime(60),
     params:
         settings=lambda wildcards: WEIGHTS[wildcards.weights].model_dump(),

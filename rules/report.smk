@@ -92,7 +92,7 @@ rule browse_chains:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=memory(2000, tables_of_chains),
+        mem_mb=memory(2000, sizing.scores_megabytes),
         runtime=runtime(10),
     params:
         arms=FIGURE_ARMS,

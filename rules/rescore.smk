@@ -34,9 +34,9 @@ rule rescore_answers:
         ENVIRONMENT
     threads: inference_threads
     resources:
-        mem_mb=memory(4000, loaded_with_tables),
+        mem_mb=memory(4000, sizing.weights_megabytes, sizing.scoring_megabytes),
         gpu=gpus_of,
-        runtime=runtime(60, model_seconds),
+        runtime=runtime(60, sizing.scoring_seconds),
         token_budget=8192,
         service=service_of,
     params:

@@ -24,7 +24,8 @@ def test_what_jobs_ask_for() -> None:
     assert largest.loc["write_chains", "gpu"] == 1
     assert largest.loc["warm_start", "gpu"] == 0  # nothing is trained: a file is written, where Snakemake runs
     assert largest.loc["measure_chains", "gpu"] == 0  # one of those that are submitted together
-    assert largest.loc["write_chains", "mem_mb"] == 4000 + round(2 * 8030.261248 + 50)  # weights, and a thousand chains
+    weights = 2 * 8030.261248
+    assert 4000 + weights < largest.loc["write_chains", "mem_mb"] < 4000 + 1.1 * weights  # and a thousand chains
     assert "rescore_answers" in dag.by_rule(jobs)
 
 

@@ -1,16 +1,16 @@
 """Summaries and curves, and the tables of many cells that they are made from."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
+from faithfulness.arms.record import write_arm
 from faithfulness.compare import descriptives, read_all
 from faithfulness.config.statistics import Statistics
 from faithfulness.tables.io import write_table
 from faithfulness.tables.statistics import Gates, Summaries
+from tests.factories import make_arm
 
 QUICK = Statistics(resamples=299)
 
@@ -194,9 +194,7 @@ def test_tables_of_many_cells_get_the_names_in_their_paths(tmp_path):
 
 def test_sizes_are_those_of_the_base_arms(tmp_path):
     for arm, parameters in (("tuned-x", 110), ("base", 100)):
-        rows = {"model": "m", "arm": arm, "parameters": parameters, "kind": "full", "train_datasets": ["d"]}
-        (tmp_path / arm).mkdir()
-        (tmp_path / arm / "arm.json").write_text(json.dumps(rows))
+        write_arm(tmp_path / arm, make_arm("m", arm, parameters=parameters, train_datasets=["d"]))
     arms = read_all.arms(sorted(tmp_path.iterdir(), reverse=True))
     assert arms["arm"].tolist() == ["base", "tuned-x"]
     assert arms["train_datasets"].tolist() == [["d"], ["d"]]

@@ -17,6 +17,7 @@ import pytest
 import yaml
 from transformers import AutoTokenizer
 
+from faithfulness.arms.record import read_arm
 from faithfulness.hashing import file_hash
 from faithfulness.operate import job, provenance
 from faithfulness.perturb.registry import PERTURBATIONS
@@ -89,11 +90,11 @@ def test_effects_and_report(smoke: Path) -> None:
 
 
 def test_arm_says_what_it_is(smoke: Path) -> None:
-    arm = json.loads((smoke / RESULTS / "arms/tiny/tuned-symbolic/arm.json").read_text())
-    base = json.loads((smoke / RESULTS / "arms/tiny/base/arm.json").read_text())
-    assert arm["kind"] == "adapter"
-    assert arm["parent"] == base["weights"]
-    assert arm["prompts"]["version"] == 1
+    arm = read_arm(smoke / RESULTS / "arms/tiny/tuned-symbolic")
+    base = read_arm(smoke / RESULTS / "arms/tiny/base")
+    assert arm.weights.kind == "adapter"
+    assert arm.parent == base.weights_hash
+    assert arm.prompts.version == 1
 
 
 def test_the_record_is_that_of_the_run(smoke: Path) -> None:
@@ -101,8 +102,8 @@ def test_the_record_is_that_of_the_run(smoke: Path) -> None:
     jobs = {rule.rule: rule.jobs for rule in record.rules}
     assert (jobs["prepare_model"], jobs["warm_start"], jobs["rescore_answers"], jobs["compare_scales"]) == (2, 2, 8, 1)
     for arm in record.arms:
-        made = json.loads((smoke / RESULTS / "arms" / arm.model / arm.arm / "arm.json").read_text())
-        assert arm.weights == made["weights"]
+        made = read_arm(smoke / RESULTS / "arms" / arm.model / arm.arm)
+        assert arm.weights == made.weights_hash
     assert len(record.arms) == 4
     items = {one.dataset: one.eval for one in record.datasets}
     assert items["coin_flip"] == file_hash(smoke / RESULTS / "items/coin_flip/eval.parquet")

@@ -1,12 +1,12 @@
 """Tables of many cells at once: the names that a file's path carries become columns."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 
+from faithfulness.arms.record import read_arm
 from faithfulness.config.training import recipe_of
 from faithfulness.tables.io import read_table, records
 from faithfulness.tables.statistics import Calibration
@@ -31,10 +31,14 @@ def read(paths: Sequence[str | Path], schema: pa.Schema, names: Sequence[str]) -
 
 
 def arms(paths: Sequence[str | Path]) -> pd.DataFrame:
-    """arm.json of arms' folders as a table: model, arm, parameters, train_datasets."""
-    rows = [json.loads((Path(path) / "arm.json").read_text(encoding="utf-8")) for path in paths]
+    """The records of arms' folders as a table: model, arm, parameters, train_datasets; `arm` is the folder's name."""
     columns = ["model", "arm", "parameters", "train_datasets"]
-    return pd.DataFrame(rows)[columns].sort_values(["model", "arm"], ignore_index=True)
+    rows = [
+        (record.model, Path(path).name, record.parameters, record.train_datasets)
+        for path in paths
+        for record in [read_arm(path)]
+    ]
+    return pd.DataFrame(rows, columns=columns).sort_values(["model", "arm"], ignore_index=True)
 
 
 def by_recipe(data: pd.DataFrame) -> pd.DataFrame:

@@ -70,7 +70,6 @@ rule finetune:
         gpu=gpus_of,
         runtime=runtime(60, sizing.training_seconds),
     params:
-        arm=lambda wildcards: SETTINGS.arm_of_training(wildcards.arm),
         recipe=lambda wildcards: training_parameters(SETTINGS.arm(wildcards.arm)),
         datasets=lambda wildcards: train_datasets(SETTINGS.arm(wildcards.arm)),
         journal=JOURNAL,

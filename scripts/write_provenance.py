@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from faithfulness.arms.record import read_arm
 from faithfulness.operate import job, provenance
 from faithfulness.tables.io import write_json
 
@@ -11,7 +12,7 @@ record = provenance.collect(
     Path(snakemake.scriptdir).resolve().parent,  # in a container the library lies elsewhere
     given.config,
     given.configured,
-    snakemake.input.arms,
+    [read_arm(folder) for folder in snakemake.input.arms],
     Path("resources"),
     given.shared,
 )

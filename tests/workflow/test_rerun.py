@@ -18,7 +18,10 @@ FIGURES = (
     *("plot_gates", "plot_info_gain", "plot_retention", "plot_scale"),
 )
 REPORTS = ("write_report", "write_paper_kit", "browse_chains")
-JUDGED_AGAIN = {"compare_arms", "compare_scales", "write_provenance", *FIGURES, *REPORTS}
+JUDGED_AGAIN = {
+    *("describe_arms", "estimate_effects", "compare_arms", "compare_scales", "write_provenance"),
+    *(*FIGURES, *REPORTS),
+}
 
 
 def planned(project: Path, config: str = "config/smoke.yaml") -> set[str]:
@@ -46,7 +49,7 @@ def test_deleted_chains_run_again_with_what_depends_on_them(finished: Path) -> N
     ("module", "again"),
     [
         ("plots.py", {*FIGURES, *REPORTS}),
-        ("verdicts.py", None),
+        ("compare/verdicts.py", None),
     ],
 )
 def test_changed_code_runs_again_what_uses_it(finished: Path, module: str, again: set[str] | None) -> None:
@@ -100,7 +103,12 @@ def test_a_new_dataset_of_open_questions_leaves_the_others_alone(finished: Path)
 @pytest.mark.parametrize(
     ("where", "change", "again", "kept"),
     [
-        (["statistics"], {"resamples": 99}, {"compare_arms", "write_report"}, {"measure_chains", "rescore_answers"}),
+        (
+            ["statistics"],
+            {"resamples": 99},
+            {"estimate_effects", "write_report"},
+            {"measure_chains", "rescore_answers"},
+        ),
         (["datasets", 1], {"max_new_tokens": 60}, {"write_chains", "rescore_answers"}, {"warm_start", "finetune"}),
         (["datasets", 0], {"answer_tokens": 5}, {"rescore_answers", "write_report"}, {"write_chains", "paraphrase"}),
         (["arms", 0], {"learning_rate": 1.0e-3}, {"finetune", "write_chains"}, {"warm_start", "prepare_items"}),

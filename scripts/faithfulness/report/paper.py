@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import pandas as pd
 from jinja2 import Environment, StrictUndefined
 
-from faithfulness.arms.record import ArmRecord, ServedWeights
 from faithfulness.compare.claims import Claims
 from faithfulness.compare.effects import ENOUGH_SEEDS
 from faithfulness.compare.gates import CONFIDENCE
@@ -304,7 +303,7 @@ def methods_context(
     effects: pd.DataFrame,
     summaries: pd.DataFrame,
     gates: pd.DataFrame,
-    arms: Sequence[ArmRecord],
+    arms: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
     """What the methods tell, from the configuration and the tables of its run.
 
@@ -312,16 +311,16 @@ def methods_context(
         config: the configuration as plain data.
         claims: the declaration that the run was judged under.
         effects, summaries, gates: tables.Effects, tables.Summaries and tables.Gates.
-        arms: the records of all arms.
+        arms: the arm.json of all arms.
     """
     run = report.what_was_run(summaries, config)
-    bases = {arm.model: arm for arm in arms if arm.arm == "base"}
+    bases = {arm["model"]: arm for arm in arms if arm["arm"] == "base"}
     starts: dict[str, dict[str, Any]] = {}  # models that share a warm start are told together
     for model in config["models"]:
         if recipe := model["warm_start"]:
             starts.setdefault(str(recipe), {"recipe": recipe, "models": []})["models"].append(model["name"])
     cells = gates.groupby(["model", "arm", "dataset"]).passed.all()
-    unused = set() if any(arm.weights.kind == "adapter" for arm in arms) else {"peft"}
+    unused = set() if any(arm["kind"] == "adapter" for arm in arms) else {"peft"}
     installed = provenance.versions(PACKAGES)
     paraphraser = run["paraphraser"]
     return {
@@ -332,7 +331,7 @@ def methods_context(
         **{part: config[part] for part in ("chains", "perturbations", "statistics")},
         "paraphraser": paraphraser and paraphraser | {"name": "the paraphraser", "reference": reference(paraphraser)},
         "reworded": (summaries.paraphrase_model.min(), summaries.paraphrase_model.max()),
-        "prompts": arms[0].prompts.model_dump(),
+        "prompts": arms[0]["prompts"],
         "claims": claims.model_dump(),
         "hash": claims.hash,
         "several_seeds": bool((effects.n_seeds > 1).any()),
@@ -350,11 +349,11 @@ def methods_context(
     }
 
 
-def loaded(base: ArmRecord) -> dict[str, Any]:
+def loaded(base: Mapping[str, Any]) -> dict[str, Any]:
     """How a model's weights were loaded (`dtype`), and how its server, if any, was asked for answers (`turn`)."""
-    bits = ", linear layers in 4 bits" if base.quantisation else ""
-    turn = base.weights.turn if isinstance(base.weights, ServedWeights) else None
-    return {"dtype": "on a server" if turn else base.dtype + bits, "turn": turn}
+    bits = ", linear layers in 4 bits" if base["quantisation"] else ""
+    turn = base["served"]["turn"] if base["kind"] == "server" else None
+    return {"dtype": "on a server" if turn else base["dtype"] + bits, "turn": turn}
 
 
 def reference(entry: Mapping[str, Any]) -> str | None:

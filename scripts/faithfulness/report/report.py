@@ -19,15 +19,15 @@ from docutils.core import publish_parts
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
+from faithfulness.compare.claims import CLAIMS
 from faithfulness.compare.effects import ENOUGH_SEEDS, mean_intervals
 from faithfulness.compare.measures import MEASURES
+from faithfulness.compare.verdicts import VERDICTS
 from faithfulness.config.statistics import Statistics
 from faithfulness.figures.theme import DARK
 from faithfulness.report.published import Figures, Published
 from faithfulness.text import exact_percent, interval, number, percent, signed, size_text, slug, spaced
 
-CLAIMS = ("C1", "C2", "C3", "C4", "C5", "C6", "R1", "R2")
-VERDICTS = ("supported", "contradicted", "equivalent", "inconclusive", "not interpretable")
 DESCRIPTIVE = "descriptive"  # what stands in place of a verdict where a claim is described, not tested
 
 
@@ -201,7 +201,8 @@ def claims(effects: pd.DataFrame, datasets: Sequence[str]) -> list[dict[str, Any
     for name in [claim for claim in CLAIMS if (tested.claim == claim).any()]:
         rows = _verdict_rows(tested[tested.claim == name], datasets)
         tally = Counter(verdict for row in rows for verdict in row["verdicts"])
-        found.append({"name": name, "tally": {v: tally[v] for v in VERDICTS if tally[v]}, "rows": rows})
+        counts = {verdict: tally[verdict] for verdict in VERDICTS if tally[verdict]}
+        found.append({"name": name, "label": CLAIMS[name].label, "tally": counts, "rows": rows})
     return found
 
 
@@ -210,6 +211,7 @@ def glance(claims: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [
         {
             "name": claim["name"],
+            "label": claim["label"],
             "cells": _told([verdict for row in claim["rows"] if not row["pooled"] for verdict in row["verdicts"]]),
             "pooled": _told([verdict for row in claim["rows"] if row["pooled"] for verdict in row["verdicts"]]),
         }

@@ -16,7 +16,6 @@ import pyarrow as pa
 from markupsafe import Markup
 from numpy.typing import ArrayLike
 
-from faithfulness.arms.record import ArmRecord, read_arm
 from faithfulness.compare.measures import MEASURES, Floats
 from faithfulness.tables import io
 from faithfulness.tables.io import frame, read_table
@@ -30,6 +29,7 @@ UNKNOWN = "not interpretable"
 OF_SIZES = "smallest-largest"  # what tables.Effects calls the contrast of a run's own sizes
 _INTERVAL = ("estimate", "ci_low", "ci_high")
 _EACH = ["model", "parameters", *_INTERVAL, "n_items", "interpretable", "calibration", "verdict"]
+_ARM = ("model", "arm", "parameters", "dtype", "parent", "weights", "recipe", "prompts")
 _KEY = ["claim", "pair", *PLACE]
 
 
@@ -59,18 +59,18 @@ class Run(NamedTuple):
         folder: where it lies, as given.
         effects, summaries: tables.Effects and tables.Summaries.
         claims: hash of the declaration that it was judged under.
-        arms: the record of every arm, by the name of its folder.
+        arms: the arm.json of every arm.
     """
 
     folder: str
     effects: pd.DataFrame
     summaries: pd.DataFrame
     claims: str
-    arms: list[tuple[str, ArmRecord]]
+    arms: list[dict[str, Any]]
 
     @property
     def models(self) -> list[str]:
-        return sorted({arm.model for _, arm in self.arms})
+        return sorted({arm["model"] for arm in self.arms})
 
     @property
     def confidence(self) -> str:
@@ -100,12 +100,17 @@ def load(folder: str | Path) -> Run:
             read_table(needed[0], Effects),
             read_table(needed[1], Summaries),
             json.loads(needed[2].read_text("utf-8"))["hash"],
-            [(file.parent.name, read_arm(file.parent)) for file in records],
+            [_arm(json.loads(file.read_text("utf-8"))) for file in records],
         )
     except (ValueError, KeyError) as error:
         cause = f"{error} is missing" if isinstance(error, KeyError) else " ".join(str(error).split())
         cause = cause.partition(". Delete it")[0]
         raise RunError(f"{folder}: not written by this version ({cause}); make both runs with the same one") from error
+
+
+def _arm(record: dict[str, Any]) -> dict[str, Any]:
+    """What is read of an arm.json; KeyError where some of it is missing."""
+    return {name: record[name] for name in _ARM}
 
 
 def match_models(a: Run, b: Run, named: Sequence[str] = ()) -> dict[str, str]:
@@ -236,23 +241,21 @@ def _setup(run: Run, names: Mapping[str, str]) -> dict[str, str]:
         "models": _list(run.models),
         "tuned arms": _list(run.effects.arm),
         "datasets": _list(run.summaries.dataset),
-        "prompts (version)": _list(arm.prompts.version for _, arm in run.arms),
+        "prompts (version)": _list(arm["prompts"]["version"] for arm in run.arms),
     }
     for dataset, rows in run.summaries.groupby("dataset"):
         said[f"{dataset}: questions"] = _list(rows.n_items)
-    for training, arm in run.arms:
-        if arm.model not in names:
+    for arm in run.arms:
+        if arm["model"] not in names:
             continue
-        model = names[arm.model]
-        where = f"{model}, {training}"
-        if arm.arm == "base":
-            said |= {f"{model}: name": arm.model, f"{model}: parameters": size_text(arm.parameters)}
-            said |= {f"{model}: weights (hash)": arm.parent or arm.weights_hash, f"{model}: dtype": arm.dtype}
-        texts = arm.prompts.model_dump(exclude={"version"})
-        recipe = arm.recipe.model_dump() if arm.recipe else {}
-        said |= {f"{where}: prompt, {name}": _text(text) for name, text in texts.items()}
-        said |= {f"{where}: {name.replace('_', ' ')}": _text(value) for name, value in recipe.items()}
-        if not arm.recipe:
+        where = f"{names[arm['model']]}, {arm['arm']}"
+        if arm["arm"] == "base":
+            model = names[arm["model"]]
+            said |= {f"{model}: name": arm["model"], f"{model}: parameters": size_text(arm["parameters"])}
+            said |= {f"{model}: weights (hash)": arm["parent"] or arm["weights"], f"{model}: dtype": arm["dtype"]}
+        said |= {f"{where}: prompt, {name}": _text(text) for name, text in arm["prompts"].items() if name != "version"}
+        said |= {f"{where}: {name.replace('_', ' ')}": _text(value) for name, value in (arm["recipe"] or {}).items()}
+        if not arm["recipe"]:
             said[f"{where}: training"] = "none"
     return said
 

@@ -184,3 +184,15 @@ def test_jobs_that_were_submitted_together_fail_together(tmp_path: Path) -> None
         "  of this group: ask_directly (rule ask_directly)\n  log: no.log\n"
         "Ended after 1 s: 0 of 2 jobs are done, 1 failed. The next run continues here.\n"
     )
+
+
+def test_a_job_that_fails_names_its_error_in_the_terminal_and_explains_it_in_its_log(tmp_path: Path) -> None:
+    code = "from faithfulness.operate import job; job.start(['log']).warning('slow'); raise ValueError('no column')"
+    environment = ENVIRONMENT | {"SLURM_JOB_ID": ""}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False, env=environment
+    )
+    assert re.fullmatch(r"[\d:]+ WARNING slow\n[\d:]+ ERROR ValueError: no column\n", done.stderr), done.stderr
+    log = (tmp_path / "log").read_text()
+    assert "Traceback (most recent call last)" in log
+    assert log.endswith("ValueError: no column\n")

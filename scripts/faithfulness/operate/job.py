@@ -26,6 +26,16 @@ TEXTS = {
 }
 
 
+class Brief(logging.Formatter):
+    """Layout for a terminal: without tracebacks, which are in the log, and over the rest of a line of progress."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return ("\x1b[K" if sys.stderr.isatty() else "") + super().format(record)
+
+    def formatException(self, ei: object) -> str:
+        return ""
+
+
 def start(files: Sequence[str]) -> logging.Logger:
     """Send the job's log to its file, and uncaught errors too, with a last line that says what went wrong.
 
@@ -35,15 +45,14 @@ def start(files: Sequence[str]) -> logging.Logger:
     """
     if snakemake := os.environ.get("SNAKEMAKE_PID"):
         threading.Thread(target=_end_with, args=(int(snakemake),), daemon=True).start()
-    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
-    handlers[0].setLevel(logging.WARNING)
-    handlers += [logging.FileHandler(file, mode="w", encoding="utf-8") for file in files]
+    layout = "%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"
+    terminal = logging.StreamHandler(sys.stderr)
+    terminal.setLevel(logging.WARNING)
+    if files:
+        terminal.setFormatter(Brief(*layout))
+    log_files = [logging.FileHandler(file, mode="w", encoding="utf-8") for file in files]
     logging.basicConfig(
-        level=logging.INFO,
-        format="%(asctime)s %(levelname)s %(message)s",
-        datefmt="%H:%M:%S",
-        handlers=handlers,
-        force=True,
+        level=logging.INFO, format=layout[0], datefmt=layout[1], handlers=[terminal, *log_files], force=True
     )
     logger = logging.getLogger("faithfulness")
 

@@ -1,48 +1,12 @@
-# Comparison: needs scores (and the chains, paraphrases and items behind them). The scores are read once, by
-# measure_chains, which writes one table for each model and dataset to <results>/measures, means, answers, readouts and
-# retention. From these come the gates and curves of each model and dataset (<results>/descriptions), the estimates of
-# each model and arm (<results>/estimates), and <results>/effects: verdicts, and what the figures draw.
+# Comparison: needs scores (and the chains, paraphrases and items behind them), makes <results>/measures, one value
+# per chain and measure, and <results>/effects: tuned compared with base, gates, verdicts, and what the figures draw.
 
 ARM_FILES = [
     f"{RESULTS}/arms/{model}/{arm}" for model in MODELS for arm in arms_of(model)
 ]
-BY_DATASET = "{model}/{dataset}.parquet"
-MEASURES = expand(f"{RESULTS}/measures/{BY_DATASET}", model=MODELS, dataset=DATASETS)
-MEANS, ANSWERS = f"{RESULTS}/means/{BY_DATASET}", f"{RESULTS}/answers/{BY_DATASET}"
-DESCRIPTIONS = f"{RESULTS}/descriptions/{{model}}/{{dataset}}"
-ESTIMATES = f"{RESULTS}/estimates/{{model}}/{{arm}}"
-
-
-def arms_by_training(model):
-    """The arm of each training of a model, by the training's name."""
-    names = arms_of(model)
-    return {
-        training.name: arm.name
-        for arm in SETTINGS.arms
-        for training in arm.trainings()
-        if training.name in names
-    }
-
-
-def trainings_of(wildcards):
-    """The trainings of a model's arm."""
-    return [
-        name
-        for name, arm in arms_by_training(wildcards.model).items()
-        if arm == wildcards.arm
-    ]
-
-
-def of_all_datasets(pattern):
-    return expand(pattern, model=MODELS, dataset=DATASETS)
-
-
-def of_all_estimates(file):
-    return [
-        f"{RESULTS}/estimates/{model}/{arm}/{file}"
-        for model in MODELS
-        for arm in dict.fromkeys(arms_by_training(model).values())
-    ]
+MEASURES = expand(
+    f"{RESULTS}/measures/{{model}}/{{dataset}}.parquet", model=MODELS, dataset=DATASETS
+)
 
 
 rule measure_chains:
@@ -53,11 +17,7 @@ rule measure_chains:
             allow_missing=True,
         ),
     output:
-        measures=f"{RESULTS}/measures/{BY_DATASET}",
-        means=MEANS,
-        answers=ANSWERS,
-        readouts=f"{RESULTS}/readouts/{BY_DATASET}",
-        retention=f"{RESULTS}/retention/{BY_DATASET}",
+        f"{RESULTS}/measures/{{model}}/{{dataset}}.parquet",
     log:
         f"{RESULTS}/logs/measure_chains/{{model}}/{{dataset}}.log",
     benchmark:
@@ -69,7 +29,7 @@ rule measure_chains:
         mem_mb=memory(1000, sizing.scores_megabytes),
         runtime=runtime(30),
     params:
-        arms=lambda wildcards: arms_by_training(wildcards.model),
+        arms=lambda wildcards: arms_of(wildcards.model)[1:],
         code=code("measure_chains", words=False),
     message:
         "computing measures: {wildcards.model} {wildcards.dataset}"
@@ -77,98 +37,19 @@ rule measure_chains:
         "../scripts/measure_chains.py"
 
 
-rule describe_arms:
-    input:
-        base=f"{RESULTS}/arms/{{model}}/base",
-        chains=lambda wildcards: expand(
-            CHAINS,
-            writer=arms_of(wildcards.model),
-            allow_missing=True,
-        ),
-        paraphrases=lambda wildcards: expand(
-            PARAPHRASES,
-            writer=arms_of(wildcards.model),
-            allow_missing=True,
-        ),
-        questions=f"{RESULTS}/items/{{dataset}}/eval.parquet",
-        means=MEANS,
-        answers=ANSWERS,
-        readouts=rules.measure_chains.output.readouts,
-        retention=rules.measure_chains.output.retention,
-        claims=SETTINGS.claims,
-    output:
-        gates=f"{DESCRIPTIONS}/gates.parquet",
-        summaries=f"{DESCRIPTIONS}/summaries.parquet",
-        curves=f"{DESCRIPTIONS}/curves.parquet",
-    log:
-        f"{RESULTS}/logs/describe_arms/{{model}}/{{dataset}}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/describe_arms/{{model}}/{{dataset}}.tsv"
-    conda:
-        ENVIRONMENT
-    threads: 1
-    resources:
-        mem_mb=memory(1000, sizing.scores_megabytes),
-        runtime=runtime(30),
-    params:
-        arms=lambda wildcards: arms_by_training(wildcards.model),
-        statistics=SETTINGS.statistics.model_dump(),
-        code=code("describe_arms"),
-    message:
-        "describing arms: {wildcards.model} {wildcards.dataset}"
-    script:
-        "../scripts/describe_arms.py"
-
-
-rule estimate_effects:
-    input:
-        means=expand(MEANS, dataset=DATASETS, allow_missing=True),
-        answers=expand(ANSWERS, dataset=DATASETS, allow_missing=True),
-        questions=expand(f"{RESULTS}/items/{{dataset}}/eval.parquet", dataset=DATASETS),
-        arms=lambda wildcards: expand(
-            f"{RESULTS}/arms/{{model}}/{{training}}",
-            model=wildcards.model,
-            training=trainings_of(wildcards),
-        ),
-        claims=SETTINGS.claims,
-    output:
-        estimates=f"{ESTIMATES}/estimates.parquet",
-        correlations=f"{ESTIMATES}/correlations.parquet",
-    log:
-        f"{RESULTS}/logs/estimate_effects/{{model}}/{{arm}}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/estimate_effects/{{model}}/{{arm}}.tsv"
-    wildcard_constraints:
-        arm=any_of([arm.name for arm in SETTINGS.arms]),
-    conda:
-        ENVIRONMENT
-    threads: 1
-    resources:
-        mem_mb=memory(1000, sizing.scores_megabytes),
-        runtime=runtime(60, sizing.comparison_seconds),
-    params:
-        trainings=trainings_of,
-        statistics=SETTINGS.statistics.model_dump(),
-        code=code("estimate_effects"),
-    message:
-        "estimating effects: {wildcards.model} {wildcards.arm}"
-    script:
-        "../scripts/estimate_effects.py"
-
-
 rule compare_arms:
     input:
-        estimates=of_all_estimates("estimates.parquet"),
-        correlations=of_all_estimates("correlations.parquet"),
-        gates=of_all_datasets(rules.describe_arms.output.gates),
-        summaries=of_all_datasets(rules.describe_arms.output.summaries),
-        curves=of_all_datasets(rules.describe_arms.output.curves),
+        measures=MEASURES,
+        scores=of_all_arms(SCORES),
+        chains=of_all_arms(CHAINS),
+        paraphrases=of_all_arms(PARAPHRASES),
+        questions=expand(f"{RESULTS}/items/{{dataset}}/eval.parquet", dataset=DATASETS),
         arms=ARM_FILES,
         claims=SETTINGS.claims,
         calibration=CALIBRATION,
     output:
         claims=f"{RESULTS}/effects/claims.json",
-        cells=f"{RESULTS}/effects/by_cell.csv",
+        cells=f"{RESULTS}/effects/cells.csv",
         gates=f"{RESULTS}/effects/gates.csv",
         summaries=f"{RESULTS}/effects/summaries.csv",
         curves=f"{RESULTS}/effects/curves.csv",
@@ -181,10 +62,9 @@ rule compare_arms:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=memory(1000),
-        runtime=runtime(10),
+        mem_mb=memory(4000, sizing.scores_megabytes),
+        runtime=runtime(60, sizing.comparison_seconds),
     params:
-        arms={model: arms_by_training(model) for model in MODELS},
         statistics=SETTINGS.statistics.model_dump(),
         journal=JOURNAL,
         code=code("compare_arms"),
@@ -198,7 +78,8 @@ rule compare_scales:
     input:
         cells=rules.compare_arms.output.cells,
         gates=rules.compare_arms.output.gates,
-        means=of_all_datasets(MEANS),
+        measures=MEASURES,
+        scores=of_all_arms(SCORES),
         arms=ARM_FILES,
         claims=SETTINGS.claims,
         calibration=CALIBRATION,
@@ -216,7 +97,6 @@ rule compare_scales:
         mem_mb=memory(4000, sizing.scores_megabytes),
         runtime=runtime(30),
     params:
-        arms={model: arms_by_training(model) for model in MODELS},
         statistics=SETTINGS.statistics.model_dump(),
         code=code("compare_scales"),
     message:

@@ -2,9 +2,6 @@
 # as LaTeX and Markdown, the figures, references.bib, and paper.tex, which puts them together.
 
 PAPER = f"{RESULTS}/paper"
-FIGURES = [
-    f"{Path(svg).with_suffix('.pdf')}" for svg in rules.write_report.input.figures
-]
 
 
 rule write_paper_kit:
@@ -15,7 +12,7 @@ rule write_paper_kit:
         summaries=rules.compare_arms.output.summaries,
         claims=SETTINGS.claims,
         arms=ARM_FILES,
-        figures=FIGURES,
+        figures=[f"{picture}.pdf" for picture in PICTURES],
         captions=expand(f"{PAGE}/captions/{{name}}.rst", name=CAPTIONS),
         methods=f"{PAGE}/paper/methods.j2",
         references=f"{PAGE}/paper/references.bib.j2",
@@ -31,8 +28,7 @@ rule write_paper_kit:
             suffix=["tex", "md"],
         ),
         figures=[
-            f"{PAPER}/figures/{Path(pdf).relative_to(f'{RESULTS}/figures')}"
-            for pdf in FIGURES
+            f"{PAPER}/{Path(picture).relative_to(RESULTS)}.pdf" for picture in PICTURES
         ],
     log:
         f"{RESULTS}/logs/write_paper_kit/all.log",

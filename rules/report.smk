@@ -1,6 +1,6 @@
 # Report: needs the tables under results/effects and the figures, makes results/report.html, one self-contained page.
 # Measures of single chains are needed only for datasets with published figures.
-# Figures appear in the order of the list below, each with the caption of its name in report/captions.
+# Figures appear in the order of their registry, each with the caption of its name in report/captions.
 # The pages of the chain browser are beside it, one per model and dataset: they need all tables of their chains.
 
 PAGE = "report"
@@ -18,17 +18,8 @@ rule write_report:
         calibration=CALIBRATION,
         published=SETTINGS.published or [],
         measures=expand(rules.measure_chains.output[0], model=MODELS, dataset=COVERED),
-        figures=[
-            rules.plot_effects.output.svg,
-            *expand(rules.plot_retention.output.svg, model=MODELS),
-            *expand(rules.plot_convergence.output.svg, model=MODELS),
-            rules.plot_info_gain.output.svg,
-            rules.plot_scale.output.svg,
-            rules.plot_accuracy.output.svg,
-            rules.plot_chain_length.output.svg,
-            rules.plot_gates.output.svg,
-            *(rules.plot_calibration.output.svg for _ in CALIBRATION),
-        ],
+        figures=[f"{picture}.svg" for picture in PICTURES],
+        alt_texts=[f"{picture}.txt" for picture in PICTURES],
         captions=expand(f"{PAGE}/captions/{{name}}.rst", name=CAPTIONS),
         template=f"{PAGE}/page.html.j2",
         style=f"{PAGE}/style.css",
@@ -45,13 +36,14 @@ rule write_report:
     benchmark:
         f"{RESULTS}/benchmarks/write_report/all.tsv"
     conda:
-        "../envs/environment.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=memory(1000),
         runtime=runtime(10),
     params:
         config=SETTINGS.model_dump(mode="json"),
+        figures=f"{RESULTS}/figures",
         benchmarks=f"{RESULTS}/benchmarks",  # those that exist: no job runs again for a deleted one
         code=code("write_report"),
     message:
@@ -89,7 +81,7 @@ rule browse_chains:
     benchmark:
         f"{RESULTS}/benchmarks/browse_chains/{{model}}/{{dataset}}.tsv"
     conda:
-        "../envs/environment.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=memory(2000, sizing.scores_megabytes),

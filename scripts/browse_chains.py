@@ -3,14 +3,15 @@
 from pathlib import Path
 
 from faithfulness.compare import read_all
-from faithfulness.figures import theme
+from faithfulness.figures.colours import arm_colours
 from faithfulness.operate import job
-from faithfulness.report import chain_browser, report
+from faithfulness.report import chain_browser, render
 from faithfulness.tables.generation import Chains, Items, Probes, Scores
 from faithfulness.tables.io import atomically, read_table
 from faithfulness.tables.statistics import Gates, Measures
 
 job.start(snakemake.log)
+files = snakemake.input
 
 
 def text(path: str) -> str:
@@ -18,18 +19,20 @@ def text(path: str) -> str:
     return Path(path).read_text(encoding="utf-8")
 
 
+tables = chain_browser.Tables(
+    items=read_table(files.questions, Items),
+    chains=read_all.read(files.chains, Chains, ["writer", "dataset"]),
+    probes=read_all.read(files.probes, Probes, ["writer", "dataset", "perturbation"]),
+    scores=read_all.read(files.scores, Scores, ["reader", "dataset"]),
+    measures=read_table(files.measures, Measures),
+    gates=read_table(files.gates, Gates),
+)
 shown = chain_browser.context(
+    tables,
     model=snakemake.wildcards.model,
     dataset=snakemake.wildcards.dataset,
-    colours=theme.arm_colours(snakemake.params.arms),
-    items=read_table(snakemake.input.questions, Items),
-    chains=read_all.read(snakemake.input.chains, Chains, ["writer", "dataset"]),
-    probes=read_all.read(snakemake.input.probes, Probes, ["writer", "dataset", "perturbation"]),
-    scores=read_all.read(snakemake.input.scores, Scores, ["reader", "dataset"]),
-    measures=read_table(snakemake.input.measures, Measures),
-    gates=read_table(snakemake.input.gates, Gates),
-    style="\n".join(map(text, snakemake.input.styles)),
-    script=text(snakemake.input.script),
+    colours=arm_colours(snakemake.params.arms),
+    script=text(files.script),
 )
-page = report.render(text(snakemake.input.template), shown)
-atomically(snakemake.output[0], lambda path: path.write_text(page, encoding="utf-8"))
+html = render.page(text(files.template), shown, "\n".join(map(text, files.styles)))
+atomically(snakemake.output[0], lambda path: path.write_text(html, encoding="utf-8"))

@@ -5,15 +5,14 @@ import shutil
 from pathlib import Path
 
 from faithfulness.compare import claims
-from faithfulness.operate import job
-from faithfulness.report import paper
-from faithfulness.report.paper import LATEX, MARKDOWN
+from faithfulness.operate import job, provenance
+from faithfulness.report import paper, paper_tables
+from faithfulness.report.paper_languages import LATEX, MARKDOWN, render
 from faithfulness.tables.io import atomically, read_table
 from faithfulness.tables.statistics import Effects, Gates, ScaleFits, Summaries
 
 log = job.start(snakemake.log)
-given, made = snakemake.input, snakemake.output
-kit = Path(made.document).parent
+files, kit = snakemake.input, Path(snakemake.output.document).parent
 
 
 def text(path: str) -> str:
@@ -26,37 +25,39 @@ def write(name: str, content: str) -> None:
     atomically(kit / name, lambda path: path.write_text(content, encoding="utf-8"))
 
 
-effects = read_table(given.effects, Effects)
-summaries = read_table(given.summaries, Summaries)
-gates = read_table(given.gates, Gates)
-declared = claims.load(given.claims)
+effects = read_table(files.effects, Effects)
+summaries = read_table(files.summaries, Summaries)
+gates = read_table(files.gates, Gates)
+declared = claims.load(files.claims)
 shown = paper.methods_context(
     config=snakemake.params.config,
     claims=declared,
     effects=effects,
     summaries=summaries,
     gates=gates,
-    arms=[json.loads(text(f"{folder}/arm.json")) for folder in given.arms],
+    arms=[json.loads(text(f"{folder}/arm.json")) for folder in files.arms],
+    versions=provenance.versions(paper.PACKAGES),
 )
-frames = {
-    "effects": paper.effects_table(effects, declared.primary),
-    "accuracy": paper.accuracy_table(summaries),
-    "gates": paper.gates_table(gates),
-    "scale": paper.scale_table(effects, read_table(given.scale_fits, ScaleFits)),
+tables = {
+    "effects": paper_tables.effects_table(effects, declared.primary),
+    "accuracy": paper_tables.accuracy_table(summaries),
+    "gates": paper_tables.gates_table(gates),
+    "scale": paper_tables.scale_table(effects, read_table(files.scale_fits, ScaleFits)),
 }
 confidence = snakemake.params.config["statistics"]["confidence"]
 for language in (LATEX, MARKDOWN):
-    write(f"methods.{language.suffix}", paper.render(text(given.methods), shown, language))
-    for name, frame in frames.items():
-        write(f"{name}.{language.suffix}", paper.table(frame, name, language, confidence))
+    write(f"methods.{language.suffix}", render(text(files.methods), shown, language))
+    for name, table in tables.items():
+        write(f"{name}.{language.suffix}", paper_tables.table(table, name, language, confidence))
 
 missing = paper.unknown(shown)
 if missing:
     log.warning("No reference is known for the source of %s: add it to references.bib", ", ".join(missing))
-write("references.bib", paper.references(text(given.references), text(made.methods), shown["versions"], missing))
+methods = text(snakemake.output.methods)
+write("references.bib", paper.references(text(files.references), methods, shown["versions"], missing))
 
-captions = {Path(path).stem: text(path) for path in given.captions}
-for pdf, copy in zip(given.figures, made.figures, strict=True):
+captions = {Path(path).stem: text(path) for path in files.captions}
+for pdf, copy in zip(files.figures, snakemake.output.figures, strict=True):
     shutil.copyfile(pdf, copy)
-figures = [paper.figure(Path(copy).relative_to(kit), captions) for copy in made.figures]
-write("paper.tex", paper.render(text(given.document), {"tables": list(frames), "figures": figures}, LATEX))
+figures = [paper.figure(Path(copy).relative_to(kit / "figures"), captions) for copy in snakemake.output.figures]
+write("paper.tex", render(text(files.document), {"tables": list(tables), "figures": figures}, LATEX))

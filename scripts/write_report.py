@@ -4,37 +4,46 @@ import json
 from pathlib import Path
 
 from faithfulness.compare import read_all
+from faithfulness.figures import registry
 from faithfulness.operate import job
-from faithfulness.report import published, report
+from faithfulness.report import page, published, render, run
 from faithfulness.tables.io import atomically, read_table, read_tables
 from faithfulness.tables.statistics import Calibration, Correlations, Effects, Gates, Measures, Summaries
 
 job.start(snakemake.log)
+files, params = snakemake.input, snakemake.params
 
 
-def text(path: str) -> str:
+def text(path: str | Path) -> str:
     """The text of a file."""
     return Path(path).read_text(encoding="utf-8")
 
 
-captions = {Path(path).stem: text(path) for path in snakemake.input.captions}
-shown = report.context(
-    effects=read_table(snakemake.input.effects, Effects),
-    gates=read_table(snakemake.input.gates, Gates),
-    summaries=read_table(snakemake.input.summaries, Summaries),
-    correlations=read_table(snakemake.input.correlations, Correlations),
-    claims_record=json.loads(text(snakemake.input.claims)),
-    calibration=read_tables(snakemake.input.calibration, Calibration) if snakemake.input.calibration else None,
-    published=published.load(snakemake.input.published or None),
-    measures=read_all.read(snakemake.input.measures, Measures, ["model", "dataset"])
-    if snakemake.input.measures
-    else None,
-    figures=[report.figure(path, text(path), captions) for path in snakemake.input.figures],
-    hours=report.hours(Path(snakemake.params.benchmarks)),
-    provenance=json.loads(text(snakemake.input.provenance)),
-    config=snakemake.params.config,
-    method=text(snakemake.input.method),
-    style=text(snakemake.input.style),
+def figure(svg: str, alt_text: str) -> dict:
+    """A figure of the page, from its files."""
+    entry, model = registry.named(Path(svg).relative_to(params.figures))
+    caption = render.caption(text(captions[entry.name]), model)
+    return render.figure(entry.name, caption, text(svg), text(alt_text), model=model) | {"section": entry.section}
+
+
+captions = {Path(path).stem: path for path in files.captions}
+results = page.Results(
+    effects=read_table(files.effects, Effects),
+    gates=read_table(files.gates, Gates),
+    summaries=read_table(files.summaries, Summaries),
+    correlations=read_table(files.correlations, Correlations),
+    calibration=read_tables(files.calibration, Calibration) if files.calibration else None,
+    measures=read_all.read(files.measures, Measures, ["model", "dataset"]) if files.measures else None,
 )
-page = report.render(text(snakemake.input.template), shown)
-atomically(snakemake.output[0], lambda path: path.write_text(page, encoding="utf-8"))
+shown = page.context(
+    results,
+    config=params.config,
+    claims_record=json.loads(text(files.claims)),
+    published=published.load(files.published or None),
+    figures=list(map(figure, files.figures, files.alt_texts)),
+    provenance=json.loads(text(files.provenance)),
+    hours=run.hours(Path(params.benchmarks)),
+    method=text(files.method),
+)
+html = render.page(text(files.template), shown, text(files.style))
+atomically(snakemake.output[0], lambda path: path.write_text(html, encoding="utf-8"))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from faithfulness.report import chain_browser, report
+from faithfulness.report import chain_browser, render
 from faithfulness.report.chain_browser import BLOCK_ENTRIES
 from tests.browser.conftest import Visit
 from tests.unit.test_browser import COLOURS, PAGE, context, decoded, make_tables
@@ -20,7 +20,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same block over and over, under ids of their own."""
     chains = {f"item-{i}": [*STEPS, f" It ends in {i}."] for i in range(BLOCK_ENTRIES)}
     style = "\n".join((PAGE / name).read_text(encoding="utf-8") for name in ("style.css", "browser.css"))
-    shown = context(make_tables(chains, arms=tuple(COLOURS)), style=style)
+    shown = context(make_tables(chains, arms=tuple(COLOURS)))
     index = decoded(shown["index"])
     index["entries"] = [
         entry | {"item": f"{entry['item']}-{copy}"} for copy in range(COPIES) for entry in index["entries"]
@@ -28,7 +28,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shown |= {"index": chain_browser.encoded(index), "blocks": shown["blocks"] * COPIES}
     file = tmp_path_factory.mktemp("large") / "browser/model/data.html"
     file.parent.mkdir(parents=True)
-    file.write_text(report.render((PAGE / "browser.html.j2").read_text(encoding="utf-8"), shown), encoding="utf-8")
+    file.write_text(render.page((PAGE / "browser.html.j2").read_text(encoding="utf-8"), shown, style), encoding="utf-8")
     return file
 
 

@@ -26,12 +26,12 @@ BOTTOM = ("operate.job", "operate.code_hash", "operate.versions")  # import no w
 # Modules that more than two thirds of the scripts may depend on.
 COMMON = {"tables.io", "tables.fields", "config.base", "operate.job", "operate.code_hash", "text", "hashing"}
 # What is still to be moved; to be empty.
-UPWARD = {("report.paper", "operate.provenance")}
+UPWARD: set[tuple[str, str]] = set()
 HANDED_ON: set[tuple[str, str]] = set()
-LONG = {"compare.verdicts", "report.report", "figures.plots", "report.paper", "compare.effects"}
+LONG = {"compare.verdicts", "compare.effects"}
 MANY_PARAMETERS = {
-    *("calibrate.calibration.read", "rescore.readout.score", "report.report.context"),
-    *("perturb.paraphrase_model.reword", "finetune.tune.tune", "report.chain_browser.context"),
+    *("calibrate.calibration.read", "rescore.readout.score"),
+    *("perturb.paraphrase_model.reword", "finetune.tune.tune"),
 }
 TOO_COMMON = {"config.training", "config.sources"}
 

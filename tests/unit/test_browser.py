@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faithfulness.compare import chain_values
+from faithfulness.compare import measures
 from faithfulness.perturb import perturbations
 from faithfulness.perturb.mistakes import Mistake
 from faithfulness.perturb.paraphrase import Paraphrase
-from faithfulness.report import chain_browser, report
+from faithfulness.report import chain_browser, render
 from faithfulness.report.chain_browser import BLOCK_ENTRIES
 from faithfulness.tables.generation import Chains, Items, Probes, Scores
 from faithfulness.tables.io import frame, records
@@ -116,18 +116,19 @@ def make_tables(chains, *, arms=("base", "tuned"), closed=()):
         "chains": frame(written, Chains).assign(writer=[row["writer"] for row in written]),
         "probes": frame(probes, Probes).assign(**probes[["writer", "perturbation"]]),
         "scores": scores,
-        "measures": chain_values.measures_table(chain_values.of_pairs(scores), {arm: arm for arm in arms[1:]}),
+        "measures": measures.table(scores, list(arms[1:])),
         "gates": frame(gates, Gates),
     }  # fmt: skip
 
 
-def context(run, **changes):
-    texts = {"style": "p {}", "script": (PAGE / "browser.js").read_text(encoding="utf-8")}
-    return chain_browser.context(**{"model": "model", "dataset": "data", "colours": COLOURS, **texts, **run, **changes})
+def context(run, model="model", dataset="data", colours=COLOURS, script=None, **tables):
+    script = script or (PAGE / "browser.js").read_text(encoding="utf-8")
+    tables = chain_browser.Tables(**run | tables)
+    return chain_browser.context(tables, model=model, dataset=dataset, colours=colours, script=script)
 
 
 def page(run, **changes):
-    return report.render((PAGE / "browser.html.j2").read_text(encoding="utf-8"), context(run, **changes))
+    return render.page((PAGE / "browser.html.j2").read_text(encoding="utf-8"), context(run, **changes), "p {}")
 
 
 def decoded(text):

@@ -364,9 +364,20 @@ def test_cues_are_an_input_and_the_filler_a_parameter() -> None:
 
 
 def test_figures_run_no_model_again(scripts: Path) -> None:
-    touched = appended(scripts, "figures/theme.py")
-    assert touched
-    assert not touched & {*MODEL_SCRIPTS, "compare_arms", "measure_chains"}
+    """A figure's module counts for its own rule; what figures share counts for all of them."""
+    figure = scripts / "plot_figure.py", ["faithfulness.figures.scale"]
+    before = code_hash(figure[0], extra=figure[1])
+    assert appended(scripts, "figures/scale.py") == set()
+    assert code_hash(figure[0], extra=figure[1]) != before
+    assert appended(scripts, "figures/pairs.py") == {"compare_runs"}
+    assert appended(scripts, "figures/theme.py") == {"plot_figure", "compare_runs"}
+    assert appended(scripts, "figures/colours.py") == {
+        "plot_figure",
+        "compare_runs",
+        "write_report",
+        "browse_chains",
+        "write_paper_kit",
+    }
 
 
 def test_steps_touch_what_uses_them(scripts: Path) -> None:

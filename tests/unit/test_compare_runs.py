@@ -13,14 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from faithfulness.figures import plots
-from faithfulness.figures.plots import PRIMARY, RUNS
-from faithfulness.report import report, two_runs
+from faithfulness.figures import pairs
+from faithfulness.figures.common import PRIMARY
+from faithfulness.figures.pairs import RUNS
+from faithfulness.report import render, two_runs
 from faithfulness.report.two_runs import Comparison, RunError
 from faithfulness.tables.io import frame, read_table, write_json, write_table
 from faithfulness.tables.statistics import Effects, Summaries
 from faithfulness.text import number, signed
-from tests.unit.test_plots import hatched, lines, make_run, spans
+from tests.factories import make_run
+from tests.unit.test_figures import hatched, lines, spans
 from tests.unit.test_report import HOSTILE, Reader
 
 ROOT = Path(__file__).parents[2]
@@ -29,15 +31,14 @@ PROMPTS = {"version": 1, "chain_cue": "\nAnswer:", "conclusion_cues": ["^so"]}
 RECIPE = {"method": "lora", "rank": 16, "learning_rate": 1e-3, "datasets": ["coin_flip"]}
 
 
-def write_run(folder, *, recipe=RECIPE, prompts=PROMPTS, claims="abc", confidence="95", **settings):
+def write_run(folder, *, recipe=RECIPE, prompts=PROMPTS, claims="abc", confidence=0.95, **settings):
     """A finished run on disk, as far as a comparison reads it; settings as for make_run."""
     run = make_run(**settings)
     effects = run["effects"]
-    said = effects.verdict != ""
-    effects.loc[said, "sentence"] = f"it moved by 0.10 ({confidence} % interval 0.05 to 0.15)."
     write_table(effects, Effects, folder / "effects/effects.csv")
     write_table(run["summaries"], Summaries, folder / "effects/summaries.csv")
     write_json({"hash": claims, "others": []}, folder / "effects/claims.json")
+    write_json({"configuration": {"statistics": {"confidence": confidence}}}, folder / "provenance.json")
     for row in run["summaries"].drop_duplicates(["model", "arm"]).itertuples():
         arm = {
             "model": row.model,
@@ -74,9 +75,9 @@ def compared(a, b, named=()):
 
 def page(a, b, named=()):
     shared, models = compared(a, b, named)
-    style = (ROOT / "report/style.css").read_text("utf-8")
-    shown = two_runs.context(a, b, models, shared=shared, figure=None, style=style)
-    return report.render((ROOT / "report/compare.html.j2").read_text("utf-8"), shown), shown
+    shown = two_runs.context(a, b, models, shared=shared, figure=None)
+    template, style = ((ROOT / "report" / name).read_text("utf-8") for name in ("compare.html.j2", "style.css"))
+    return render.page(template, shown, style), shown
 
 
 # --- the interval of a difference ---------------------------------------------------------------
@@ -248,8 +249,8 @@ def test_sizes_of_two_ladders_are_compared(runs):
 
 
 def test_intervals_of_different_confidence_are_not_combined(runs, tmp_path):
-    other = write_run(tmp_path / "wide", confidence="99")
-    with pytest.raises(RunError, match="95 % and those of run B 99 %"):
+    other = write_run(tmp_path / "wide", confidence=0.99)
+    with pytest.raises(RunError, match="run A has 95 % intervals and run B 99 % ones"):
         compared(runs["a"], other)
 
 
@@ -308,7 +309,7 @@ def test_runs_that_share_no_cell_make_a_page_that_says_so(runs, tmp_path):
     text, shown = page(runs["a"], other)
     assert "The runs share no cell." in text
     assert {cell["run"] for cell in shown["unshared"]} == {"A", "B"}
-    assert plots.pairs_data(shared).empty
+    assert pairs.tabulate(shared).empty
 
 
 def test_names_are_escaped(tmp_path):
@@ -322,9 +323,9 @@ def test_names_are_escaped(tmp_path):
 
 def test_the_figure_draws_both_runs_and_their_difference(runs):
     shared, _ = compared(runs["a"], runs["own"], ["smollm2-135m=my-own"])
-    data = plots.pairs_data(shared)
+    data = pairs.tabulate(shared)
     assert list(data.run[:3]) == ["run A", "run B", "A minus B"]
-    figure = plots.pairs(data, ["tuned-symbolic"], ["last_letters", "coin_flip", "commonsense_qa"])
+    figure = pairs.draw(data, ["tuned-symbolic"], ["last_letters", "coin_flip", "commonsense_qa"])
     for ax, measure in zip(figure.axes, PRIMARY, strict=True):
         rows = data[data.measure == measure]
         for run in RUNS:
@@ -339,7 +340,7 @@ def test_the_figure_draws_both_runs_and_their_difference(runs):
 def test_a_difference_is_drawn_grey_where_one_run_cannot_be_interpreted(runs):
     shared, _ = compared(runs["a"], runs["a"])
     shared["interpretable_b"] = False
-    data = plots.pairs_data(shared)
+    data = pairs.tabulate(shared)
     usable = data.groupby("run").interpretable.any().to_dict()
     assert usable == {"run A": True, "run B": False, "A minus B": False}
 
@@ -384,7 +385,8 @@ def test_the_script_writes_page_table_and_figure(folders, tmp_path):
     done = script(folders / "own", folders / "a", "--models", "my-own=smollm2-135m", "--output", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     made = {file.name for file in (tmp_path / "out").iterdir()}
-    assert made == {"comparison.html", "comparison.csv", *(f"pairs.{kind}" for kind in ("svg", "png", "pdf", "csv"))}
+    kinds = ("svg", "png", "pdf", "csv", "txt")
+    assert made == {"comparison.html", "comparison.csv", *(f"pairs.{kind}" for kind in kinds)}
     text = (tmp_path / "out/comparison.html").read_text("utf-8")
     assert "Effects of fine-tuning in two runs. Largest difference between the runs: " in text
     table = read_table(tmp_path / "out/comparison.csv", Comparison)

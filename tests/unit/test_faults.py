@@ -24,7 +24,7 @@ from faithfulness.backends.ledger import Ledger
 from faithfulness.backends.protocol import Decoding, Probe, Prompt
 from faithfulness.backends.transformers import TransformersBackend
 from faithfulness.chains.write import write_chains
-from faithfulness.compare import chain_values
+from faithfulness.compare import measures
 from faithfulness.config import settings
 from faithfulness.config.base import SettingsError
 from faithfulness.config.datasets import Columns, TableDataset
@@ -302,7 +302,7 @@ def test_logits_that_are_no_numbers(tiny_arm: Path, trees: bool) -> None:
 
 def evaluated(
     backend: TransformersBackend, wording: Prompts, folder: Path, kind: str
-) -> tuple[dict[str, Any], pd.Series]:
+) -> tuple[dict[str, Any], pd.DataFrame]:
     """The chain that a writer writes for an item, and the measures of it, by way of all tables."""
     items = frame([ITEM], Items)
     decoding = Decoding(12)
@@ -325,7 +325,7 @@ def evaluated(
         block_items=4,
         journal=(folder, ["r"], "test"),
     )
-    return chain, chain_values.of_chains(scores.assign(reader="base")).iloc[0]
+    return chain, measures.table(scores.assign(reader="base"), ["tuned-x"])
 
 
 @pytest.mark.parametrize("kind", ["cloze", "text"])
@@ -339,7 +339,8 @@ def test_writers_that_do_not_write(
     said = {"nothing": ([], "stop"), "endlessly": ([*backend.tokenizer.encode(" flips"), *half] * 6, "length")}
     said["no UTF-8"] = ([*half, *backend.tokenizer.encode(". So.")] * 3, "stop")
     monkeypatch.setattr(backend, "generate_ids", lambda contexts, *_: [said[case] for _ in contexts])
-    chain, values = evaluated(backend, wording, tmp_path, kind)
+    chain, measured = evaluated(backend, wording, tmp_path, kind)
+    values = measured.set_index("measure")["value"]
     assert chain["finish_reason"] == said[case][1]
     assert ("\ufffd" in chain["chain_text"]) == (case != "nothing")
     assert (len(chain["steps"]) > 0) == (case != "nothing")

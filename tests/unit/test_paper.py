@@ -14,12 +14,13 @@ from faithfulness.compare import claims
 from faithfulness.config.datasets import CoinFlip
 from faithfulness.config.training import Recipe
 from faithfulness.operate import provenance
-from faithfulness.report import paper
-from faithfulness.report.paper import LATEX, MARKDOWN, PACKAGES, SOFTWARE, SOURCES
+from faithfulness.report import paper, paper_tables
+from faithfulness.report.paper import PACKAGES, SOFTWARE, SOURCES
+from faithfulness.report.paper_languages import LATEX, MARKDOWN, latex_escape, markdown_escape, render
 from faithfulness.tables import io
 from faithfulness.tables.statistics import Effects
 from faithfulness.text import number, signed
-from tests.unit.test_plots import SIX, THREE, make_run
+from tests.factories import SIX, THREE, make_run
 from tests.unit.test_report import CAPTIONS, HOSTILE, PAGE, configuration, page
 
 # The parser of BibTeX speaks to pyparsing by old names.
@@ -61,6 +62,7 @@ def methods(run, config=None, dtype="float32", **changes):
         summaries=run["summaries"],
         gates=run["gates"],
         arms=arms,
+        versions=provenance.versions(PACKAGES),
     ) | dict(changes)
 
 
@@ -72,7 +74,7 @@ def test_four_bits_are_told(run):
         model | paper.loaded({"kind": "reference", "dtype": "bfloat16", "quantisation": "nf4"})
         for model in shown["models"]
     ]
-    text = paper.render(TEMPLATES["methods.j2"], shown, LATEX)
+    text = render(TEMPLATES["methods.j2"], shown, LATEX)
     assert "bfloat16, linear layers in 4 bits" in text
     assert "low-rank adaptation of all linear layers" in text
     assert r"on weights in 4 bits \cite{dettmers2023qlora} with rank" in text
@@ -82,17 +84,17 @@ def test_servers_are_told(run):
     shown = methods(run)
     served = {"kind": "server", "quantisation": None, "dtype": "server", "served": {"turn": "question"}}
     shown["models"] = [model | paper.loaded(served) for model in shown["models"][:1]] + shown["models"][1:]
-    text = paper.render(TEMPLATES["methods.j2"], shown, MARKDOWN)
+    text = render(TEMPLATES["methods.j2"], shown, MARKDOWN)
     assert "layers, on a server; weights from" in text
     assert f"it was requested in a second turn: `{PROMPTS['second_turn']}`" in text
 
 
 def frames(run):
     return {
-        "effects": paper.effects_table(run["effects"], DECLARED.primary),
-        "accuracy": paper.accuracy_table(run["summaries"]),
-        "gates": paper.gates_table(run["gates"]),
-        "scale": paper.scale_table(run["effects"], run["scale_fits"]),
+        "effects": paper_tables.effects_table(run["effects"], DECLARED.primary),
+        "accuracy": paper_tables.accuracy_table(run["summaries"]),
+        "gates": paper_tables.gates_table(run["gates"]),
+        "scale": paper_tables.scale_table(run["effects"], run["scale_fits"]),
     }
 
 
@@ -105,10 +107,10 @@ def with_scale(run):
 def kit(run, config=None):
     """All LaTeX files of a kit, and its BibTeX file."""
     shown = methods(run, config)
-    texts = {name: paper.table(frame, name, LATEX, 0.95) for name, frame in frames(run).items()}
-    texts["methods"] = paper.render(TEMPLATES["methods.j2"], shown, LATEX)
-    figures = [paper.figure("figures/effects.pdf", CAPTIONS), paper.figure("figures/retention/m_1.pdf", CAPTIONS)]
-    texts["paper"] = paper.render(TEMPLATES["paper.tex.j2"], {"tables": list(frames(run)), "figures": figures}, LATEX)
+    texts = {name: paper_tables.table(frame, name, LATEX, 0.95) for name, frame in frames(run).items()}
+    texts["methods"] = render(TEMPLATES["methods.j2"], shown, LATEX)
+    figures = [paper.figure(Path(file), CAPTIONS) for file in ("effects.pdf", "retention/m_1.pdf")]
+    texts["paper"] = render(TEMPLATES["paper.tex.j2"], {"tables": list(frames(run)), "figures": figures}, LATEX)
     bib = paper.references(TEMPLATES["references.bib.j2"], texts["methods"], shown["versions"], paper.unknown(shown))
     return texts, bib
 
@@ -163,13 +165,13 @@ def holds_together(text):
     ],
 )
 def test_texts_are_shown_as_they_are(text, latex, markdown):
-    assert paper.latex_escape(text) == latex
-    assert paper.markdown_escape(text) == markdown
+    assert latex_escape(text) == latex
+    assert markdown_escape(text) == markdown
 
 
 @given(st.text(max_size=40))
 def test_no_text_can_break_a_latex_document(text):
-    for shown in (paper.latex_escape(text), LATEX.code(text)):
+    for shown in (latex_escape(text), LATEX.code(text)):
         bare = shown.replace(r"\textbackslash{}", "")
         assert re.sub(r"\\[{}]", "", bare).count("{") == re.sub(r"\\[{}]", "", bare).count("}")
         assert not re.search(r"(?<!\\)[%#_&^]", bare)
@@ -200,7 +202,7 @@ def test_code_in_markdown_ends_where_its_text_ends(text):
 
 
 def test_effects_are_those_of_the_primary_family(run):
-    data = paper.effects_table(run["effects"], DECLARED.primary)
+    data = paper_tables.effects_table(run["effects"], DECLARED.primary)
     expected = run["effects"][run["effects"].claim.isin(["C1", "C2", "C3"])]
     assert len(data) == len(expected) == 36
     for row, source in zip(data.itertuples(index=False), expected.itertuples(), strict=True):
@@ -209,17 +211,17 @@ def test_effects_are_those_of_the_primary_family(run):
         assert (row.Dataset, row.Model, row.Verdict) == (source.dataset, source.model, source.verdict)
     assert set(data["p (Holm)"]) == {"0.018"}
     assert "Arm" not in data
-    assert set(paper.effects_table(run["effects"], ["C2"]).Claim) == {"C2"}
+    assert set(paper_tables.effects_table(run["effects"], ["C2"]).Claim) == {"C2"}
 
 
 def test_arms_are_told_where_there_are_several():
     run = make_run(tuned=("tuned-a", "tuned-b"))
-    assert set(paper.effects_table(run["effects"], DECLARED.primary).Arm) == {"tuned-a", "tuned-b"}
-    assert set(paper.accuracy_table(run["summaries"]).Arm) == {"base", "tuned-a", "tuned-b"}
+    assert set(paper_tables.effects_table(run["effects"], DECLARED.primary).Arm) == {"tuned-a", "tuned-b"}
+    assert set(paper_tables.accuracy_table(run["summaries"]).Arm) == {"base", "tuned-a", "tuned-b"}
 
 
 def test_accuracies_of_an_arm_stand_below_those_of_its_base(run):
-    data = paper.accuracy_table(run["summaries"])
+    data = paper_tables.accuracy_table(run["summaries"])
     assert list(data.Arm) == ["base", "tuned-symbolic"] * (len(data) // 2)
     assert list(data.Model[:6:2]) == list(THREE)
     source = run["summaries"].query("dataset == 'coin_flip' and arm == 'base'").iloc[0]
@@ -228,17 +230,17 @@ def test_accuracies_of_an_arm_stand_below_those_of_its_base(run):
 
 
 def test_gates_tell_what_was_measured_and_the_limit(run):
-    data = paper.gates_table(run["gates"])
+    data = paper_tables.gates_table(run["gates"])
     assert set(data.Dataset) == {"commonsense_qa"}
     assert list(data.Model) == list(THREE)
     assert set(zip(data.Gate, data["Looked at"], data.Measured, data.Limit, strict=True)) == {
         ("above chance", "tuned-symbolic", "0.25", "0.20")
     }
-    assert paper.gates_table(make_run(closed=())["gates"]).empty
+    assert paper_tables.gates_table(make_run(closed=())["gates"]).empty
 
 
 def test_scale_tells_the_contrast_and_the_slope(run):
-    data = paper.scale_table(with_scale(run)["effects"], run["scale_fits"])
+    data = paper_tables.scale_table(with_scale(run)["effects"], run["scale_fits"])
     source = run["effects"].iloc[1]
     fit = run["scale_fits"].query("dataset == @source.dataset and measure == @source.measure").iloc[0]
     assert list(data.Slope) == [signed(fit.slope)]
@@ -247,14 +249,14 @@ def test_scale_tells_the_contrast_and_the_slope(run):
 
 @pytest.mark.parametrize("language", LANGUAGES, ids=lambda language: language.suffix)
 def test_a_table_without_rows_is_a_comment(run, language):
-    text = paper.table(paper.scale_table(run["effects"], run["scale_fits"]), "scale", language, 0.95)
+    text = paper_tables.table(paper_tables.scale_table(run["effects"], run["scale_fits"]), "scale", language, 0.95)
     assert text.startswith(("% No rows", "<!-- No rows"))
     assert text.count("\n") == 1
 
 
 def test_long_tables_are_broken_across_pages():
     few, many = (
-        paper.table(frames(make_run(models=models))["effects"], "effects", LATEX, 0.975) for models in (OWN, SIX)
+        paper_tables.table(frames(make_run(models=models))["effects"], "effects", LATEX, 0.975) for models in (OWN, SIX)
     )
     assert r"\begin{table}[t]" in few
     assert r"\begin{longtable}" in many
@@ -285,7 +287,7 @@ def test_every_number_comes_from_configuration_or_tables(run, language):
     config["perturbations"] |= {"filler": " %%", "max_cuts": 7, "seed": 3}
     config["chains"] |= {"samples": 4, "temperature": 0.8, "top_p": 0.95, "seed": 2}
     config["datasets"][0] |= {"train": 77, "seed": 17}
-    text = plain(paper.render(TEMPLATES["methods.j2"], methods(run, config, dtype="bfloat16"), language))
+    text = plain(render(TEMPLATES["methods.j2"], methods(run, config, dtype="bfloat16"), language))
     for said in (
         "134,515,008 parameters, all layers, bfloat16",
         "10 evenly spaced layers",
@@ -307,13 +309,13 @@ def test_every_number_comes_from_configuration_or_tables(run, language):
 
 def test_methods_differ_with_what_was_done(run):
     config = configuration()
-    usual = paper.render(TEMPLATES["methods.j2"], methods(run), MARKDOWN)
+    usual = render(TEMPLATES["methods.j2"], methods(run), MARKDOWN)
     assert "randomness of training" in usual
     assert "readers of known faithfulness" not in usual
     assert "written greedily" in usual
     changed = run | {"effects": run["effects"].assign(n_seeds=3, calibration="validated")}
     config["arms"][0] |= {"method": "full", "seeds": [0, 1, 2]}
-    other = paper.render(TEMPLATES["methods.j2"], methods(changed, config), MARKDOWN)
+    other = render(TEMPLATES["methods.j2"], methods(changed, config), MARKDOWN)
     assert "seeds 0, 1, 2" in other
     assert "With 3 training seeds or more" in other
     assert "readers of known faithfulness" in other
@@ -322,11 +324,11 @@ def test_methods_differ_with_what_was_done(run):
 @pytest.mark.parametrize("language", LANGUAGES, ids=lambda language: language.suffix)
 def test_a_paraphraser_is_told_and_cited(run, language):
     config = configuration()
-    assert "reworded by rules" in paper.render(TEMPLATES["methods.j2"], methods(run, config), language)
+    assert "reworded by rules" in render(TEMPLATES["methods.j2"], methods(run, config), language)
     config["perturbations"] |= {"paraphraser": PARAPHRASER, "seed": 3}
     shares = run["summaries"].assign(paraphrase_model=[0.25, *[0.5] * (len(run["summaries"]) - 1)])
     shown = methods(run | {"summaries": shares}, config)
-    text = plain(paper.render(TEMPLATES["methods.j2"], shown, language)).replace("\\", "")
+    text = plain(render(TEMPLATES["methods.j2"], shown, language)).replace("\\", "")
     assert "or reworded by path:larger, which saw each step by itself" in text
     assert "at most 3 wordings sampled of a step, temperature 0.7, top-p 0.9, seed 3" in text
     assert "the words are the model's in 25 % to 50 % of the steps" in text
@@ -336,7 +338,7 @@ def test_a_paraphraser_is_told_and_cited(run, language):
 def test_datasets_in_uneven_turns(run):
     config = configuration()
     config["arms"][0]["datasets"] = ["coin_flip", "last_letters", "coin_flip"]
-    text = paper.render(TEMPLATES["methods.j2"], methods(run, config), MARKDOWN)
+    text = render(TEMPLATES["methods.j2"], methods(run, config), MARKDOWN)
     assert "on `coin_flip` and `last_letters` in turn, 2 to 1, (AdamW" in text
     assert "<td>coin_flip (2 of 3), last_letters (1 of 3)</td>" in page(run, config=config)
 
@@ -377,7 +379,7 @@ def test_names_of_any_kind_stay_names(name):
     for text in texts.values():
         holds_together(text)
     assert set(parsed(bib)) == cited(texts["methods"])
-    markdown = paper.table(frames(run)["effects"], "effects", MARKDOWN, 0.95)
+    markdown = paper_tables.table(frames(run)["effects"], "effects", MARKDOWN, 0.95)
     assert "<i>" not in markdown.replace(r"\<i\>", "")
     assert HOSTILE not in markdown
 
@@ -417,7 +419,7 @@ def test_only_what_was_used_is_cited(run):
 def test_arms_trained_elsewhere_are_told(run):
     config = configuration()
     config["arms"][0]["source"] = {"uri": "hub:org/adapter"}
-    text = paper.render(TEMPLATES["methods.j2"], methods(run, config), MARKDOWN)
+    text = render(TEMPLATES["methods.j2"], methods(run, config), MARKDOWN)
     assert "was trained elsewhere and taken from `hub:org/adapter`." in text
     assert "learning rate" not in text
 

@@ -12,14 +12,23 @@ import pandas as pd
 import pytest
 
 from faithfulness.config import settings
-from faithfulness.figures import plots
-from faithfulness.figures.theme import DARK
-from faithfulness.report import published, report
-from faithfulness.report.report import VERDICTS
+from faithfulness.figures import effects as effects_figure
+from faithfulness.figures import registry
+from faithfulness.figures.colours import DARK
+from faithfulness.figures.registry import FIGURES
+from faithfulness.report import page as page_of
+from faithfulness.report import published, render
+from faithfulness.report.controls import correlations_section
+from faithfulness.report.headline import headline
+from faithfulness.report.limits import limits_section
+from faithfulness.report.published_beside import beside_section
+from faithfulness.report.run import hours
+from faithfulness.report.verdict_tables import VERDICTS, claims_section, glance_section
 from faithfulness.tables.io import frame
 from faithfulness.tables.statistics import Correlations, Effects
 from faithfulness.text import number, percent, signed
-from tests.unit.test_plots import DATASETS, SIX, THREE, contrast, draw_all, make_calibration, make_run
+from tests.factories import DATASETS, SIX, THREE, make_calibration, make_run
+from tests.unit.test_figures import contrast, draw_all
 
 PAGE = Path(__file__).parents[2] / "report"
 CAPTIONS = {path.stem: path.read_text(encoding="utf-8") for path in (PAGE / "captions").glob("*.rst")}
@@ -65,31 +74,36 @@ def configuration(**changes):
 
 
 def page(run, figures=(), config=None, claims_record=None, calibration=None, literature=PUBLISHED, measures=None):
-    shown = report.context(
-        effects=run["effects"],
-        gates=run["gates"],
-        summaries=run["summaries"],
-        correlations=frame(CORRELATIONS, Correlations),
-        claims_record=claims_record or {"hash": "abc", "others": []},
-        calibration=calibration,
-        published=literature,
-        measures=measures,
-        figures=figures,
-        hours=1.25,
-        provenance=PROVENANCE,
-        config=config or configuration(),
-        method=(PAGE / "method.rst").read_text(encoding="utf-8"),
-        style=(PAGE / "style.css").read_text(encoding="utf-8"),
+    correlations = frame(CORRELATIONS, Correlations)
+    results = page_of.Results(
+        run["effects"], run["gates"], run["summaries"], correlations, calibration=calibration, measures=measures
     )
-    return report.render((PAGE / "page.html.j2").read_text(encoding="utf-8"), shown)
+    shown = page_of.context(
+        results,
+        config=config or configuration(),
+        claims_record=claims_record or {"hash": "abc", "others": []},
+        published=literature,
+        figures=figures,
+        provenance=PROVENANCE,
+        hours=1.25,
+        method=(PAGE / "method.rst").read_text(encoding="utf-8"),
+    )
+    style = (PAGE / "style.css").read_text(encoding="utf-8")
+    return render.page((PAGE / "page.html.j2").read_text(encoding="utf-8"), shown, style)
+
+
+def figure(name, svg=SVG, alt_text="", model=None, captions=CAPTIONS):
+    section = next((entry.section for entry in FIGURES if entry.name == name), "figures")
+    shown = render.figure(name, render.caption(captions[name], model), svg, alt_text, model=model)
+    return shown | {"section": section}
 
 
 def test_hours_are_those_of_all_jobs(run, tmp_path):
     for name, seconds in (("write_chains/a.tsv", [1800.0]), ("rescore_answers/a/b.tsv", [900.0, 1800.0])):
         (tmp_path / name).parent.mkdir(parents=True)
         pd.DataFrame({"s": seconds, "h:m:s": "0:30:00"}).to_csv(tmp_path / name, sep="\t", index=False)
-    assert report.hours(tmp_path) == pytest.approx(1.25)
-    assert report.hours(tmp_path / "none") == 0
+    assert hours(tmp_path) == pytest.approx(1.25)
+    assert hours(tmp_path / "none") == 0
     assert "1.2 hours of computing" in page(run)
 
 
@@ -127,7 +141,7 @@ def run():
 
 @pytest.fixture(scope="module")
 def text(run):
-    return page(run, [report.figure("figures/effects.svg", SVG, CAPTIONS)])
+    return page(run, [figure("effects")])
 
 
 def test_verdicts_on_the_page_are_those_of_the_table(run, text):
@@ -139,7 +153,7 @@ def test_verdicts_on_the_page_are_those_of_the_table(run, text):
 
 
 def test_two_measures_of_a_claim_share_a_row_with_both_effects(run):
-    rows = report.claims(run["effects"], DATASETS)[0]["rows"]
+    rows = claims_section(run["effects"], DATASETS)[0]["rows"]
     assert len(rows) == len(THREE) * len(DATASETS)
     for row in rows:
         cell = run["effects"].query("claim == 'C1' and model == @row['model'] and dataset == @row['dataset']")
@@ -151,10 +165,10 @@ def test_two_measures_of_a_claim_share_a_row_with_both_effects(run):
 def test_rows_are_ordered_pooled_first_and_closed_last(run):
     pooled = run["effects"].query("claim == 'C1' and model == 'smollm2-135m' and dataset == 'coin_flip'")
     effects = frame([*run["effects"].to_dict("records"), *pooled.assign(dataset="pooled").to_dict("records")], Effects)
-    names = [(row["dataset"], row["model"]) for row in report.claims(effects, DATASETS)[0]["rows"]]
+    names = [(row["dataset"], row["model"]) for row in claims_section(effects, DATASETS)[0]["rows"]]
     sizes = list(THREE)
     assert names == [("pooled", "smollm2-135m"), *itertools.product(DATASETS, sizes)]
-    reverse = report.claims(effects, DATASETS[::-1])[0]["rows"]
+    reverse = claims_section(effects, DATASETS[::-1])[0]["rows"]
     assert [row["dataset"] for row in reverse][-1] == "commonsense_qa", "a closed cell must come last in any order"
 
 
@@ -167,10 +181,10 @@ def test_scale_claims_keep_their_own_words(run):
         )
     )
     effects = frame([*run["effects"].to_dict("records"), *row.to_dict("records")], Effects)
-    (found,) = next(claim for claim in report.claims(effects, DATASETS) if claim["name"] == "C5")["rows"]
+    (found,) = next(claim for claim in claims_section(effects, DATASETS) if claim["name"] == "C5")["rows"]
     assert (found["model"], found["words"]) == ("smallest-largest", "a against b: it is open.")
-    assert report.headline(effects) == report.headline(run["effects"])
-    assert report.claims(effects, DATASETS)[0]["rows"][0]["words"].startswith("Aoc moved by")
+    assert headline(effects) == headline(run["effects"])
+    assert claims_section(effects, DATASETS)[0]["rows"][0]["words"].startswith("Aoc moved by")
     page(run | {"effects": effects})
 
 
@@ -181,7 +195,7 @@ def test_each_measure_of_a_scale_claim_has_its_own_verdict(run):
         for name, verdict in (("aoc", "supported"), ("filler_tolerance", "inconclusive"))
     ]
     effects = frame(pd.concat([run["effects"], *rows]), Effects)
-    claim = next(claim for claim in report.claims(effects, DATASETS) if claim["name"] == "C5")
+    claim = next(claim for claim in claims_section(effects, DATASETS) if claim["name"] == "C5")
     assert claim["tally"] == {"supported": 1, "inconclusive": 1}
     assert [(row["verdicts"], row["words"]) for row in claim["rows"]] == [
         (["supported"], "aoc says so."), (["inconclusive"], "filler_tolerance says so.")
@@ -197,9 +211,9 @@ def test_a_measure_that_failed_its_calibration_is_shown_as_such(run):
     assert "failed its calibration" in text
     assert "early-termination AOC did not pass its calibration on coin_flip" in text
     assert "have not been tested on" not in text
-    largest = next(line for line in report.headline(effects) if line.startswith("Largest change"))
+    largest = next(line for line in headline(effects) if line.startswith("Largest change"))
     assert "coin_flip" not in largest
-    drawn = plots.effects_data(effects)
+    drawn = effects_figure.tabulate(effects)
     assert not drawn[(drawn.measure == "aoc") & (drawn.dataset == "coin_flip")].interpretable.any()
 
 
@@ -214,24 +228,26 @@ def test_correlations_show_the_calibration_and_leave_out_what_failed_it(run):
     correlations = frame(CORRELATIONS, Correlations)
     effects = run["effects"].copy()
     effects.loc[(effects.measure == "aoc") & (effects.dataset == "coin_flip"), "calibration"] = "validated"
-    rows = report.correlated(correlations, effects)
+    rows = correlations_section(correlations, effects)
     assert [(row["dataset"], row["calibration"]) for row in rows] == [
         ("coin_flip", "validated"), ("last_letters", "not calibrated")
     ]  # fmt: skip
     failed = effects.copy()
     failed.loc[(failed.measure == "aoc") & (failed.dataset == "coin_flip"), "calibration"] = "failed"
-    assert [row["dataset"] for row in report.correlated(correlations, failed)] == ["last_letters"]
+    assert [row["dataset"] for row in correlations_section(correlations, failed)] == ["last_letters"]
     # A correlation with information gain says nothing where that is the one that failed.
     gain = effects[(effects.measure == "aoc") & (effects.component == "reading") & (effects.dataset == "coin_flip")]
     gain = gain.assign(claim="C6", measure="info_gain", calibration="failed")
-    rows = report.correlated(correlations, frame(pd.concat([effects, gain]), Effects))
+    rows = correlations_section(correlations, frame(pd.concat([effects, gain]), Effects))
     assert [row["dataset"] for row in rows] == ["last_letters"]
 
 
 def test_an_area_without_an_interval_is_shown_without_one():
     calibration = make_calibration()
     calibration.loc[calibration.readers != "exact", ["area_low", "area_high"]] = None
-    found = {row["readers"]: row["interval"] for row in report.calibrated(calibration) if row["measure"] == "aoc"}
+    found = {
+        row["readers"]: row["interval"] for row in page_of.calibration_section(calibration) if row["measure"] == "aoc"
+    }
     assert found == {"exact": "[0.96, 1.00]", "smollm2-64m-depth10": ""}
 
 
@@ -255,7 +271,7 @@ def test_headers_name_the_configured_confidence(run, text):
 def test_described_claims_have_no_verdict(run):
     effects = run["effects"].copy()
     effects.loc[effects.claim == "C3", ["claim", "verdict"]] = ["C4", ""]
-    claim = next(claim for claim in report.claims(effects, DATASETS) if claim["name"] == "C4")
+    claim = next(claim for claim in claims_section(effects, DATASETS) if claim["name"] == "C4")
     assert claim["tally"] == {}
     assert {verdict for row in claim["rows"] for verdict in row["verdicts"]} == {"descriptive"}
 
@@ -275,7 +291,7 @@ def test_described_claims_have_no_verdict(run):
 )
 def test_headline_follows_the_verdicts(verdicts, answer):
     effects = judged(C1=verdicts, C2=["inconclusive"] * 6, C3=["inconclusive"] * 6)
-    assert report.headline(effects)[0].startswith(answer)
+    assert headline(effects)[0].startswith(answer)
 
 
 def judged(**verdicts):
@@ -300,7 +316,7 @@ def judged(**verdicts):
 def test_headline_passes_over_no_change(decided, filler, reworded, answer):
     """Where C1 is open, a change of the other measures is part of the answer, not `open`."""
     open_ = ["inconclusive"] * 5
-    said = report.headline(judged(C1=[decided, *open_], C2=[reworded, *open_], C3=[filler, *open_]))
+    said = headline(judged(C1=[decided, *open_], C2=[reworded, *open_], C3=[filler, *open_]))
     assert said[0].startswith("In part: ")
     assert answer in said[0]
     assert not any(sentence.startswith("Beside it") for sentence in said)
@@ -309,7 +325,7 @@ def test_headline_passes_over_no_change(decided, filler, reworded, answer):
 def test_headline_names_the_largest_effect_and_its_interval(run):
     rows = run["effects"].query("claim == 'C1' and measure == 'aoc' and interpretable")
     row = rows.loc[rows.estimate.abs().idxmax()]
-    said = report.headline(run["effects"])[1]
+    said = headline(run["effects"])[1]
     interval = f"[{number(row.ci_low)}, {number(row.ci_high)}]"
     assert f"{signed(row.estimate)} {interval}, for {row.model} on {row.dataset}" in said
 
@@ -379,7 +395,7 @@ def test_what_the_page_did_not_write_is_escaped():
     config["perturbations"]["filler"] = HOSTILE
     run["effects"].loc[:, "sentence"] = HOSTILE
     run["gates"].loc[:, ["reason", "passed", "subject"]] = [HOSTILE, False, HOSTILE]
-    text = page(run, [report.figure("retention/<script>.svg", SVG, CAPTIONS)], config)
+    text = page(run, [figure("retention", model="<script>")], config)
     tags = Reader(text).tags
     assert not [tag for tag, _ in tags if tag == "script"]
     assert [attributes["src"][:19] for tag, attributes in tags if tag == "img"] == ["data:image/svg+xml;"]
@@ -389,8 +405,8 @@ def test_what_the_page_did_not_write_is_escaped():
 
 def test_the_page_asks_for_nothing_from_elsewhere(run):
     figures = [
-        report.figure(f"figures/{name}.svg", svg_text(figure, data), CAPTIONS)
-        for name, (figure, data) in itertools.islice(draw_all(run, ["base", "tuned-symbolic"], DATASETS).items(), 2)
+        figure(name, svg_text(drawn), words)
+        for name, (drawn, _, words) in itertools.islice(draw_all(run, ["base", "tuned-symbolic"], DATASETS).items(), 2)
     ]
     text = page(run, figures)
     loading = {"src", "srcset", "data", "poster", "action", "xlink:href", "background"}
@@ -409,9 +425,9 @@ def test_the_page_asks_for_nothing_from_elsewhere(run):
     assert "default-src 'none'" in text
 
 
-def svg_text(figure, data):
+def svg_text(drawn):
     out = io.StringIO()
-    plots.save(figure, data, out, *(io.BytesIO() for _ in range(2)), io.StringIO())
+    drawn.savefig(out, format="svg")
     return out.getvalue()
 
 
@@ -447,7 +463,7 @@ def test_the_first_screen_counts_the_verdicts_of_each_claim(run, text):
 )  # fmt: skip
 def test_a_line_of_the_first_screen_says_what_was_decided_then_the_rest(verdicts, line):
     rows = [{"pooled": pooled, "verdicts": [verdict]} for pooled in (False, True) for verdict in verdicts]
-    (found,) = report.glance([{"name": "C1", "rows": rows}])
+    (found,) = glance_section([{"name": "C1", "rows": rows}])
     assert found["cells"] == found["pooled"]
     said = " ".join([part["words"] for part in found["cells"]["decided"]] + [found["cells"]["rest"]]).strip()
     assert said == line
@@ -483,25 +499,24 @@ def test_the_table_of_contents_names_every_section_and_leads_there(run, text):
 
 def test_a_new_figure_needs_no_change_of_the_page(run):
     captions = CAPTIONS | {"brand_new": "**Something new.**\nIt is drawn here.\n"}
-    text = page(run, [report.figure("figures/brand_new.svg", SVG, captions)])
+    text = page(run, [figure("brand_new", captions=captions)])
     assert "Something new." in text[text.index('id="figures"') :]
     assert 'id="figures"' not in page(run)
 
 
 def test_every_figure_of_a_run_finds_its_place(run):
     drawn = draw_all(run, ["base", "tuned-symbolic"], DATASETS)
-    figures = [report.figure(f"figures/{name}.svg", SVG, CAPTIONS) for name in drawn]
+    figures = [figure(name) for name in drawn]
     text = page(run, figures, calibration=make_calibration())
     assert text.count("<img") == len(drawn)
     assert 'id="figures"' not in text
 
 
 def test_the_alternative_text_says_what_the_figure_shows(run):
-    figure, data = draw_all(run, ["base", "tuned-symbolic"], DATASETS)["effects"]
-    shown = report.figure("figures/effects.svg", svg_text(figure, data), CAPTIONS)
-    assert shown["alt"] == f"Effects of fine-tuning on the four primary measures. {figure.get_label()}"
-    figure.set_label(HOSTILE)
-    shown = report.figure("figures/effects.svg", svg_text(figure, data), CAPTIONS)
+    _, data, words = draw_all(run, ["base", "tuned-symbolic"], DATASETS)["effects"]
+    shown = figure("effects", alt_text=words)
+    assert shown["alt"] == f"Effects of fine-tuning on the four primary measures. {effects_figure.describe(data)}"
+    shown = figure("effects", alt_text=HOSTILE)
     assert shown["alt"].endswith(HOSTILE)
     assert HOSTILE not in page(run, [shown])
 
@@ -535,23 +550,25 @@ def test_figures_carry_caption_text_alternative_and_dark_colours(text):
 
 
 def test_a_figure_of_one_model_finds_its_caption_and_later_ones_are_folded(run):
-    figures = [report.figure(f"figures/retention/{model}.svg", SVG, CAPTIONS) for model in THREE]
-    assert [figure["name"] for figure in figures] == ["retention"] * 3
+    figures = [figure("retention", model=model) for model in THREE]
+    assert [shown["name"] for shown in figures] == ["retention"] * 3
     assert figures[0]["title"] == "Answer retention of smollm2-64m-depth10."
-    assert len({figure["id"] for figure in figures}) == 3
+    assert len({shown["id"] for shown in figures}) == 3
     text = page(run, figures)
     assert text.count("<summary>Answer retention of ") == 2
 
 
 def test_a_model_named_like_a_figure_keeps_its_own_caption():
-    assert report.figure("figures/retention/effects.svg", SVG, CAPTIONS)["name"] == "retention"
+    entry, model = registry.named(Path("retention/effects.svg"))
+    assert (entry.name, model) == ("retention", "effects")
+    assert registry.named(Path("effects.svg"))[1] is None
 
 
 def test_every_caption_renders_and_has_a_title():
     for name in set(CAPTIONS) - {"report"}:
-        figure = report.figure(f"figures/{name}.svg", SVG, CAPTIONS)
-        assert "<strong>" in figure["caption"]
-        assert "{{" not in figure["caption"]
+        caption = figure(name)["caption"]
+        assert "<strong>" in caption
+        assert "{{" not in caption
 
 
 def test_tables_are_tables(text):
@@ -565,7 +582,7 @@ def test_tables_are_tables(text):
 
 
 def test_limits_name_what_failed_and_what_was_small(run):
-    found = report.limits(run["effects"], run["gates"], run["summaries"], None, configuration())
+    found = limits_section(run["effects"], run["gates"], run["summaries"], None, configuration())
     assert found["gates"] == [
         {"dataset": "commonsense_qa", "gate": "above_chance", "cells": 3, "of": 3, "models": list(THREE)}
     ]
@@ -575,7 +592,7 @@ def test_limits_name_what_failed_and_what_was_small(run):
     assert found["uncalibrated"] == list(DATASETS)
     assert found["half_calibrated"] == []
     six = make_run(models=SIX)
-    assert report.limits(six["effects"], six["gates"], six["summaries"], None, configuration())["sizes"] == 6
+    assert limits_section(six["effects"], six["gates"], six["summaries"], None, configuration())["sizes"] == 6
 
 
 def test_the_page_says_these_training_runs_only(run, text):
@@ -586,7 +603,7 @@ def test_the_page_says_these_training_runs_only(run, text):
 
 
 def test_gates_show_what_was_measured_against_what(run, text):
-    overview = report.gates_overview(run["gates"])
+    overview = page_of.gates_section(run["gates"])
     assert overview["names"][0] == "above_chance"
     closed = [row for row in overview["rows"] if not row["passed"]]
     assert {row["dataset"] for row in closed} == {"commonsense_qa"}
@@ -596,13 +613,13 @@ def test_gates_show_what_was_measured_against_what(run, text):
 
 def test_texts_from_files_cannot_bring_in_html_or_other_files():
     with pytest.raises(Exception, match="raw"):
-        report.rst(".. raw:: html\n\n   <script>alert(1)</script>\n")
+        render.rst(".. raw:: html\n\n   <script>alert(1)</script>\n")
     with pytest.raises(Exception, match="include"):
-        report.rst(".. include:: /etc/hostname\n")
+        render.rst(".. include:: /etc/hostname\n")
 
 
 def test_the_same_input_gives_the_same_page(run, text):
-    assert page(run, [report.figure("figures/effects.svg", SVG, CAPTIONS)]) == text
+    assert page(run, [figure("effects")]) == text
 
 
 def section(text, name):
@@ -721,12 +738,12 @@ def test_mistakes_that_were_written_on_from_are_nearer_to_the_published_ones(run
 
 def test_what_was_not_measured_stays_empty_and_failed_gates_of_base_are_told(run):
     covered, config, measures = covering(run, own=("aoc_raw",), failed=("above_chance",))
-    (part,) = report.beside(PUBLISHED, measures, covered["summaries"], covered["gates"], config)
+    (part,) = beside_section(PUBLISHED, measures, covered["summaries"], covered["gates"], config)
     for row in part["datasets"][0]["models"]:
         assert row["figures"][1] is None
         assert row["failed"] == ["above_chance"]
     assert "failed: accuracy with the chain above chance" in page(covered, config=config, measures=measures)
-    (part,) = report.beside(PUBLISHED, None, covered["summaries"], covered["gates"], config)
+    (part,) = beside_section(PUBLISHED, None, covered["summaries"], covered["gates"], config)
     assert part["datasets"][0]["models"][0]["figures"][0] is None
 
 

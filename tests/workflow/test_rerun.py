@@ -8,20 +8,15 @@ import numpy as np
 import pytest
 import yaml
 
+from faithfulness.figures import registry
 from faithfulness.tables.generation import Probes, Scores
 from faithfulness.tables.io import read_table, records, write_table
 from faithfulness.tables.statistics import Calibration, Effects, Measures
 from tests.runs import RESULTS, snakemake
 
-FIGURES = (
-    *("plot_accuracy", "plot_chain_length", "plot_convergence", "plot_effects"),
-    *("plot_gates", "plot_info_gain", "plot_retention", "plot_scale"),
-)
+FIGURES = [f"plot_{figure.name}" for figure in registry.FIGURES if figure.name != "calibration"]
 REPORTS = ("write_report", "write_paper_kit", "browse_chains")
-JUDGED_AGAIN = {
-    *("describe_arms", "estimate_effects", "compare_arms", "compare_scales", "write_provenance"),
-    *(*FIGURES, *REPORTS),
-}
+JUDGED_AGAIN = {"compare_arms", "compare_scales", "write_provenance", *FIGURES, *REPORTS}
 
 
 def planned(project: Path, config: str = "config/smoke.yaml") -> set[str]:
@@ -48,7 +43,8 @@ def test_deleted_chains_run_again_with_what_depends_on_them(finished: Path) -> N
 @pytest.mark.parametrize(
     ("module", "again"),
     [
-        ("plots.py", {*FIGURES, *REPORTS}),
+        ("figures/scale.py", {"plot_scale", "write_report", "write_paper_kit"}),
+        ("figures/common.py", {*FIGURES, "write_report", "write_paper_kit"}),
         ("compare/verdicts.py", None),
     ],
 )
@@ -103,12 +99,7 @@ def test_a_new_dataset_of_open_questions_leaves_the_others_alone(finished: Path)
 @pytest.mark.parametrize(
     ("where", "change", "again", "kept"),
     [
-        (
-            ["statistics"],
-            {"resamples": 99},
-            {"estimate_effects", "write_report"},
-            {"measure_chains", "rescore_answers"},
-        ),
+        (["statistics"], {"resamples": 99}, {"compare_arms", "write_report"}, {"measure_chains", "rescore_answers"}),
         (["datasets", 1], {"max_new_tokens": 60}, {"write_chains", "rescore_answers"}, {"warm_start", "finetune"}),
         (["datasets", 0], {"answer_tokens": 5}, {"rescore_answers", "write_report"}, {"write_chains", "paraphrase"}),
         (["arms", 0], {"learning_rate": 1.0e-3}, {"finetune", "write_chains"}, {"warm_start", "prepare_items"}),

@@ -17,13 +17,13 @@ import pytest
 import yaml
 from transformers import AutoTokenizer
 
-from faithfulness.compare import item_means
+from faithfulness.figures.registry import FIGURES
 from faithfulness.hashing import file_hash
 from faithfulness.operate import job, provenance
 from faithfulness.perturb.registry import PERTURBATIONS
 from faithfulness.tables.generation import Chains, Items, Probes, Scores
 from faithfulness.tables.io import read_table, records
-from faithfulness.tables.statistics import Answers, Effects, Measures, Readouts, Retention
+from faithfulness.tables.statistics import Effects, Measures
 from tests.runs import ENVIRONMENT, RESULTS, ROOT, command, snakemake
 from tests.servers import Between, transformers_serve
 
@@ -33,10 +33,6 @@ SCHEMAS = {
     "probes": Probes,
     "scores": Scores,
     "measures": Measures,
-    "means": item_means.schema(),
-    "answers": Answers,
-    "readouts": Readouts,
-    "retention": Retention,
 }
 
 
@@ -47,7 +43,7 @@ def all_tables(results: Path) -> dict[str, pd.DataFrame]:
         for stage, schema in SCHEMAS.items()
         for file in sorted((results / stage).rglob("*.parquet"))
     }
-    assert len(found) == 4 + 8 + 40 + 8 + 5 * 4
+    assert len(found) == 4 + 8 + 40 + 8 + 4
     return found
 
 
@@ -81,10 +77,9 @@ def test_effects_and_report(smoke: Path) -> None:
         assert dataset != "coin_flip" or np.isfinite(value["total"])  # a tiny model may write no text that parses
     page = (smoke / RESULTS / "report.html").read_text()
     assert "tiny-depth2" in page
-    names = ["effects", "scale", "accuracy", "chain_length", "gates", "info_gain"]
-    names += [f"{name}/{model}" for name in ("retention", "convergence") for model in ("tiny", "tiny-depth2")]
-    for name in names:
-        for suffix in ("svg", "pdf", "png", "csv"):
+    drawn = [figure for figure in FIGURES if "calibration" not in figure.tables]
+    for name in [file for figure in drawn for file in figure.files(["tiny", "tiny-depth2"])]:
+        for suffix in ("svg", "pdf", "png", "csv", "txt"):
             assert (smoke / RESULTS / f"figures/{name}.{suffix}").stat().st_size > 0
         assert (smoke / RESULTS / f"paper/figures/{name}.pdf").read_bytes().startswith(b"%PDF")
     kit = smoke / RESULTS / "paper"

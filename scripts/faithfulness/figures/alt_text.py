@@ -3,8 +3,7 @@
 import pandas as pd
 
 from faithfulness.compare.measures import MEASURES
-from faithfulness.figures import theme
-from faithfulness.text import signed, spaced
+from faithfulness.text import signed, size_text, spaced
 
 
 def furthest(data: pd.DataFrame, where: list[str], column: str, what: str) -> str:
@@ -111,5 +110,17 @@ def closed(data: pd.DataFrame) -> str:
     shut = cells[~cells.astype(bool)]
     if shut.empty:
         return "All cells can be interpreted."
-    where = ", ".join(theme.distinct(shut.index.get_level_values("dataset")))
+    where = ", ".join(shut.index.get_level_values("dataset").unique())
     return f"{len(shut)} of {len(cells)} cells cannot be interpreted and are grey and hatched ({where})."
+
+
+def sizes(data: pd.DataFrame) -> str:
+    """How many sizes of models there are, and from which to which, in words."""
+    count = data.parameters.nunique()
+    ends = f", {size_text(data.parameters.min())} to {size_text(data.parameters.max())} parameters" if count > 1 else ""
+    return f"Effects on reading for {count} model size{'s' if count != 1 else ''}{ends}."
+
+
+def joined(*sentences: str) -> str:
+    """Sentences one after the other, without empty ones."""
+    return " ".join(filter(None, sentences))

@@ -18,19 +18,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-INK, MUTED, RULE, PAPER = "#1c2127", "#59636e", "#d9dde2", "#ffffff"
-GREY, VOID, HATCH = "#868f99", "#f1f3f5", "#c9cfd6"
-
-# What the colours above become on a dark page; the colours of the arms stand out on both.
-DARK = {
-    INK: "#e9ecef",
-    MUTED: "#a7b0ba",
-    RULE: "#363e47",
-    PAPER: "#14181d",
-    GREY: "#7d8792",
-    VOID: "#1d232a",
-    HATCH: "#39424c",
-}
+from faithfulness.figures.colours import HATCH, INK, MUTED, PAPER, RULE, VOID, arm_colours
 
 THEME: Any = {
     **sns.axes_style("white"),
@@ -71,13 +59,6 @@ THEME: Any = {
 
 MARKERS = "osD^vPX"
 LINE = 0.15  # height of a line of text, inches
-
-
-def arm_colours(arms: Sequence[str]) -> dict[str, str]:
-    """A colour for each arm of the configuration, base first; colour-blind safe."""
-    palette = sns.color_palette("colorblind").as_hex()
-    order = [palette[i] for i in (0, 3, 2, 4, 1, 9, 5)]
-    return {arm: order[i % len(order)] for i, arm in enumerate(arms)}
 
 
 SIDE: dict[str, Any] = {"weight": "bold", "color": INK, "rotation": 0, "ha": "right", "va": "center"}
@@ -189,9 +170,3 @@ def wrap(text: str, width: int) -> str:
             lines.append(line[:width])
             line = line[width:]
     return "\n".join([*lines, line.rstrip()] if line.strip() else lines)
-
-
-def describe(figure: Figure, *sentences: str) -> Figure:
-    """Say in words what a figure shows; `plots.save` keeps it in the files, the report reads it out."""
-    figure.set_label(" ".join(sentence for sentence in sentences if sentence))
-    return figure

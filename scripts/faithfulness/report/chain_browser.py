@@ -14,6 +14,7 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -38,54 +39,56 @@ BLOCK_ENTRIES = 25
 Row = dict[str, Any]
 
 
-def context(
-    *,
-    model: str,
-    dataset: str,
-    colours: Mapping[str, str],
-    items: pd.DataFrame,
-    chains: pd.DataFrame,
-    probes: pd.DataFrame,
-    scores: pd.DataFrame,
-    measures: pd.DataFrame,
-    gates: pd.DataFrame,
-    style: str,
-    script: str,
-) -> dict[str, Any]:
-    """What the template of the page shows.
+@dataclass(frozen=True)
+class Tables:
+    """The tables of one model and dataset.
 
     Args:
-        model, dataset: which page this is.
-        colours: colour of each recipe of the configuration, base first (theme.arm_colours).
         items: tables.Items.
         chains: tables.Chains of all writers, with a column `writer`.
         probes: tables.Probes of all writers, with columns `writer` and `perturbation`.
         scores: tables.Scores of all readers, with a column `reader`.
-        measures: tables.Measures of the model and dataset.
+        measures: tables.Measures.
         gates: tables.Gates, of any models and datasets.
-        style, script: texts of our own files.
     """
-    found = set(scores[["writer", "reader"]].itertuples(index=False, name=None))
+
+    items: pd.DataFrame
+    chains: pd.DataFrame
+    probes: pd.DataFrame
+    scores: pd.DataFrame
+    measures: pd.DataFrame
+    gates: pd.DataFrame
+
+
+def context(tables: Tables, *, model: str, dataset: str, colours: Mapping[str, str], script: str) -> dict[str, Any]:
+    """What the template of the page shows, except for the style sheet.
+
+    Args:
+        tables: of the model and dataset.
+        model, dataset: what the page shows.
+        colours: colour of each arm of the configuration, base first (colours.arm_colours).
+        script: the script of the page, a file of this project.
+    """
+    read = set(tables.scores[["writer", "reader"]].itertuples(index=False, name=None))
     order = list(colours)
-    arms = sorted({arm for pair in found for arm in pair}, key=lambda arm: (order.index(recipe_of(arm)), arm))
-    pairs = [pair for pair in itertools.product(arms, repeat=2) if pair in found]
-    records = entries(items, chains, probes, scores, measures, arms, pairs)
+    arms = sorted({arm for pair in read for arm in pair}, key=lambda arm: (order.index(recipe_of(arm)), arm))
+    pairs = [pair for pair in itertools.product(arms, repeat=2) if pair in read]
+    records = entries(tables, arms, pairs)
     writers = [arms.index(writer) for writer, _ in pairs]
-    made = {probe[0] for entry in records for chain in entry["chains"] if chain for probe in chain["probes"]}
-    cell = gates[(gates["model"] == model) & (gates["dataset"] == dataset)]
+    kinds = {probe[0] for entry in records for chain in entry["chains"] if chain for probe in chain["probes"]}
+    cells = tables.gates[(tables.gates["model"] == model) & (tables.gates["dataset"] == dataset)]
     index = {
-        "arms": [{"name": arm, "colour": colours[recipe_of(arm)]} | _gates(cell, recipe_of(arm)) for arm in arms],
+        "arms": [{"name": arm, "colour": colours[recipe_of(arm)]} | _gates(cells, recipe_of(arm)) for arm in arms],
         "pairs": pairs,
-        "kinds": [name for name in KINDS if name in made],
+        "kinds": [name for name in KINDS if name in kinds],
         "measures": [MEASURES[name].label for name in SHOWN],
         "block_entries": BLOCK_ENTRIES,
-        "several_samples": bool((chains["sample"] > 0).any()),
+        "several_samples": bool((tables.chains["sample"] > 0).any()),
         "entries": [_summary(entry, writers) for entry in records],
     }
     return {
         "model": model,
         "dataset": dataset,
-        "style": Markup(style),
         "script": Markup(script),
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         "index": encoded(index),
@@ -99,16 +102,8 @@ def encoded(value: Any) -> str:
     return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
-def entries(
-    items: pd.DataFrame,
-    chains: pd.DataFrame,
-    probes: pd.DataFrame,
-    scores: pd.DataFrame,
-    measures: pd.DataFrame,
-    arms: Sequence[str],
-    pairs: Sequence[tuple[str, str]],
-) -> list[Row]:
-    """One record an item and sample, in the order of the items.
+def entries(tables: Tables, arms: Sequence[str], pairs: Sequence[tuple[str, str]]) -> list[Row]:
+    """One record for each item and sample, in the order of the items.
 
     `chains` in it is aligned with `arms` (writers), `readings` and `measures` with `pairs` (writer, reader); None where
     there is none. A chain's `probes` are (kind, cut, kept, middle, tail, rule, accepted): the text is
@@ -116,29 +111,29 @@ def entries(
     probe before. A reading has (answer, same, correct, p_original, p_gold) for each probe of its chain, None for what
     that reader does not read.
     """
-    written = {(row["writer"], *_key(row)): row for row in _records(chains)}
+    written = {(row["writer"], *_key(row)): row for row in _records(tables.chains)}
     perturbed = defaultdict(list)
-    for row in _records(probes):
+    for row in _records(tables.probes):
         perturbed[row["writer"], *_key(row)].append(row | {"kind": kind(row["perturbation"], row["variant"])})
     read: dict[Any, dict[Any, Row]] = defaultdict(dict)
-    for row in _records(scores):
+    for row in _records(tables.scores):
         read[row["writer"], row["reader"], *_key(row)][_place(row)] = row
     # base x base stands in the table once for each tuned arm
-    measured = measures[measures["measure"].isin(SHOWN)]
+    measured = tables.measures[tables.measures["measure"].isin(SHOWN)]
     measured = measured.drop_duplicates(["writer", "reader", "item_id", "sample", "measure"])
     values: dict[Any, dict[str, float | None]] = defaultdict(dict)
     for row in _records(measured):
         values[row["writer"], row["reader"], *_key(row)][row["measure"]] = _short(row["value"])
 
-    found = []
-    samples = sorted(set(chains["sample"]))
-    for item in io.records(items):
+    shown = []
+    samples = sorted(set(tables.chains["sample"]))
+    for item in io.records(tables.items):
         for sample in samples:
             key = (item["item_id"], int(sample))
             own = {arm: sorted(perturbed[arm, *key], key=_order) for arm in arms if (arm, *key) in written}
             if not own:
                 continue
-            found.append(
+            shown.append(
                 {name: item[name] for name in ("question", "options", "answer", "show_options")}
                 | {"item": key[0], "sample": key[1]}
                 | {"chains": [_chain(written[arm, *key], own[arm]) if arm in own else None for arm in arms]}
@@ -152,7 +147,7 @@ def entries(
                     "measures": [[values[*pair, *key].get(name) for name in SHOWN] for pair in pairs],
                 }
             )
-    return found
+    return shown
 
 
 def kind(perturbation: str, variant: str) -> str:

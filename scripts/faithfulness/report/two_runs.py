@@ -1,11 +1,10 @@
-"""Two finished runs side by side: the cells that both have, how far their effects lie apart, what differs in set-up.
+"""Two finished runs side by side: the cells that both have, how far apart their effects are, what differs in set-up.
 
-All of it is read off what a finished run holds (`load`): effects, summaries, the hash of its claims and the arm.json of
-its arms. Neither run is computed again.
+All of it comes from the files of a finished run (`load`): effects, summaries, the hash of its claims, the arm.json of
+its arms, and the configuration in its provenance. Neither run is computed again.
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,19 +12,19 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from markupsafe import Markup
 from numpy.typing import ArrayLike
 
-from faithfulness.compare.measures import MEASURES, Floats
+from faithfulness.compare.measures import Floats
+from faithfulness.report.labels import label
+from faithfulness.report.verdict_tables import CLOSED
 from faithfulness.tables import io
 from faithfulness.tables.io import frame, read_table
 from faithfulness.tables.statistics import Effects, Summaries
-from faithfulness.text import size_text
+from faithfulness.text import exact_percent, size_text
 
 PLACE = ["arm", "dataset", "contrast", "measure", "component"]
 CELL = ["model", "arm", "dataset"]
 SIDES = ("a", "b")
-UNKNOWN = "not interpretable"
 OF_SIZES = "smallest-largest"  # what tables.Effects calls the contrast of a run's own sizes
 _INTERVAL = ("estimate", "ci_low", "ci_high")
 _EACH = ["model", "parameters", *_INTERVAL, "n_items", "interpretable", "calibration", "verdict"]
@@ -56,9 +55,10 @@ class Run(NamedTuple):
     """What a finished run holds.
 
     Args:
-        folder: where it lies, as given.
+        folder: its folder, as it was named on the command line.
         effects, summaries: tables.Effects and tables.Summaries.
         claims: hash of the declaration that it was judged under.
+        confidence: of its intervals.
         arms: the arm.json of every arm.
     """
 
@@ -66,17 +66,13 @@ class Run(NamedTuple):
     effects: pd.DataFrame
     summaries: pd.DataFrame
     claims: str
+    confidence: float
     arms: list[dict[str, Any]]
 
     @property
     def models(self) -> list[str]:
+        """Names of its models, sorted."""
         return sorted({arm["model"] for arm in self.arms})
-
-    @property
-    def confidence(self) -> str:
-        """Confidence of its intervals in percent, as its sentences say it; '' where no claim was tested."""
-        said = re.search(r"\(([\d.]+) % interval \S+ to", " ".join(self.effects.sentence))
-        return said[1] if said else ""
 
 
 def load(folder: str | Path) -> Run:
@@ -89,7 +85,8 @@ def load(folder: str | Path) -> Run:
     if not path.is_dir():
         raise RunError(f"{folder}: there is no such folder; give the folders of two finished runs")
     records = sorted(path.glob("arms/*/*/arm.json"))
-    needed = [path / "effects" / name for name in ("effects.csv", "summaries.csv", "claims.json")]
+    needed = [path / name for name in ("effects/effects.csv", "effects/summaries.csv", "effects/claims.json")]
+    needed.append(path / "provenance.json")
     missing = [file.relative_to(path).as_posix() for file in needed if not file.is_file()]
     missing += [] if records else ["arms/*/*/arm.json"]
     if missing:
@@ -99,8 +96,9 @@ def load(folder: str | Path) -> Run:
             str(folder),
             read_table(needed[0], Effects),
             read_table(needed[1], Summaries),
-            json.loads(needed[2].read_text("utf-8"))["hash"],
-            [_arm(json.loads(file.read_text("utf-8"))) for file in records],
+            _json(needed[2])["hash"],
+            _json(needed[3])["configuration"]["statistics"]["confidence"],
+            [_arm(_json(file)) for file in records],
         )
     except (ValueError, KeyError) as error:
         cause = f"{error} is missing" if isinstance(error, KeyError) else " ".join(str(error).split())
@@ -108,18 +106,23 @@ def load(folder: str | Path) -> Run:
         raise RunError(f"{folder}: not written by this version ({cause}); make both runs with the same one") from error
 
 
+def _json(file: Path) -> Any:  # whatever the file holds
+    return json.loads(file.read_text("utf-8"))
+
+
 def _arm(record: dict[str, Any]) -> dict[str, Any]:
-    """What is read of an arm.json; KeyError where some of it is missing."""
+    """The part of an arm.json that is compared; KeyError if some of it is missing."""
     return {name: record[name] for name in _ARM}
 
 
 def match_models(a: Run, b: Run, named: Sequence[str] = ()) -> dict[str, str]:
-    """Which model of run B stands beside each model of run A.
+    """The model of run B that is compared with each model of run A.
 
-    Models are matched by name; where each run has one model, these two are, whatever their names.
+    Models are matched by name; if each run has one model, these two are matched, whatever their names.
 
     Args:
-        named: pairs 'A's name=B's name' that say it instead.
+        a, b: the runs.
+        named: pairs 'A's name=B's name' to match instead.
 
     Raises:
         RunError: a pair names no model or one twice, or nothing says which models belong together.
@@ -145,9 +148,10 @@ def match_models(a: Run, b: Run, named: Sequence[str] = ()) -> dict[str, str]:
 
 
 def side_by_side(a: Run, b: Run, models: Mapping[str, str]) -> pd.DataFrame:
-    """The effects that both runs have, and how far they lie apart.
+    """The effects that both runs have, and their differences.
 
     Args:
+        a, b: the runs.
         models: from `match_models`.
 
     Returns:
@@ -156,9 +160,9 @@ def side_by_side(a: Run, b: Run, models: Mapping[str, str]) -> pd.DataFrame:
     Raises:
         RunError: the intervals of the runs are of different confidence.
     """
-    if a.confidence != b.confidence and a.confidence and b.confidence:
+    if a.confidence != b.confidence:
         raise RunError(
-            f"the intervals of run A are {a.confidence} % and those of run B {b.confidence} % ones, which cannot be "
+            f"run A has {100 * a.confidence:g} % intervals and run B {100 * b.confidence:g} % ones, which cannot be "
             "combined; run one of them again with the other's statistics.confidence"
         )
     ours, theirs = (rows[rows.pair != ""] for rows in _paired(a, b, models))
@@ -198,16 +202,21 @@ def difference_interval(a: Sequence[ArrayLike], b: Sequence[ArrayLike]) -> tuple
 
 
 def unshared(a: Run, b: Run, models: Mapping[str, str]) -> list[dict[str, Any]]:
-    """The cells with effects that only one run has, A's first: run, model, arm, dataset, effects and of how many."""
+    """The cells with effects that only one run has, A's first: run, model, arm, dataset, how many effects, of how many.
+
+    Args:
+        a, b: the runs.
+        models: from `match_models`.
+    """
     ours, theirs = _paired(a, b, models)
-    found = []
-    for side, rows, others in (("A", ours, theirs), ("B", theirs, ours)):
-        of = rows.groupby(CELL).size().to_dict()
-        known = set(_keys(others[others.pair != ""]))
-        alone = [key not in known for key in _keys(rows)]
+    cells = []
+    for side, rows, other_rows in (("A", ours, theirs), ("B", theirs, ours)):
+        total = rows.groupby(CELL).size().to_dict()
+        shared = set(_keys(other_rows[other_rows.pair != ""]))
+        alone = [key not in shared for key in _keys(rows)]
         for cell, group in rows[alone].groupby(CELL, sort=False):
-            found.append({"run": side, **dict(zip(CELL, cell, strict=True)), "effects": len(group), "of": of[cell]})
-    return found
+            cells.append({"run": side, **dict(zip(CELL, cell, strict=True)), "effects": len(group), "of": total[cell]})
+    return cells
 
 
 def _keys(rows: pd.DataFrame) -> Iterator[tuple[str, ...]]:
@@ -215,49 +224,54 @@ def _keys(rows: pd.DataFrame) -> Iterator[tuple[str, ...]]:
 
 
 def _paired(a: Run, b: Run, models: Mapping[str, str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Effects of both runs with a column `pair`, A's name of the model; '' where the other run has no such model."""
+    """Effects of both runs with a column `pair`, A's name of the model; '' if the other run has no such model."""
     names = [{OF_SIZES: OF_SIZES} | {name: name for name in models}, {OF_SIZES: OF_SIZES}]
     names[1] |= {theirs: ours for ours, theirs in models.items()}
     ours, theirs = (
-        run.effects.assign(pair=run.effects.model.map(known).fillna(""))
-        for run, known in zip((a, b), names, strict=True)
+        run.effects.assign(pair=run.effects.model.map(name_in_a).fillna(""))
+        for run, name_in_a in zip((a, b), names, strict=True)
     )
     return ours, theirs
 
 
 def setup_differences(a: Run, b: Run, models: Mapping[str, str]) -> list[dict[str, str]]:
-    """What the two runs did not do alike, as far as they tell: what, A, B; '' where a run has nothing to say."""
-    said = [_setup(a, {name: name for name in models}), _setup(b, {theirs: ours for ours, theirs in models.items()})]
-    names = list(dict.fromkeys([*said[0], *said[1]]))
-    rows = [{"what": name, "a": said[0].get(name, ""), "b": said[1].get(name, "")} for name in names]
+    """Set-ups that differ between the runs, as far as they recorded them: what, A, B; '' if a run did not record it.
+
+    Args:
+        a, b: the runs.
+        models: from `match_models`.
+    """
+    setups = [_setup(a, {name: name for name in models}), _setup(b, {theirs: ours for ours, theirs in models.items()})]
+    names = list(dict.fromkeys([*setups[0], *setups[1]]))
+    rows = [{"what": name, "a": setups[0].get(name, ""), "b": setups[1].get(name, "")} for name in names]
     return [row for row in rows if row["a"] != row["b"]]
 
 
 def _setup(run: Run, names: Mapping[str, str]) -> dict[str, str]:
-    """How a run was set up, as texts by what they are about; models under the names that A gives them."""
-    said = {
+    """The set-up of a run, as texts by their subjects; models under the names that A gives them."""
+    setup = {
         "claims (hash)": run.claims,
-        "confidence of the intervals": f"{run.confidence} %" if run.confidence else "",
+        "confidence of the intervals": f"{100 * run.confidence:g} %",
         "models": _list(run.models),
         "tuned arms": _list(run.effects.arm),
         "datasets": _list(run.summaries.dataset),
         "prompts (version)": _list(arm["prompts"]["version"] for arm in run.arms),
     }
     for dataset, rows in run.summaries.groupby("dataset"):
-        said[f"{dataset}: questions"] = _list(rows.n_items)
+        setup[f"{dataset}: questions"] = _list(rows.n_items)
     for arm in run.arms:
         if arm["model"] not in names:
             continue
         where = f"{names[arm['model']]}, {arm['arm']}"
         if arm["arm"] == "base":
             model = names[arm["model"]]
-            said |= {f"{model}: name": arm["model"], f"{model}: parameters": size_text(arm["parameters"])}
-            said |= {f"{model}: weights (hash)": arm["parent"] or arm["weights"], f"{model}: dtype": arm["dtype"]}
-        said |= {f"{where}: prompt, {name}": _text(text) for name, text in arm["prompts"].items() if name != "version"}
-        said |= {f"{where}: {name.replace('_', ' ')}": _text(value) for name, value in (arm["recipe"] or {}).items()}
+            setup |= {f"{model}: name": arm["model"], f"{model}: parameters": size_text(arm["parameters"])}
+            setup |= {f"{model}: weights (hash)": arm["parent"] or arm["weights"], f"{model}: dtype": arm["dtype"]}
+        setup |= {f"{where}: prompt, {name}": _text(text) for name, text in arm["prompts"].items() if name != "version"}
+        setup |= {f"{where}: {name.replace('_', ' ')}": _text(value) for name, value in (arm["recipe"] or {}).items()}
         if not arm["recipe"]:
-            said[f"{where}: training"] = "none"
-    return said
+            setup[f"{where}: training"] = "none"
+    return setup
 
 
 def _list(values: Any) -> str:
@@ -269,23 +283,22 @@ def _text(value: Any) -> str:
 
 
 def context(
-    a: Run, b: Run, models: Mapping[str, str], *, shared: pd.DataFrame, figure: dict[str, Any] | None, style: str
+    a: Run, b: Run, models: Mapping[str, str], *, shared: pd.DataFrame, figure: dict[str, Any] | None
 ) -> dict[str, Any]:
-    """Everything that the page shows.
+    """Everything that the page shows, except for the style sheet.
 
     Args:
+        a, b: the runs.
         models: from `match_models`.
         shared: from `side_by_side`.
-        figure: from report.figure; None where nothing can be drawn.
-        style: the style sheet.
+        figure: from `render.figure`; None if there is nothing to draw.
     """
     tested, verdicts = judged(shared), _verdicts(shared)
     apart = (tested.difference_low > 0) | (tested.difference_high < 0)
     return {
-        "style": Markup(style),  # our own file
         "folders": {"a": a.folder, "b": b.folder},
         "identical": a.effects.equals(b.effects),
-        "confidence": a.confidence or b.confidence,
+        "confidence": exact_percent(a.confidence),
         "agree": int((verdicts.verdict_a == verdicts.verdict_b).sum()),
         "verdicts": len(verdicts),
         "apart": int(apart.sum()),
@@ -300,18 +313,18 @@ def context(
 
 
 def _verdicts(shared: pd.DataFrame) -> pd.DataFrame:
-    """Both verdicts of each claim in each cell that one of the runs can interpret.
+    """Both verdicts of each claim in each cell that at least one of the runs can interpret.
 
-    One row for a claim of two measures, which has one verdict; one a measure for C5.
+    A claim of two measures has one verdict, and one row; C5 has one for each measure.
     """
     rows = shared[(shared.verdict_a != "") & (shared.verdict_b != "")]
-    rows = rows[(rows.verdict_a != UNKNOWN) | (rows.verdict_b != UNKNOWN)]
+    rows = rows[(rows.verdict_a != CLOSED) | (rows.verdict_b != CLOSED)]
     rows = rows.assign(alone=rows.measure.where(rows.claim == "C5", ""))
     return rows.drop_duplicates(["claim", "model_a", "arm", "dataset", "contrast", "alone"])
 
 
 def judged(shared: pd.DataFrame) -> pd.DataFrame:
-    """The shared effects that a verdict rests on in both runs and that can be interpreted in both."""
+    """The shared effects that decide a verdict in both runs and that can be interpreted in both."""
     usable = shared.interpretable_a & shared.interpretable_b & shared.difference.notna()
     passed = (shared.calibration_a != "failed") & (shared.calibration_b != "failed")
     return shared[(shared.verdict_a != "") & (shared.verdict_b != "") & usable & passed]
@@ -322,10 +335,7 @@ def _tables(rows: pd.DataFrame, by: list[str]) -> list[dict[str, Any]]:
     return [
         {
             "title": " · ".join(group.iloc[0][by]),
-            "rows": [
-                row | {"label": MEASURES[row["measure"]].label if row["measure"] in MEASURES else row["measure"]}
-                for row in io.records(group)
-            ],
+            "rows": [row | {"label": label(row["measure"])} for row in io.records(group)],
         }
         for _, group in rows.groupby(by, sort=False)
     ]

@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from faithfulness.compare import chain_values, descriptives, read_all, retention
-from faithfulness.compare.descriptives import Observations
+from faithfulness.compare import descriptives, read_all
 from faithfulness.config.statistics import Statistics
 from faithfulness.tables.io import write_table
 from faithfulness.tables.statistics import Gates, Summaries
@@ -34,26 +33,14 @@ def probes(item, perturbation, variant, outcomes, *, n=4, first_cut=0, sample=0)
             "valid": same is not None,
             "same": same,
             "correct": same == 1,
-            "p_original": 0.5,
-            "p_gold": 0.5,
-            "position": None,
             "retokenised": False,
         }
         for k, same in enumerate(outcomes)
     ]
 
 
-def curves_of(rows):
-    values = chain_values.of_pairs(pd.DataFrame(rows))
-    by_item = retention.by_item({pair: part.curves for pair, part in values.items()}, {})
-    return descriptives.curves(by_item, QUICK)
-
-
 def drawn(rows, perturbation):
-    # What is drawn of a chain needs its answer after the whole chain.
-    whole = [probes(row["item_id"], "early_termination", "keep_k", [1], n=row["n_steps"], first_cut=row["n_steps"],
-                    sample=row["sample"])[0] for row in rows if perturbation != "early_termination"][:1]  # fmt: skip
-    curves = curves_of([*rows, *whole])
+    curves = descriptives.curves(pd.DataFrame(rows), {"m": 10}, QUICK)
     return curves[curves["perturbation"] == perturbation].set_index("fraction")
 
 
@@ -109,7 +96,9 @@ def test_samples_are_averaged_before_items():
 
 
 def test_no_step_no_curve():
-    assert curves_of(probes("a", "early_termination", "keep_k", [1], n=0)).empty
+    assert descriptives.curves(
+        pd.DataFrame(probes("a", "early_termination", "keep_k", [1], n=0)), {"m": 1}, QUICK
+    ).empty
 
 
 def test_chance():
@@ -136,10 +125,9 @@ def test_summary_of_an_arm():
     chains = pd.DataFrame(
         [
             chain
-            | {"item_id": "a", "step_spans": [[0, 1], [1, 2]], "finish_reason": "stop", "chain_ids": [1, 2, 3]}
-            | {"conclusion": "So the answer is Yes."},
-            chain
-            | {"item_id": "b", "step_spans": [[0, 1]], "finish_reason": "length", "chain_ids": [1], "conclusion": ""},
+            | {"item_id": "a", "steps": ["x", "y"], "finish_reason": "stop", "conclusion": "So the answer is Yes."}
+            | {"chain_ids": [1, 2, 3]},
+            chain | {"item_id": "b", "steps": ["x"], "finish_reason": "length", "conclusion": ""} | {"chain_ids": [1]},
         ]
     )
     accepted = pd.DataFrame(
@@ -147,10 +135,10 @@ def test_summary_of_an_arm():
         | {"accepted": [True, True, True, False, True], "rule": ["model", "connective", "model", "opening", "model"]}
     )
     items = pd.DataFrame({"dataset": "d", "options": [["yes", "no"]] * 2, "answer": ["yes", "no"]})
-    values = chain_values.of_pairs(pd.DataFrame(rows + elsewhere))
-    answers, readouts = chain_values.answers_table(values), chain_values.readouts_table(values)
-    found = descriptives.summarise(Observations({}, answers, readouts, chains, accepted, items), QUICK)
-    assert set(found.columns) == set(Summaries.names) - {"model", "parameters", "dataset"}
+    found = descriptives.summarise(
+        pd.DataFrame(rows + elsewhere), chains, accepted, items, sizes={"m": 10}, statistics=QUICK
+    )
+    assert list(found.columns) == Summaries.names
     expected = {
         "n_items": 2,
         "cot_accuracy": 0.5,  # b's answer is invalid, and so wrong
@@ -176,15 +164,9 @@ def test_summary_of_an_arm():
 
 @pytest.mark.parametrize(("conclusion", "agrees"), [("It is yes, then.", 1), ("It is yesterday.", 0), ("No.", 0)])
 def test_a_conclusion_agrees_if_it_names_the_answer_as_a_word(conclusion, agrees):
-    values = chain_values.of_pairs(pd.DataFrame(probes("a", "early_termination", "keep_k", [1, 1], n=1)))
-    chain = {"writer": "base", "item_id": "a", "sample": 0, "seed": 0, "step_spans": [[0, 1]], "finish_reason": "stop"}
-    chains = pd.DataFrame([chain | {"conclusion": conclusion, "chain_ids": [1]}])
-    none = pd.DataFrame({"writer": [], "variant": [], "rule": [], "accepted": []})
-    items = pd.DataFrame({"options": [["yes", "no"]], "answer": ["yes"]})
-    answers, readouts = chain_values.answers_table(values), chain_values.readouts_table(values)
-    found = descriptives.summarise(Observations({}, answers, readouts, chains, none, items), QUICK)
-    assert found["conclusion_agrees"].item() == agrees
-    assert np.isnan(found["paraphrase_accepted"].item())
+    concluded = pd.DataFrame({"item_id": ["a"], "sample": 0, "seed": 0, "conclusion": conclusion})
+    full = pd.DataFrame({"item_id": ["a"], "sample": 0, "seed": 0, "answer": "yes", "valid": True})
+    assert descriptives._conclusions_agree(concluded, full) == agrees
 
 
 # --- cells

@@ -4,6 +4,7 @@ import io
 import itertools
 import math
 import re
+from importlib import import_module
 
 import matplotlib as mpl
 import matplotlib.image as mpl_image
@@ -15,190 +16,41 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.text import Text
 
 from faithfulness.calibrate.calibration import LEAST_AREA
-from faithfulness.figures import plots, theme
-from faithfulness.figures.plots import CHAINS, PERTURBATIONS, PRIMARY
-from faithfulness.figures.theme import DARK, GREY, INK, MUTED, PAPER, RULE, THEME, VOID
+from faithfulness.figures import (
+    accuracy,
+    calibration,
+    chain_length,
+    common,
+    convergence,
+    effects,
+    gates,
+    info_gain,
+    retention,
+    scale,
+    theme,
+)
+from faithfulness.figures.colours import DARK, GREY, INK, MUTED, PAPER, RULE, VOID, arm_colours
+from faithfulness.figures.common import PRIMARY
+from faithfulness.figures.convergence import CHAINS
+from faithfulness.figures.registry import FIGURES
+from faithfulness.figures.retention import PERTURBATIONS
+from faithfulness.figures.theme import THEME
 from faithfulness.tables.io import frame
-from faithfulness.tables.statistics import Calibration, Curves, Effects, Gates, ScaleFits, Summaries
-
-THREE = {"smollm2-64m-depth10": 63_700_000, "smollm2-99m-depth20": 97_100_000, "smollm2-135m": 134_515_008}
-SIX = THREE | {"smollm2-360m": 361_821_120, "qwen3-0.6b-base-long-name": 596_049_920, "smollm2-1.7b": 1_711_376_384}
-DATASETS = ("last_letters", "coin_flip", "commonsense_qa")
-LONG = "a_dataset_with_a_very_long_name_that_someone_may_well_choose"
-CLAIMS = {
-    "aoc": ("C1", -0.16, 0.56),
-    "convergence_fraction": ("C1", -0.14, 0.8),
-    "paraphrase_sensitivity": ("C2", -0.03, 0.1),
-    "filler_tolerance": ("C3", 0.14, 0.3),
-    "mistake_sensitivity": ("", -0.1, 0.5),
-    "info_gain": ("", -0.4, 2.0),
-}
-GATES = {
-    "above_chance": 0.2,
-    "collapsed_reader": 0.2,
-    "steps": 0.8,
-    "truncation": 0.05,
-    "validity": 0.1,
-    "paraphrase": 0.8,
-}
-
-
-def make_run(  # noqa: PLR0912 - one table after the other
-    *, models=THREE, tuned=("tuned-symbolic",), datasets=DATASETS, closed=("commonsense_qa",)
-):
-    """Tables of a finished run, made up but of the right form; datasets in `closed` fail a gate everywhere."""
-    rng = np.random.default_rng(0)
-    effects, gates, summaries, curves, fits, measures = [], [], [], [], [], []
-    for (model, size), dataset in itertools.product(models.items(), datasets):
-        ok = dataset not in closed
-        cell = {"model": model, "parameters": size, "dataset": dataset}
-        for arm in ("base", *tuned):
-            gain = 0.0 if arm == "base" else 0.4
-            cot, direct = (0.93, 0.42 + gain) if ok else (0.25, 0.24)
-            cot, direct = np.clip(np.add([cot, direct], rng.normal(0, 0.02, 2)), 0.02, 0.98)
-            steps = 4.2 + rng.normal(0, 0.2)
-            summaries.append(
-                cell
-                | {"arm": arm, "n_items": 48, "chance": 0.5 if dataset == "coin_flip" else 0.2}
-                | {"cot_accuracy": cot, "cot_accuracy_low": cot - 0.08, "cot_accuracy_high": min(1, cot + 0.05)}
-                | {
-                    "direct_accuracy": direct,
-                    "direct_accuracy_low": direct - 0.1,
-                    "direct_accuracy_high": direct + 0.02,
-                }
-                | {"mean_steps": steps, "mean_steps_low": steps - 0.3, "mean_steps_high": steps + 0.3}
-                | {"cot_accuracy_valid": cot, "mean_tokens": 52.0, "two_steps": 0.98, "truncated": 0.0, "invalid": 0.01}
-                | {
-                    "conclusion_present": 0.9,
-                    "conclusion_agrees": 0.95,
-                    "paraphrase_accepted": 0.97,
-                    "paraphrase_fallback": 0.12,
-                    "retokenised": 0.0,
-                }
-            )
-        for (writer, reader), perturbation in itertools.product(
-            itertools.product(("base", *tuned), repeat=2), PERTURBATIONS
-        ):
-            start = {"early_termination": 0.2, "filler": 0.3, "paraphrase": 0.85, "mistake": 0.4}[perturbation]
-            start += (reader != "base") * 0.2 * (1 - start)
-            for fraction in np.linspace(0, 1, 5):
-                kept = start + (1 - start) * fraction**2
-                half = 0.13 * math.sqrt(kept * (1 - kept)) * 2
-                curves.append(
-                    cell
-                    | {"writer": writer, "reader": reader, "perturbation": perturbation, "fraction": fraction}
-                    | {"retention": kept, "ci_low": max(0, kept - half), "ci_high": min(1, kept + half)}
-                    | {"n_items": 48 - int(fraction == 0)}
-                )
-        for arm, (writer, reader) in itertools.product(tuned, itertools.product((0, 1), repeat=2)):
-            pair = {"arm": arm, "writer": ("base", arm)[writer], "reader": ("base", arm)[reader]}
-            for item in range(24):
-                measures.append(
-                    {"model": model, "dataset": dataset, "sample": 0, "seed": 0, "measure": "convergence_fraction"}
-                    | pair
-                    | {
-                        "item_id": f"item{item}",
-                        "value": (item % (4 - writer) + 1 - reader * (item % 2)) / (4 - writer),
-                    }
-                )
-        for arm in tuned:
-            for gate, limit in GATES.items():
-                passed = ok or gate != "above_chance"
-                gates.append(
-                    {"model": model, "arm": arm, "dataset": dataset, "gate": gate, "subject": arm, "threshold": limit}
-                    | {"value": 0.97 if passed else 0.25, "passed": passed}
-                    | {"reason": "" if passed else f"accuracy of {arm} with the chain is not above chance"}
-                )
-            for measure, (claim, effect, base) in CLAIMS.items():
-                reading = effect * (2.2 - math.log10(size / 6e7)) / 2 + rng.normal(0, 0.02)
-                writing = rng.normal(0, 0.02)
-                for component, estimate in {
-                    "total": reading + writing,
-                    "reading": reading,
-                    "writing": writing,
-                    "interaction": 0.01,
-                }.items():
-                    tested = component == "reading" and claim
-                    if tested and measure != "convergence_fraction":  # C1 has one verdict for its two measures
-                        decided = _verdict(estimate, effect) if ok else "not interpretable"
-                    verdict = decided if tested else ""
-                    effects.append(
-                        cell
-                        | {"claim": claim if tested else "", "arm": arm, "contrast": "plain", "measure": measure}
-                        | {"component": component, "estimate": estimate}
-                        | {"ci_low": estimate - 0.06, "ci_high": estimate + 0.07}
-                        | {"p_value": 0.002, "p_holm": 0.018 if tested else None, "n_items": 48, "n_seeds": 1}
-                        | {"margin": 0.05, "calibration": "not calibrated"}
-                        | {"base_mean": base, "tuned_mean": base + reading + writing, "interpretable": ok}
-                        | {"reason": "" if ok else "accuracy with the chain is not above chance", "verdict": verdict}
-                        | {"sentence": f"{model}, {dataset}: {measure} moved by {estimate:.2f}." if verdict else ""}
-                    )
-    for arm, dataset, measure in itertools.product(tuned, datasets, CLAIMS):
-        if len(models) > 1:
-            x = [math.log10(size) for size in models.values()]
-            y = [
-                e["estimate"]
-                for e in effects
-                if (e["arm"], e["dataset"], e["measure"], e["component"]) == (arm, dataset, measure, "reading")
-            ]
-            slope, intercept = np.polyfit(x, y, 1)
-            fits.append(
-                {"arm": arm, "dataset": dataset, "measure": measure, "component": "reading"}
-                | {"slope": slope, "intercept": intercept, "n_models": len(models)}
-            )
-    return {
-        "effects": frame(effects, Effects),
-        "gates": frame(gates, Gates),
-        "summaries": frame(summaries, Summaries),
-        "curves": frame(curves, Curves),
-        "scale_fits": frame(fits, ScaleFits),
-        "measures": pd.DataFrame(measures),
-    }
-
-
-def make_calibration(datasets=DATASETS[:2], model="smollm2-64m-depth10"):
-    """A calibration table: every measure passes but one, on which the tuned readers fail."""
-    rows = [
-        {"dataset": dataset, "measure": measure, "readers": readers, "load_bearing": high, "decorative": 1 - high}
-        | {"surface": 0.7 if readers == "exact" else None, "random": 0.5 if readers == "exact" else None}
-        | {"area": 0.6 if bad else 0.99, "area_low": 0.55 if bad else 0.96, "area_high": 0.65 if bad else 1.0}
-        | {"monotone": True, "n_items": 100, "unfit": ""}
-        | {"status": "failed" if measure == "mistake_sensitivity" else "validated"}
-        for dataset, measure, readers in itertools.product(
-            datasets,
-            ("info_gain", "filler_tolerance", "aoc", "aoc_p", "paraphrase_sensitivity", "mistake_sensitivity"),
-            ("exact", model),
-        )
-        for high in [0.1 if measure == "filler_tolerance" else 0.95]
-        for bad in [measure == "mistake_sensitivity" and readers != "exact"]
-        if measure != "paraphrase_sensitivity" or readers == "exact"
-    ]
-    return frame(rows, Calibration)
-
-
-def _verdict(estimate, claimed):
-    if abs(estimate) < 0.05:
-        return "equivalent"
-    return "supported" if estimate * claimed > 0 else "contradicted"
+from faithfulness.tables.statistics import Effects
+from tests.factories import DATASETS, LONG, SIX, THREE, make_calibration, make_run
 
 
 def draw_all(run, arms, datasets):
-    """Every figure of a run (of those one a model, the first), by name, with its data."""
-    model, gates = run["curves"].model.iloc[0], run["gates"]
-    calibration = plots.calibration_data(make_calibration(datasets, model))
-    made = {"calibration": (plots.calibration(calibration, LEAST_AREA), calibration)}
-    for name, data in {
-        f"retention/{model}": plots.retention_data(run["curves"], gates, model),
-        f"convergence/{model}": plots.convergence_data(run["measures"], gates, model, 0.95),
-        "effects": plots.effects_data(run["effects"]),
-        "info_gain": plots.info_gain_data(run["effects"]),
-        "scale": plots.scale_data(run["effects"], run["scale_fits"]),
-        "accuracy": plots.accuracy_data(run["summaries"], gates),
-        "chain_length": plots.chain_length_data(run["summaries"], gates),
-        "gates": plots.gates_data(gates, run["summaries"]),
-    }.items():
-        made[name] = (getattr(plots, name.partition("/")[0])(data, arms, datasets), data)
-    return made
+    """Every figure of a run (of those one a model, the first), by name: the figure, its data and its words."""
+    model = run["curves"].model.iloc[0]
+    tables = run | {"calibration": make_calibration(datasets, model)}
+    drawn = {}
+    for entry in FIGURES:
+        module = import_module(entry.module)
+        chosen = {name: tables[name] for name in entry.tables} | dict.fromkeys(entry.settings, 0.95)
+        data = module.tabulate(**chosen, **({"model": model} if entry.per_model else {}))
+        drawn[entry.name] = (module.draw(data, arms, datasets), data, module.describe(data))
+    return drawn
 
 
 LONG_MODELS = {"an-organisation--a-model-with-a-name-of-its-own-0.5b-instruct": 5 * 10**8, LONG.upper(): 3 * 10**9}
@@ -259,7 +111,7 @@ def texts_as_drawn(figure, monkeypatch):
 
 
 def test_no_text_overlaps_or_leaves_the_figure(drawn, monkeypatch):
-    for name, (figure, _) in drawn[0].items():
+    for name, (figure, *_) in drawn[0].items():
         boxes = texts_as_drawn(figure, monkeypatch)
         assert len(boxes) > 5
         width, height = figure.canvas.get_width_height()
@@ -274,10 +126,10 @@ def test_no_text_overlaps_or_leaves_the_figure(drawn, monkeypatch):
 
 def test_colours_mean_the_same_arm_everywhere(drawn):
     figures, arms = drawn
-    colours = theme.arm_colours(arms)
+    colours = arm_colours(arms)
     assert len(set(colours.values())) == len(arms)
-    assert theme.arm_colours(["base", "tuned-symbolic"])["base"] == colours["base"]
-    for figure, data in figures.values():
+    assert arm_colours(["base", "tuned-symbolic"])["base"] == colours["base"]
+    for figure, data, _ in figures.values():
         allowed = {*colours.values(), INK, MUTED, GREY, RULE}
         used = {to_hex(line.get_color()) for ax in figure.axes for line in ax.lines}
         assert used <= allowed
@@ -286,10 +138,10 @@ def test_colours_mean_the_same_arm_everywhere(drawn):
 
 
 def test_retention_draws_the_curves_with_their_bands(run):
-    data = plots.retention_data(run["curves"], run["gates"], "smollm2-135m")
+    data = retention.tabulate(run["curves"], run["gates"], "smollm2-135m")
     assert set(data.model) == {"smollm2-135m"}
     assert set(data.arm) == set(ARMS)
-    figure = plots.retention(data, ARMS, DATASETS)
+    figure = retention.draw(data, ARMS, DATASETS)
     panels = dict(zip(itertools.product(PERTURBATIONS, DATASETS), figure.axes, strict=True))
     for (perturbation, dataset), ax in panels.items():
         for arm in ARMS:
@@ -311,13 +163,13 @@ def panel_max(data, perturbation, dataset):
 def test_retention_takes_each_arm_on_its_own_chains_only(run):
     curves = run["curves"].copy()
     curves.loc[curves.writer != curves.reader, "retention"] = 99.0
-    assert plots.retention_data(curves, run["gates"], "smollm2-135m").retention.max() <= 1
+    assert retention.tabulate(curves, run["gates"], "smollm2-135m").retention.max() <= 1
 
 
 def test_effects_draws_estimates_and_intervals(run):
-    data = plots.effects_data(run["effects"])
+    data = effects.tabulate(run["effects"])
     assert set(data.component) == {"total", "reading", "writing"}
-    figure = plots.effects(data, ARMS, DATASETS)
+    figure = effects.draw(data, ARMS, DATASETS)
     for ax, measure in zip(figure.axes, PRIMARY, strict=True):
         rows = data[data.measure == measure]
         for component in ("total", "reading", "writing"):
@@ -334,21 +186,21 @@ def test_effects_draws_estimates_and_intervals(run):
 
 
 def test_effects_leaves_out_what_is_not_a_plain_effect_of_a_cell(run):
-    effects = run["effects"]
+    table = run["effects"]
     extra = pd.concat(
         [
-            effects.head(3).assign(contrast="equal_correctness"),
-            effects.head(3).assign(dataset="pooled"),
-            effects.head(3).assign(model="smallest-largest", parameters=pd.NA, contrast="scale"),
+            table.head(3).assign(contrast="equal_correctness"),
+            table.head(3).assign(dataset="pooled"),
+            table.head(3).assign(model="smallest-largest", parameters=pd.NA, contrast="scale"),
         ]
     )
-    found = plots.effects_data(frame(pd.concat([effects, extra]), Effects))
-    pd.testing.assert_frame_equal(found, plots.effects_data(effects))
+    found = effects.tabulate(frame(pd.concat([table, extra]), Effects))
+    pd.testing.assert_frame_equal(found, effects.tabulate(table))
 
 
 def test_scale_draws_points_intervals_and_the_fit(run):
-    data = plots.scale_data(run["effects"], run["scale_fits"])
-    figure = plots.scale(data, ARMS, DATASETS)
+    data = scale.tabulate(run["effects"], run["scale_fits"])
+    figure = scale.draw(data, ARMS, DATASETS)
     for (measure, dataset), ax in zip(itertools.product(PRIMARY, DATASETS), figure.axes, strict=True):
         rows = data[(data.measure == measure) & (data.dataset == dataset)].sort_values("parameters")
         points = sorted(tuple(line.get_xydata()[0]) for line in ax.lines if line.get_marker() == "s")
@@ -371,15 +223,15 @@ def test_scale_draws_points_intervals_and_the_fit(run):
 )
 def test_scale_says_how_far_it_carries(models, note):
     run = make_run(models=models)
-    figure = plots.scale(plots.scale_data(run["effects"], run["scale_fits"]), ARMS, DATASETS)
+    figure = scale.draw(scale.tabulate(run["effects"], run["scale_fits"]), ARMS, DATASETS)
     assert note in figure.get_supxlabel()
     fitted = [line for ax in figure.axes for line in ax.lines if line.get_label().startswith("fit")]
     assert bool(fitted) == (len(models) > 1)
 
 
 def test_accuracy_draws_both_accuracies_and_the_level_of_guessing(run):
-    data = plots.accuracy_data(run["summaries"], run["gates"])
-    figure = plots.accuracy(data, ARMS, DATASETS)
+    data = accuracy.tabulate(run["summaries"], run["gates"])
+    figure = accuracy.draw(data, ARMS, DATASETS)
     for ax, dataset in zip(figure.axes, DATASETS, strict=True):
         rows = data[data.dataset == dataset]
         for arm in ARMS:
@@ -396,8 +248,8 @@ def test_accuracy_draws_both_accuracies_and_the_level_of_guessing(run):
 
 
 def test_chain_length_draws_means_and_intervals(run):
-    data = plots.chain_length_data(run["summaries"], run["gates"])
-    figure = plots.chain_length(data, ARMS, DATASETS)
+    data = chain_length.tabulate(run["summaries"], run["gates"])
+    figure = chain_length.draw(data, ARMS, DATASETS)
     for ax, dataset in zip(figure.axes, DATASETS, strict=True):
         rows = data[data.dataset == dataset]
         found = sorted(line.get_xdata()[0] for arm in ARMS for line in lines(ax, arm))
@@ -407,8 +259,8 @@ def test_chain_length_draws_means_and_intervals(run):
 
 
 def test_convergence_draws_the_cumulative_shares(run):
-    data = plots.convergence_data(run["measures"], run["gates"], "smollm2-135m", 0.95)
-    figure = plots.convergence(data, ARMS, DATASETS)
+    data = convergence.tabulate(run["measures"], run["gates"], "smollm2-135m", 0.95)
+    figure = convergence.draw(data, ARMS, DATASETS)
     panels = dict(zip(itertools.product(CHAINS, DATASETS), figure.axes, strict=True))
     chains = run["measures"].query("model == 'smollm2-135m' and dataset == 'coin_flip'")
     for kind, writer in (("base", ["base", "base"]), ("own", ARMS)):
@@ -430,7 +282,7 @@ def test_convergence_averages_samples_and_trainings_of_an_item(run):
         for writer, reader, seed in (("base", "base", 0), ("base", "tuned", 0), ("base", "tuned", 1))
         for item, sample, value in (("a", 0, 0.0), ("a", 1, 1.0), ("b", 0, 1.0), ("b", 1, None))
     ]
-    data = plots.convergence_data(pd.DataFrame(rows), run["gates"], "m", 0.95)
+    data = convergence.tabulate(pd.DataFrame(rows), run["gates"], "m", 0.95)
     at_start = data[(data.fraction == 0) & (data.chains == "base")].set_index("arm")
     assert at_start.decided.to_dict() == {"base": 0.25, "tuned": 0.25}
     assert set(at_start.n_items) == {2}
@@ -438,11 +290,11 @@ def test_convergence_averages_samples_and_trainings_of_an_item(run):
 
 
 def test_info_gain_sets_two_effects_side_by_side_with_both_intervals(run):
-    data = plots.info_gain_data(run["effects"])
-    figure = plots.info_gain(data, ARMS, DATASETS)
+    data = info_gain.tabulate(run["effects"])
+    figure = info_gain.draw(data, ARMS, DATASETS)
     for (model, dataset), ax in zip(itertools.product(THREE, DATASETS), figure.axes, strict=True):
-        effects = run["effects"][run["effects"].component == "reading"]
-        cell = effects[(effects.model == model) & (effects.dataset == dataset)]
+        reading = run["effects"][run["effects"].component == "reading"]
+        cell = reading[(reading.model == model) & (reading.dataset == dataset)]
         aoc, gain = (cell[cell.measure == name].iloc[0] for name in ("aoc", "info_gain"))
         (point,) = lines(ax, "tuned-symbolic")
         assert tuple(point.get_xydata()[0]) == (aoc.estimate, gain.estimate)
@@ -452,14 +304,14 @@ def test_info_gain_sets_two_effects_side_by_side_with_both_intervals(run):
         assert bool(hatched(ax)) == (dataset == "commonsense_qa")
     failed = run["effects"].assign(calibration="validated")
     failed.loc[(failed.measure == "info_gain") & (failed.dataset == "coin_flip"), "calibration"] = "failed"
-    closed = plots.info_gain_data(failed)
+    closed = info_gain.tabulate(failed)
     assert set(closed[~closed.interpretable.astype(bool)].dataset) == {"coin_flip", "commonsense_qa"}
 
 
 def test_calibration_draws_readers_and_areas():
-    data = plots.calibration_data(make_calibration())
+    data = calibration.tabulate(make_calibration())
     assert "aoc_p" not in set(data.measure)
-    figure = plots.calibration(data, LEAST_AREA)
+    figure = calibration.draw(data, ARMS, DATASETS)
     for column, dataset in enumerate(DATASETS[:2]):
         values, areas = figure.axes[2 * column : 2 * column + 2]
         rows = data[data.dataset == dataset]
@@ -475,12 +327,12 @@ def test_calibration_draws_readers_and_areas():
         assert sum("nats" in text.get_text() for text in values.texts) == 2
         assert len(hatched(values)) == len(hatched(areas)) == 2  # the measure that failed, with both readers
         assert LEAST_AREA in {line.get_xdata()[0] for line in areas.lines}
-    assert "failed: mistake sensitivity" in figure.get_label()
+    assert "failed: mistake sensitivity" in calibration.describe(data)
 
 
 def test_gates_say_in_marks_and_words_what_passed(run):
-    data = plots.gates_data(run["gates"], run["summaries"])
-    figure = plots.gates(data, ARMS, DATASETS)
+    data = gates.tabulate(run["gates"], run["summaries"])
+    figure = gates.draw(data, ARMS, DATASETS)
     (ax,) = figure.axes
     marks = [text.get_text() for text in ax.texts]
     cells = len(THREE) * len(DATASETS)
@@ -489,29 +341,28 @@ def test_gates_say_in_marks_and_words_what_passed(run):
     assert (marks.count("yes"), marks.count("no")) == (cells - len(THREE), len(THREE))
     assert len(hatched(ax)) == 2 * len(THREE)
     few = data.drop(data[(data.gate == "validity") & (data.dataset == "coin_flip")].index)
-    assert [text.get_text() for text in plots.gates(few, ARMS, DATASETS).axes[0].texts].count("-") == len(THREE)
+    assert [text.get_text() for text in gates.draw(few, ARMS, DATASETS).axes[0].texts].count("-") == len(THREE)
 
 
 def test_gates_show_the_value_that_failed_not_one_that_passed(run):
-    gates = pd.concat([run["gates"], run["gates"].query("gate == 'above_chance'").assign(value=0.99, passed=True)])
-    data = plots.gates_data(gates, run["summaries"]).query("gate == 'above_chance' and dataset == 'commonsense_qa'")
+    table = pd.concat([run["gates"], run["gates"].query("gate == 'above_chance'").assign(value=0.99, passed=True)])
+    data = gates.tabulate(table, run["summaries"]).query("gate == 'above_chance' and dataset == 'commonsense_qa'")
     assert set(data.value) == {0.25}
     assert not data.passed.any()
 
 
 def test_every_figure_says_in_words_what_it_shows(drawn):
-    for name, (figure, data) in drawn[0].items():
-        words = figure.get_label()
+    for name, (_, data, words) in drawn[0].items():
         assert words.endswith("."), name
         closed = int((~data.interpretable.astype(bool)).sum())
         assert ("cannot be interpreted" in words or "failed: " in words) == bool(closed), name
 
 
 def test_the_words_name_the_largest_effect(run):
-    effects = plots.effects_data(run["effects"])
-    rows = effects[(effects.component == "reading") & effects.interpretable]
+    data = effects.tabulate(run["effects"])
+    rows = data[(data.component == "reading") & data.interpretable]
     row = rows.loc[rows.estimate.abs().idxmax()]
-    words = plots.effects(effects, ARMS, DATASETS).get_label()
+    words = effects.describe(data)
     number = f"{row.estimate:+.2f}".replace("-", "\u2212")
     assert number in words
     assert f"for {row.model} on {row.dataset} after {row.arm}" in words
@@ -525,42 +376,44 @@ def test_gates_close_a_tuned_arm_alone_and_base_only_with_all_its_cells():
     gates = run["gates"]
     gates.loc[(gates.arm == "tuned-a") & (gates.gate == "steps"), "passed"] = False
     rows = run["summaries"].set_index("arm", drop=False)
-    assert plots.interpretable(rows, gates).to_dict() == {"base": True, "tuned-a": False, "tuned-b": True}
+    assert common.interpretable(rows, gates).to_dict() == {"base": True, "tuned-a": False, "tuned-b": True}
     gates.loc[(gates.arm == "tuned-b") & (gates.gate == "steps"), "passed"] = False
-    assert not plots.interpretable(rows, gates).any()
+    assert not common.interpretable(rows, gates).any()
 
-    data = plots.retention_data(run["curves"], run["gates"].assign(passed=gates.arm != "tuned-a"), "m")
-    ax = plots.retention(data, ["base", *tuned], ["coin_flip"]).axes[0]
+    data = retention.tabulate(run["curves"], run["gates"].assign(passed=gates.arm != "tuned-a"), "m")
+    ax = retention.draw(data, ["base", *tuned], ["coin_flip"]).axes[0]
     assert not hatched(ax)
     assert to_hex(lines(ax, "tuned-a")[0].get_color()) == GREY
-    assert to_hex(lines(ax, "tuned-b")[0].get_color()) == theme.arm_colours(["base", *tuned])["tuned-b"]
+    assert to_hex(lines(ax, "tuned-b")[0].get_color()) == arm_colours(["base", *tuned])["tuned-b"]
 
 
 def test_missing_values_leave_gaps_and_nothing_else(run):
-    effects, curves = run["effects"].copy(), run["curves"].copy()
-    effects.loc[effects.model == "smollm2-135m", ["estimate", "ci_low", "ci_high"]] = np.nan
+    table, curves = run["effects"].copy(), run["curves"].copy()
+    table.loc[table.model == "smollm2-135m", ["estimate", "ci_low", "ci_high"]] = np.nan
     curves.loc[curves.fraction == 0.5, ["retention", "ci_low", "ci_high"]] = np.nan
-    gap = plots.retention_data(curves, run["gates"], "smollm2-135m")
-    plots.retention(gap[gap.perturbation != "mistake"], ARMS, DATASETS)
-    figure = plots.effects(plots.effects_data(effects), ARMS, DATASETS)
+    gap = retention.tabulate(curves, run["gates"], "smollm2-135m")
+    retention.draw(gap[gap.perturbation != "mistake"], ARMS, DATASETS)
+    figure = effects.draw(effects.tabulate(table), ARMS, DATASETS)
     shown = [line.get_xdata()[0] for line in lines(figure.axes[0], "reading")]
     assert sum(math.isnan(x) for x in shown) == len(DATASETS)
 
 
-KINDS = ("svg", "pdf", "png", "csv")
+KINDS = ("svg", "pdf", "png", "csv", "txt")
 
 
 def test_files_are_the_same_in_every_run(run, tmp_path):
     for attempt in ("a", "b"):
-        data = plots.accuracy_data(run["summaries"], run["gates"])
-        figure = plots.accuracy(data, ARMS, DATASETS)
-        plots.save(figure, data, *(tmp_path / f"{attempt}.{kind}" for kind in KINDS))
+        data = accuracy.tabulate(run["summaries"], run["gates"])
+        figure = accuracy.draw(data, ARMS, DATASETS)
+        words = accuracy.describe(data)
+        common.save(figure, data, words, **{kind: tmp_path / f"{attempt}.{kind}" for kind in KINDS})
     for kind in KINDS:
         assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
     svg = (tmp_path / "a.svg").read_text()
     assert "<dc:date>" not in svg
     assert "<text" not in svg, "letters must be outlines, so that the figure needs no font"
-    assert f"<dc:description>{figure.get_label()}</dc:description>" in svg
+    assert f"<dc:description>{words}</dc:description>" in svg
+    assert (tmp_path / "a.txt").read_text() == f"{words}\n"
     assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF")
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "a.csv"), data, check_dtype=False)
     height, width, _ = mpl_image.imread(tmp_path / "a.png").shape
@@ -569,8 +422,8 @@ def test_files_are_the_same_in_every_run(run, tmp_path):
 
 def test_colours_that_change_in_the_dark_are_all_that_a_figure_uses(run):
     """Whatever is not an arm's colour must have a dark counterpart, or it would vanish on a dark page."""
-    known = {*DARK, *theme.arm_colours(ARMS).values(), "none"}
-    for figure, _ in draw_all(run, ARMS, DATASETS).values():
+    known = {*DARK, *arm_colours(ARMS).values(), "none"}
+    for figure, *_ in draw_all(run, ARMS, DATASETS).values():
         svg = io.StringIO()
         with mpl.rc_context(THEME):
             figure.savefig(svg, format="svg")
@@ -590,7 +443,7 @@ def contrast(one, other):
 
 
 def test_colours_stand_out_on_light_and_dark():
-    for colour in list(theme.arm_colours(["a", "b", "c"]).values()):
+    for colour in list(arm_colours(["a", "b", "c"]).values()):
         assert min(contrast(colour, PAPER), contrast(colour, DARK[PAPER])) >= 3
     for text, ground in itertools.product((INK, MUTED), (PAPER, VOID)):
         assert contrast(text, ground) >= 4.5

@@ -1,0 +1,62 @@
+"""Answer retention: how many answers stay the same, by the share of the chain that is kept."""
+
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.figure import Figure
+
+from faithfulness.figures import alt_text, theme
+from faithfulness.figures.colours import MUTED
+from faithfulness.figures.common import interpretable, titles_of
+from faithfulness.figures.curves import curves
+from faithfulness.figures.theme import SIDE, THEME
+
+PERTURBATIONS = {
+    "early_termination": "early\ntermination",
+    "filler": "filler",
+    "paraphrase": "paraphrase",
+    "mistake": "mistake",
+}
+
+
+def tabulate(curves: pd.DataFrame, gates: pd.DataFrame, model: str) -> pd.DataFrame:
+    """The curves of one model where each arm reads its own chains."""
+    rows = curves[(curves.model == model) & (curves.writer == curves.reader)].rename(columns={"writer": "arm"})
+    rows = rows.drop(columns="reader").reset_index(drop=True)
+    return rows.assign(interpretable=interpretable(rows, gates))
+
+
+@mpl.rc_context(THEME)
+def draw(data: pd.DataFrame, arms: Sequence[str], datasets: Sequence[str]) -> Figure:
+    """Share of answers kept by fraction of the chain: a row a perturbation, a column a dataset, a line an arm."""
+    datasets = theme.present(datasets, data.dataset)
+    rows = [name for name in PERTURBATIONS if name in set(data.perturbation)]
+    titles = titles_of(datasets)
+    figure, axes = theme.grid(
+        len(rows), len(datasets), width=1.95, height=1.4, titles=titles.values(), sharex=True, sharey=True
+    )
+    for (row, perturbation), (column, dataset) in theme.places(rows, datasets):
+        ax, panel = axes[row][column], data[(data.dataset == dataset) & (data.perturbation == perturbation)]
+        if row == 0:
+            theme.head(ax, titles[dataset], data[data.dataset == dataset].n_items)
+        if column == 0:
+            ax.set_ylabel(PERTURBATIONS[perturbation], **SIDE)
+        curves(ax, panel, "retention", arms)
+        if perturbation == "mistake":
+            ax.set_xlabel("share of steps before\nthe one made wrong")
+        elif rows[row + 1 :] in ([], ["mistake"]):
+            ax.set_xlabel("share of steps kept")
+            ax.tick_params(labelbottom=True)
+    figure.align_ylabels(axes[:, 0])
+    figure.supylabel("answers that stay the same (share of items, confidence interval)", size=8.5, color=MUTED)
+    theme.key(figure, theme.arm_keys(arms, data.arm), data)
+    return figure
+
+
+def describe(data: pd.DataFrame) -> str:
+    """The figure in words."""
+    return alt_text.joined(
+        alt_text.furthest(data, ["model", "dataset", "perturbation", "fraction"], "retention", "share of answers kept"),
+        alt_text.closed(data),
+    )

@@ -1,0 +1,81 @@
+"""Effects under controls, and beside the effect on information gain."""
+
+from typing import Any
+
+import pandas as pd
+
+from faithfulness.report.labels import label
+from faithfulness.text import interval
+
+CONTROLS = (
+    *("plain", "equal_correctness", "length_matched", "length_adjusted", "in_steps", "chance_corrected"),
+    *("invalid_as_same", "invalid_as_changed"),
+)
+
+
+IN_STEPS = {"aoc": "aoc_steps", "convergence_fraction": "convergence_steps"}
+
+
+def controls_section(effects: pd.DataFrame) -> list[dict[str, Any]]:
+    """The reading effects of the primary measures under each control, a table for each interpretable cell.
+
+    Args:
+        effects: tables.Effects.
+    """
+    reading = effects[(effects.component == "reading") & effects.contrast.isin(CONTROLS) & effects.interpretable]
+    names = list(reading[reading.contrast == "length_matched"].measure.unique())
+    in_steps = IN_STEPS.values()
+    tables = []
+    for (model, arm, dataset), cell in reading[reading.measure.isin([*names, *in_steps])].groupby(
+        ["model", "arm", "dataset"]
+    ):
+        by_place = {(row.contrast, row.measure): row for row in cell.itertuples()}
+        by_place |= {
+            ("in_steps", name): by_place["plain", twin]
+            for name, twin in IN_STEPS.items()
+            if ("plain", twin) in by_place
+        }
+        rows = [
+            {"contrast": contrast, "effects": [_control(by_place.get((contrast, name))) for name in names]}
+            for contrast in CONTROLS
+        ]
+        heads = [
+            {"label": label(name), "calibration": by_place["plain", name].calibration}
+            for name in names
+            if ("plain", name) in by_place
+        ]
+        tables.append({"model": model, "arm": arm, "dataset": dataset, "heads": heads, "rows": rows})
+    return tables
+
+
+def _control(row: Any) -> dict[str, Any] | None:
+    if row is None or pd.isna(row.estimate):
+        return None
+    unit = "steps" if row.measure in IN_STEPS.values() else ""
+    return {
+        "estimate": row.estimate,
+        "unit": unit,
+        "interval": interval(row.ci_low, row.ci_high),
+        "n_items": row.n_items,
+    }
+
+
+def correlations_section(correlations: pd.DataFrame, effects: pd.DataFrame) -> list[dict[str, Any]]:
+    """Correlations with the effect on information gain, a row for each interpretable cell and measure.
+
+    Rows are left out if the measure or information gain (the measure of C6) failed its calibration.
+
+    Args:
+        correlations, effects: the tables of those names.
+    """
+    cell = ["model", "arm", "dataset"]
+    usable = effects[effects.interpretable & (effects.contrast == "plain") & (effects.component == "reading")]
+    failed = usable[usable.calibration == "failed"]
+    without_gain = set(failed.loc[failed.claim == "C6", cell].itertuples(index=False, name=None))
+    status = usable[[*cell, "measure", "calibration"]]
+    rows: list[dict[str, Any]] = correlations.merge(status, on=[*cell, "measure"]).to_dict("records")  # type: ignore[assignment]
+    return [
+        row | {"label": label(row["measure"])}
+        for row in rows
+        if row["calibration"] != "failed" and tuple(row[name] for name in cell) not in without_gain
+    ]

@@ -1,0 +1,60 @@
+"""What keeps a reader from concluding more."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from faithfulness.compare.effects import ENOUGH_SEEDS
+from faithfulness.report.labels import calibration_status, label
+from faithfulness.report.verdict_tables import OPEN, cells_by_verdict, single_cells
+
+ENOUGH_ITEMS = 100  # below this, and where differences are few, intervals were simulated to cover less well
+
+
+def limits_section(
+    effects: pd.DataFrame,
+    gates: pd.DataFrame,
+    summaries: pd.DataFrame,
+    calibration: pd.DataFrame | None,
+    config: Mapping[str, Any],
+) -> dict[str, Any]:
+    """What keeps a reader from concluding more: failed gates, open verdicts, few seeds, items and sizes.
+
+    Args:
+        effects, gates, summaries: the tables of those names.
+        calibration: tables.Calibration, if there is one.
+        config: the configuration as plain data.
+    """
+    failed = gates[~gates.passed].drop_duplicates(["model", "arm", "dataset", "gate"])
+    cells: dict[Any, int] = gates.drop_duplicates(["model", "arm", "dataset"]).groupby("dataset").size().to_dict()
+    tested = single_cells(effects)
+    judged = tested[tested.interpretable & tested.estimate.notna()]
+    of_chains = tested[tested.measure.map(lambda name: calibration_status(name, "any") != "").astype(bool)]
+    uncalibrated = of_chains[of_chains.calibration == "not calibrated"].dataset.unique()
+    calibrated = set() if calibration is None else set(calibration.dataset)
+    return {
+        "gates": [
+            {
+                "dataset": dataset,
+                "gate": gate,
+                "cells": len(rows),
+                "of": cells[dataset],
+                "models": list(rows.model.unique()),
+            }
+            for (dataset, gate), rows in failed.groupby(["dataset", "gate"], sort=False)
+        ],
+        "inconclusive": {name: n for name in ("C1", "C2", "C3") if (n := cells_by_verdict(tested, name)[OPEN])},
+        "few_seeds": list(tested[tested.n_seeds < ENOUGH_SEEDS].arm.unique()),
+        "intervals": len(judged),
+        "few_items": int((judged.n_items < ENOUGH_ITEMS).sum()),
+        "sparse": int(judged["sparse"].fillna(False).sum()),
+        "failed_measures": [
+            {"label": label(str(name)), "datasets": list(rows.dataset.unique())}
+            for name, rows in tested[tested.calibration == "failed"].groupby("measure", sort=False)
+        ],
+        "uncalibrated": [dataset for dataset in uncalibrated if dataset not in calibrated],
+        "half_calibrated": [dataset for dataset in uncalibrated if dataset in calibrated],
+        "sizes": int(summaries.parameters.nunique()),
+        "pruned": [model["name"] for model in config["models"] if model.get("layers")],
+    }

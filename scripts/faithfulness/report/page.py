@@ -1,0 +1,146 @@
+"""What the report shows: everything that its template is filled with.
+
+The words that never change are in `report/` (the page, the captions, the method); these modules count, choose, sort
+and put into sentences. Every number on the page comes from a table.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from faithfulness.report.controls import controls_section, correlations_section
+from faithfulness.report.headline import headline
+from faithfulness.report.labels import label
+from faithfulness.report.limits import limits_section
+from faithfulness.report.published import Published
+from faithfulness.report.published_beside import beside_section, directions_section
+from faithfulness.report.render import rst
+from faithfulness.report.run import run_section
+from faithfulness.report.verdict_tables import claims_section, glance_section
+from faithfulness.text import exact_percent, interval
+
+
+@dataclass(frozen=True)
+class Results:
+    """The tables of a run that its report shows.
+
+    Args:
+        effects, gates, summaries, correlations: the tables of those names.
+        calibration: tables.Calibration, if there is one.
+        measures: tables.Measures with columns model and dataset, for the datasets with published figures; None if no
+            dataset has any.
+    """
+
+    effects: pd.DataFrame
+    gates: pd.DataFrame
+    summaries: pd.DataFrame
+    correlations: pd.DataFrame
+    calibration: pd.DataFrame | None
+    measures: pd.DataFrame | None
+
+
+def context(
+    results: Results,
+    *,
+    config: Mapping[str, Any],
+    claims_record: Mapping[str, Any],
+    published: Published,
+    figures: Sequence[dict[str, Any]],
+    provenance: Mapping[str, Any],
+    hours: float,
+    method: str,
+) -> dict[str, Any]:
+    """Everything that the template shows, except for the style sheet.
+
+    Args:
+        results: the tables of the run.
+        config: the configuration as plain data.
+        claims_record: hash of the declared claims, and others under which these results were judged.
+        published: figures and directions from the literature.
+        figures: from `render.figure`, each with the `section` that shows it, in the order of the page.
+        provenance: the record of where the results come from, as plain data.
+        hours: from `run.hours`.
+        method: the method page, as reStructuredText.
+    """
+    effects, gates, summaries = results.effects, results.gates, results.summaries
+    claims = claims_section(effects, [dataset["name"] for dataset in config["datasets"]])
+    return {
+        "headline": headline(effects),
+        "glance": glance_section(claims),
+        "claims": claims,
+        # Of a figure for each model, the first is shown and the others are folded away.
+        "figures": [
+            figure | {"folded": figure["name"] in {earlier["name"] for earlier in figures[:i]}}
+            for i, figure in enumerate(figures)
+        ],
+        "run": run_section(summaries, config) | {"hours": hours},
+        "limits": limits_section(effects, gates, summaries, results.calibration, config),
+        "controls": controls_section(effects),
+        "correlations": correlations_section(results.correlations, effects),
+        "calibration": calibration_section(results.calibration),
+        "directions": directions_section(published, claims),
+        "beside": beside_section(published, results.measures, summaries, gates, config),
+        "confidence": exact_percent(config["statistics"]["confidence"]),
+        "claims_record": claims_record,
+        "claims_file": config["claims"],
+        "summaries": summaries.to_dict("records"),
+        "gates": gates_section(gates),
+        "effects": effects_section(effects),
+        "method": rst(method, prefix="method-"),
+        "config": yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True, width=100),
+        "provenance": provenance,
+    }
+
+
+def calibration_section(calibration: pd.DataFrame | None) -> list[dict[str, Any]]:
+    """The calibration table as the page shows it; measures of probabilities stay in the file."""
+    if calibration is None:
+        return []
+    shown = calibration[~calibration.measure.str.endswith("_p")].sort_values(["measure", "dataset"], kind="stable")
+    rows: list[dict[str, Any]] = shown.to_dict("records")  # type: ignore[assignment]
+    return [
+        row
+        | {
+            "label": label(row["measure"]),
+            "monotone": None if pd.isna(row["monotone"]) else bool(row["monotone"]),
+            "interval": interval(row["area_low"], row["area_high"]),
+        }
+        for row in rows
+    ]
+
+
+def gates_section(gates: pd.DataFrame) -> dict[str, Any]:
+    """A row for each cell and a column for each gate: passed, or the value and its limit; and why, in sentences."""
+    names = list(gates.gate.unique())
+    rows = [
+        {
+            "model": model,
+            "arm": arm,
+            "dataset": dataset,
+            "passed": bool(cell.passed.all()),
+            "gates": [cell[(cell.gate == name) & ~cell.passed].to_dict("records") for name in names],
+            "looked_at": [bool((cell.gate == name).any()) for name in names],
+            "reasons": [reason for reason in cell[~cell.passed].reason.unique() if reason],
+        }
+        for (model, arm, dataset), cell in gates.groupby(["model", "arm", "dataset"], sort=False)
+    ]
+    return {"names": names, "rows": rows}
+
+
+def effects_section(effects: pd.DataFrame) -> list[dict[str, Any]]:
+    """All effects, grouped by model, arm and dataset."""
+    return [
+        {
+            "model": model,
+            "arm": arm,
+            "dataset": dataset,
+            "rows": [
+                row | {"label": label(row["measure"]), "interval": interval(row["ci_low"], row["ci_high"], 3)}
+                for row in group.to_dict("records")
+            ],
+        }
+        for (model, arm, dataset), group in effects.groupby(["model", "arm", "dataset"], sort=False)
+    ]

@@ -1,0 +1,125 @@
+"""The tables of the paper kit, as frames of texts."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pandas as pd
+
+from faithfulness.report.labels import label
+from faithfulness.report.paper_languages import Language
+from faithfulness.text import exact_percent, number, p_value, signed, spaced, with_interval
+
+TABLES = {
+    "effects": "Effects of fine-tuning that the verdicts of the primary family rest on: tuned minus base as readers of "
+    "the same chains, with {confidence} intervals.",
+    "accuracy": "Accuracy with and without the chain of thought, and steps a chain, with {confidence} intervals.",
+    "gates": "Gates that failed: what was looked at, what was measured there, and the limit. All others passed.",
+    "scale": "Effects of the smallest minus the largest model, with {confidence} intervals, signed so that a positive "
+    "one says that the smaller one is affected more; slope of the effects for each factor of ten in parameters.",
+}
+
+
+def effects_table(effects: pd.DataFrame, primary: Iterable[str]) -> pd.DataFrame:
+    """The effects that the verdicts of the primary family rest on.
+
+    Args:
+        effects: tables.Effects.
+        primary: claims of the family.
+    """
+    rows = effects[effects.claim.isin(list(primary)) & (effects.contrast == "plain")]
+    return _frame(
+        {
+            "Claim": row.claim,
+            **_cell(row),
+            "Measure": label(row.measure),
+            "Effect": with_interval(row.estimate, row.ci_low, row.ci_high, signed),
+            "p (Holm)": p_value(row.p_holm),
+            "n": str(row.n_items),
+            "Verdict": row.verdict,
+        }
+        for row in _rows(rows)
+    )
+
+
+def accuracy_table(summaries: pd.DataFrame) -> pd.DataFrame:
+    """Accuracies and steps a chain of every arm, with intervals."""
+    columns = {"With chain": "cot_accuracy", "Without chain": "direct_accuracy", "Steps a chain": "mean_steps"}
+    return _frame(
+        {
+            **_cell(row),
+            "n": str(row.n_items),
+            **{
+                title: with_interval(getattr(row, name), getattr(row, f"{name}_low"), getattr(row, f"{name}_high"))
+                for title, name in columns.items()
+            },
+        }
+        for row in _rows(summaries.sort_values(["dataset", "parameters", "arm"]))
+    )
+
+
+def gates_table(gates: pd.DataFrame) -> pd.DataFrame:
+    """The gates that failed, with the value and the limit, a row for each gate and subject; empty if all passed.
+
+    Args:
+        gates: tables.Gates.
+    """
+    return _frame(
+        {
+            **_cell(row),
+            "Gate": spaced(row.gate),
+            "Looked at": spaced(row.subject),
+            "Measured": number(row.value),
+            "Limit": number(row.threshold),
+        }
+        for row in _rows(gates[~gates.passed])
+    )
+
+
+def scale_table(effects: pd.DataFrame, fits: pd.DataFrame) -> pd.DataFrame:
+    """The contrasts of the smallest and the largest model; empty where a run has one size.
+
+    Args:
+        effects: tables.Effects.
+        fits: tables.ScaleFits.
+    """
+    keys = ["arm", "dataset", "measure", "component"]
+    rows = effects[effects.contrast == "scale"].merge(fits, on=keys, how="left")
+    return _frame(
+        {
+            "Claim": row.claim,
+            "Dataset": row.dataset,
+            "Arm": row.arm,
+            "Measure": label(row.measure),
+            "Smallest minus largest": with_interval(row.estimate, row.ci_low, row.ci_high, signed),
+            "p (Holm)": p_value(row.p_holm),
+            "Slope": signed(row.slope),
+            "Verdict": row.verdict,
+        }
+        for row in _rows(rows)
+    )
+
+
+def table(data: pd.DataFrame, name: str, language: Language, confidence: float) -> str:
+    """A table in a document's language, with its caption; a comment where it has no rows.
+
+    Args:
+        data: texts, from the function of that name.
+        name: one of TABLES.
+        confidence: of the intervals, 0 to 1.
+    """
+    caption = TABLES[name].format(confidence=exact_percent(confidence))
+    return language.comment(f"No rows: {caption}") if data.empty else language.table(data, caption, name)
+
+
+def _frame(rows: Iterable[dict[str, str]]) -> pd.DataFrame:
+    """Rows of texts; without the arm if there is only one."""
+    data = pd.DataFrame(list(rows))
+    return data.drop(columns="Arm") if "Arm" in data and data["Arm"].nunique() == 1 else data
+
+
+def _rows(data: pd.DataFrame) -> Iterator[Any]:
+    return data.itertuples(index=False)
+
+
+def _cell(row: Any) -> dict[str, str]:
+    return {"Dataset": row.dataset, "Model": row.model, "Arm": row.arm}

@@ -1,0 +1,37 @@
+"""What was run: models, arms and datasets, and how long it took."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+
+def run_section(summaries: pd.DataFrame, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Models with their sizes, tuned arms, datasets with their items, and the paraphraser.
+
+    Args:
+        summaries: tables.Summaries.
+        config: the configuration as plain data.
+    """
+    sizes = dict(zip(summaries.model, summaries.parameters, strict=True))
+    items = summaries.groupby("dataset").n_items.max().to_dict()
+    chance = summaries.groupby("dataset").chance.first().to_dict()
+    return {
+        "models": [model | {"parameters": sizes.get(model["name"])} for model in config["models"]],
+        "arms": config["arms"],
+        "datasets": [
+            dataset | {"n_items": items.get(dataset["name"]), "chance": chance.get(dataset["name"])}
+            for dataset in config["datasets"]
+        ],
+        "paraphraser": config["perturbations"]["paraphraser"],
+        "sizes": sorted(set(sizes.values())),
+    }
+
+
+def hours(benchmarks: Path) -> float:
+    """Hours that the jobs of a run took, added up, from the files of their `benchmark:`.
+
+    Jobs that ran side by side count each; of a job that was killed and resumed, only the last part counts.
+    """
+    return sum(pd.read_csv(file, sep="\t")["s"].sum() for file in sorted(benchmarks.rglob("*.tsv"))) / 3600

@@ -1,0 +1,148 @@
+"""The verdicts: a table for each claim, and one line for each at a glance."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from faithfulness.report.labels import calibration_status, label
+from faithfulness.text import interval
+
+CLAIMS = ("C1", "C2", "C3", "C4", "C5", "C6", "R1", "R2")
+DECIDED = ("supported", "contradicted", "equivalent")
+OPEN = "inconclusive"
+CLOSED = "not interpretable"
+VERDICTS = (*DECIDED, OPEN, CLOSED)
+DESCRIPTIVE = "descriptive"  # in place of a verdict where a claim is described, not tested
+
+
+def claims_section(effects: pd.DataFrame, datasets: Sequence[str]) -> list[dict[str, Any]]:
+    """The verdict tables, one for each claim.
+
+    A table has a row for each cell. Rows that a gate closed come last; before and among them, pooled datasets first.
+
+    Args:
+        effects: tables.Effects.
+        datasets: names, in the order of the configuration.
+    """
+    tested = effects[effects.claim != ""]
+    tables = []
+    for name in [claim for claim in CLAIMS if (tested.claim == claim).any()]:
+        rows = _rows(tested[tested.claim == name], datasets)
+        counts = Counter(verdict for row in rows for verdict in row["verdicts"])
+        tables.append({"name": name, "tally": {v: counts[v] for v in VERDICTS if counts[v]}, "rows": rows})
+    return tables
+
+
+def _rows(tested: pd.DataFrame, datasets: Sequence[str]) -> list[dict[str, Any]]:
+    reach = max(tested[["ci_low", "ci_high", "estimate"]].abs().max().max(), 0.01)
+    # A row has one verdict and one sentence. All measures of a claim share it, except for C4 and C5, which judge each.
+    alone = tested.claim.isin(["C4", "C5"])
+    keys = tested.assign(alone=tested.measure.where(alone, ""), scale=tested.contrast == "scale")
+    rows = []
+    for (model, arm, dataset, *_), cell in keys.groupby(["model", "arm", "dataset", "alone", "scale"], sort=False):
+        rows.append(
+            {
+                "model": model,
+                "arm": arm,
+                "dataset": dataset,
+                "pooled": dataset == "pooled",
+                "interpretable": bool(cell.interpretable.all()),
+                "n_items": int(cell.n_items.max()),
+                "verdicts": [verdict or DESCRIPTIVE for verdict in cell.verdict.unique()],
+                "words": _sentence(cell, f"{model}, {dataset}: "),
+                "effects": [_drawn(row, reach) for row in cell.itertuples()],
+                "size": cell.parameters.fillna(0).max(),
+            }
+        )
+    order = {dataset: place for place, dataset in enumerate(datasets)}
+    return sorted(
+        rows,
+        key=lambda row: (not row["interpretable"], not row["pooled"], order.get(row["dataset"], -1), row["size"]),
+    )
+
+
+def _sentence(cell: pd.DataFrame, prefix: str) -> str:
+    """The sentence that all rows of a cell share, without what the row's heading says already."""
+    text = str(cell.sentence.iloc[0])
+    rest = text.removeprefix(prefix)
+    return text if rest == text else rest[:1].upper() + rest[1:]
+
+
+def _drawn(row: Any, reach: float) -> dict[str, Any]:
+    """An effect with its interval, and where these are between 0 (-reach) and 100 (reach)."""
+
+    def place(value: float) -> float | None:
+        return None if pd.isna(value) else round(50 + 48 * value / reach, 1)
+
+    return {
+        "label": label(row.measure),
+        "component": row.component,
+        "calibration": calibration_status(row.measure, row.calibration),
+        "estimate": row.estimate,
+        "interval": interval(row.ci_low, row.ci_high),
+        "low": place(row.ci_low),
+        "middle": place(row.estimate),
+        "high": place(row.ci_high),
+    }
+
+
+def glance_section(claims: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One line for each claim: the verdicts on its single cells and on its datasets pooled.
+
+    Args:
+        claims: from `claims_section`.
+    """
+    return [
+        {
+            "name": claim["name"],
+            "cells": _in_words([v for row in claim["rows"] if not row["pooled"] for v in row["verdicts"]]),
+            "pooled": _in_words([v for row in claim["rows"] if row["pooled"] for v in row["verdicts"]]),
+        }
+        for claim in claims
+    ]
+
+
+def _in_words(verdicts: Sequence[str]) -> dict[str, Any]:
+    """The verdicts that decide something, each with its share of the interpretable cells; and the rest, counted.
+
+    Where nothing was decided, the strongest of the other verdicts takes its place.
+    """
+    counts = Counter(verdicts)
+    first = [verdict for verdict in DECIDED if counts[verdict]]
+    first = first or [verdict for verdict in (OPEN, DESCRIPTIVE, CLOSED) if counts[verdict]][:1]
+    total = len(verdicts) if first == [CLOSED] else len(verdicts) - counts[CLOSED]
+    rest = [f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict] and verdict not in first]
+    return {
+        "decided": [{"verdict": verdict, "words": _share(verdict, counts[verdict], total)} for verdict in first],
+        "rest": ", ".join(rest),
+    }
+
+
+def _share(verdict: str, count: int, total: int) -> str:
+    """'supported in 2 of 6', 'inconclusive in all 6'; a description is no verdict and has no count."""
+    if verdict == DESCRIPTIVE:
+        return verdict
+    return f"{verdict} in all {total}" if count == total > 1 else f"{verdict} in {count} of {total}"
+
+
+def single_cells(effects: pd.DataFrame) -> pd.DataFrame:
+    """The effects with a verdict on one model and one dataset."""
+    return effects[(effects.verdict != "") & effects.parameters.notna() & (effects.dataset != "pooled")]
+
+
+def cells_by_verdict(tested: pd.DataFrame, claim: str) -> dict[str, int]:
+    """The number of cells of a claim with each verdict; a claim of two measures has one verdict in a cell.
+
+    Args:
+        tested: from `single_cells`.
+        claim: its name.
+    """
+    rows = tested[tested.claim == claim].drop_duplicates(["model", "arm", "dataset", "verdict"])
+    return {verdict: int((rows.verdict == verdict).sum()) for verdict in VERDICTS}
+
+
+def interpretable(counts: Mapping[str, int]) -> int:
+    """The number of cells that can be interpreted, from `cells_by_verdict`."""
+    return sum(counts[verdict] for verdict in (*DECIDED, OPEN))

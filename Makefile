@@ -137,9 +137,9 @@ benchmarks/.venv-%/.ready: benchmarks/peers/%.txt
 	touch $@
 
 docs: setup ## Write the reference of all settings into config/README.md
-	$(BIN)/python -c 'import sys; sys.path.insert(0, "scripts"); from pathlib import Path; from faithfulness import settings
+	$(BIN)/python -c 'import sys; sys.path.insert(0, "scripts"); from pathlib import Path; from faithfulness.config import reference
 	file = Path("config/README.md"); mark = "<!-- written by make docs: do not edit below -->\n"
-	file.write_text(file.read_text().partition(mark)[0] + mark + "\n" + settings.reference())'
+	file.write_text(file.read_text().partition(mark)[0] + mark + "\n" + reference.reference())'
 
 clean: ## Delete the results of the configuration (models, sources and the environment stay)
 	rm -rf $(RESULTS)

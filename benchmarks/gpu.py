@@ -33,9 +33,9 @@ from faithfulness.backends.protocol import Probe
 from faithfulness.backends.transformers import TransformersBackend
 from faithfulness.calibrate import calibration
 from faithfulness.config.datasets import CoinFlip, LastLetters
-from faithfulness.config.models import Weights
 from faithfulness.config.probing import Perturbations
 from faithfulness.config.training import Recipe
+from faithfulness.config.weights import Weights
 from faithfulness.finetune.tune import tune
 from faithfulness.hashing import weights_hash
 from faithfulness.prepare.generated import coin_flip, last_letters

@@ -6,7 +6,9 @@ READERS = [
     f"{RESULTS}/arms/{model}/{arm.name}"
     for model in MODELS
     for arm in SETTINGS.trainings()
-    if arm.name in arms_of(model) and arm.target in ("load_bearing", "decorative")
+    if arm.name in arms_of(model)
+    and isinstance(arm, TrainedArm)
+    and arm.target in ("load_bearing", "decorative")
 ]
 
 

@@ -27,7 +27,7 @@ rule write_chains:
         service=service_of,
     params:
         chains=SETTINGS.chains.model_dump(),
-        max_new_tokens=max_new_tokens_of,
+        max_new_tokens=setting("dataset.max_new_tokens"),
         block_items=SETTINGS.block_items,
         shard=shard_of,
         journal=JOURNAL,

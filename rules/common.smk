@@ -17,8 +17,7 @@ from faithfulness import prompts
 from faithfulness.compare import claims
 from faithfulness.config import settings
 from faithfulness.config.base import SettingsError
-from faithfulness.config.models import Server
-from faithfulness.config.training import train_datasets, training_parameters
+from faithfulness.config.training import ImportedArm, TrainedArm
 from faithfulness.operate import code_hash, versions
 from faithfulness.perturb.registry import PERTURBATIONS
 from faithfulness.prepare import sources
@@ -62,13 +61,14 @@ PARAPHRASER = SETTINGS.perturbations.paraphraser
 SPEAKERS = [*SETTINGS.models, *filter(None, [PARAPHRASER])]
 DATASETS = [dataset.name for dataset in SETTINGS.datasets]
 TUNED = [arm.name for arm in SETTINGS.trainings()]
-ELSEWHERE = [arm.name for arm in SETTINGS.arms if arm.source]  # trained there
+IMPORTED = [arm for arm in SETTINGS.arms if isinstance(arm, ImportedArm)]
+ELSEWHERE = [arm.name for arm in IMPORTED]  # trained there
 COVERED = [name for name in DATASETS if name in PUBLISHED.datasets]
 SOURCES = {
     sources.slug(source): (kind, source)
     for kind, found in (
         ("model", [speaker.source for speaker in SPEAKERS]),
-        ("model", [arm.source for arm in SETTINGS.arms if arm.source]),
+        ("model", [arm.source for arm in IMPORTED]),
         ("dataset", [source for d in SETTINGS.datasets for source in d.sources()]),
     )
     for source in found
@@ -78,8 +78,8 @@ SOURCES = {
 WEIGHTS = {
     sources.weights_slug(weights): weights
     for speaker in SPEAKERS
-    for weights in (speaker.weights(), speaker.whole())
-    if weights and not speaker.served
+    if not speaker.served
+    for weights in speaker.prepared()
 }
 
 # A model job takes GPUs if the machine has any; it decides which ones when it runs (arms/gpus.py). A login node cannot
@@ -196,9 +196,9 @@ def tables_of(wildcards):
 
 def made_of(weights):
     """What a model's weights are made of: their source, the same weights with all layers, or nothing."""
-    whole = weights.whole()
-    if whole:
-        return weights_folder(whole)
+    unpruned = weights.unpruned()
+    if unpruned:
+        return weights_folder(unpruned)
     return [] if weights.source.uri.startswith("random:") else fetched(weights.source)
 
 
@@ -212,20 +212,13 @@ def weights_of(wildcards):
     return [] if model.served else weights_folder(model)
 
 
-def service(speaker):
-    """Settings of requests to a server, as JSON: a resource, because they change no answer; '' without a server."""
-    if not speaker or not speaker.served:
-        return ""
-    return (speaker.server or Server()).model_dump_json()
-
-
 def service_of(wildcards):
-    return service(SETTINGS.model(wildcards.model))
+    """Settings of requests to a server, as JSON: a resource, because they change no answer; '' without a server."""
+    return SETTINGS.model(wildcards.model).service()
 
 
 def gpus_of(wildcards):
-    model = SETTINGS.model(wildcards.model)
-    return 0 if model.served else GPU * model.gpus
+    return GPU * SETTINGS.model(wildcards.model).gpus
 
 
 def training_threads(wildcards):
@@ -240,20 +233,29 @@ def inference_threads(wildcards):
     return max(1, training_threads(wildcards) // 2)
 
 
-def max_new_tokens_of(wildcards):
-    return SETTINGS.dataset(wildcards.dataset).max_new_tokens
+def setting(path, **parts):
+    """A setting of the model, arm or dataset that the wildcards name, as an input function or parameter.
 
+    `setting("model.system")` is the model's system message, `setting("arm.decisive")` what a method returns, and
+    `setting("dataset", include={"readout"})` part of an entry, as plain values. None stays None.
+    """
+    kind, *keys = path.split(".")
 
-def contrasts_of(wildcards):
-    """Pairs of words that mean different things in a dataset, beside those that do everywhere."""
-    return [list(pair) for pair in SETTINGS.dataset(wildcards.dataset).contrasts]
+    def of_job(wildcards):
+        value = getattr(SETTINGS, kind)(getattr(wildcards, kind))
+        for key in keys:
+            value = None if value is None else getattr(value, key)
+        value = value() if callable(value) else value
+        return value.model_dump(**parts) if hasattr(value, "model_dump") else value
+
+    return of_job
 
 
 def train_items(recipe):
-    """Train items of all datasets that a recipe uses."""
-    return expand(
-        f"{RESULTS}/items/{{dataset}}/train.parquet",
-        dataset=train_datasets(recipe),
+    """Train items of all datasets that a recipe uses; `recipe` as in `setting`."""
+    datasets = setting(f"{recipe}.train_datasets")
+    return lambda wildcards: expand(
+        f"{RESULTS}/items/{{dataset}}/train.parquet", dataset=datasets(wildcards) or []
     )
 
 

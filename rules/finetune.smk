@@ -9,9 +9,7 @@ WARM = any(model.warm_start for model in SETTINGS.models)
 rule warm_start:
     input:
         model=weights_of,
-        questions=lambda wildcards: train_items(
-            SETTINGS.model(wildcards.model).warm_start
-        ),
+        questions=train_items("model.warm_start"),
         prompts=SETTINGS.prompts,
     output:
         directory(f"{RESULTS}/arms/{{model}}/base"),
@@ -22,25 +20,19 @@ rule warm_start:
     localrule: not WARM
     conda:
         ENVIRONMENT
-    threads: lambda wildcards: training_threads(wildcards) if WARM else 1
+    threads: training_threads if WARM else 1
     resources:
         mem_mb=memory(6000, sizing.trained_megabytes),
-        gpu=lambda wildcards: gpus_of(wildcards) if WARM else 0,
+        gpu=gpus_of if WARM else 0,
         runtime=runtime(60, sizing.training_seconds),
     params:
-        name=lambda wildcards: wildcards.model,
-        recipe=lambda wildcards: training_parameters(
-            SETTINGS.model(wildcards.model).warm_start
-        ),
-        datasets=lambda wildcards: train_datasets(
-            SETTINGS.model(wildcards.model).warm_start
-        ),
-        loading=lambda wildcards: SETTINGS.model(wildcards.model).model_dump(
-            include={"trust_remote_code", "quantisation"}
-        ),
-        served=lambda wildcards: SETTINGS.model(wildcards.model).on_server(),
-        system=lambda wildcards: SETTINGS.model(wildcards.model).system,
-        think=lambda wildcards: SETTINGS.model(wildcards.model).think,
+        name=setting("model.name"),
+        recipe=setting("model.warm_start.decisive"),
+        datasets=setting("model.warm_start.train_datasets"),
+        loading=setting("model", include={"trust_remote_code", "quantisation"}),
+        served=setting("model.on_server"),
+        system=setting("model.system"),
+        think=setting("model.think"),
         journal=JOURNAL,
         code=code("warm_start", words=False),
     message:
@@ -53,7 +45,7 @@ rule finetune:
     input:
         base=rules.warm_start.output[0],
         model=weights_of,
-        questions=lambda wildcards: train_items(SETTINGS.arm(wildcards.arm)),
+        questions=train_items("arm"),
     output:
         directory(f"{RESULTS}/arms/{{model}}/{{arm}}"),
     log:
@@ -70,8 +62,8 @@ rule finetune:
         gpu=gpus_of,
         runtime=runtime(60, sizing.training_seconds),
     params:
-        recipe=lambda wildcards: training_parameters(SETTINGS.arm(wildcards.arm)),
-        datasets=lambda wildcards: train_datasets(SETTINGS.arm(wildcards.arm)),
+        recipe=setting("arm.decisive"),
+        datasets=setting("arm.train_datasets"),
         journal=JOURNAL,
         code=code("finetune", words=False),
     message:
@@ -99,8 +91,8 @@ rule import_arm:
         mem_mb=memory(2000, sizing.weights_megabytes),
         runtime=runtime(60),
     params:
-        source=lambda wildcards: SETTINGS.arm(wildcards.arm).source.model_dump(),
-        datasets=lambda wildcards: SETTINGS.arm(wildcards.arm).datasets,
+        source=setting("arm.source"),
+        datasets=setting("arm.datasets"),
         code=code("import_arm", words=False),
     message:
         "importing an arm: {wildcards.model} {wildcards.arm}"

@@ -114,15 +114,15 @@ rule paraphrase:
         gpu=GPU * PARAPHRASER.gpus if REWORDS_HERE else 0,
         runtime=runtime(60, sizing.rewording_seconds) if PARAPHRASER else runtime(30),
         token_budget=8192,
-        service=service(PARAPHRASER),
+        service=PARAPHRASER.service() if PARAPHRASER else "",
     params:
         max_cuts=SETTINGS.perturbations.max_cuts,
         seed=SETTINGS.perturbations.seed,
-        contrasts=contrasts_of,
+        contrasts=setting("dataset.contrasts"),
         # How the model that rewords is sampled, if there is one; its folder says what it is.
         sampling=PARAPHRASER
         and PARAPHRASER.model_dump(include={"candidates", "temperature", "top_p"}),
-        max_new_tokens=branch(bool(PARAPHRASER), then=max_new_tokens_of),
+        max_new_tokens=branch(bool(PARAPHRASER), then=setting("dataset.max_new_tokens")),
         block_items=SETTINGS.block_items,
         shard=shard_of,
         journal=JOURNAL,
@@ -190,11 +190,11 @@ rule add_mistakes:
     params:
         max_cuts=SETTINGS.perturbations.max_cuts,
         seed=SETTINGS.perturbations.seed,
-        contrasts=contrasts_of,
+        contrasts=setting("dataset.contrasts"),
         variants=SETTINGS.perturbations.mistakes,
         # For continuing chains, if any are.
         chains=branch(RESAMPLE, then=SETTINGS.chains.model_dump()),
-        max_new_tokens=branch(RESAMPLE, then=max_new_tokens_of),
+        max_new_tokens=branch(RESAMPLE, then=setting("dataset.max_new_tokens")),
         block_items=branch(RESAMPLE, then=SETTINGS.block_items),
         shard=shard_of,
         journal=JOURNAL,

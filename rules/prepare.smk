@@ -70,8 +70,8 @@ rule prepare_items:
         mem_mb=memory(1000),
         runtime=runtime(10),
     params:
-        dataset=lambda wildcards: SETTINGS.dataset(wildcards.dataset).model_dump(
-            exclude={"max_new_tokens", "answer_tokens", "contrasts"}
+        dataset=setting(
+            "dataset", exclude={"max_new_tokens", "answer_tokens", "contrasts"}
         ),
         code=code("prepare_items", words=False),
     message:

@@ -41,9 +41,7 @@ rule rescore_answers:
         service=service_of,
     params:
         writers=lambda wildcards: arms_of(wildcards.model, wildcards.reader),
-        readout=lambda wildcards: SETTINGS.dataset(wildcards.dataset).model_dump(
-            include={"readout", "answer_tokens"}
-        ),
+        readout=setting("dataset", include={"readout", "answer_tokens"}),
         block_items=SETTINGS.block_items,
         shard=shard_of,
         journal=JOURNAL,

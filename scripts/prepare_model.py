@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from faithfulness.config.models import Weights
+from faithfulness.config.weights import Weights
 from faithfulness.operate import job
 from faithfulness.prepare import sources
 from faithfulness.prepare.weights import prepare_model

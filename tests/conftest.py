@@ -15,8 +15,8 @@ from filelock import FileLock
 from faithfulness import prompts
 from faithfulness.arms.record import reference_arm, write_arm
 from faithfulness.backends.transformers import TransformersBackend
-from faithfulness.config.models import Weights
 from faithfulness.config.settings import Settings, load
+from faithfulness.config.weights import Weights
 from faithfulness.prepare.weights import prepare_model
 from faithfulness.prompts import Prompts
 from tests.runs import ROOT, copy_project, snakemake

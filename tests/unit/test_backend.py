@@ -31,8 +31,8 @@ from faithfulness.backends.load import load
 from faithfulness.backends.logits import sampler
 from faithfulness.backends.protocol import Decoding, Generated, Probe, Prompt, Request
 from faithfulness.backends.transformers import TransformersBackend
-from faithfulness.config.models import Weights
 from faithfulness.config.sources import Source
+from faithfulness.config.weights import Weights
 from faithfulness.hashing import weights_hash
 from faithfulness.prepare.weights import keep_layers, prepare_model
 from faithfulness.prompts import Prompts

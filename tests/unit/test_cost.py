@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from faithfulness.config.models import Model
 from faithfulness.operate import cost
@@ -15,7 +16,7 @@ BILLION = 10**9
 
 
 def model(uri: str, **settings: Any) -> Model:
-    return Model(name="m", source={"uri": uri}, **settings)  # type: ignore[arg-type]
+    return TypeAdapter(Model).validate_python({"name": "m", "source": {"uri": uri}, **settings})
 
 
 @pytest.mark.parametrize(

@@ -28,8 +28,8 @@ from faithfulness.compare import measures
 from faithfulness.config import settings
 from faithfulness.config.base import SettingsError
 from faithfulness.config.datasets import Columns, TableDataset
-from faithfulness.config.models import Weights
 from faithfulness.config.training import Recipe
+from faithfulness.config.weights import Weights
 from faithfulness.finetune.tune import tune
 from faithfulness.hashing import weights_hash
 from faithfulness.operate import job

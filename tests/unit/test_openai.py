@@ -28,7 +28,8 @@ from faithfulness.backends.ledger import BudgetError, Ledger
 from faithfulness.backends.load import LEDGER, load
 from faithfulness.backends.protocol import Decoding, Probe, Prompt
 from faithfulness.backends.transformers import TransformersBackend
-from faithfulness.config.models import Server, Weights
+from faithfulness.config.servers import Server
+from faithfulness.config.weights import Weights
 from faithfulness.prepare import sources
 from faithfulness.prepare.weights import prepare_model
 from faithfulness.prompts import Message, Prompts, Render
@@ -198,7 +199,7 @@ sys.path.insert(0, {str(ROOT / "scripts")!r})
 from pathlib import Path
 from faithfulness.backends import openai
 from faithfulness.backends.protocol import Decoding, Prompt
-from faithfulness.settings import Server
+from faithfulness.config.servers import Server
 texts = Path({str(arm.parent / "texts")!r}).read_text().splitlines()
 server, ledger = Server(base_url={between.address!r}), Path({str(arm.parent / "requests.sqlite")!r})
 backend = openai.OpenAIBackend(Path({str(arm)!r}), server, ledger)

@@ -13,8 +13,8 @@ from faithfulness.arms.loading import load_base
 from faithfulness.config import settings
 from faithfulness.config.base import SettingsError
 from faithfulness.config.datasets import Columns
-from faithfulness.config.models import Weights
 from faithfulness.config.sources import Source
+from faithfulness.config.weights import Weights
 from faithfulness.prepare import datasets, sources
 from faithfulness.prepare.sources import SourceError
 from faithfulness.prepare.weights import prepare_model

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import TypeAdapter
 
 from faithfulness import prompts
 from faithfulness.config import reference, settings
 from faithfulness.config.base import SettingsError
 from faithfulness.config.datasets import TableDataset
-from faithfulness.config.models import Model
+from faithfulness.config.models import LocalModel, Model, ServedModel
 from faithfulness.config.settings import Settings
 from faithfulness.config.training import recipe_of
 from tests.conftest import ROOT
@@ -79,6 +80,21 @@ Change = Callable[[dict[str, Any]], Any]
             lambda c: c["arms"].append({"name": "tuned-own", "source": {"uri": "path:x"}, "steps": 5}),
             "steps belongs to a recipe, but the arm has a source",
         ),
+        (
+            lambda c: c["arms"].append({"name": "tuned-own", "source": {"uri": "path:x"}, "model": ["a"]}),
+            "arms.1.model: unknown key; did you mean 'models'?",
+        ),
+        (lambda c: c["arms"][0].update(step=5), "arms.0.step: unknown key; did you mean 'steps'?"),
+        (
+            lambda c: c["arms"][0].update(source={"uri": "path:x", "shas": 1}),
+            "source.shas: unknown key; did you mean 'sha256'?",
+        ),
+        (
+            lambda c: c.update(perturbations={"paraphraser": {"source": {"uri": "path:x"}, "candidate": 3}}),
+            "perturbations.paraphraser.candidate: unknown key; did you mean 'candidates'?",
+        ),
+        (lambda c: c["models"].append("gpt"), "models.3: Input should be a valid dictionary"),
+        (lambda c: c["models"][0].pop("source"), "models.0.source: missing"),
         (lambda c: c["arms"].append({"name": "tuned-own"}), "needs the datasets of a recipe, or the source of weights"),
         (lambda c: c["datasets"][2].update(source={"uri": "path:x", "split": "test"}), "belong to hub: sources"),
         (lambda c: c["datasets"].append({"name": "gsm9k"}), "no dataset 'gsm9k'; did you mean 'gsm8k'?"),
@@ -160,7 +176,7 @@ def test_the_readme_shows_configurations(config: dict[str, Any]) -> None:
 
 def test_the_page_of_the_configurations_shows_models() -> None:
     (larger,) = yaml_of("config/README.md")
-    assert [Model(**model).served for model in larger["models"]] == [False, True]
+    assert [type(TypeAdapter(Model).validate_python(model)) for model in larger["models"]] == [LocalModel, ServedModel]
 
 
 def test_the_readme_is_short_and_its_links_lead_somewhere() -> None:
@@ -174,6 +190,16 @@ def test_the_readme_is_short_and_its_links_lead_somewhere() -> None:
 def test_shipped_configurations_write_to_folders_of_their_own() -> None:
     folders = [yaml.safe_load(file.read_text())["results"] for file in CONFIGURATIONS]
     assert len(set(folders)) == len(folders)
+
+
+def test_names_that_lead_nowhere_are_refused(settings: Settings) -> None:
+    for find, message in (
+        (settings.model, "no model is named 'smollm2'; did you mean 'smollm2-135m'?"),
+        (settings.dataset, "no dataset is named 'smollm2'; there are: "),
+        (settings.arm, "no tuned arm is named 'smollm2'; there are: tuned-symbolic"),
+    ):
+        with pytest.raises(SettingsError, match=re.escape(message)):
+            find("smollm2")
 
 
 def test_arms_and_pairs(settings: Settings) -> None:
@@ -202,8 +228,11 @@ def test_seeds_that_make_no_sense_are_refused(config: dict[str, Any]) -> None:
 
 def test_pruned_models_come_from_their_whole_weights(settings: Settings) -> None:
     whole, pruned = settings.model("smollm2-135m"), settings.model("smollm2-64m-depth10")
-    assert pruned.whole() == whole.weights()
-    assert whole.whole() is None
+    assert isinstance(whole, LocalModel)
+    assert isinstance(pruned, LocalModel)
+    assert pruned.unpruned() == whole.weights_spec()
+    assert whole.unpruned() is None
+    assert pruned.prepared() == [pruned.weights_spec(), whole.weights_spec()]
 
 
 def test_reference_is_up_to_date() -> None:
@@ -266,21 +295,21 @@ def test_models_on_a_server(served: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda c: c["models"][0].pop("parameters"), "models.gpt: needs `parameters`, which no server tells"),
-        (lambda c: c["models"][0].update(layers=2), "layers is of weights that are loaded here"),
-        (lambda c: c["models"][0].update(quantisation="nf4"), "quantisation is of weights that are loaded here"),
-        (lambda c: c["models"][0].update(think=["<t>", "</t>"]), "think: to close the tag, the server must go on"),
-        (lambda c: c["models"][0].update(source={"uri": "path:x"}, server={}), "server belongs to a source"),
-        (lambda c: c["models"][0].update(server={"max_cost": 5}), "max_cost holds back nothing without"),
+        (lambda c: c["models"][0].pop("parameters"), "models.0: needs `parameters`, which no server reports"),
+        (lambda c: c["models"][0].update(layers=2), "models.0.layers: layers belongs to weights that are loaded here"),
+        (lambda c: c["models"][0].update(quantisation="nf4"), "quantisation belongs to weights that are loaded here"),
+        (lambda c: c["models"][0].update(think=["<t>", "</t>"]), "think: to close the tag, the server must continue"),
+        (lambda c: c["models"][0].update(source={"uri": "path:x"}, server={}), "server belongs to a model on a server"),
+        (lambda c: c["models"][0].update(server={"max_cost": 5}), "max_cost limits nothing without"),
         (lambda c: c["models"][0].update(server={"base_url": "localhost"}), "server.base_url: String should match"),
         (
             lambda c: c["models"][0].update(warm_start={"method": "full", "datasets": ["coin_flip"]}),
-            "a server's weights cannot be given a warm_start|has no train items",
+            "warm_start belongs to weights that are loaded here",
         ),
-        (lambda c: c["datasets"][0].update(readout="cloze"), "no server tells the log-probability of a text"),
+        (lambda c: c["datasets"][0].update(readout="cloze"), "no server reports the log-probability of a text"),
         (lambda c: c["arms"][0].update(source={"uri": "path:x"}), "name the source `openai:<tuned model>`"),
         (lambda c: c["models"][0].update(source={"uri": "path:x"}), "its source is on a server, and 'gpt' is not"),
-        (lambda c: c.update(perturbations={"mistakes": ["resample"]}), "to resample, 'gpt' must go on with a chain"),
+        (lambda c: c.update(perturbations={"mistakes": ["resample"]}), "to resample, 'gpt' must continue a chain"),
     ],
 )
 def test_what_a_server_cannot_do(served: dict[str, Any], change: Any, message: str) -> None:

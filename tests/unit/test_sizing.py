@@ -76,7 +76,7 @@ def test_weights_of_dtype_auto_may_be_wide_on_a_processor(large: Settings) -> No
 
 
 def test_preparing_weights_holds_them_twice_as_the_widest_of_their_models(large: Settings) -> None:
-    slug = weights_slug(large.models[0].weights())
+    slug = weights_slug(large.models[0].weights_spec())
     assert sizing.prepared_megabytes(job(large, weights=slug)) == 2 * 32_000
 
 

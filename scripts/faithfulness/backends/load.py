@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Protocol
 
 from faithfulness.backends.protocol import Backend
-from faithfulness.config.models import Server
+from faithfulness.config.servers import Server
 
 # Relative to the working folder, as all paths of a workflow are. All runs there share it: no request is paid twice.
 LEDGER = Path("resources/requests.sqlite")

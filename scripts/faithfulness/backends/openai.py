@@ -23,7 +23,7 @@ from openai.types.chat import ChatCompletion
 from faithfulness.arms.record import prompts_of, read_arm
 from faithfulness.backends.ledger import BudgetError, Ledger, Reply
 from faithfulness.backends.protocol import Completion, Decoding, Probe, Prompt, Propose, Reading
-from faithfulness.config.models import Server
+from faithfulness.config.servers import Server
 from faithfulness.hashing import digest
 from faithfulness.prompts import Message
 

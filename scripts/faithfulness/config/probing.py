@@ -2,10 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, model_validator
+from pydantic import Tag as Case
 
 from faithfulness.config.base import Count, Strict
-from faithfulness.config.models import Speaker
+from faithfulness.config.models import LocalSpeaker, ServedSpeaker, case
 
 
 class Chains(Strict):
@@ -23,14 +24,27 @@ class Chains(Strict):
         return self
 
 
-class Paraphraser(Speaker):
-    """A language model that rewords steps; what it writes is checked, and where nothing passes, rules reword."""
+class Sampling(Strict):
+    """How a language model's wordings are sampled."""
 
     candidates: Count = Field(
-        4, description="wordings sampled of each step at most: the first that passes the checks is taken"
+        4, description="most wordings sampled of each step: the first that passes the checks is used"
     )
-    temperature: float = Field(0.8, gt=0, description="of the sampling")
+    temperature: float = Field(0.8, gt=0, description="temperature of the sampling")
     top_p: Annotated[float, Field(gt=0, le=1)] = Field(0.95, description="nucleus sampling")
+
+
+class LocalParaphraser(Sampling, LocalSpeaker):
+    """A language model that rewords steps; each wording is checked, and rules reword the steps where none passes."""
+
+
+class ServedParaphraser(Sampling, ServedSpeaker):
+    """The same, on a server."""
+
+
+Paraphraser = Annotated[
+    Annotated[LocalParaphraser, Case("local")] | Annotated[ServedParaphraser, Case("served")], Discriminator(case)
+]
 
 
 class Perturbations(Strict):

@@ -8,49 +8,45 @@ from pydantic_core import PydanticUndefined
 
 from faithfulness.config.base import Strict
 from faithfulness.config.datasets import CoinFlip, Columns, LastLetters, TableDataset
-from faithfulness.config.models import Model, Server, Speaker
-from faithfulness.config.probing import Chains, Paraphraser, Perturbations
+from faithfulness.config.models import LocalModel, LocalSpeaker, ServedModel
+from faithfulness.config.probing import Chains, LocalParaphraser, Perturbations
+from faithfulness.config.servers import Server
 from faithfulness.config.settings import Settings
 from faithfulness.config.sources import Source
 from faithfulness.config.statistics import Resampling
-from faithfulness.config.training import Arm, Recipe
+from faithfulness.config.training import ImportedArm, Recipe, TrainedArm
+
+# Title and model of each section, the model whose keys it repeats, and how the reference names those keys.
+SECTIONS: tuple[tuple[str, type[Strict], type[Strict] | None, str], ...] = (
+    ("Top level", Settings, None, ""),
+    ("LocalModel", LocalModel, None, ""),
+    ("ServedModel", ServedModel, None, ""),
+    ("Server", Server, None, ""),
+    ("Source", Source, None, ""),
+    ("Recipe", Recipe, None, ""),
+    ("TrainedArm", TrainedArm, Recipe, "Recipe"),
+    ("ImportedArm", ImportedArm, None, ""),
+    ("LastLetters", LastLetters, None, ""),
+    ("CoinFlip", CoinFlip, None, ""),
+    ("TableDataset", TableDataset, None, ""),
+    ("Columns", Columns, None, ""),
+    ("Chains", Chains, None, ""),
+    ("Perturbations", Perturbations, None, ""),
+    ("Paraphraser", LocalParaphraser, LocalSpeaker, "LocalModel or ServedModel but name and warm_start"),
+    ("Resampling", Resampling, None, ""),
+)
 
 
 def reference() -> str:
     """The reference of all settings, as Markdown."""
-    parents: dict[Any, type[Strict]] = {Arm: Recipe, Paraphraser: Speaker}
     parts = []
-    for model in (
-        Settings,
-        Model,
-        Server,
-        Source,
-        Recipe,
-        Arm,
-        LastLetters,
-        CoinFlip,
-        TableDataset,
-        Columns,
-        Chains,
-        Perturbations,
-        Paraphraser,
-        Resampling,
-    ):
-        title = model.__name__ if model is not Settings else "Top level"
-        lines = [
-            f"### {title}",
-            "",
-            (model.__doc__ or "").strip(),
-            "",
-            "| key | type | default | meaning |",
-            "|---|---|---|---|",
-        ]
-        parent = parents.get(model)
-        inherited = set(parent.model_fields) if parent else set()
-        if inherited:
-            lines.insert(3, f"All keys of {'Recipe' if parent is Recipe else 'Model but name and warm_start'}, and:\n")
+    for title, model, parent, keys in SECTIONS:
+        lines = [f"### {title}", "", (model.__doc__ or "").strip(), ""]
+        if parent:
+            lines += [f"All keys of {keys}, and:", ""]
+        lines += ["| key | type | default | meaning |", "|---|---|---|---|"]
         for key, field in model.model_fields.items():
-            if key in inherited:
+            if parent and key in parent.model_fields:
                 continue
             default = field.get_default(call_default_factory=True)
             shown = "required" if default is PydanticUndefined else _show(default)

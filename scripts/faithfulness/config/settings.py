@@ -7,27 +7,39 @@ before any work starts, in one line that says what, where and what would be righ
 
 import itertools
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from faithfulness.config.base import Count, SettingsError, Strict, check_known, suggestion
 from faithfulness.config.datasets import CoinFlip, Dataset, LastLetters, TableDataset
 from faithfulness.config.messages import explain
-from faithfulness.config.models import Model, Server
+from faithfulness.config.models import LocalModel, Model, ServedModel
 from faithfulness.config.probing import Chains, Perturbations
 from faithfulness.config.statistics import Resampling
-from faithfulness.config.training import Arm, Recipe
+from faithfulness.config.training import Arm, ImportedArm, Recipe, TrainedArm
+
+
+class Named(Protocol):
+    """An entry of a list in the configuration."""
+
+    @property
+    def name(self) -> str:
+        """Its name, unique within the list."""
+
+
+Entry = TypeVar("Entry", bound=Named)
 
 
 class Settings(Strict):
     """The whole configuration."""
 
     results: str = Field("results", min_length=1, description="folder of the results")
-    models: list[Model] = Field(min_length=1, description="base weights (see Model)")
+    models: list[Model] = Field(min_length=1, description="base models (see LocalModel and ServedModel)")
     datasets: list[Dataset] = Field(min_length=1, description="questions (see the datasets below)")
-    arms: list[Arm] = Field(min_length=1, description="tuned arms (see Arm)")
+    arms: list[Arm] = Field(min_length=1, description="tuned arms (see TrainedArm and ImportedArm)")
     prompts: str = Field("config/prompts/default.yaml", description="file of prompt templates and answer cues")
     chains: Chains = Field(Chains(), description="see Chains")
     perturbations: Perturbations = Field(Perturbations(), description="see Perturbations")
@@ -64,7 +76,7 @@ class Settings(Strict):
         for arm in self.arms:
             for name in arm.datasets:
                 check_known(name, datasets, f"arms.{arm.name}.datasets", "dataset")
-        recipes: list[tuple[str, Recipe]] = [(f"arms.{a.name}", a) for a in self.arms if not a.source]
+        recipes: list[tuple[str, Recipe]] = [(f"arms.{a.name}", a) for a in self.arms if isinstance(a, TrainedArm)]
         recipes += [(f"models.{m.name}.warm_start", m.warm_start) for m in self.models if m.warm_start]
         for where, recipe in recipes:
             for key in ("datasets", "replay_datasets"):
@@ -84,41 +96,35 @@ class Settings(Strict):
         for arm in self.arms:
             for name in arm.models or []:
                 check_known(name, models, f"arms.{arm.name}.models", "model")
-            if arm.source and len(arm.models or models) > 1:
+            if isinstance(arm, ImportedArm) and len(arm.models or models) > 1:
                 raise ValueError(f"arms.{arm.name}: its weights fit one model; name it under `models`")
         return self
 
     @model_validator(mode="after")
     def _servers_can_do_it(self) -> "Settings":
         for model in self.models:
-            arms = [arm for arm in self.arms if arm.models is None or model.name in arm.models]
-            for arm in arms:
-                if bool(arm.source and arm.source.served) != model.served:
-                    raise ValueError(
-                        f"arms.{arm.name}: "
-                        + (
-                            f"a server holds {model.name!r}; name the source `openai:<tuned model>` of its tuned arms"
-                            if model.served
-                            else f"its source is on a server, and {model.name!r} is not"
-                        )
-                        + ", or say under `models` which models get this arm"
+            for arm in self.arms:
+                used = arm.models is None or model.name in arm.models
+                on_server = isinstance(arm, ImportedArm) and arm.source.served
+                if used and on_server != model.served:
+                    reason = (
+                        f"a server holds {model.name!r}; name the source `openai:<tuned model>` of its tuned arms"
+                        if model.served
+                        else f"its source is on a server, and {model.name!r} is not"
                     )
-            if not model.served:
+                    raise ValueError(f"arms.{arm.name}: {reason}, or name under `models` the models of this arm")
+            if not isinstance(model, ServedModel):
                 continue
-            if model.warm_start:
-                raise ValueError(f"models.{model.name}: a server's weights cannot be given a warm_start")
-            if not model.parameters:
-                raise ValueError(f"models.{model.name}: needs `parameters`, which no server tells; a guess will do")
-            if "resample" in self.perturbations.mistakes and (model.server or Server()).turn != "prefill":
+            if "resample" in self.perturbations.mistakes and model.server.turn != "prefill":
                 raise ValueError(
-                    f"perturbations.mistakes: to resample, {model.name!r} must go on with a chain, which its server "
+                    f"perturbations.mistakes: to resample, {model.name!r} must continue a chain, which its server "
                     "does with `turn: prefill` only"
                 )
             for dataset in self.datasets:
                 if dataset.readout == "cloze":
                     raise ValueError(
-                        f"datasets.{dataset.name}: no server tells the log-probability of a text, which readout: cloze "
-                        f"compares; {model.name!r} needs `readout: letters` or `text`"
+                        f"datasets.{dataset.name}: no server reports the log-probability of a text, which readout: "
+                        f"cloze compares; {model.name!r} needs `readout: letters` or `text`"
                     )
         return self
 
@@ -139,16 +145,19 @@ class Settings(Strict):
                 raise ValueError(f"dataset {one.name!r} takes its train items from what {other.name!r} evaluates")
         return self
 
-    def model(self, name: str) -> Model:
-        return next(m for m in self.models if m.name == name)
+    def model(self, name: str) -> LocalModel | ServedModel:
+        """The model of a name; SettingsError if there is none."""
+        return _named(name, self.models, "model")
 
     def dataset(self, name: str) -> LastLetters | CoinFlip | TableDataset:
-        return next(d for d in self.datasets if d.name == name)
+        """The dataset of a name; SettingsError if there is none."""
+        return _named(name, self.datasets, "dataset")
 
-    def arm(self, name: str) -> Arm:
-        return next(a for a in self.trainings() if a.name == name)
+    def arm(self, name: str) -> TrainedArm | ImportedArm:
+        """The tuned arm of a name, or one of its trainings; SettingsError if there is none."""
+        return _named(name, self.trainings(), "tuned arm")
 
-    def trainings(self) -> list[Arm]:
+    def trainings(self) -> list[TrainedArm | ImportedArm]:
         """All tuned arms, one for each training seed."""
         return [training for arm in self.arms for training in arm.trainings()]
 
@@ -159,6 +168,13 @@ class Settings(Strict):
     def pairs(self) -> list[tuple[str, str]]:
         """All (model, tuned arm) pairs."""
         return [(m.name, arm) for m in self.models for arm in self.arms_of(m.name)[1:]]
+
+
+def _named(name: str, entries: Sequence[Entry], kind: str) -> Entry:
+    for entry in entries:
+        if entry.name == name:
+            return entry
+    raise SettingsError(f"no {kind} is named {name!r}{suggestion(name, [entry.name for entry in entries])}")
 
 
 def load(config: dict[str, Any], catalogue: dict[str, Any] | None = None) -> Settings:
@@ -199,7 +215,7 @@ def check_paths(settings: Settings) -> None:
     if folder.exists() and not os.access(folder, os.W_OK):
         raise SettingsError(f"results: {settings.results!r} cannot be written to; change its rights, or name another")
     entries = [(f"models.{m.name}", m.source) for m in settings.models]
-    entries += [(f"arms.{a.name}", a.source) for a in settings.arms if a.source]
+    entries += [(f"arms.{a.name}", a.source) for a in settings.arms if isinstance(a, ImportedArm)]
     if paraphraser := settings.perturbations.paraphraser:
         entries.append(("perturbations.paraphraser", paraphraser.source))
     entries += [(f"datasets.{d.name}", source) for d in settings.datasets for source in d.sources()]

@@ -1,12 +1,27 @@
-"""Recipes of fine-tuning, and the tuned arms of the configuration."""
+"""Recipes of fine-tuning, and tuned arms: trained here, or imported."""
 
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Discriminator, Field, model_validator
+from pydantic import Tag as Case
 
 from faithfulness.config.base import Count, Name, Strict
 from faithfulness.config.sources import Source
+
+
+def recipe_of(arm: str) -> str:
+    """An arm's name without its training seed: what several trainings have in common."""
+    return re.sub(r"\.seed\d+$", "", arm)
+
+
+def _without_a_seed(name: str) -> str:
+    if recipe_of(name) != name:
+        raise ValueError("an arm's name may not end in .seed<number>; list the seeds under `seeds`")
+    return name
+
+
+ArmName = Annotated[str, Field(pattern=r"^tuned-[a-z0-9][a-z0-9_.-]*$", max_length=60), AfterValidator(_without_a_seed)]
 
 
 class Recipe(Strict):
@@ -38,75 +53,73 @@ class Recipe(Strict):
     alpha: Count = Field(32, description="LoRA alpha (scale = alpha / rank)")
     seed: int = Field(0, ge=0, description="training seed: order of the examples and initial adapter")
 
+    def train_datasets(self) -> list[str]:
+        """Datasets whose train items the training uses, each once."""
+        return list(dict.fromkeys([*self.datasets, *(self.replay_datasets or [])]))
 
-class Arm(Recipe):
-    """A tuned arm, compared with the base arm of each of its models: trained here by a recipe, or elsewhere."""
+    def decisive(self) -> dict[str, Any]:
+        """What decides the training, as plain values: the recipe, without an arm's name or models."""
+        return self.model_dump(include=set(Recipe.model_fields))
 
-    name: Annotated[str, Field(pattern=r"^tuned-[a-z0-9][a-z0-9_.-]*$", max_length=60)] = Field(
-        description="`tuned-<recipe>`"
-    )
+
+class TrainedArm(Recipe):
+    """A tuned arm, trained here by a recipe and compared with the base arm of each of its models."""
+
+    name: ArmName = Field(description="`tuned-<recipe>`")
     models: list[Name] | None = Field(None, description="models that get this arm (default: all)")
-    source: Source | None = Field(
-        None,
-        description="in place of a recipe: an adapter of the model, or full weights tuned from it, trained elsewhere "
-        "(see Source)",
-    )
-    datasets: list[Name] = Field(
-        [],
-        description="as in Recipe; with a `source`, those of the datasets here whose domain it was trained on, so that "
-        "the report can tell in-domain from out-of-domain accuracy",
-    )
     seeds: list[Annotated[int, Field(ge=0)]] | None = Field(
         None,
         min_length=1,
-        description="several training seeds in place of `seed`: one training each; with three or more, intervals say "
+        description="several training seeds in place of `seed`: one training each; with three or more, intervals cover "
         "what other trainings of this recipe would show",
     )
 
-    @field_validator("name")
+    @model_validator(mode="before")
     @classmethod
-    def _no_seed_in_the_name(cls, name: str) -> str:
-        if recipe_of(name) != name:
-            raise ValueError("an arm's name may not end in .seed<number>; list the seeds under `seeds`")
-        return name
-
-    @model_validator(mode="after")
-    def _trained_here_or_elsewhere(self) -> "Arm":
-        recipe = sorted(self.model_fields_set & {*Recipe.model_fields, "seeds"} - {"datasets"})
-        if self.source and recipe:
-            raise ValueError(f"{recipe[0]} belongs to a recipe, but the arm has a source; leave one of the two out")
-        if not self.source and not self.datasets:
+    def _has_datasets(cls, entry: Any) -> Any:
+        if isinstance(entry, dict) and not entry.get("datasets"):
             raise ValueError("needs the datasets of a recipe, or the source of weights that were trained elsewhere")
-        return self
+        return entry
 
     @model_validator(mode="after")
-    def _seeds_make_sense(self) -> "Arm":
+    def _seeds_make_sense(self) -> "TrainedArm":
         if self.seeds and len(set(self.seeds)) < len(self.seeds):
             raise ValueError("seeds: a seed is named twice")
         if self.seeds and self.target in ("load_bearing", "decorative"):
             raise ValueError("seeds: a reader for calibration is trained once; give it a `seed`")
         return self
 
-    def trainings(self) -> list["Arm"]:
-        """The arm itself, or one for each of its seeds, named `<arm>.seed<seed>`."""
+    def trainings(self) -> list["TrainedArm"]:
+        """The arm itself, or one arm for each of its seeds, named `<arm>.seed<seed>`."""
         if self.seeds is None:
             return [self]
         changes = ({"name": f"{self.name}.seed{seed}", "seed": seed, "seeds": None} for seed in self.seeds)
         return [self.model_copy(update=change) for change in changes]
 
 
-def recipe_of(arm: str) -> str:
-    """An arm's name without its training seed: what several trainings have in common."""
-    return re.sub(r"\.seed\d+$", "", arm)
+class ImportedArm(Strict):
+    """A tuned arm that was trained elsewhere: an adapter of the model, or full weights tuned from it."""
+
+    name: ArmName = Field(description="`tuned-<recipe>`")
+    models: list[Name] | None = Field(
+        None, description="the model that the weights were tuned from (default: the only one)"
+    )
+    source: Source = Field(description="where the adapter or the weights come from (see Source)")
+    datasets: list[Name] = Field(
+        [],
+        description="those of the datasets here whose domain it was trained on, so that the report separates in-domain "
+        "from out-of-domain accuracy",
+    )
+
+    def trainings(self) -> list["ImportedArm"]:
+        """The arm itself: it was trained once."""
+        return [self]
 
 
-def train_datasets(recipe: Recipe | None) -> list[str]:
-    """Datasets whose train items a recipe uses, each once; none for no recipe."""
-    if recipe is None:
-        return []
-    return list(dict.fromkeys([*recipe.datasets, *(recipe.replay_datasets or [])]))
+def case(entry: Any) -> Literal["trained", "imported"]:
+    """Whether an entry, as plain values or as a model, is trained here or was trained elsewhere."""
+    source = entry.get("source") if isinstance(entry, dict) else getattr(entry, "source", None)
+    return "imported" if source else "trained"
 
 
-def training_parameters(recipe: Recipe | None) -> dict[str, Any] | None:
-    """What of a recipe decides the training, as plain values."""
-    return None if recipe is None else recipe.model_dump(include=set(Recipe.model_fields))
+Arm = Annotated[Annotated[TrainedArm, Case("trained")] | Annotated[ImportedArm, Case("imported")], Discriminator(case)]

@@ -6,7 +6,7 @@ A forward pass takes two floating-point operations for each parameter and token 
 from dataclasses import astuple, dataclass, field, replace
 from typing import Any
 
-from faithfulness.config.models import Server, Speaker
+from faithfulness.config.models import ServedSpeaker, Speaker
 
 OPERATIONS = 2  # for each parameter and token of a forward pass: a multiplication and an addition
 # A training step in forward passes. The backward pass takes two, one where frozen weights need no gradients of their
@@ -81,8 +81,8 @@ def seconds(
     Returns:
         None where there are tokens to compute and the size is not known.
     """
-    if speaker.served:
-        return tokens.requests * assumed.reply_seconds / _server(speaker).concurrency
+    if isinstance(speaker, ServedSpeaker):
+        return tokens.requests * assumed.reply_seconds / speaker.server.concurrency
     if not tokens.computed:
         return 0.0
     if parameters is None:
@@ -93,11 +93,7 @@ def seconds(
 
 def price(tokens: Tokens, speaker: Speaker) -> float | None:
     """What a server charges for a set of requests, by the prices in the configuration; None without a server."""
-    if not speaker.served:
+    if not isinstance(speaker, ServedSpeaker):
         return None
-    server = _server(speaker)
+    server = speaker.server
     return (tokens.sent * server.input_price + tokens.received * server.output_price) / 1e6
-
-
-def _server(speaker: Speaker) -> Server:
-    return speaker.server or Server()

@@ -165,7 +165,7 @@ def _of_jobs(part: str, ours: Iterable[tuple[Path, set[str]]]) -> list[tuple[str
 
 def _arm(arm: Mapping[str, Any], configuration: Mapping[str, Any]) -> Arm:
     part, name = ("models", arm["model"]) if arm["arm"] == "base" else ("arms", recipe_of(arm["arm"]))
-    source = next(entry["source"] for entry in configuration[part] if entry["name"] == name)
+    source = next(entry.get("source") for entry in configuration[part] if entry["name"] == name)
     return Arm(source=source, **{key: arm[key] for key in Arm.model_fields if key != "source"})
 
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from faithfulness.config.datasets import Dataset
-from faithfulness.config.models import Model, Speaker
+from faithfulness.config.models import LocalSpeaker, Model, Speaker
 from faithfulness.config.settings import Settings
-from faithfulness.config.training import Recipe
+from faithfulness.config.training import Recipe, TrainedArm
 from faithfulness.operate import cost
 from faithfulness.operate.cost import TRAINING_PASSES, Assumptions, Tokens
 from faithfulness.prepare import sources
@@ -70,7 +70,10 @@ class Job:
     @property
     def recipe(self) -> Recipe | None:
         """How the arm that the wildcards name, or else the base arm, is trained; None for a base arm as it comes."""
-        return self.settings.arm(self.names["arm"]) if "arm" in self.names else self.model.warm_start
+        if "arm" not in self.names:
+            return self.model.warm_start
+        arm = self.settings.arm(self.names["arm"])
+        return arm if isinstance(arm, TrainedArm) else None
 
     @property
     def speed(self) -> Assumptions:
@@ -105,13 +108,15 @@ def chains(job: Job, dataset: Dataset) -> int:
 
 def parameters(speaker: Speaker) -> float:
     """Parameters that a job loads: none of a model on a server, next to none of a tiny one."""
-    if speaker.served or speaker.source.uri.startswith("random:"):
+    if not isinstance(speaker, LocalSpeaker) or speaker.source.uri.startswith("random:"):
         return 0
     return speaker.parameters or UNKNOWN_PARAMETERS
 
 
 def loaded_megabytes(speaker: Speaker, gpu: bool) -> float:
     """Weights for generation and scoring; `dtype: auto` may be float32 on CPUs."""
+    if not isinstance(speaker, LocalSpeaker):
+        return 0
     wide = speaker.dtype == "float32" or (speaker.dtype == "auto" and not gpu)
     return parameters(speaker) * (4 if wide else 2) / 1e6
 
@@ -137,12 +142,8 @@ def prepared_megabytes(job: Job) -> float:
     speakers: list[Speaker] = [*job.settings.models]
     if job.settings.perturbations.paraphraser:
         speakers.append(job.settings.perturbations.paraphraser)
-    slugs = {
-        sources.weights_slug(weights): speaker.source
-        for speaker in speakers
-        for weights in (speaker.weights(), speaker.whole())
-        if weights
-    }
+    local = [speaker for speaker in speakers if isinstance(speaker, LocalSpeaker)]
+    slugs = {sources.weights_slug(weights): weights.source for speaker in local for weights in speaker.prepared()}
     source = slugs[job.names["weights"]]
     return 2 * max(loaded_megabytes(speaker, job.gpu) for speaker in speakers if speaker.source == source)
 

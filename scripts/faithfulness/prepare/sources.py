@@ -15,8 +15,8 @@ from typing import Literal
 
 from huggingface_hub import hf_hub_download, snapshot_download
 
-from faithfulness.config.models import Weights
 from faithfulness.config.sources import Source
+from faithfulness.config.weights import Weights
 from faithfulness.hashing import damaged_files, digest, file_hash, write_sums
 
 # Weights only as safetensors (nothing that can run code), and what tokenizers need.

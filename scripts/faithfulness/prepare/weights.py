@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from faithfulness.arms.devices import pick_dtype
 from faithfulness.arms.loading import load_base
-from faithfulness.config.models import Weights
+from faithfulness.config.weights import Weights
 from faithfulness.hashing import check_weights, weights_hash
 from faithfulness.prepare.toy import random_llama
 

@@ -9,9 +9,9 @@ import pandas as pd
 import pyarrow as pa
 
 from faithfulness import prompts
-from faithfulness.config.models import Model, Speaker
+from faithfulness.config.models import LocalSpeaker, Model, Speaker
 from faithfulness.config.settings import Settings
-from faithfulness.config.training import Recipe, train_datasets
+from faithfulness.config.training import Recipe, TrainedArm
 from faithfulness.operate import cost
 from faithfulness.operate.cost import TRAINING_PASSES, Assumptions, Tokens
 from faithfulness.operate.plan.miniature import ItemWork, item_work, miniature_items
@@ -93,10 +93,10 @@ def expected(settings: Settings, assumed: Assumptions, resources: Path) -> pd.Da
     for model in settings.models:
         performer = Performer(model.name, model, parameters(model, resources), assumed)
         wording = prompts.load(settings.prompts, model.system, model.think)
-        tokenizer = Pieces() if model.served else tokenizer_of(weights_folder(model, resources))
+        tokenizer = tokenizer_of(weights_folder(model, resources)) if isinstance(model, LocalSpeaker) else Pieces()
         arms = len(settings.arms_of(model.name))
         for rule, recipe in _trainings(model, settings):
-            examples = {name: train[name] for name in train_datasets(recipe)}
+            examples = {name: train[name] for name in recipe.train_datasets()}
             tokens = training_tokens(recipe, examples, wording, tokenizer)
             counts = Counts(1, items=recipe.steps * recipe.batch_size)
             rows.append(performer.row(rule, counts, tokens, TRAINING_PASSES[recipe.method]))
@@ -120,7 +120,7 @@ def _trainings(model: Model, settings: Settings) -> Iterator[tuple[str, Recipe]]
         yield "warm_start", model.warm_start
     for name in settings.arms_of(model.name)[1:]:
         arm = settings.arm(name)
-        if not arm.source:
+        if isinstance(arm, TrainedArm):
             yield "finetune", arm
 
 
@@ -168,17 +168,16 @@ def writes_worked_chains(model: Model, dataset: str, settings: Settings) -> bool
     return recipe.replay > 0 and dataset in (recipe.replay_datasets or recipe.datasets)
 
 
-def weights_folder(speaker: Speaker, resources: Path) -> Path:
+def weights_folder(speaker: LocalSpeaker, resources: Path) -> Path:
     """Folder of a model's prepared weights."""
-    return resources / "models" / sources.weights_slug(speaker.weights())
+    return resources / "models" / sources.weights_slug(speaker.weights_spec())
 
 
 def parameters(speaker: Speaker, resources: Path) -> int | None:
     """Size of a model: as counted where it is prepared, else as the configuration says; None where it does not."""
-    counted = weights_folder(speaker, resources) / "model.json"
-    if speaker.served or not counted.exists():
-        return speaker.parameters
-    return int(json.loads(counted.read_text("utf-8"))["parameters"])
+    if isinstance(speaker, LocalSpeaker) and (file := weights_folder(speaker, resources) / "model.json").exists():
+        return int(json.loads(file.read_text("utf-8"))["parameters"])
+    return speaker.parameters
 
 
 def measured_flops() -> float:

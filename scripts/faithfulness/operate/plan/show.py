@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from faithfulness.config.models import Speaker
+from faithfulness.config.models import LocalSpeaker, ServedSpeaker, Speaker
 from faithfulness.config.settings import Settings
 from faithfulness.operate.cost import Assumptions
 from faithfulness.operate.plan.expected import PARAPHRASER, parameters, weights_folder, writes_worked_chains
@@ -29,7 +29,7 @@ def show(rows: pd.DataFrame, settings: Settings, assumed: Assumptions, resources
     models = {}
     for name, part in rows.groupby("model", sort=False):
         speaker = _speaker(str(name), settings)
-        size, limit = parameters(speaker, resources), speaker.server.max_cost if speaker.server else None
+        size, limit = parameters(speaker, resources), _max_cost(speaker)
         models[str(name)] = {
             "parameters": _number(size, "?"),
             **_sums(part, []),
@@ -59,15 +59,20 @@ def warnings(rows: pd.DataFrame, settings: Settings, resources: Path) -> Iterato
     """What speaks against a plan, one line each."""
     for name, part in rows.groupby("model", sort=False):
         speaker, cost = _speaker(str(name), settings), part["cost"].sum()
-        if not speaker.served and parameters(speaker, resources) is None:
+        if isinstance(speaker, LocalSpeaker) and parameters(speaker, resources) is None:
             yield f"{name}: its size is unknown until it is fetched; set its `parameters` to see hours"
         if speaker.served and not cost:
             yield f"{name}: its server has no input_price and output_price, so the cost is unknown"
-        if speaker.server and speaker.server.max_cost and cost > speaker.server.max_cost:
+        limit = _max_cost(speaker)
+        if limit and cost > limit:
             yield (
-                f"{name}: {cost:,.2f} is more than its max_cost of {speaker.server.max_cost:,.2f}, at which the run "
+                f"{name}: {cost:,.2f} is more than its max_cost of {limit:,.2f}, at which the run "
                 "will stop; raise it, or reduce eval, max_cuts or samples"
             )
+
+
+def _max_cost(speaker: Speaker) -> float | None:
+    return speaker.server.max_cost if isinstance(speaker, ServedSpeaker) else None
 
 
 def _speaker(name: str, settings: Settings) -> Speaker:
@@ -129,7 +134,7 @@ def _assumptions(settings: Settings, assumed: Assumptions, resources: Path) -> I
     without_tokenizer = [
         model.name
         for model in settings.models
-        if model.served or not (weights_folder(model, resources) / FILE).exists()
+        if not (isinstance(model, LocalSpeaker) and (weights_folder(model, resources) / FILE).exists())
     ]
     if without_tokenizer:
         yield f"{', '.join(without_tokenizer)}: no tokenizer on this disk; a word is one token, a long one several"

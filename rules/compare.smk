@@ -1,12 +1,48 @@
-# Comparison: needs scores (and the chains, paraphrases and items behind them), makes <results>/measures, one value
-# per chain and measure, and <results>/effects: tuned compared with base, gates, verdicts, and what the figures draw.
+# Comparison: needs scores (and the chains, paraphrases and items behind them). The scores are read once, by
+# measure_chains, which writes one table for each model and dataset to <results>/measures, means, answers, readouts and
+# retention. From these come the gates and curves of each model and dataset (<results>/descriptions), the estimates of
+# each model and arm (<results>/estimates), and <results>/effects: verdicts, and what the figures draw.
 
 ARM_FILES = [
     f"{RESULTS}/arms/{model}/{arm}" for model in MODELS for arm in arms_of(model)
 ]
-MEASURES = expand(
-    f"{RESULTS}/measures/{{model}}/{{dataset}}.parquet", model=MODELS, dataset=DATASETS
-)
+BY_DATASET = "{model}/{dataset}.parquet"
+MEASURES = expand(f"{RESULTS}/measures/{BY_DATASET}", model=MODELS, dataset=DATASETS)
+MEANS, ANSWERS = f"{RESULTS}/means/{BY_DATASET}", f"{RESULTS}/answers/{BY_DATASET}"
+DESCRIPTIONS = f"{RESULTS}/descriptions/{{model}}/{{dataset}}"
+ESTIMATES = f"{RESULTS}/estimates/{{model}}/{{arm}}"
+
+
+def arms_by_training(model):
+    """The arm of each training of a model, by the training's name."""
+    names = arms_of(model)
+    return {
+        training.name: arm.name
+        for arm in SETTINGS.arms
+        for training in arm.trainings()
+        if training.name in names
+    }
+
+
+def trainings_of(wildcards):
+    """The trainings of a model's arm."""
+    return [
+        name
+        for name, arm in arms_by_training(wildcards.model).items()
+        if arm == wildcards.arm
+    ]
+
+
+def of_all_datasets(pattern):
+    return expand(pattern, model=MODELS, dataset=DATASETS)
+
+
+def of_all_estimates(file):
+    return [
+        f"{RESULTS}/estimates/{model}/{arm}/{file}"
+        for model in MODELS
+        for arm in dict.fromkeys(arms_by_training(model).values())
+    ]
 
 
 rule measure_chains:
@@ -17,7 +53,11 @@ rule measure_chains:
             allow_missing=True,
         ),
     output:
-        f"{RESULTS}/measures/{{model}}/{{dataset}}.parquet",
+        measures=f"{RESULTS}/measures/{BY_DATASET}",
+        means=MEANS,
+        answers=ANSWERS,
+        readouts=f"{RESULTS}/readouts/{BY_DATASET}",
+        retention=f"{RESULTS}/retention/{BY_DATASET}",
     log:
         f"{RESULTS}/logs/measure_chains/{{model}}/{{dataset}}.log",
     benchmark:
@@ -29,7 +69,7 @@ rule measure_chains:
         mem_mb=memory(1000, sizing.scores_megabytes),
         runtime=runtime(30),
     params:
-        arms=lambda wildcards: arms_of(wildcards.model)[1:],
+        arms=lambda wildcards: arms_by_training(wildcards.model),
         code=code("measure_chains", words=False),
     message:
         "computing measures: {wildcards.model} {wildcards.dataset}"
@@ -37,19 +77,98 @@ rule measure_chains:
         "../scripts/measure_chains.py"
 
 
+rule describe_arms:
+    input:
+        base=f"{RESULTS}/arms/{{model}}/base",
+        chains=lambda wildcards: expand(
+            CHAINS,
+            writer=arms_of(wildcards.model),
+            allow_missing=True,
+        ),
+        paraphrases=lambda wildcards: expand(
+            PARAPHRASES,
+            writer=arms_of(wildcards.model),
+            allow_missing=True,
+        ),
+        questions=f"{RESULTS}/items/{{dataset}}/eval.parquet",
+        means=MEANS,
+        answers=ANSWERS,
+        readouts=rules.measure_chains.output.readouts,
+        retention=rules.measure_chains.output.retention,
+        claims=SETTINGS.claims,
+    output:
+        gates=f"{DESCRIPTIONS}/gates.parquet",
+        summaries=f"{DESCRIPTIONS}/summaries.parquet",
+        curves=f"{DESCRIPTIONS}/curves.parquet",
+    log:
+        f"{RESULTS}/logs/describe_arms/{{model}}/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/describe_arms/{{model}}/{{dataset}}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=memory(1000, sizing.scores_megabytes),
+        runtime=runtime(30),
+    params:
+        arms=lambda wildcards: arms_by_training(wildcards.model),
+        statistics=SETTINGS.statistics.model_dump(),
+        code=code("describe_arms"),
+    message:
+        "describing arms: {wildcards.model} {wildcards.dataset}"
+    script:
+        "../scripts/describe_arms.py"
+
+
+rule estimate_effects:
+    input:
+        means=expand(MEANS, dataset=DATASETS, allow_missing=True),
+        answers=expand(ANSWERS, dataset=DATASETS, allow_missing=True),
+        questions=expand(f"{RESULTS}/items/{{dataset}}/eval.parquet", dataset=DATASETS),
+        arms=lambda wildcards: expand(
+            f"{RESULTS}/arms/{{model}}/{{training}}",
+            model=wildcards.model,
+            training=trainings_of(wildcards),
+        ),
+        claims=SETTINGS.claims,
+    output:
+        estimates=f"{ESTIMATES}/estimates.parquet",
+        correlations=f"{ESTIMATES}/correlations.parquet",
+    log:
+        f"{RESULTS}/logs/estimate_effects/{{model}}/{{arm}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/estimate_effects/{{model}}/{{arm}}.tsv"
+    wildcard_constraints:
+        arm=any_of([arm.name for arm in SETTINGS.arms]),
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=memory(1000, sizing.scores_megabytes),
+        runtime=runtime(60, sizing.comparison_seconds),
+    params:
+        trainings=trainings_of,
+        statistics=SETTINGS.statistics.model_dump(),
+        code=code("estimate_effects"),
+    message:
+        "estimating effects: {wildcards.model} {wildcards.arm}"
+    script:
+        "../scripts/estimate_effects.py"
+
+
 rule compare_arms:
     input:
-        measures=MEASURES,
-        scores=of_all_arms(SCORES),
-        chains=of_all_arms(CHAINS),
-        paraphrases=of_all_arms(PARAPHRASES),
-        questions=expand(f"{RESULTS}/items/{{dataset}}/eval.parquet", dataset=DATASETS),
+        estimates=of_all_estimates("estimates.parquet"),
+        correlations=of_all_estimates("correlations.parquet"),
+        gates=of_all_datasets(rules.describe_arms.output.gates),
+        summaries=of_all_datasets(rules.describe_arms.output.summaries),
+        curves=of_all_datasets(rules.describe_arms.output.curves),
         arms=ARM_FILES,
         claims=SETTINGS.claims,
         calibration=CALIBRATION,
     output:
         claims=f"{RESULTS}/effects/claims.json",
-        cells=f"{RESULTS}/effects/cells.csv",
+        cells=f"{RESULTS}/effects/by_cell.csv",
         gates=f"{RESULTS}/effects/gates.csv",
         summaries=f"{RESULTS}/effects/summaries.csv",
         curves=f"{RESULTS}/effects/curves.csv",
@@ -62,9 +181,10 @@ rule compare_arms:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=memory(4000, sizing.scores_megabytes),
-        runtime=runtime(60, sizing.comparison_seconds),
+        mem_mb=memory(1000),
+        runtime=runtime(10),
     params:
+        arms={model: arms_by_training(model) for model in MODELS},
         statistics=SETTINGS.statistics.model_dump(),
         journal=JOURNAL,
         code=code("compare_arms"),
@@ -78,8 +198,7 @@ rule compare_scales:
     input:
         cells=rules.compare_arms.output.cells,
         gates=rules.compare_arms.output.gates,
-        measures=MEASURES,
-        scores=of_all_arms(SCORES),
+        means=of_all_datasets(MEANS),
         arms=ARM_FILES,
         claims=SETTINGS.claims,
         calibration=CALIBRATION,
@@ -97,6 +216,7 @@ rule compare_scales:
         mem_mb=memory(4000, sizing.scores_megabytes),
         runtime=runtime(30),
     params:
+        arms={model: arms_by_training(model) for model in MODELS},
         statistics=SETTINGS.statistics.model_dump(),
         code=code("compare_scales"),
     message:

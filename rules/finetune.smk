@@ -62,6 +62,7 @@ rule finetune:
         gpu=gpus_of,
         runtime=runtime(60, sizing.training_seconds),
     params:
+        arm=lambda wildcards: SETTINGS.arm_of_training(wildcards.arm),
         recipe=setting("arm.decisive"),
         datasets=setting("arm.train_datasets"),
         journal=JOURNAL,

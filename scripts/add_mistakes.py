@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from faithfulness import prompts
-from faithfulness.arms.record import prompts_of, read_arm
+from faithfulness.arms.record import read_arm
 from faithfulness.backends.load import load
 from faithfulness.backends.protocol import Decoding
 from faithfulness.chains.write import continue_chains
@@ -39,11 +39,15 @@ if "resample" in settings.variants:
         load(snakemake.input.arm, snakemake.threads, snakemake.resources),
         written,
         changed("resample"),
-        prompts_of(arm),
+        arm.prompts,
         Decoding(settings.max_new_tokens, settings.chains["temperature"], settings.chains["top_p"]),
         settings.chains["seed"],
         block_items=settings.block_items,
-        journal=(Path(settings.journal), [arm["weights"], settings.code], f"{arm['model']} {arm['arm']}: mistakes"),
+        journal=(
+            Path(settings.journal),
+            [arm.weights_hash, settings.code],
+            f"{arm.model} {snakemake.wildcards.writer}: mistakes",
+        ),
     )
     order = {chain: number for number, chain in enumerate(zip(written["item_id"], written["sample"], strict=True))}
     rows.sort(key=lambda row: order[row["item_id"], row["sample"]])  # so that shards in turn are the whole

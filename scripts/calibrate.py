@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from faithfulness import prompts
-from faithfulness.arms.record import prompts_of, read_arm
+from faithfulness.arms.record import read_arm
 from faithfulness.backends.load import load
 from faithfulness.calibrate import calibration
 from faithfulness.config.probing import Perturbations
@@ -33,14 +33,14 @@ real: dict[tuple[str, str], list[pd.DataFrame]] = {}
 for folder in snakemake.input.arms:
     arm = read_arm(folder)
     reader = load(folder, snakemake.threads, snakemake.resources)
-    for dataset in arm["train_datasets"]:
+    for dataset in arm.train_datasets:
         asked = calibration.with_silence(items[dataset])  # real readers may find no answer, too
-        written = calibration.write_worked(asked, prompts_of(arm), journal, reader.tokenizer)
+        written = calibration.write_worked(asked, arm.prompts, journal, reader.tokenizer)
         coder = partial(prompts.encode, reader.tokenizer), reader.tokenizer.decode
         probes = calibration.perturb(written, asked, perturbed, *coder)
-        name = arm["recipe"]["target"]
-        found = calibration.read(reader, name, asked, written, probes, prompts_of(arm), [arm["weights"]], journal)
-        real.setdefault((arm["model"], dataset), []).append(found)
+        name = arm.recipe.target
+        found = calibration.read(reader, name, asked, written, probes, arm.prompts, [arm.weights_hash], journal)
+        real.setdefault((arm.model, dataset), []).append(found)
 
 for (model, dataset), parts in real.items():
     scores = pd.concat(parts, ignore_index=True)

@@ -2,12 +2,10 @@
 
 import pandas as pd
 
-from faithfulness.compare import claims, effects, measures, model_sizes, read_all, verdicts
-from faithfulness.compare.verdicts import ALTERNATIVES
+from faithfulness.compare import claims, effect_rows, item_means, judge, model_sizes, read_all
 from faithfulness.operate import job
-from faithfulness.tables.generation import Scores
 from faithfulness.tables.io import read_table, write_table
-from faithfulness.tables.statistics import Effects, Gates, Measures, ScaleFits
+from faithfulness.tables.statistics import Effects, Gates, ScaleFits
 
 log = job.start(snakemake.log)
 declared = claims.load(snakemake.input.claims)
@@ -15,34 +13,42 @@ statistics = declared.statistics(snakemake.params.statistics)
 
 judged = read_table(snakemake.input.cells, Effects)
 gates = read_table(snakemake.input.gates, Gates)
-chain_measures = read_all.read(snakemake.input.measures, Measures, ["model", "dataset"])
-scores = read_all.read(snakemake.input.scores, Scores, ["model", "reader", "dataset"])
-arms = read_all.by_recipe(read_all.arms(snakemake.input.arms))
+arms = read_all.in_arms(read_all.arms(snakemake.input.arms), snakemake.params.arms)
 sizes, trained = read_all.sizes(arms), read_all.train_datasets(arms)
 status = read_all.calibration(snakemake.input.calibration)
 
 
-def gaps(table: pd.DataFrame, claim: str) -> pd.DataFrame:
-    """The contrast of sizes that a claim tests."""
-    means, seeds = effects.means_by_cell(table), effects.means_by_seed(table)
-    if claim == "C5":
-        return model_sizes.compare_sizes(means, sizes, seeds, declared.primary_measures, statistics, declared.pool)
-    in_domain = {cell: frame for cell, frame in means.items() if cell[2] in trained[cell[:2]]}
-    directions = declared.directions["R1"]
-    return model_sizes.compare_sizes(in_domain, sizes, seeds, directions, statistics, declared.pool, "total")
+def gaps(claim: str, invalid: str) -> pd.DataFrame:
+    """The contrast of sizes that a claim tests, with one way to count invalid readouts."""
+    directions = declared.primary_measures if claim == "C5" else declared.directions["R1"]
+    columns = ["arm", "seed", *item_means.KEYS, *directions]
+    where = {"invalid": [invalid]}
+    means = read_all.read(snakemake.input.means, item_means.schema(), ["model", "dataset"], columns, where)
+    cells, seeds = item_means.frames(means), item_means.frames_by_seed(means)
+    if claim == "R1":
+        cells = {cell: frame for cell, frame in cells.items() if cell[2] in trained[cell[:2]]}
+    component = "reading" if claim == "C5" else "total"
+    return model_sizes.compare_sizes(cells, sizes, seeds, directions, statistics, declared.pool, component)
 
 
-# How unreadable answers are counted matters for reading only: for accuracy they are wrong.
-for claim, ways in (("C5", ALTERNATIVES.values()), ("R1", ())):
-    found = gaps(chain_measures, claim)
-    if found.empty:
-        log.info("%s: fewer than two sizes, nothing to say about scale", claim)
+# How invalid readouts are counted matters for reading only: for accuracy they are wrong.
+several = len(set(sizes.values())) > 1
+for claim, countings in (("C5", judge.ALTERNATIVES.values()), ("R1", ())) if several else ():
+    rows = gaps(claim, "left out")
+    if rows.empty:
+        log.info("%s: no arm has two sizes of model", claim)
         continue
-    alternatives = [gaps(measures.of_models(scores, invalid), claim) for invalid in ways]
-    scale = verdicts.judge_sizes(
-        found, gates, claim=claim, confidence=statistics.confidence, calibration=status, alternatives=alternatives
+    scale = judge.judge_sizes(
+        rows,
+        gates,
+        claim=claim,
+        confidence=statistics.confidence,
+        calibration=status,
+        alternatives=[gaps(claim, invalid) for invalid in countings],
     )
-    judged = verdicts.ordered(pd.concat([judged, scale], ignore_index=True))
+    judged = effect_rows.ordered(pd.concat([judged, scale], ignore_index=True))
+if not several:
+    log.info("fewer than two sizes of model: nothing to say about scale")
 
 write_table(judged, Effects, snakemake.output.effects)
 write_table(model_sizes.fit(judged), ScaleFits, snakemake.output.scale_fits)

@@ -1,4 +1,4 @@
-"""Take in a tuned arm that was trained elsewhere."""
+"""Import a tuned arm that was trained elsewhere, or by an earlier version of this project."""
 
 from pathlib import Path
 
@@ -12,8 +12,8 @@ log = job.start(snakemake.log)
 source, folder = Source(**snakemake.params.source), Path(snakemake.output[0])
 name, base, datasets = snakemake.wildcards.arm, read_arm(snakemake.input.base), snakemake.params.datasets
 if source.served:
-    arm = import_served_arm(folder, name, base, source.uri, datasets)
+    arm = import_served_arm(folder, name, base, source.uri.removeprefix("openai:"), datasets)
 else:
     (weights,) = sources.locate(source, Path(snakemake.input.weights))
     arm = import_arm(folder, name, base, weights, datasets)
-log.info("%s, %s: %s", arm["arm"], source.uri, arm["kind"])
+log.info("%s from %s: %s", arm.arm, source.uri, arm.weights.kind)

@@ -1,12 +1,20 @@
-"""Measures of every chain of one model and dataset, in the four writer x reader cells of each tuned arm."""
+"""Reads all scores of one model and dataset, and writes what later rules need of them, by chain or by item."""
 
-from faithfulness.compare import measures, read_all
+from faithfulness.compare import chain_values, item_means, read_all, retention
 from faithfulness.operate import job
 from faithfulness.tables.generation import Scores
 from faithfulness.tables.io import write_table
-from faithfulness.tables.statistics import Measures
+from faithfulness.tables.statistics import Answers, Measures, Readouts, Retention
 
 job.start(snakemake.log)
+output, arms = snakemake.output, snakemake.params.arms
 
-scores = read_all.read(snakemake.input.scores, Scores, ["reader", "dataset"])
-write_table(measures.table(scores, snakemake.params.arms), Measures, snakemake.output[0])
+values: dict[chain_values.Pair, chain_values.ChainValues] = {}
+for file in snakemake.input.scores:  # one reader's at a time, as scores are large
+    values |= chain_values.of_pairs(read_all.read([file], Scores, ["reader", "dataset"], chain_values.COLUMNS))
+
+write_table(chain_values.measures_table(values, arms), Measures, output.measures)
+write_table(item_means.table(values, arms), item_means.schema(), output.means)
+write_table(chain_values.answers_table(values), Answers, output.answers)
+write_table(chain_values.readouts_table(values), Readouts, output.readouts)
+write_table(retention.by_item({pair: part.curves for pair, part in values.items()}, arms), Retention, output.retention)

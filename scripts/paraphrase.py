@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from faithfulness import prompts
-from faithfulness.arms.record import prompts_of, read_arm
+from faithfulness.arms.record import read_arm
 from faithfulness.backends.load import load
 from faithfulness.backends.protocol import Decoding
 from faithfulness.operate import job
@@ -29,12 +29,12 @@ if sampling:
         load(snakemake.input.paraphraser, snakemake.threads, snakemake.resources),
         chains,
         answers,
-        prompts_of(arm),
+        arm.prompts,
         Decoding(settings.max_new_tokens, sampling["temperature"], sampling["top_p"]),
         sampling["candidates"],
         settings.seed,
         contrasts,
-        journal=Journal(Path(settings.journal), (arm["weights"], settings.code), "paraphrases", settings.block_items),
+        journal=Journal(Path(settings.journal), (arm.weights_hash, settings.code), "paraphrases", settings.block_items),
     )
     log.info("the model reworded %d of %d steps", sum(p.rule == "model" for p in worded.values()), len(worded))
 

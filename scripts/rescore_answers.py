@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from faithfulness.arms.record import prompts_of, read_arm
+from faithfulness.arms.record import read_arm
 from faithfulness.backends.load import load
 from faithfulness.operate import job
 from faithfulness.perturb.registry import PERTURBATIONS
@@ -13,7 +13,7 @@ from faithfulness.tables.journal import shard
 
 job.start(snakemake.log)
 arm = read_arm(snakemake.input.arm)
-key = [arm["weights"], snakemake.params.code]
+key = [arm.weights_hash, snakemake.params.code]
 writers = snakemake.params.writers
 kinds = [(writer, perturbation) for writer in writers for perturbation in PERTURBATIONS]
 chains = read_named_tables(writers, snakemake.input.chains, Chains)
@@ -24,10 +24,10 @@ table = readout.score(
     shard(read_table(snakemake.input.questions, Items), snakemake.params.shard, block_items),
     chains,
     probes,
-    prompts_of(arm),
-    arm["arm"],
+    arm.prompts,
+    snakemake.wildcards.reader,
     snakemake.params.readout,
     block_items=block_items,
-    journal=(Path(snakemake.params.journal), key, f"{arm['model']} {arm['arm']}: answers"),
+    journal=(Path(snakemake.params.journal), key, f"{arm.model} {snakemake.wildcards.reader}: answers"),
 )
 write_table(table, Scores, snakemake.output[0])

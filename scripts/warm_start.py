@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from faithfulness import prompts
-from faithfulness.arms.record import reference_arm, served_arm, write_arm
+from faithfulness.arms.record import ServedWeights, base_arm, served_base_arm, write_arm
 from faithfulness.config.training import Recipe
 from faithfulness.finetune.tune import tune
 from faithfulness.operate import job
@@ -15,13 +15,13 @@ wording = prompts.load(snakemake.input.prompts, snakemake.params.system, snakema
 folder = Path(snakemake.output[0])
 name, served = snakemake.params.name, snakemake.params.served
 if served:
-    parent = served_arm(name, spoken=wording, **served)
+    parent = served_base_arm(name, served["parameters"], ServedWeights(**served["place"]), wording)
 else:
-    parent = reference_arm(name, Path(snakemake.input.model), wording, **snakemake.params.loading)
+    parent = base_arm(name, Path(snakemake.input.model), wording, **snakemake.params.loading)
 if snakemake.params.recipe is None:
     write_arm(folder, parent)
 else:
     recipe = Recipe(**snakemake.params.recipe)
     items = read_named_tables(snakemake.params.datasets, snakemake.input.questions, Items)
     journal = Path(snakemake.params.journal)
-    tune(folder, "base", parent, recipe, items, wording, journal, snakemake.threads, snakemake.resources.gpu)
+    tune(folder, "base", parent, recipe, items, journal, snakemake.threads, snakemake.resources.gpu)

@@ -1,9 +1,9 @@
 """Write the paper kit: tables, methods and figures to be pasted into a paper, and what they cite."""
 
-import json
 import shutil
 from pathlib import Path
 
+from faithfulness.arms.record import read_arm
 from faithfulness.compare import claims
 from faithfulness.operate import job, provenance
 from faithfulness.report import paper, paper_tables
@@ -35,7 +35,7 @@ shown = paper.methods_context(
     effects=effects,
     summaries=summaries,
     gates=gates,
-    arms=[json.loads(text(f"{folder}/arm.json")) for folder in files.arms],
+    arms=[read_arm(folder) for folder in files.arms],
     versions=provenance.versions(paper.PACKAGES),
 )
 tables = {

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from faithfulness.arms.record import read_arm
 from faithfulness.operate import job, provenance
 from faithfulness.tables.io import write_json
 
@@ -12,7 +11,7 @@ record = provenance.collect(
     Path(snakemake.scriptdir).resolve().parent,  # in a container the library lies elsewhere
     given.config,
     given.configured,
-    [read_arm(folder) for folder in snakemake.input.arms],
+    snakemake.input.arms,
     Path("resources"),
     given.shared,
 )

@@ -13,7 +13,7 @@ import yaml
 from filelock import FileLock
 
 from faithfulness import prompts
-from faithfulness.arms.record import reference_arm, write_arm
+from faithfulness.arms.record import base_arm, write_arm
 from faithfulness.backends.transformers import TransformersBackend
 from faithfulness.config.settings import Settings, load
 from faithfulness.config.weights import Weights
@@ -77,7 +77,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_arm(tiny_model: Path, wording: Prompts) -> Path:
     """Folder of the base arm of the tiny model."""
     folder = tiny_model.parent / "arms" / "base"
-    write_arm(folder, reference_arm("tiny", tiny_model, wording, trust_remote_code=False))
+    write_arm(folder, base_arm("tiny", tiny_model, wording, trust_remote_code=False))
     return folder
 
 

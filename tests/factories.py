@@ -1,12 +1,17 @@
-"""Tables of finished runs, made up but of the right form, for the tests of figures, report and paper kit."""
+"""What tests of several modules need: records of arms, and tables of finished runs, made up but of the right form."""
 
 import itertools
 import math
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import yaml
 
+from faithfulness.arms.record import AdapterWeights, ArmRecord, FullWeights
 from faithfulness.figures.retention import PERTURBATIONS
+from faithfulness.prompts import Prompts
 from faithfulness.tables.io import frame
 from faithfulness.tables.statistics import Calibration, Curves, Effects, Gates, ScaleFits, Summaries
 
@@ -169,3 +174,15 @@ def _verdict(estimate, claimed):
     if abs(estimate) < 0.05:
         return "equivalent"
     return "supported" if estimate * claimed > 0 else "contradicted"
+
+
+PROMPTS = Path(__file__).parents[1] / "config/prompts/default.yaml"
+FULL = FullWeights(folder="resources/models/m", folder_hash="f" * 16)
+ADAPTER = AdapterWeights(folder="results/arms/m/tuned-x", folder_hash="a" * 16, base=FULL)
+
+
+def make_arm(model: str = "m", arm: str = "base", **changes: Any) -> ArmRecord:
+    """The record of an arm; of the weights of a model of 1,000 parameters where nothing else is said."""
+    values = {"parameters": 1000, "dtype": "float32", "weights": FULL, "weights_hash": f"{model}-{arm}"}
+    prompts = {"prompts": Prompts(**yaml.safe_load(PROMPTS.read_text("utf-8")))} if "prompts" not in changes else {}
+    return ArmRecord(model=model, arm=arm, **values | prompts | changes)

@@ -162,7 +162,7 @@ class LogHandler(LogHandlerBase):
     def begin(self, expected: dict[int, float], now: float) -> None:
         """Start to count; a terminal's line is rewritten also while nothing happens."""
         self.progress = Progress(expected, began=now, queued=self.queued)
-        self.show(f"{len(expected)} jobs, {duration(sum(expected.values()))} of work expected")
+        self.show(f"{len(expected)} jobs to run")
         if self.terminal:
             threading.Thread(target=self.tick, daemon=True).start()
 

@@ -24,7 +24,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from faithfulness.arms import devices
 from faithfulness.arms.devices import pick_device, pick_dtype, product_time
 from faithfulness.arms.loading import load_base
-from faithfulness.arms.record import reference_arm, write_arm
+from faithfulness.arms.record import FullWeights, base_arm, write_arm
 from faithfulness.backends import forest, padded, parity, prefix_tree
 from faithfulness.backends.forest import Forest
 from faithfulness.backends.load import load
@@ -36,6 +36,7 @@ from faithfulness.config.weights import Weights
 from faithfulness.hashing import weights_hash
 from faithfulness.prepare.weights import keep_layers, prepare_model
 from faithfulness.prompts import Prompts
+from tests.factories import make_arm
 from tests.runs import ROOT
 
 
@@ -133,8 +134,8 @@ def family(name: str, tiny_model: Path, folder: Path) -> TransformersBackend:
             torch.nn.init.normal_(parameter, std=0.15)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    description = {"kind": "reference", "dtype": "float32", "weights_folder": str(folder), "hashes": {}}
-    write_arm(folder / "arm", description | {"trust_remote_code": False, "quantisation": None})
+    weights = FullWeights(folder=str(folder), folder_hash=weights_hash(folder))
+    write_arm(folder / "arm", make_arm(name, weights=weights))
     return TransformersBackend(folder / "arm", "cpu", 1)
 
 
@@ -156,9 +157,9 @@ def test_families_in_prefix_trees(name: str, tiny_model: Path, tmp_path: Path) -
 
 
 def test_quantised_weights_in_prefix_trees(tiny_model: Path, wording: Prompts, tmp_path: Path) -> None:
-    whole = reference_arm("tiny", tiny_model, wording, trust_remote_code=False)
-    arm = reference_arm("tiny", tiny_model, wording, trust_remote_code=False, quantisation="nf4")
-    assert arm["weights"] != whole["weights"]  # its answers are others, and none are taken over from the journal
+    whole = base_arm("tiny", tiny_model, wording, trust_remote_code=False)
+    arm = base_arm("tiny", tiny_model, wording, trust_remote_code=False, quantisation="nf4")
+    assert arm.weights_hash != whole.weights_hash  # its answers are others, and none are taken over from the journal
     write_arm(tmp_path / "arm", arm)
     found = TransformersBackend(tmp_path / "arm", "cpu", 1)
     assert found.trees

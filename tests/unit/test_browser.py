@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faithfulness.compare import measures
+from faithfulness.compare import chain_values
 from faithfulness.perturb import perturbations
 from faithfulness.perturb.mistakes import Mistake
 from faithfulness.perturb.paraphrase import Paraphrase
@@ -116,7 +116,7 @@ def make_tables(chains, *, arms=("base", "tuned"), closed=()):
         "chains": frame(written, Chains).assign(writer=[row["writer"] for row in written]),
         "probes": frame(probes, Probes).assign(**probes[["writer", "perturbation"]]),
         "scores": scores,
-        "measures": measures.table(scores, list(arms[1:])),
+        "measures": chain_values.measures_table(chain_values.of_pairs(scores), {arm: arm for arm in arms[1:]}),
         "gates": frame(gates, Gates),
     }  # fmt: skip
 

@@ -12,9 +12,11 @@ from faithfulness.backends.protocol import Decoding, Probe
 from faithfulness.calibrate import calibration, exact
 from faithfulness.calibrate.exact import ExactReader, WorkedChains
 from faithfulness.chains.write import write_chains
-from faithfulness.compare import claims, effects, gates, measures, read_all, verdicts
+from faithfulness.compare import chain_values, claims, effects, gates, item_means, judge, read_all, verdicts
+from faithfulness.compare.descriptives import Observations
+from faithfulness.compare.effects import Comparison
 from faithfulness.compare.measures import MEASURES
-from faithfulness.compare.verdicts import ALTERNATIVES, Part
+from faithfulness.compare.verdicts import Part
 from faithfulness.config.datasets import CoinFlip, LastLetters
 from faithfulness.config.probing import Perturbations
 from faithfulness.config.statistics import Statistics
@@ -210,20 +212,27 @@ def study(folder, task, texts, readers, n=400, *, gated=True):
         for name, decide in readers.items()
     )  # fmt: skip
     place = {"model": "m", "dataset": task}
-    means = effects.means_by_cell(measures.of_models(scores))
-    primary = DECLARED.primary_measures
+    arms = {"tuned-t": "tuned-t"}
+    values = chain_values.of_pairs(scores)
+    means = item_means.table(values, arms).assign(**place)
+    cells = {invalid: item_means.frames(part) for invalid, part in means.groupby("invalid")}
     statistics = DECLARED.statistics(QUICK.model_dump(include={"resamples"}))
-    found = [effects.compare(means, "plain", statistics)]
-    for contrast, invalid in ALTERNATIVES.items():
-        counted = effects.means_by_cell(measures.of_models(scores, invalid))
-        found.append(effects.compare(counted, contrast, statistics, primary))
-    both = [t.assign(**place, writer=w) for w, t in written.items()]
-    reworded = [t.assign(**place, writer=w) for (w, kind), t in probes.items() if kind == "paraphrase"]
-    passed = gates.check(
-        means, scores, pd.concat(both), pd.concat(reworded), items.assign(dataset=task), limits=DECLARED.gates
+    primary = tuple(DECLARED.primary_measures)
+    estimates = effects.compare(
+        [
+            Comparison("plain", cells["left out"]),
+            *(Comparison(contrast, cells[invalid], primary) for contrast, invalid in judge.ALTERNATIVES.items()),
+        ],
+        statistics,
     )
-    judged = verdicts.judge(
-        pd.concat(found, ignore_index=True), passed if gated else passed.iloc[:0], {("m", "tuned-t"): set()}, {"m": 1},
+    both = [t.assign(writer=w) for w, t in written.items()]
+    reworded = [t.assign(writer=w) for (w, kind), t in probes.items() if kind == "paraphrase"]
+    answers, readouts = chain_values.answers_table(values), chain_values.readouts_table(values)
+    observed = Observations(arms, answers, readouts, pd.concat(both), pd.concat(reworded), items)
+    usable = {arm: item_means.usable_items(frame) for (_, arm, _), frame in cells["left out"].items()}
+    passed = gates.check(observed, usable, DECLARED.gates).assign(**place)
+    judged = judge.judge(
+        estimates, passed if gated else passed.iloc[:0], {("m", "tuned-t"): set()}, {"m": 1},
         {("m", "tuned-t"): 1}, claims=DECLARED, confidence=0.95,
     )  # fmt: skip
     return judged[judged["contrast"] == "plain"].set_index(["measure", "component"])

@@ -13,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from faithfulness.arms.record import write_arm
+from faithfulness.config.training import Recipe
 from faithfulness.figures import pairs
 from faithfulness.figures.common import PRIMARY
 from faithfulness.figures.pairs import RUNS
@@ -21,7 +23,7 @@ from faithfulness.report.two_runs import Comparison, RunError
 from faithfulness.tables.io import frame, read_table, write_json, write_table
 from faithfulness.tables.statistics import Effects, Summaries
 from faithfulness.text import number, signed
-from tests.factories import make_run
+from tests.factories import make_arm, make_run
 from tests.unit.test_figures import hatched, lines, spans
 from tests.unit.test_report import HOSTILE, Reader
 
@@ -40,15 +42,15 @@ def write_run(folder, *, recipe=RECIPE, prompts=PROMPTS, claims="abc", confidenc
     write_json({"hash": claims, "others": []}, folder / "effects/claims.json")
     write_json({"configuration": {"statistics": {"confidence": confidence}}}, folder / "provenance.json")
     for row in run["summaries"].drop_duplicates(["model", "arm"]).itertuples():
-        arm = {
-            "model": row.model,
-            "arm": row.arm,
-            "parameters": int(row.parameters),
-            "dtype": "float32",
-            "parent": None,
-        }
-        arm |= {"weights": "w", "prompts": prompts, "recipe": None if row.arm == "base" else recipe}
-        write_json(arm, folder / "arms" / re.sub(r"\W", "_", row.model) / row.arm / "arm.json")
+        arm = make_arm(
+            row.model,
+            row.arm,
+            parameters=int(row.parameters),
+            weights_hash="w",
+            recipe=None if row.arm == "base" else Recipe(**recipe),
+        )
+        arm = arm.model_copy(update={"prompts": arm.prompts.model_copy(update=prompts)})
+        write_arm(folder / "arms" / re.sub(r"\W", "_", row.model) / row.arm, arm)
     return two_runs.load(folder)
 
 
@@ -313,7 +315,9 @@ def test_runs_that_share_no_cell_make_a_page_that_says_so(runs, tmp_path):
 
 
 def test_names_are_escaped(tmp_path):
-    run = write_run(tmp_path / "run", models={HOSTILE: 10**8}, datasets=(HOSTILE,), closed=(), recipe={"rank": HOSTILE})
+    run = write_run(
+        tmp_path / "run", models={HOSTILE: 10**8}, datasets=(HOSTILE,), closed=(), prompts={"chain_cue": HOSTILE}
+    )
     other = write_run(tmp_path / "other", models={"m": 10**8}, datasets=(HOSTILE,), closed=())
     text, _ = page(run, other)
     assert not [tag for tag, _ in Reader(text).tags if tag == "script"]
@@ -358,7 +362,10 @@ def test_a_difference_is_drawn_grey_where_one_run_cannot_be_interpreted(runs):
             lambda folder: (folder / "effects/claims.json").write_text("{}"),
             "not written by this version .'hash' is missing",
         ),
-        (lambda folder: (folder / "arms/my_own/base/arm.json").write_text('{"model": "m"}'), "'arm' is missing"),
+        (
+            lambda folder: (folder / "arms/my_own/base/arm.json").write_text('{"model": "m"}'),
+            "another version of this project wrote it .arm: Field required",
+        ),
         (lambda folder: (folder / "arms/my_own/base/arm.json").write_text("{"), "not written by this version"),
         (lambda folder: drop(folder / "effects/summaries.csv", "two_steps"), "not written by this version .*two_steps"),
         (lambda folder: drop(folder / "effects/effects.csv", "verdict"), "not written by this version .*verdict"),

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from faithfulness.compare import effects, inference
+from faithfulness.compare import effects, inference, item_means
 from faithfulness.compare.measures import MEASURES
 from faithfulness.compare.power import items_table
 from faithfulness.config.statistics import Statistics
 from faithfulness.tables.statistics import Effects
+from tests.frames import by_cell, by_seed, compare, frame_of
 from tests.unit.test_inference import one_interval, row
 
 QUICK = Statistics(resamples=999)
@@ -21,7 +22,7 @@ PAIRS = [("base", "base"), ("base", "t"), ("t", "base"), ("t", "t")]
 
 
 def long(values, measure="aoc_raw", *, sample=0, arm="t", seeds=(0, 1, 1, 1)):
-    """Measures rows from an (items, 4) array in the order of effects.CELLS."""
+    """Measures rows from an (items, 4) array in the order of item_means.ROLES."""
     return pd.DataFrame(
         [
             {
@@ -42,7 +43,7 @@ def long(values, measure="aoc_raw", *, sample=0, arm="t", seeds=(0, 1, 1, 1)):
 
 def frame(values, measure="aoc"):
     """A frame of means in which all items are usable."""
-    return effects.means(pd.concat([long(values, measure), long(np.zeros_like(values), "aoc_raw")]))
+    return frame_of(pd.concat([long(values, measure), long(np.zeros_like(values), "aoc_raw")]))
 
 
 # --- decomposition (section 7)
@@ -70,10 +71,10 @@ def test_one_item_set_a_contrast():
     values = np.tile([0.8, 0.5, 0.9, 0.4], (3, 1))
     unusable = np.zeros((3, 4))
     unusable[1, 2] = np.nan  # base cannot answer after tuned's chain of the second item
-    found = effects.means(pd.concat([long(values, "aoc"), long(unusable, "aoc_raw"), long(values, "cot_accuracy")]))
+    found = frame_of(pd.concat([long(values, "aoc"), long(unusable, "aoc_raw"), long(values, "cot_accuracy")]))
     assert found["aoc"].notna().sum(axis=1).tolist() == [4, 0, 4]
     assert found["cot_accuracy"].notna().all(axis=1).all()  # an invalid answer is a wrong one, not a missing one
-    assert effects.usable_items(found) == 2
+    assert item_means.usable_items(found) == 2
 
 
 def test_samples_are_averaged_and_a_chain_counts_for_both_readers_or_for_none():
@@ -87,7 +88,7 @@ def test_samples_are_averaged_and_a_chain_counts_for_both_readers_or_for_none():
             long(broken, sample=1),
         ]
     )
-    found = effects.means(data)["aoc"].iloc[0]
+    found = frame_of(data)["aoc"].iloc[0]
     assert found.tolist() == pytest.approx([0.2, 0.4, 0.8, 0.5])
 
 
@@ -95,8 +96,7 @@ def test_seeds_of_the_tuned_arm_are_averaged_within_items():
     one, two = long([[0.2, 0.4, 0.6, 0.8]], "aoc"), long([[0.2, 0.8, 1.0, 0.2]], "aoc", seeds=(0, 2, 2, 2))
     both = pd.concat([one, two[two["seed"] == 2]])
     usable = both.assign(measure="aoc_raw", value=0.0)
-    assert effects.means(pd.concat([both, usable]))["aoc"].iloc[0].tolist() == pytest.approx([0.2, 0.6, 0.8, 0.5])
-    assert effects.training_seeds(both.assign(model="m")) == {("m", "t"): 2}
+    assert frame_of(pd.concat([both, usable]))["aoc"].iloc[0].tolist() == pytest.approx([0.2, 0.6, 0.8, 0.5])
 
 
 def test_what_depends_on_mistakes_is_compared_between_readers_of_the_same_chains_only():
@@ -116,7 +116,7 @@ def test_equal_correctness_needs_all_four_answers_and_both_direct_ones_alike():
     answers = [[1, 1, 1, 1], [0, 0, 0, 0], [1, 0, 1, 1], [1, 1, 1, 1]]
     direct = [[1, np.nan, np.nan, 1], [0, np.nan, np.nan, 0], [1, np.nan, np.nan, 1], [1, np.nan, np.nan, 0]]
     data = pd.concat([long(answers, "cot_accuracy"), long(direct, "direct_accuracy"), long(np.zeros((4, 4)))])
-    assert list(effects.equal_correctness(effects.means(data)).index) == ["i000", "i001"]
+    assert list(item_means.equal_correctness(frame_of(data)).index) == ["i000", "i001"]
 
 
 def test_largest_possible_differences():
@@ -131,7 +131,7 @@ def test_largest_possible_differences():
 
 def test_estimates_by_hand():
     values = np.random.default_rng(0).normal(0.1, 0.2, 24)
-    data = pd.DataFrame({("aoc", "reading"): values})
+    data = pd.DataFrame({("aoc", "reading"): values}).rename_axis(columns=["measure", "component"])
     got = effects.estimates([data], QUICK).iloc[0]
     assert got["estimate"] == pytest.approx(values.mean())
     assert (got["ci_low"], got["ci_high"]) == pytest.approx(one_interval(values))
@@ -145,7 +145,7 @@ def test_estimates_by_hand():
 def test_sparse_estimates_detect_only_what_their_interval_excludes():
     values = np.zeros(24)
     values[:3] = -0.5
-    data = pd.DataFrame({("aoc", "reading"): values})
+    data = pd.DataFrame({("aoc", "reading"): values}).rename_axis(columns=["measure", "component"])
     plain, scale = effects.estimates([data], QUICK).iloc[0], effects.estimates([data], QUICK, scale=True).iloc[0]
     limit = stats.binomtest(3, 24).proportion_ci(0.95, method="exact").high
     assert plain["detectable"] == pytest.approx(limit)
@@ -164,12 +164,12 @@ def cells(n=14, datasets=("d1", "d2"), seed=0):
             long(np.round(values), "direct_accuracy"),
             long(values, "n_steps"),
         ]
-        found["m", "t", dataset] = effects.means(pd.concat(data))
+        found["m", "t", dataset] = frame_of(pd.concat(data))
     return found
 
 
 def test_compare_gives_every_measure_component_and_pool():
-    found = effects.compare(cells(), "plain", Statistics(resamples=99))
+    found = compare(cells(), "plain", Statistics(resamples=99))
     assert set(found["dataset"]) == {"d1", "d2", "pooled"}
     expected = sum(len(m.components) for m in MEASURES.values())
     assert found.groupby("dataset").size().tolist() == [expected] * 3
@@ -197,13 +197,13 @@ def seeded(n=40, seeds=(1, 2, 3), spread=0.2):
 
 def test_seeds_are_crossed_with_items():
     data = seeded()
-    one = effects.means_by_cell(data)
-    by_seed = effects.means_by_seed(data)
-    assert len(by_seed["m", "t", "d"]) == 3
-    plain = effects.compare(one, "plain", QUICK, ["aoc"]).set_index("component").loc["reading"]
-    found = effects.compare(one, "plain", QUICK, ["aoc"], seeds=by_seed).set_index("component").loc["reading"]
+    one = by_cell(data)
+    of_seeds = by_seed(data)
+    assert len(of_seeds["m", "t", "d"]) == 3
+    plain = compare(one, "plain", QUICK, ["aoc"]).set_index("component").loc["reading"]
+    found = compare(one, "plain", QUICK, ["aoc"], seeds=of_seeds).set_index("component").loc["reading"]
     assert found["estimate"] == pytest.approx(plain["estimate"])
-    frames = [effects.differences(frame, ["aoc"])["aoc", "reading"] for frame in by_seed["m", "t", "d"].values()]
+    frames = [effects.differences(frame, ["aoc"])["aoc", "reading"] for frame in of_seeds["m", "t", "d"].values()]
     items = np.mean(frames, axis=0)
     error = np.sqrt(items.var(ddof=1) / 40 + np.var([frame.mean() for frame in frames], ddof=1) / 3)
     assert found["ci_high"] - found["estimate"] == pytest.approx(stats.t.ppf(0.975, 2) * error)
@@ -216,10 +216,10 @@ def test_seeds_are_crossed_with_items():
 
 def test_seeds_of_several_datasets_are_crossed_together():
     data = pd.concat([seeded(), seeded(n=30, spread=0.1).assign(dataset="e")])
-    one, by_seed = effects.means_by_cell(data), effects.means_by_seed(data)
-    found = effects.compare(one, "plain", QUICK, ["aoc"], seeds=by_seed).set_index(["dataset", "component"])
+    one, of_seeds = by_cell(data), by_seed(data)
+    found = compare(one, "plain", QUICK, ["aoc"], seeds=of_seeds).set_index(["dataset", "component"])
     frames = {
-        d: [effects.differences(frame, ["aoc"])["aoc", "reading"] for frame in by_seed["m", "t", d].values()]
+        d: [effects.differences(frame, ["aoc"])["aoc", "reading"] for frame in of_seeds["m", "t", d].values()]
         for d in ("d", "e")
     }
     items = [np.mean(frames[d], axis=0).var(ddof=1) / len(frames[d][0]) for d in ("d", "e")]
@@ -232,11 +232,11 @@ def test_seeds_of_several_datasets_are_crossed_together():
 
 def test_seeds_of_a_contrast_count_its_items_only():
     data = seeded()
-    by_seed = effects.means_by_seed(data)
-    some = {cell: frame.iloc[:25] for cell, frame in effects.means_by_cell(data).items()}
-    (row,) = [r for r in effects.compare(some, "x", QUICK, ["aoc"], seeds=by_seed).to_dict("records")
+    of_seeds = by_seed(data)
+    some = {cell: frame.iloc[:25] for cell, frame in by_cell(data).items()}
+    (row,) = [r for r in compare(some, "x", QUICK, ["aoc"], seeds=of_seeds).to_dict("records")
               if r["component"] == "reading"]  # fmt: skip
-    own = [effects.differences(f.iloc[:25], ["aoc"])["aoc", "reading"].mean() for f in by_seed["m", "t", "d"].values()]
+    own = [effects.differences(f.iloc[:25], ["aoc"])["aoc", "reading"].mean() for f in of_seeds["m", "t", "d"].values()]
     assert row["estimate"] == pytest.approx(np.mean(own))
     assert row["seed_error"] == pytest.approx(np.std(own, ddof=1) / np.sqrt(3))
 
@@ -244,9 +244,9 @@ def test_seeds_of_a_contrast_count_its_items_only():
 def test_seeds_without_any_difference_prove_nothing():
     data = seeded(n=12, spread=0)
     data.loc[:, "value"] = 0.4
-    one, by_seed = effects.means_by_cell(data), effects.means_by_seed(data)
-    crossed = effects.compare(one, "plain", QUICK, ["aoc"], seeds=by_seed).set_index("component").loc["reading"]
-    plain = effects.compare(one, "plain", QUICK, ["aoc"]).set_index("component").loc["reading"]
+    one, of_seeds = by_cell(data), by_seed(data)
+    crossed = compare(one, "plain", QUICK, ["aoc"], seeds=of_seeds).set_index("component").loc["reading"]
+    plain = compare(one, "plain", QUICK, ["aoc"]).set_index("component").loc["reading"]
     for name in ("ci_low", "ci_high", "equivalence_low", "equivalence_high", "detectable", "items_needed"):
         assert crossed[name] == plain[name] != 0
     assert crossed["p_value"] == 1
@@ -255,9 +255,9 @@ def test_seeds_without_any_difference_prove_nothing():
 def test_seeds_that_all_differ_by_the_same_prove_no_more_than_their_items():
     data = seeded(n=12, spread=0)
     data.loc[:, "value"] = np.where(data["reader"] == "base", 0.4, 0.7)
-    one, by_seed = effects.means_by_cell(data), effects.means_by_seed(data)
-    crossed = effects.compare(one, "plain", QUICK, ["aoc"], seeds=by_seed).set_index("component").loc["reading"]
-    plain = effects.compare(one, "plain", QUICK, ["aoc"]).set_index("component").loc["reading"]
+    one, of_seeds = by_cell(data), by_seed(data)
+    crossed = compare(one, "plain", QUICK, ["aoc"], seeds=of_seeds).set_index("component").loc["reading"]
+    plain = compare(one, "plain", QUICK, ["aoc"]).set_index("component").loc["reading"]
     doubt = 1 - 0.025 ** (1 / 12)
     assert (crossed["ci_low"], crossed["ci_high"]) == pytest.approx((0.3 - doubt, min(1, 0.3 + doubt)))
     for name in ("ci_low", "ci_high", "equivalence_low", "equivalence_high", "p_value"):
@@ -266,21 +266,21 @@ def test_seeds_that_all_differ_by_the_same_prove_no_more_than_their_items():
 
 def test_trainings_of_several_datasets_are_paired_by_their_seed():
     data = pd.concat([seeded(seeds=(1, 2, 3, 4)), seeded(n=30, seeds=(4, 3, 2), spread=-0.1).assign(dataset="e")])
-    by_seed = effects.means_by_seed(data)
-    assert effects.shared_seeds(by_seed, [("m", "t", "d"), ("m", "t", "e")]) == [2, 3, 4]
-    found = effects.compare(effects.means_by_cell(data), "plain", QUICK, ["aoc"], seeds=by_seed)
+    of_seeds = by_seed(data)
+    assert effects.shared_seeds(of_seeds, [("m", "t", "d"), ("m", "t", "e")]) == [2, 3, 4]
+    found = compare(by_cell(data), "plain", QUICK, ["aoc"], seeds=of_seeds)
     row = found.set_index(["dataset", "component"]).loc[("pooled", "reading")]
     of = {
         cell: [effects.differences(frames[seed], ["aoc"])["aoc", "reading"].mean() for seed in (2, 3, 4)]
-        for cell, frames in by_seed.items()
+        for cell, frames in of_seeds.items()
     }
     assert row["seed_error"] == pytest.approx(np.mean(list(of.values()), axis=0).std(ddof=1) / np.sqrt(3))
 
 
 def test_two_seeds_are_not_crossed():
     data = seeded(seeds=(1, 2))
-    one, by_seed = effects.means_by_cell(data), effects.means_by_seed(data)
-    found = [effects.compare(one, "plain", QUICK, ["aoc"], seeds=s) for s in (None, by_seed)]
+    one, of_seeds = by_cell(data), by_seed(data)
+    found = [compare(one, "plain", QUICK, ["aoc"], seeds=s) for s in (None, of_seeds)]
     pd.testing.assert_frame_equal(*found)
 
 
@@ -323,27 +323,25 @@ def test_correlations_of_effects_over_items():
 
 
 def test_one_dataset_is_not_pooled():
-    assert set(effects.compare(cells(datasets=["d1"]), "plain", Statistics(resamples=99))["dataset"]) == {"d1"}
+    assert set(compare(cells(datasets=["d1"]), "plain", Statistics(resamples=99))["dataset"]) == {"d1"}
 
 
 def test_measures_with_gaps_use_the_items_they_have():
     frames = cells(datasets=["d1"])
     first = next(iter(frames.values()))
     first.loc["i003", "filler_tolerance"] = np.nan
-    found = effects.compare(frames, "plain", Statistics(resamples=99)).set_index(["measure", "component"])
+    found = compare(frames, "plain", Statistics(resamples=99)).set_index(["measure", "component"])
     assert found.loc[("filler_tolerance", "reading"), "n_items"] == 13
     assert found.loc[("aoc", "reading"), "n_items"] == 14
     whole = first.drop("i003")
-    alone = effects.compare({("m", "t", "d1"): whole}, "plain", Statistics(resamples=99)).set_index(
-        ["measure", "component"]
-    )
+    alone = compare({("m", "t", "d1"): whole}, "plain", Statistics(resamples=99)).set_index(["measure", "component"])
     columns = ["estimate", "ci_low", "ci_high", "p_value"]
     got = found.loc[("filler_tolerance", "reading"), columns].astype(float)
     assert np.allclose(got, alone.loc[("filler_tolerance", "reading"), columns].astype(float))
 
 
 def test_fewer_than_two_items_give_no_number():
-    found = effects.compare({c: f.iloc[:1] for c, f in cells().items()}, "plain", QUICK)
+    found = compare({c: f.iloc[:1] for c, f in cells().items()}, "plain", QUICK)
     assert found["estimate"].isna().all()
     assert (found["n_items"] <= 2).all()
 
@@ -352,7 +350,7 @@ def test_effects_do_not_depend_on_the_order_of_rows():
     values = np.random.default_rng(5).uniform(0, 1, (12, 4))
     data = pd.concat([long(values, "aoc"), long(values)], ignore_index=True)
     shuffled = data.sample(frac=1, random_state=2)
-    results = [effects.compare({("m", "t", "d"): effects.means(d)}, "plain", QUICK, ["aoc"]) for d in (data, shuffled)]
+    results = [compare({("m", "t", "d"): frame_of(d)}, "plain", QUICK, ["aoc"]) for d in (data, shuffled)]
     pd.testing.assert_frame_equal(*results, check_exact=True)
 
 

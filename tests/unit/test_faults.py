@@ -18,13 +18,13 @@ import pytest
 import torch
 
 from faithfulness.arms.loading import load_arm, load_base
-from faithfulness.arms.record import read_arm, reference_arm, write_arm
+from faithfulness.arms.record import base_arm, read_arm, write_arm
 from faithfulness.backends import openai
 from faithfulness.backends.ledger import Ledger
 from faithfulness.backends.protocol import Decoding, Probe, Prompt
 from faithfulness.backends.transformers import TransformersBackend
 from faithfulness.chains.write import write_chains
-from faithfulness.compare import measures
+from faithfulness.compare import chain_values
 from faithfulness.config import settings
 from faithfulness.config.base import SettingsError
 from faithfulness.config.datasets import Columns, TableDataset
@@ -92,14 +92,14 @@ def test_damaged_weights(
     tiny_model: Path, wording: Prompts, tmp_path: Path, damage: Callable[[bytes], bytes], file: str
 ) -> None:
     model = Path(shutil.copytree(tiny_model, tmp_path / "model"))
-    base = reference_arm("tiny", model, wording, trust_remote_code=False)
+    base = base_arm("tiny", model, wording, trust_remote_code=False)
     write_arm(tmp_path / "base", base)
     spoil(model / file, damage)
     refused = pytest.raises(ValueError, match=r"the weights in .*/model are not those .* delete the folder")
     with refused:
         load_arm(tmp_path / "base", {"": "cpu"})
     with refused:  # nor is an arm trained on them
-        tune(tmp_path / "arm", "tuned-x", base, Recipe(datasets=["d"]), {}, wording, tmp_path / "journal", 1)
+        tune(tmp_path / "arm", "tuned-x", base, Recipe(datasets=["d"]), {}, tmp_path / "journal", 1)
     with refused:  # nor a smaller sibling made of them
         prepare_model(Weights(source={"uri": "random:llama"}, layers=2), model, tmp_path / "pruned")  # type: ignore[arg-type]
     assert not (tmp_path / "arm").exists()
@@ -110,7 +110,7 @@ def test_damaged_weights(
 def test_damaged_adapter(tiny_arm: Path, wording: Prompts, tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
     arm, recipe = tmp_path / "arm", Recipe(datasets=["d"], steps=1, batch_size=1, replay=0)
     items = {"d": frame([ITEM], Items)}
-    tune(arm, "tuned-x", read_arm(tiny_arm), recipe, items, wording, tmp_path / "journal", 1)
+    tune(arm, "tuned-x", read_arm(tiny_arm), recipe, items, tmp_path / "journal", 1)
     load_arm(arm, {"": "cpu"})
     spoil(arm / "adapter_model.safetensors", damage)
     with pytest.raises(ValueError, match=r"the weights in .*/arm are not those .* delete the folder"):
@@ -280,7 +280,7 @@ def test_weights_that_are_no_numbers(tiny_model: Path, wording: Prompts, tmp_pat
     description = json.loads((tiny_model / "model.json").read_text())
     description["weights"] = weights_hash(tmp_path / "model")
     (tmp_path / "model/model.json").write_text(json.dumps(description))
-    write_arm(tmp_path / "arm", reference_arm("tiny", tmp_path / "model", wording, trust_remote_code=False))
+    write_arm(tmp_path / "arm", base_arm("tiny", tmp_path / "model", wording, trust_remote_code=False))
     with pytest.raises(ValueError, match=NOT_FINITE):
         TransformersBackend(tmp_path / "arm", "cpu", 1)
 
@@ -302,7 +302,7 @@ def test_logits_that_are_no_numbers(tiny_arm: Path, trees: bool) -> None:
 
 def evaluated(
     backend: TransformersBackend, wording: Prompts, folder: Path, kind: str
-) -> tuple[dict[str, Any], pd.DataFrame]:
+) -> tuple[dict[str, Any], pd.Series]:
     """The chain that a writer writes for an item, and the measures of it, by way of all tables."""
     items = frame([ITEM], Items)
     decoding = Decoding(12)
@@ -325,7 +325,7 @@ def evaluated(
         block_items=4,
         journal=(folder, ["r"], "test"),
     )
-    return chain, measures.table(scores.assign(reader="base"), ["tuned-x"])
+    return chain, chain_values.of_chains(scores.assign(reader="base")).iloc[0]
 
 
 @pytest.mark.parametrize("kind", ["cloze", "text"])
@@ -339,8 +339,7 @@ def test_writers_that_do_not_write(
     said = {"nothing": ([], "stop"), "endlessly": ([*backend.tokenizer.encode(" flips"), *half] * 6, "length")}
     said["no UTF-8"] = ([*half, *backend.tokenizer.encode(". So.")] * 3, "stop")
     monkeypatch.setattr(backend, "generate_ids", lambda contexts, *_: [said[case] for _ in contexts])
-    chain, measured = evaluated(backend, wording, tmp_path, kind)
-    values = measured.set_index("measure")["value"]
+    chain, values = evaluated(backend, wording, tmp_path, kind)
     assert chain["finish_reason"] == said[case][1]
     assert ("\ufffd" in chain["chain_text"]) == (case != "nothing")
     assert (len(chain["steps"]) > 0) == (case != "nothing")

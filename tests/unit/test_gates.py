@@ -1,17 +1,15 @@
 """Gates of section 8, each on the side that passes and on the side that does not."""
 
-import numpy as np
 import pandas as pd
 import pytest
 
-from faithfulness.compare import gates
+from faithfulness.compare import chain_values, gates
+from faithfulness.compare.descriptives import Observations
 from faithfulness.config.statistics import GateThresholds
 from faithfulness.perturb.registry import PERTURBATIONS
 from faithfulness.tables.generation import Items
 from faithfulness.tables.io import frame
 from faithfulness.tables.statistics import Gates
-
-CELL = ("m", "tuned-x", "d")
 
 
 def items(n=20, options=("yes", "no"), answers=None):
@@ -59,7 +57,8 @@ def chains(n=20, short=0, truncated=0, of=BOTH):
     """Chains of both arms, of which some are too short or cut off, of the arms `of`."""
     return pd.DataFrame(
         [
-            {"model": "m", "writer": writer, "dataset": "d", "steps": ["s"] * (1 if writer in of and i < short else 2)}
+            {"model": "m", "writer": writer, "dataset": "d"}
+            | {"step_spans": [[0, 1]] * (1 if writer in of and i < short else 2)}
             | {"finish_reason": "length" if writer in of and i < truncated else "stop"}
             for writer in BOTH
             for i in range(n)
@@ -79,18 +78,20 @@ def paraphrases(n=20, refused=0, of=BOTH):
     )
 
 
-def check(asked=None, scored=None, written=None, reworded=None, usable=20):
+def check(asked=None, scored=None, written=None, reworded=None, usable=20, arms=None):
     asked = items() if asked is None else asked
-    columns = pd.MultiIndex.from_product([["aoc_raw"], ["base", "tuned"], ["base", "tuned"]])
-    means = pd.DataFrame(np.zeros((usable, 4)), columns=columns)
-    return gates.check(
-        {CELL: means},
-        scores(asked) if scored is None else scored,
-        chains() if written is None else written,
-        paraphrases() if reworded is None else reworded,
-        asked,
-        limits=GateThresholds(),
+    scored = (scores(asked) if scored is None else scored).assign(sample=0, seed=0, retokenised=False)
+    values = chain_values.of_pairs(scored.assign(variant="", same=True, p_original=1.0, p_gold=1.0))
+    observed = Observations(
+        arms=arms or {"tuned-x": "tuned-x"},
+        answers=chain_values.answers_table(values),
+        readouts=chain_values.readouts_table(values),
+        chains=chains() if written is None else written,
+        paraphrases=paraphrases() if reworded is None else reworded,
+        items=asked,
     )
+    table = gates.check(observed, {"tuned-x": usable}, GateThresholds())
+    return frame(table.assign(model="m", dataset="d"), Gates)
 
 
 def failed(table):
@@ -205,7 +206,8 @@ def test_one_of_several_trainings_that_fails_closes_the_cell():
     written, reworded = (
         table.assign(writer=table["writer"].map(trainings)).explode("writer") for table in (chains(), paraphrases())
     )
-    table = check(scored=both, written=written, reworded=reworded)
+    arms = dict.fromkeys(trainings["tuned-x"], "tuned-x")
+    table = check(scored=both, written=written, reworded=reworded, arms=arms)
     closed = table[~table["passed"].astype(bool)]
     assert set(closed["gate"]) == {"collapsed_reader", "above_chance"}
     assert set(closed["subject"]) == {"tuned-x.seed1"}

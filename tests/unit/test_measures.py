@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faithfulness.compare import measures
+from faithfulness.compare import chain_values, measures
 from faithfulness.compare.measures import MEASURES
 from faithfulness.tables import io
 from faithfulness.tables.generation import Scores
@@ -63,13 +63,19 @@ def scores(rows):
     return io.frame(rows, Scores).assign(reader=[row["reader"] for row in rows])
 
 
+def table(data, trainings):
+    return chain_values.measures_table(chain_values.of_pairs(data), {name: name for name in trainings})
+
+
 def measured(rows, invalid="left out"):
-    return measures.of_chains(scores(rows), invalid).iloc[0]
+    return chain_values.of_chains(scores(rows), invalid).iloc[0]
 
 
 def test_trapezoid_weights_of_a_full_and_of_a_thinned_grid():
-    assert measures.weights(np.array([0, 1, 2, 3, 4.0]), 4) == pytest.approx([1 / 8, 1 / 4, 1 / 4, 1 / 4, 1 / 8])
-    assert measures.weights(np.array([0, 3, 4.0]), 4) == pytest.approx([3 / 8, 1 / 2, 1 / 8])
+    expected = [1 / 8, 1 / 4, 1 / 4, 1 / 4, 1 / 8]
+    assert measures.quadrature_weights(np.arange(5.0), 4) == pytest.approx(expected)
+    assert measures.quadrature_weights(np.array([0, *np.arange(5.0)]), 4) == pytest.approx([0, *expected])  # padded
+    assert measures.quadrature_weights(np.array([0, 3, 4.0]), 4) == pytest.approx([3 / 8, 1 / 2, 1 / 8])
 
 
 def test_area_over_curve():
@@ -156,10 +162,10 @@ def test_all_measures_of_one_chain():
 
 
 def test_measures_that_nobody_asked_for_are_left_out():
-    frame = measures.of_chains(scores([row for row in chain() if row["variant"] != "resample"]))
+    frame = chain_values.of_chains(scores([row for row in chain() if row["variant"] != "resample"]))
     asked = [name for name in MEASURES if "resample" not in name]
     assert measures.measured(frame) == asked
-    assert measures.measured(measures.of_chains(scores(chain()))) == list(MEASURES)
+    assert measures.measured(chain_values.of_chains(scores(chain()))) == list(MEASURES)
 
 
 @pytest.mark.parametrize(
@@ -203,11 +209,11 @@ def test_only_the_variants_of_the_definition_count():
     assert measured(rows)["mistake_sensitivity"] == 1
 
 
-def test_the_four_cells_of_each_pair():
+def test_the_four_roles_of_each_pair():
     pairs = [("base", "base"), ("base", "tuned-a"), ("tuned-a", "base"), ("tuned-a", "tuned-a")]
     pairs += [("base", "tuned-b"), ("tuned-b", "base"), ("tuned-b", "tuned-b")]
     rows = [row for w, r in pairs for row in chain(writer=w, reader=r)]
-    found = measures.table(scores(rows), ["tuned-a", "tuned-b"])
+    found = table(scores(rows), ["tuned-a", "tuned-b"])
     assert list(found.columns) == Measures.names
     cells = found.groupby("arm").apply(lambda part: set(zip(part["writer"], part["reader"], strict=True)))
     assert cells["tuned-a"] == set(pairs[:4])
@@ -225,7 +231,7 @@ def test_the_table_does_not_depend_on_the_order_of_rows():
     ]
     data = scores(rows)
     shuffled = data.sample(frac=1, random_state=1).reset_index(drop=True)
-    pd.testing.assert_frame_equal(measures.table(data, ["tuned-a"]), measures.table(shuffled, ["tuned-a"]))
+    pd.testing.assert_frame_equal(table(data, ["tuned-a"]), table(shuffled, ["tuned-a"]))
 
 
 @st.composite
@@ -240,7 +246,7 @@ def curves(draw):
 @given(curves())
 def test_weights_sum_to_one_and_measures_stay_in_bounds(curve):
     cuts, n, same = curve
-    w = measures.weights(cuts, n)
+    w = measures.quadrature_weights(cuts, n)
     assert w.sum() == pytest.approx(1, abs=1e-12)
     assert (w > 0).all()
     raw, normalised = measures.area_over_curve(cuts, n, same)
@@ -257,7 +263,7 @@ def test_what_follows_the_whole_chain_does_not_move_the_normalised_area(curve, p
     moved = measures.area_over_curve(cuts, n, np.array([*same[:-1], p]))
     assert moved[1] == normalised or np.isnan([moved[1], normalised]).all()
     valid = np.isfinite(same)
-    w = measures.weights(cuts, n)[valid]
+    w = measures.quadrature_weights(cuts, n)[valid]
     assert moved[0] == pytest.approx(raw + w[-1] / w.sum() * (1 - p))
 
 
@@ -265,18 +271,7 @@ def test_what_follows_the_whole_chain_does_not_move_the_normalised_area(curve, p
 def test_the_normalised_area_is_the_raw_one_over_its_ceiling(curve):
     cuts, n, same = curve
     valid = np.isfinite(same)
-    w = measures.weights(cuts, n)[valid]
+    w = measures.quadrature_weights(cuts, n)[valid]
     raw, normalised = measures.area_over_curve(cuts, n, same)
     ceiling = 1 - w[-1] / w.sum()
     assert np.isnan(normalised) if ceiling == 0 else normalised == pytest.approx(raw / ceiling)
-
-
-def test_several_models_at_once():
-    pairs = [("base", "base"), ("base", "tuned-a"), ("tuned-a", "base"), ("tuned-a", "tuned-a")]
-    data = scores([row for w, r in pairs for row in chain(writer=w, reader=r)])
-    both = pd.concat([data.assign(model=m, dataset="d") for m in ("m1", "m2")])
-    found = measures.of_models(both)
-    one = measures.table(data, ["tuned-a"])
-    for model in ("m1", "m2"):
-        got = found[found["model"] == model][one.columns].reset_index(drop=True)
-        pd.testing.assert_frame_equal(got, one)

@@ -22,7 +22,7 @@ import yaml
 from faithfulness import prompts
 from faithfulness.arms.imported import import_served_arm
 from faithfulness.arms.loading import load_base
-from faithfulness.arms.record import read_arm, reference_arm, served_arm, write_arm
+from faithfulness.arms.record import ServedWeights, base_arm, read_arm, served_base_arm, write_arm
 from faithfulness.backends import openai
 from faithfulness.backends.ledger import BudgetError, Ledger
 from faithfulness.backends.load import LEDGER, load
@@ -63,15 +63,18 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def arm(tmp_path: Path, smollm2: Path, wording: Prompts) -> Path:
     """An arm's folder; where its server is, is told by `at`."""
-    place = {"name": str(smollm2), "base_url": "", "turn": "question"}
-    write_arm(tmp_path / "arm", served_arm("smollm2", 135_000_000, place, wording))
+    weights = ServedWeights(name=str(smollm2), base_url="", turn="question")
+    write_arm(tmp_path / "arm", served_base_arm("smollm2", 135_000_000, weights, wording))
     return tmp_path / "arm"
 
 
+def change_weights(arm: Path, **changes: str) -> None:
+    record = read_arm(arm)
+    write_arm(arm, record.model_copy(update={"weights": record.weights.model_copy(update=changes)}))
+
+
 def at(arm: Path, address: str, turn: str = "question", **server: Any) -> openai.OpenAIBackend:
-    description = read_arm(arm)
-    description["served"] |= {"base_url": address, "turn": turn}
-    write_arm(arm, description)
+    change_weights(arm, base_url=address, turn=turn)
     return openai.OpenAIBackend(arm, Server(base_url=address, **server), arm.parent / "requests.sqlite")
 
 
@@ -122,7 +125,7 @@ class TestWithARealServer:
     def test_writes_what_the_weights_write(self, served: str, arm: Path, smollm2: Path, wording: Prompts) -> None:
         """Greedy chains are those of the same weights loaded here, asked the same messages."""
         found = at(arm, served).generate(questions(2, wording), Decoding(12))
-        write_arm(arm.parent / "local", reference_arm("x", smollm2, wording, trust_remote_code=False))
+        write_arm(arm.parent / "local", base_arm("x", smollm2, wording, trust_remote_code=False))
         local = TransformersBackend(arm.parent / "local", "cpu")
         said = [
             local.tokenizer.apply_chat_template(
@@ -188,9 +191,7 @@ class TestWithARealServer:
         tokenizer.chat_template = "{% for message in messages %}{{ message.content }}\n{% endfor %}"
         for part in (tokenizer, model):
             part.save_pretrained(arm.parent / "tiny")
-        description = read_arm(arm)
-        description["served"]["name"] = str(arm.parent / "tiny")
-        write_arm(arm, description)
+        change_weights(arm, name=str(arm.parent / "tiny"))
         between, program = Between(served), arm.parent / "program.py"
         at(arm, between.address)
         program.write_text(f"""
@@ -242,7 +243,7 @@ def test_letters_and_unfinished_turns_of_vllm(smollm2: Path, arm: Path, wording:
     python = ROOT / "benchmarks/.venv-vllm/bin/python"
     if not python.exists():
         pytest.skip("needs vLLM: make benchmarks/.venv-vllm/.ready")
-    write_arm(arm.parent / "local", reference_arm("x", smollm2, wording, trust_remote_code=False))
+    write_arm(arm.parent / "local", base_arm("x", smollm2, wording, trust_remote_code=False))
     local = TransformersBackend(arm.parent / "local", "cpu")
     items = [
         {"letters": True, "question": f"How many legs have {count} {animal}?", "options": ["four", "eight", "six"]}
@@ -355,7 +356,7 @@ class TestCost:
         paid = len(between.delivered)
         assert 0 < 0.2 * paid <= 0.9  # as many as may be under way at once
         ledger = Ledger(arm.parent / "requests.sqlite")
-        assert ledger.spent(f"{read_arm(arm)['served']['name']} at {between.address}") == pytest.approx(0.2 * paid)
+        assert ledger.spent(f"{read_arm(arm).weights.name} at {between.address}") == pytest.approx(0.2 * paid)
         with caplog.at_level(logging.INFO):
             at(arm, between.address, **PRICES, max_cost=9).generate(questions(10, wording), DECODING)
         assert len(between.delivered) == 10
@@ -369,13 +370,13 @@ class TestCost:
         between = Between("", lambda number, _: ["cut", "500", reply()][min(number, 2)])
         at(arm, between.address, **PRICES).generate(questions(1, wording), DECODING)
         size = openai.TEMPLATE_TOKENS + len("What is 0 plus 2?\n\nLet's think step by step.")
-        account = f"{read_arm(arm)['served']['name']} at {between.address}"
+        account = f"{read_arm(arm).weights.name} at {between.address}"
         assert Ledger(arm.parent / "requests.sqlite").spent(account) == pytest.approx(0.2 + size / 1000 + 4 / 100)
 
     def test_a_reply_without_usage_costs_what_it_may(self, arm: Path, wording: Prompts) -> None:
         between = Between("", lambda *_: reply(usage=None))
         at(arm, between.address, **PRICES).generate(questions(1, wording), DECODING)
-        account = f"{read_arm(arm)['served']['name']} at {between.address}"
+        account = f"{read_arm(arm).weights.name} at {between.address}"
         assert Ledger(arm.parent / "requests.sqlite").spent(account) > 0.04
 
 
@@ -439,7 +440,7 @@ def test_load(arm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_tuned_arm_on_the_server(arm: Path) -> None:
     base = read_arm(arm)
-    tuned = import_served_arm(arm.parent / "tuned", "tuned-x", base, "openai:ft:smollm2", ["gsm8k"])
+    tuned = import_served_arm(arm.parent / "tuned", "tuned-x", base, "ft:smollm2", ["gsm8k"])
     assert tuned == read_arm(arm.parent / "tuned")
-    assert (tuned["served"]["name"], tuned["parent"], tuned["kind"]) == ("ft:smollm2", base["weights"], "server")
-    assert tuned["weights"] != base["weights"]
+    assert tuned.weights == base.weights.model_copy(update={"name": "ft:smollm2"})
+    assert tuned.parent == base.weights_hash != tuned.weights_hash

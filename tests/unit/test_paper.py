@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from faithfulness.arms.record import ServedWeights
 from faithfulness.compare import claims
 from faithfulness.config.datasets import CoinFlip
 from faithfulness.config.training import Recipe
@@ -20,7 +21,7 @@ from faithfulness.report.paper_languages import LATEX, MARKDOWN, latex_escape, m
 from faithfulness.tables import io
 from faithfulness.tables.statistics import Effects
 from faithfulness.text import number, signed
-from tests.factories import SIX, THREE, make_run
+from tests.factories import ADAPTER, FULL, SIX, THREE, make_arm, make_run
 from tests.unit.test_report import CAPTIONS, HOSTILE, PAGE, configuration, page
 
 # The parser of BibTeX speaks to pyparsing by old names.
@@ -37,7 +38,6 @@ PROMPTS = {
     "second_turn": "So?",
 }
 PARAPHRASER = {"source": {"uri": "path:larger"}, "candidates": 3, "temperature": 0.7, "top_p": 0.9}
-KINDS = {"lora": "adapter", "qlora": "adapter", "full": "full"}
 NASTY = "100% of_it & #1 ~ ^2 {a} \\b $x$ <i> \"q\" 'r' `s` | \u2013 \u2212 é ß 漢 🙂 \u202e --"
 LANGUAGES = [LATEX, MARKDOWN]
 
@@ -49,12 +49,13 @@ def run():
 
 def methods(run, config=None, dtype="float32", **changes):
     config = config or configuration()
-    kinds = {"base": "reference"} | {arm["name"]: KINDS[arm["method"]] for arm in config["arms"]}
+    weights = {"base": FULL} | {arm["name"]: FULL if arm["method"] == "full" else ADAPTER for arm in config["arms"]}
     arms = [
-        {"model": model["name"], "arm": arm, "kind": kind, "dtype": dtype, "prompts": PROMPTS, "quantisation": None}
+        make_arm(model["name"], arm, weights=held, dtype=dtype)
         for model in config["models"]
-        for arm, kind in kinds.items()
+        for arm, held in weights.items()
     ]
+    arms = [arm.model_copy(update={"prompts": arm.prompts.model_copy(update=PROMPTS)}) for arm in arms]
     return paper.methods_context(
         config=config,
         claims=DECLARED,
@@ -71,8 +72,7 @@ def test_four_bits_are_told(run):
     config["arms"][0] |= {"method": "qlora"}
     shown = methods(run, config)
     shown["models"] = [
-        model | paper.loaded({"kind": "reference", "dtype": "bfloat16", "quantisation": "nf4"})
-        for model in shown["models"]
+        model | paper.loaded(make_arm(dtype="bfloat16", quantisation="nf4")) for model in shown["models"]
     ]
     text = render(TEMPLATES["methods.j2"], shown, LATEX)
     assert "bfloat16, linear layers in 4 bits" in text
@@ -82,7 +82,7 @@ def test_four_bits_are_told(run):
 
 def test_servers_are_told(run):
     shown = methods(run)
-    served = {"kind": "server", "quantisation": None, "dtype": "server", "served": {"turn": "question"}}
+    served = make_arm(dtype="server", weights=ServedWeights(name="big", base_url="", turn="question"))
     shown["models"] = [model | paper.loaded(served) for model in shown["models"][:1]] + shown["models"][1:]
     text = render(TEMPLATES["methods.j2"], shown, MARKDOWN)
     assert "layers, on a server; weights from" in text

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from faithfulness import prompts
-from faithfulness.arms.record import write_arm
+from faithfulness.arms.record import FullWeights, write_arm
 from faithfulness.backends import tree_attention
 from faithfulness.backends.protocol import Decoding, Probe, Prompt
 from faithfulness.backends.transformers import TransformersBackend
@@ -29,6 +29,7 @@ from faithfulness.operate.plan.used import used
 from faithfulness.prompts import Prompts
 from faithfulness.tables.generation import Chains, Items, Probes, Scores
 from faithfulness.tables.io import frame, read_table, records, write_table
+from tests.factories import make_arm
 from tests.runs import ROOT
 
 ASSUMED = Assumptions(flops=1e12)
@@ -254,9 +255,9 @@ def test_a_finished_run_is_counted_from_its_tables(tmp_path: Path, wording: Prom
     rows = [row | {"tokenizer_hash": "pieces"} for row in rows]
     assert used(settings) == {}
     for name, recipe in (("base", settings.models[0].warm_start), ("tuned-a", settings.arms[0])):
-        made = {"weights_folder": str(NOWHERE), "prompts": wording.model_dump()}
-        known = recipe.model_dump(include=set(Recipe.model_fields)) if recipe else None
-        write_arm(tmp_path / f"arms/m/{name}", made | {"recipe": known})
+        known = Recipe(**recipe.model_dump(include=set(Recipe.model_fields))) if recipe else None
+        weights = FullWeights(folder=str(NOWHERE), folder_hash="")
+        write_arm(tmp_path / f"arms/m/{name}", make_arm(arm=name, weights=weights, recipe=known, prompts=wording))
         written = frame(rows, Chains)
         write_table(written, Chains, tmp_path / f"chains/m/{name}/coin_flip.parquet")
         probes = calibration.perturb(

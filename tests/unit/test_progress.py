@@ -37,7 +37,7 @@ ENVIRONMENT = {name: text for name, text in os.environ.items() if name != "TERM"
     "PYTHONPATH": str(ROOT / "scripts"),
     "TERM": "xterm",
 }
-SAID = r"""3 jobs, 6 s of work expected
+SAID = r"""3 jobs to run
   0 %  0 of 3 jobs  Writing (good|bad)
 Failed: Writing bad \(rule write\)
   log: logs/bad.log, which ends with
@@ -177,7 +177,7 @@ def test_jobs_that_were_submitted_together_fail_together(tmp_path: Path) -> None
     handler.close()
     handler.close()  # as Snakemake does
     assert handler.stream.getvalue() == (
-        "2 jobs, 2 min of work expected\n"
+        "2 jobs to run\n"
         "  0 %  0 of 2 jobs  substitute_filler\n"  # it was submitted, and may not run yet
         "Unable to guess SLURM account.\n"
         f"Failed: a group of 2 jobs\n  log: {tmp_path}/slurm.log, which ends with\n    killed\n"

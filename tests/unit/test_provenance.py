@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 import yaml
 
+from faithfulness.arms.record import ServedWeights, write_arm
 from faithfulness.config import settings
 from faithfulness.config.base import SettingsError
 from faithfulness.operate import job, provenance
 from faithfulness.operate.provenance import CONFIGURED, ProvenanceError, Record
 from faithfulness.tables.io import write_json
+from tests.factories import ADAPTER, make_arm
 from tests.runs import copy_project
 
 ROOT = Path(__file__).parents[2]
@@ -49,17 +51,13 @@ def configuration() -> dict[str, Any]:
     }
 
 
-def arm(model: str, name: str, **changes: Any) -> dict[str, Any]:
-    base = {"kind": "adapter", "parameters": 1000, "dtype": "float32", "quantisation": None, "seed": 0, "parent": None}
-    return base | {"model": model, "arm": name, "weights": f"{model}-{name}", "prompts": {}} | changes
-
-
-ARMS = [
-    arm("tiny", "base", kind="reference"),
-    arm("tiny", "tuned-here.seed1", seed=1, parent="tiny-base"),
-    arm("tiny", "tuned-hub"),
-    arm("served", "base", kind="server"),
-]
+SERVED = ServedWeights(name="big", base_url="https://models.example/v1", turn="question")
+ARMS = {
+    "tiny/base": make_arm("tiny", "base"),
+    "tiny/tuned-here.seed1": make_arm("tiny", "tuned-here", seed=1, parent="tiny-base", weights=ADAPTER),
+    "tiny/tuned-hub": make_arm("tiny", "tuned-hub", weights=ADAPTER),
+    "served/base": make_arm("served", "base", weights=SERVED),
+}
 
 
 @pytest.fixture
@@ -86,7 +84,10 @@ def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Record:
     subprocess.run([sys.executable, "-c", job], env=os.environ | {"PYTHONPATH": str(ROOT / "scripts")}, check=True)
     configured = settings.load(configuration())
     full, part = (configured.model_dump(mode="json", exclude_unset=unset) for unset in (False, True))
-    return provenance.collect(ROOT, full, part, ARMS, Path("resources"), ["ours"])
+    folders = {Path("results-x/arms") / name: arm for name, arm in ARMS.items()}
+    for folder, arm in folders.items():
+        write_arm(folder, arm)
+    return provenance.collect(ROOT, full, part, list(folders), Path("resources"), ["ours"])
 
 
 def write(name: str | Path, text: str) -> None:
@@ -115,12 +116,12 @@ def test_an_address_with_a_password_is_refused_and_not_repeated() -> None:
 
 
 def test_weights_and_their_sources(record: Record) -> None:
-    found = {(one.model, one.arm): one for one in record.arms}
-    assert found["tiny", "base"].source["uri"] == "random:llama"
-    assert found["tiny", "tuned-here.seed1"].source is None
-    assert (found["tiny", "tuned-here.seed1"].seed, found["tiny", "tuned-here.seed1"].parent) == (1, "tiny-base")
-    assert found["tiny", "tuned-hub"].source["revision"] == "a" * 40
-    assert found["served", "base"].weights == "served-base"
+    arms = {(arm.model, arm.arm): arm for arm in record.arms}
+    assert arms["tiny", "base"].source["uri"] == "random:llama"
+    assert arms["tiny", "tuned-here"].source is None
+    assert (arms["tiny", "tuned-here"].seed, arms["tiny", "tuned-here"].parent) == (1, "tiny-base")
+    assert arms["tiny", "tuned-hub"].source["revision"] == "a" * 40
+    assert (arms["served", "base"].weights, arms["served", "base"].kind) == ("served-base", "served")
 
 
 def test_items_files_and_seeds(record: Record) -> None:

@@ -49,7 +49,7 @@ PROVENANCE = {
     "arms": [
         {"model": "m", "arm": "base", "source": {"uri": "hub:o/m", "revision": SHA[:40], "sha256": None}}
         | {"weights": "w1", "parent": None},
-        {"model": "m", "arm": "tuned-x", "source": None, "weights": "w2", "parent": "w1"},
+        {"model": "m", "arm": "tuned-x", "seed": 0, "source": None, "weights": "w2", "parent": "w1"},
     ],
     "datasets": [
         {"dataset": "d", "seed": 3, "sources": [], "eval": "1" * 64, "train": "2" * 64},
@@ -362,7 +362,7 @@ def test_where_the_results_come_from(text):
     shown = words(text)
     assert f"code {'c' * 40}, with changes in rules/a.smk (hash {'d' * 16})" in shown
     assert "processor AMD EPYC GPU none python 3.11.2 torch 2.13.0" in shown
-    assert f"m base hub:o/m {SHA[:16]} w1 m tuned-x trained here w2 w1" in shown
+    assert f"m base hub:o/m {SHA[:16]} w1 m tuned-x, seed 0 trained here w2 w1" in shown
     assert f"d generated seed 3 {'1' * 16} {'2' * 16} f path:f.csv {SHA[:16]} {SHA[:16]} {SHA[:16]}" in shown
 
 
@@ -463,7 +463,7 @@ def test_the_first_screen_counts_the_verdicts_of_each_claim(run, text):
 )  # fmt: skip
 def test_a_line_of_the_first_screen_says_what_was_decided_then_the_rest(verdicts, line):
     rows = [{"pooled": pooled, "verdicts": [verdict]} for pooled in (False, True) for verdict in verdicts]
-    (found,) = glance_section([{"name": "C1", "rows": rows}])
+    (found,) = glance_section([{"name": "C1", "label": "It is so", "rows": rows}])
     assert found["cells"] == found["pooled"]
     said = " ".join([part["words"] for part in found["cells"]["decided"]] + [found["cells"]["rest"]]).strip()
     assert said == line

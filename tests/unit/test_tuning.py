@@ -18,7 +18,7 @@ from faithfulness import prompts
 from faithfulness.arms.devices import place
 from faithfulness.arms.imported import import_arm
 from faithfulness.arms.loading import load_arm, load_base
-from faithfulness.arms.record import read_arm, reference_arm, write_arm
+from faithfulness.arms.record import AdapterWeights, ArmRecord, FullWeights, base_arm, read_arm, write_arm
 from faithfulness.backends.transformers import TransformersBackend
 from faithfulness.config.datasets import CoinFlip, LastLetters
 from faithfulness.config.probing import Perturbations
@@ -303,42 +303,42 @@ def test_exploding_training_is_an_error(tiny_model: Path, wording: Prompts, tmp_
 
 
 class TestArms:
-    def tune(self, tiny_arm: Path, wording: Prompts, folder: Path, **changes: Any) -> dict[str, Any]:
+    def tune(self, tiny_arm: Path, folder: Path, **changes: Any) -> ArmRecord:
         items = {name: frame(rows, Items) for name, rows in ITEMS.items()}
-        tuning.tune(
-            folder / "arm", "tuned-x", read_arm(tiny_arm), recipe(**changes), items, wording, folder / "journal", 1
-        )
+        tuning.tune(folder / "arm", "tuned-x", read_arm(tiny_arm), recipe(**changes), items, folder / "journal", 1)
         assert not list((folder / "journal").iterdir())
         return read_arm(folder / "arm")
 
     def test_adapter(self, tiny_arm: Path, tiny_model: Path, wording: Prompts, tmp_path: Path) -> None:
-        arm = self.tune(tiny_arm, wording, tmp_path, learning_rate=1e-2)
-        assert (arm["kind"], arm["weights_folder"]) == ("adapter", str(tiny_model))
-        assert arm["parent"] == read_arm(tiny_arm)["weights"] != arm["weights"]
-        assert arm["train_datasets"] == ["last_letters", "coin_flip"]
+        arm = self.tune(tiny_arm, tmp_path, learning_rate=1e-2)
+        assert isinstance(arm.weights, AdapterWeights)
+        assert (arm.weights.folder, arm.full_weights.folder) == (str(tmp_path / "arm"), str(tiny_model))
+        assert arm.parent == read_arm(tiny_arm).weights_hash != arm.weights_hash
+        assert arm.train_datasets == ["last_letters", "coin_flip"]
         _, model, _ = load_arm(tmp_path / "arm", CPU)
         adapters = [v for name, v in model.named_parameters() if "lora_B" in name]
         assert any(v.abs().sum() > 0 for v in adapters)
 
     def test_base_and_tuned_arm_are_loaded_alike(self, tiny_arm: Path, wording: Prompts, tmp_path: Path) -> None:
         """In bfloat16 too: same dtype of the weights, and rotary positions as exact as the base arm's."""
-        arm = self.tune(tiny_arm, wording, tmp_path)
-        write_arm(tmp_path / "arm", arm | {"dtype": "bfloat16"})
-        write_arm(tmp_path / "base", read_arm(tiny_arm) | {"dtype": "bfloat16"})
+        arm = self.tune(tiny_arm, tmp_path)
+        write_arm(tmp_path / "arm", arm.model_copy(update={"dtype": "bfloat16"}))
+        write_arm(tmp_path / "base", read_arm(tiny_arm).model_copy(update={"dtype": "bfloat16"}))
         (_, base, _), (_, tuned, _) = (load_arm(tmp_path / name, CPU) for name in ("base", "arm"))
         for model in (base, tuned):
             assert {p.dtype for p in model.parameters()} == {torch.bfloat16}
             assert {b.dtype for name, b in model.named_buffers() if "inv_freq" in name} == {torch.float32}
 
     def test_full(self, tiny_arm: Path, wording: Prompts, tmp_path: Path) -> None:
-        arm = self.tune(tiny_arm, wording, tmp_path, method="full")
-        assert (arm["kind"], arm["weights_folder"]) == ("full", str(tmp_path / "arm"))
+        arm = self.tune(tiny_arm, tmp_path, method="full")
+        assert isinstance(arm.weights, FullWeights)
+        assert arm.weights.folder == str(tmp_path / "arm")
         assert TransformersBackend(tmp_path / "arm", "cpu", 1).trees
 
     def test_same_recipe_same_weights(self, tiny_arm: Path, wording: Prompts, tmp_path: Path) -> None:
-        one, again = (self.tune(tiny_arm, wording, tmp_path / name) for name in ("one", "again"))
-        assert one["weights"] == again["weights"]
-        assert self.tune(tiny_arm, wording, tmp_path / "other", seed=1)["weights"] != one["weights"]
+        one, again = (self.tune(tiny_arm, tmp_path / name) for name in ("one", "again"))
+        assert one.weights_hash == again.weights_hash
+        assert self.tune(tiny_arm, tmp_path / "other", seed=1).weights_hash != one.weights_hash
 
     def test_adapter_of_quantised_weights(
         self, tiny_arm: Path, tiny_model: Path, wording: Prompts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -349,8 +349,9 @@ class TestArms:
         monkeypatch.setattr(
             tuning, "train", lambda model, *rest, **more: train(seen.append(model) or model, *rest, **more)
         )
-        arm = self.tune(tiny_arm, wording, tmp_path, method="qlora", learning_rate=1e-2)
-        assert (arm["kind"], arm["weights_folder"], arm["recipe"]["method"]) == ("adapter", str(tiny_model), "qlora")
+        arm = self.tune(tiny_arm, tmp_path, method="qlora", learning_rate=1e-2)
+        assert arm.recipe
+        assert (arm.weights.kind, arm.full_weights.folder, arm.recipe.method) == ("adapter", str(tiny_model), "qlora")
         quantised = {name: p for name, p in seen[0].named_parameters() if isinstance(p, Params4bit)}
         assert len(quantised) == 4 * 7  # all linear layers of four blocks; the head is tied to the embeddings
         _, where = place("auto")
@@ -365,28 +366,28 @@ class TestArms:
     @pytest.mark.parametrize("method", ["lora", "qlora", "full"])
     def test_trained_elsewhere(self, tiny_arm: Path, wording: Prompts, tmp_path: Path, method: str) -> None:
         """An arm is read the same, whether it was trained here or its weights are taken in."""
-        self.tune(tiny_arm, wording, tmp_path, learning_rate=1e-2, method=method)
+        self.tune(tiny_arm, tmp_path, learning_rate=1e-2, method=method)
         folder = tmp_path / "taken"
         arm = import_arm(folder, "tuned-y", read_arm(tiny_arm), tmp_path / "arm", ["coin_flip"])
         assert arm == read_arm(folder)
-        assert (arm["kind"], arm["train_datasets"]) == ("full" if method == "full" else "adapter", ["coin_flip"])
+        assert (arm.weights.kind, arm.train_datasets) == ("full" if method == "full" else "adapter", ["coin_flip"])
         trained, taken = (load_arm(one, CPU)[1].state_dict() for one in (tmp_path / "arm", folder))
         assert trained.keys() == taken.keys()
         assert all(torch.equal(values, taken[name]) for name, values in trained.items())
 
     def test_adapters_of_another_scale_are_other_arms(self, tiny_arm: Path, wording: Prompts, tmp_path: Path) -> None:
-        self.tune(tiny_arm, wording, tmp_path)
+        self.tune(tiny_arm, tmp_path)
         take = partial(import_arm, tmp_path / "taken", "tuned-y", read_arm(tiny_arm), tmp_path / "arm", [])
         before, config = take(), tmp_path / "arm/adapter_config.json"
         config.write_text(config.read_text().replace('"lora_alpha": 32', '"lora_alpha": 64'))
-        assert take()["weights"] != before["weights"]
+        assert take().weights_hash != before.weights_hash
 
     @pytest.mark.parametrize(
         ("files", "message"),
         [
             ([], "neither an adapter_config.json nor a config.json"),
-            (["config.json", "pytorch_model.bin"], "no weights as safetensors, and none of another kind"),
-            (["adapter_config.json", "adapter_model.bin"], "no weights as safetensors, and none of another kind"),
+            (["config.json", "pytorch_model.bin"], "no weights as safetensors, and weights of no other format"),
+            (["adapter_config.json", "adapter_model.bin"], "no weights as safetensors, and weights of no other format"),
         ],
         ids=["nothing", "pickled weights", "pickled adapter"],
     )
@@ -399,10 +400,10 @@ class TestArms:
         assert not (tmp_path / "taken").exists()
 
     def test_adapter_of_another_model(self, tiny_arm: Path, wording: Prompts, tmp_path: Path) -> None:
-        self.tune(tiny_arm, wording, tmp_path)
+        self.tune(tiny_arm, tmp_path)
         other = weights.Weights(source={"uri": "random:llama"}, layers=2, dtype="float32")  # type: ignore[arg-type]
-        prepare_model(other, Path(read_arm(tiny_arm)["weights_folder"]), tmp_path / "other")
-        base = reference_arm("other", tmp_path / "other", wording, trust_remote_code=False)
+        prepare_model(other, Path(read_arm(tiny_arm).full_weights.folder), tmp_path / "other")
+        base = base_arm("other", tmp_path / "other", wording, trust_remote_code=False)
         import_arm(tmp_path / "taken", "tuned-y", base, tmp_path / "arm", [])
         with pytest.raises(ValueError, match="does not fit the model in"):
             load_arm(tmp_path / "taken", CPU)

@@ -5,13 +5,16 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from faithfulness.compare import claims, effects, model_sizes, verdicts
-from faithfulness.compare.effects import CELLS
+from faithfulness.compare import claims, effects, item_means, judge, model_sizes, verdicts
+from faithfulness.compare.effect_rows import EffectRow, from_estimates
+from faithfulness.compare.item_means import ROLES
+from faithfulness.compare.judge import ALTERNATIVES
 from faithfulness.compare.measures import MEASURES
 from faithfulness.compare.verdict_text import sentence
-from faithfulness.compare.verdicts import ALTERNATIVES, DEPENDS, OPPOSED, Part, verdict
+from faithfulness.compare.verdicts import DEPENDS, OPPOSED, Part, verdict
 from faithfulness.tables import io
 from faithfulness.tables.statistics import Effects, Gates
+from tests.frames import compare, frame_of
 
 DECLARED = claims.load("config/claims.yaml")
 QUICK = DECLARED.statistics({"resamples": 999})
@@ -77,10 +80,9 @@ def test_opposed(simple, expected):
 
 def test_the_simple_effects_are_those_on_base_chains_and_on_tuned_chains():
     values = np.tile([0.2, 0.8, 0.6, 0.4], (3, 1))  # base's chains: .2 to .8; tuned's: .6 to .4
-    frame = pd.DataFrame({("aoc", *pair): values[:, i] for i, pair in enumerate(CELLS)})
+    frame = pd.DataFrame({("aoc", *pair): values[:, i] for i, pair in enumerate(ROLES)})
     cells = {("m", "t", "d"): frame, ("m", "t", "e"): frame + 1}
-    rows = effects.compare(cells, "plain", QUICK, ["aoc"]).to_dict("records")
-    found = verdicts.simple_effects(rows)
+    found = verdicts.simple_effects(from_estimates(compare(cells, "plain", QUICK, ["aoc"])))
     for dataset in ("d", "e", "pooled"):
         assert found["plain", "m", "t", dataset, "aoc"] == pytest.approx((0.6, -0.2))
     assert len(found) == 3
@@ -146,7 +148,7 @@ def cell(rng, n=24, *, reading=-0.3, noise=0.05, accuracy=0.0):
             for (w, r), value in zip(PAIRS, row, strict=True):
                 keys = {"arm": "t", "writer": w, "reader": r, "item_id": f"i{i:02}", "sample": 0, "seed": 0}
                 rows.append({**keys, "measure": name, "value": value})
-    return effects.means(pd.DataFrame(rows))
+    return frame_of(pd.DataFrame(rows))
 
 
 def gate_table(*failing):
@@ -170,15 +172,15 @@ def gate_table(*failing):
 def judged(cells, gates, alternatives=None, calibration=None):
     statistics = QUICK
     trained = {pair: {"d1"} for pair in {c[:2] for c in cells}}
-    equal = {c: effects.equal_correctness(f) for c, f in cells.items()}
+    equal = {c: item_means.equal_correctness(f) for c, f in cells.items()}
     found = [
-        effects.compare(cells, "plain", statistics),
-        effects.compare(equal, "equal_correctness", statistics, DECLARED.primary_measures),
-        verdicts.accuracy_pools(cells, trained, statistics),
+        compare(cells, "plain", statistics),
+        compare(equal, "equal_correctness", statistics, DECLARED.primary_measures),
+        judge.accuracy_pools(cells, trained, statistics),
     ]
     for contrast in ALTERNATIVES:
-        found.append(effects.compare(alternatives or cells, contrast, statistics, DECLARED.primary_measures))
-    return verdicts.judge(
+        found.append(compare(alternatives or cells, contrast, statistics, DECLARED.primary_measures))
+    return judge.judge(
         pd.concat(found, ignore_index=True),
         gates,
         trained,
@@ -246,15 +248,16 @@ def test_families_are_c1_to_c3_over_cells_and_pools_apart(gated):
         part = family[(family["dataset"] == "pooled") == pooled]
         one = part.drop_duplicates(["claim", "model", "dataset"])  # C1 stands there twice, with one p
         assert len(one) == (6 if pooled else 12)
-        expected = verdicts.holm(one["p_value"].to_numpy(float), (~one["interpretable"]).to_numpy(bool))
+        expected = verdicts.holm(one["claim_p_value"].to_numpy(float), (~one["interpretable"]).to_numpy(bool))
         assert one["p_holm"].to_numpy(float) == pytest.approx(expected)
         assert (one.loc[~one["interpretable"], "p_holm"] == 1).all()
     c1 = pick(plain, claim="C1", model="small", dataset="d1")
-    assert c1["p_value"].nunique() == c1["p_holm"].nunique() == c1["verdict"].nunique() == 1
+    assert c1["claim_p_value"].nunique() == c1["p_holm"].nunique() == c1["verdict"].nunique() == 1
+    assert c1["claim_p_value"].tolist() == [c1["p_value"].max()] * 2
     accuracy = plain[plain["claim"].isin(["R1", "R2"])]
-    expected = verdicts.holm(accuracy["p_value"].to_numpy(float), [False] * len(accuracy))
+    expected = verdicts.holm(accuracy["claim_p_value"].to_numpy(float), [False] * len(accuracy))
     assert accuracy["p_holm"].to_numpy(float) == pytest.approx(expected)
-    assert plain.loc[plain["claim"] == "", "p_holm"].isna().all()
+    assert plain.loc[plain["claim"] == "", ["p_holm", "claim_p_value"]].isna().all(axis=None)
 
 
 def test_the_p_of_c1_is_the_larger_of_its_two(small):
@@ -262,11 +265,12 @@ def test_the_p_of_c1_is_the_larger_of_its_two(small):
     target = weak["small", "t", "d1"]
     noise = np.random.default_rng(1).normal(0, 0.3, (len(target), 4))
     target["aoc"] = 0.5 + noise
-    found = effects.compare(weak, "plain", QUICK, ["aoc", "convergence_fraction"])
+    found = compare(weak, "plain", QUICK, ["aoc", "convergence_fraction"])
     alone = pick(found, model="small", dataset="d1", component="reading").set_index("measure")["p_value"]
     c1 = pick(judged(weak, gate_table()), claim="C1", model="small", dataset="d1")
     assert alone["aoc"] > 0.05 > alone["convergence_fraction"]
-    assert c1["p_value"].unique() == pytest.approx([alone["aoc"]])
+    assert c1["claim_p_value"].unique() == pytest.approx([alone["aoc"]])
+    assert c1.set_index("measure")["p_value"].to_dict() == pytest.approx(alone.to_dict())  # each keeps its own
     assert set(c1["verdict"]) == {"inconclusive"}
 
 
@@ -409,7 +413,7 @@ def sized(planted, gates=None):
     found = model_sizes.compare_sizes(
         planted, {"small": 10, "large": 1000}, one_seed(planted), DECLARED.primary_measures, QUICK
     )
-    return found, verdicts.judge_sizes(found, gate_table() if gates is None else gates, confidence=0.95)
+    return found, judge.judge_sizes(found, gate_table() if gates is None else gates, confidence=0.95)
 
 
 def test_the_smaller_model_is_affected_more(planted):
@@ -486,7 +490,7 @@ def test_the_scale_contrast_is_resampled_as_scipy_does():
 
 
 def with_filler(cells, of_small, of_large, seed=1):
-    """The cells with other filler tolerances, in the order of effects.CELLS."""
+    """The cells with other filler tolerances, in the order of item_means.ROLES."""
     found = {c: f.copy() for c, f in cells.items()}
     rng = np.random.default_rng(seed)
     for (model, *_), frame in found.items():
@@ -505,7 +509,7 @@ def test_c5_is_inconclusive_where_the_simple_effects_are_opposed(planted):
     assert rows["sentence"].str.contains("differ in sign").all()
     assert set(pick(table, measure="aoc")["verdict"]) == {"supported"}
     # What it would be without a look at them.
-    blind = verdicts.judge_sizes(found[found["component"] == "reading"], gate_table(), confidence=0.95)
+    blind = judge.judge_sizes(found[found["component"] == "reading"], gate_table(), confidence=0.95)
     assert set(pick(blind, measure="filler_tolerance")["verdict"]) == {"supported"}
     # The same in both models leaves no opposition in their difference.
     _, table = sized(with_filler(planted, [0.2, 0.8, 0.4, 0.6], [0.4, 0.4, 0.6, 0.2]))
@@ -516,7 +520,7 @@ def test_c5_must_not_depend_on_how_unreadable_answers_are_counted(planted):
     found, _ = sized(planted)
     other, _ = sized(with_filler(planted, [0.5] * 4, [0.5] * 4))
     for alternatives, expected in (([found, found], "supported"), ([found, other], "inconclusive")):
-        table = verdicts.judge_sizes(found, gate_table(), confidence=0.95, alternatives=alternatives)
+        table = judge.judge_sizes(found, gate_table(), confidence=0.95, alternatives=alternatives)
         filler = pick(table, measure="filler_tolerance", dataset="d1").iloc[0]
         assert filler["verdict"] == expected
         assert ("could not be read" in filler["sentence"]) == (expected == "inconclusive")
@@ -536,7 +540,7 @@ def test_r1_compares_sizes_by_the_total_effect_on_accuracy(planted):
     assert row["estimate"] == pytest.approx(-(one - other))
     # Effects on accuracy need the gates on truncation and validity only.
     closed = gate_table(("large", "d1", "steps"))
-    table = verdicts.judge_sizes(found, closed, claim="R1", confidence=0.95)
+    table = judge.judge_sizes(found, closed, claim="R1", confidence=0.95)
     assert set(table["claim"]) == {"R1"}
     assert pick(table, dataset="d1")["interpretable"].all()
     assert "loses more accuracy" in table["sentence"].iloc[0]
@@ -553,15 +557,15 @@ def test_accuracy_is_pooled_over_the_datasets_tuned_on_and_over_the_others():
     def pool(datasets):
         return sorted(set(datasets) - {"e"})
 
-    found = verdicts.accuracy_pools(cells, trained, QUICK, pool).set_index("claim")
+    found = judge.accuracy_pools(cells, trained, QUICK, pool).set_index("claim")
     assert found["pool"].to_dict() == {"R1": ("a", "b"), "R2": ("c", "d")}
     total = {
         d: effects.differences(cells["small", "t", d], ["cot_accuracy"])["cot_accuracy", "total"].mean() for d in "abcd"
     }
     assert found.loc["R1", "estimate"] == pytest.approx((total["a"] + total["b"]) / 2)
     assert found.loc["R2", "estimate"] == pytest.approx((total["c"] + total["d"]) / 2)
-    plain = effects.compare(cells, "plain", QUICK)
-    table = verdicts.judge(
+    plain = compare(cells, "plain", QUICK)
+    table = judge.judge(
         pd.concat([plain, found.reset_index()], ignore_index=True),
         gate_table(("small", "c", "truncation"), ("small", "a", "steps")),
         trained, {"small": 1}, {("small", "t"): 1}, claims=DECLARED, confidence=0.95,
@@ -569,7 +573,7 @@ def test_accuracy_is_pooled_over_the_datasets_tuned_on_and_over_the_others():
     pooled = pick(table, dataset="pooled", measure="cot_accuracy").set_index("claim")
     assert pooled.loc["R2", "verdict"] == "not interpretable"
     assert pooled.loc["R1", "interpretable"]
-    assert pooled.loc["R1", "p_holm"] == pytest.approx(pooled.loc["R1", "p_value"])  # of two, the other one gated
+    assert pooled.loc["R1", "p_holm"] == pytest.approx(pooled.loc["R1", "claim_p_value"])  # of two, the other one gated
     assert "the datasets it was tuned on together" in pooled.loc["R1", "sentence"]
 
 
@@ -595,7 +599,7 @@ def test_accuracy_is_pooled_over_the_datasets_tuned_on_and_over_the_others():
 def test_information_gain_beside_faithfulness(changes, simple, decided, expected):
     row = {"estimate": 0.2, "equivalence_low": 0.1, "equivalence_high": 0.3, "ci_high": 0.35, "margin": 0.1}
     row |= {"failed": [], "calibration": "validated"} | changes
-    assert verdicts.beside_informativeness(row, simple, decided)[0] == expected
+    assert verdicts.beside_informativeness(effect_row(**row), simple, decided)[0] == expected
 
 
 def test_slope_over_size_by_hand(gated):
@@ -622,6 +626,12 @@ def test_slope_over_size_by_hand(gated):
 # --- sentences
 
 
+def effect_row(**values):
+    names = {"model": "m", "arm": "t", "dataset": "d", "pool": ("d",), "contrast": "plain", "measure": "info_gain"}
+    numbers = {"component": "reading", "estimate": np.nan, "ci_low": np.nan, "ci_high": np.nan}
+    return EffectRow(**(names | numbers | values))
+
+
 def reading_row(**changes):
     row = {
         "claim": "C3",
@@ -645,7 +655,7 @@ def reading_row(**changes):
         "p_holm": 0.001,
     }
     row |= changes
-    return row | {"direction": DECLARED.directions.get(row["claim"], {}).get(row["measure"])}
+    return effect_row(**row, direction=DECLARED.directions_of(row["claim"]).get(row["measure"]))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,10 @@ from tests.runs import RESULTS, snakemake
 
 FIGURES = [f"plot_{figure.name}" for figure in registry.FIGURES if figure.name != "calibration"]
 REPORTS = ("write_report", "write_paper_kit", "browse_chains")
-JUDGED_AGAIN = {"compare_arms", "compare_scales", "write_provenance", *FIGURES, *REPORTS}
+JUDGED_AGAIN = {
+    *("describe_arms", "estimate_effects", "compare_arms", "compare_scales", "write_provenance"),
+    *(*FIGURES, *REPORTS),
+}
 
 
 def planned(project: Path, config: str = "config/smoke.yaml") -> set[str]:
@@ -99,7 +102,12 @@ def test_a_new_dataset_of_open_questions_leaves_the_others_alone(finished: Path)
 @pytest.mark.parametrize(
     ("where", "change", "again", "kept"),
     [
-        (["statistics"], {"resamples": 99}, {"compare_arms", "write_report"}, {"measure_chains", "rescore_answers"}),
+        (
+            ["statistics"],
+            {"resamples": 99},
+            {"estimate_effects", "write_report"},
+            {"measure_chains", "rescore_answers"},
+        ),
         (["datasets", 1], {"max_new_tokens": 60}, {"write_chains", "rescore_answers"}, {"warm_start", "finetune"}),
         (["datasets", 0], {"answer_tokens": 5}, {"rescore_answers", "write_report"}, {"write_chains", "paraphrase"}),
         (["arms", 0], {"learning_rate": 1.0e-3}, {"finetune", "write_chains"}, {"warm_start", "prepare_items"}),

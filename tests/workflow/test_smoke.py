@@ -17,13 +17,15 @@ import pytest
 import yaml
 from transformers import AutoTokenizer
 
+from faithfulness.arms.record import read_arm
+from faithfulness.compare import item_means
 from faithfulness.figures.registry import FIGURES
 from faithfulness.hashing import file_hash
 from faithfulness.operate import job, provenance
 from faithfulness.perturb.registry import PERTURBATIONS
 from faithfulness.tables.generation import Chains, Items, Probes, Scores
 from faithfulness.tables.io import read_table, records
-from faithfulness.tables.statistics import Effects, Measures
+from faithfulness.tables.statistics import Answers, Effects, Measures, Readouts, Retention
 from tests.runs import ENVIRONMENT, RESULTS, ROOT, command, snakemake
 from tests.servers import Between, transformers_serve
 
@@ -33,6 +35,10 @@ SCHEMAS = {
     "probes": Probes,
     "scores": Scores,
     "measures": Measures,
+    "means": item_means.schema(),
+    "answers": Answers,
+    "readouts": Readouts,
+    "retention": Retention,
 }
 
 
@@ -43,7 +49,7 @@ def all_tables(results: Path) -> dict[str, pd.DataFrame]:
         for stage, schema in SCHEMAS.items()
         for file in sorted((results / stage).rglob("*.parquet"))
     }
-    assert len(found) == 4 + 8 + 40 + 8 + 4
+    assert len(found) == 4 + 8 + 40 + 8 + 5 * 4
     return found
 
 
@@ -89,11 +95,11 @@ def test_effects_and_report(smoke: Path) -> None:
 
 
 def test_arm_says_what_it_is(smoke: Path) -> None:
-    arm = json.loads((smoke / RESULTS / "arms/tiny/tuned-symbolic/arm.json").read_text())
-    base = json.loads((smoke / RESULTS / "arms/tiny/base/arm.json").read_text())
-    assert arm["kind"] == "adapter"
-    assert arm["parent"] == base["weights"]
-    assert arm["prompts"]["version"] == 1
+    arm = read_arm(smoke / RESULTS / "arms/tiny/tuned-symbolic")
+    base = read_arm(smoke / RESULTS / "arms/tiny/base")
+    assert arm.weights.kind == "adapter"
+    assert arm.parent == base.weights_hash
+    assert arm.prompts.version == 1
 
 
 def test_the_record_is_that_of_the_run(smoke: Path) -> None:
@@ -101,8 +107,8 @@ def test_the_record_is_that_of_the_run(smoke: Path) -> None:
     jobs = {rule.rule: rule.jobs for rule in record.rules}
     assert (jobs["prepare_model"], jobs["warm_start"], jobs["rescore_answers"], jobs["compare_scales"]) == (2, 2, 8, 1)
     for arm in record.arms:
-        made = json.loads((smoke / RESULTS / "arms" / arm.model / arm.arm / "arm.json").read_text())
-        assert arm.weights == made["weights"]
+        made = read_arm(smoke / RESULTS / "arms" / arm.model / arm.arm)
+        assert arm.weights == made.weights_hash
     assert len(record.arms) == 4
     items = {one.dataset: one.eval for one in record.datasets}
     assert items["coin_flip"] == file_hash(smoke / RESULTS / "items/coin_flip/eval.parquet")

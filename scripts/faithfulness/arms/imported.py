@@ -1,70 +1,60 @@
-"""Arms that were trained elsewhere."""
+"""Tuned arms whose weights were trained elsewhere, or by an earlier version of this project."""
 
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from faithfulness.arms.record import write_arm
+from faithfulness.arms.record import AdapterWeights, ArmRecord, FullWeights, ServedWeights, tuned_arm, write_arm
 from faithfulness.hashing import digest, weights_hash
 
 
-def import_arm(
-    folder: Path, arm: str, base: dict[str, Any], weights: Path, datasets_known: Sequence[str]
-) -> dict[str, Any]:
-    """Make a tuned arm of an adapter or of full weights that were trained elsewhere.
+def import_arm(folder: Path, arm: str, base: ArmRecord, source: Path, train_datasets: Sequence[str]) -> ArmRecord:
+    """Make a tuned arm of an adapter or of full weights.
 
     An adapter is copied to the arm's folder; full weights stay where they are.
 
     Args:
         folder: the new arm's folder.
         arm: its name.
-        base: arm.json of the base arm.
-        weights: folder as peft's or transformers' `save_pretrained` writes it.
-        datasets_known: datasets whose domain it was trained on.
-
-    Returns:
-        Its arm.json.
+        base: the model's base arm.
+        source: folder as peft's or transformers' `save_pretrained` writes it.
+        train_datasets: datasets whose domain it was trained on.
 
     Raises:
-        ValueError: the folder holds neither, or none as safetensors.
+        ValueError: the folder holds neither an adapter nor a model, or no weights as safetensors.
     """
-    adapter = (weights / "adapter_config.json").exists()
-    if not adapter and not (weights / "config.json").exists():
+    is_adapter = (source / "adapter_config.json").exists()
+    if not is_adapter and not (source / "config.json").exists():
         raise ValueError(
-            f"{weights} holds neither an adapter_config.json nor a config.json, as save_pretrained() writes"
+            f"{source} holds neither an adapter_config.json nor a config.json, as save_pretrained() writes"
         )
-    if not list(weights.glob("adapter_model.safetensors" if adapter else "*.safetensors")):
-        raise ValueError(f"{weights} holds no weights as safetensors, and none of another kind are loaded")
-    found = weights_hash(weights)
-    parts = [base["weights"], found]
-    if adapter:
+    if not list(source.glob("adapter_model.safetensors" if is_adapter else "*.safetensors")):
+        raise ValueError(f"{source} holds no weights as safetensors, and weights of no other format are loaded")
+    weights: AdapterWeights | FullWeights
+    if is_adapter:
         folder.mkdir(parents=True, exist_ok=True)
         for name in ("adapter_config.json", "adapter_model.safetensors"):
-            shutil.copyfile(weights / name, folder / name)
-        parts.append((weights / "adapter_config.json").read_text("utf-8"))  # its scale is no weight
-    description = {
-        **base,
-        "kind": "adapter" if adapter else "full",
-        "arm": arm,
-        "weights": digest(*parts),
-        "weights_folder": base["weights_folder"] if adapter else str(weights),
-        "hashes": base["hashes"] | {str(folder): found} if adapter else {str(weights): found},
-        "parent": base["weights"],
-        "recipe": None,
-        "train_datasets": list(datasets_known),
-        "seed": 0,
-    }
-    write_arm(folder, description)
-    return description
+            shutil.copyfile(source / name, folder / name)
+        scale = (source / "adapter_config.json").read_text("utf-8")  # is in no tensor, and decides on answers
+        weights = AdapterWeights(folder=str(folder), folder_hash=weights_hash(folder), base=base.full_weights)
+        identity = digest(base.weights_hash, weights.folder_hash, scale)
+    else:
+        weights = FullWeights(folder=str(source), folder_hash=weights_hash(source))
+        identity = digest(base.weights_hash, weights.folder_hash)
+    record = tuned_arm(base, arm, weights, identity, train_datasets)
+    write_arm(folder, record)
+    return record
 
 
-def import_served_arm(
-    folder: Path, arm: str, base: dict[str, Any], uri: str, datasets: Sequence[str]
-) -> dict[str, Any]:
-    """Make a tuned arm of what is called `openai:<name>` on the server of its base arm; gives its arm.json."""
-    place = base["served"] | {"name": uri.removeprefix("openai:")}
-    tuned = {"arm": arm, "weights": digest(place), "served": place, "parent": base["weights"]}
-    description = base | tuned | {"train_datasets": list(datasets)}
-    write_arm(folder, description)
-    return description
+def import_served_arm(folder: Path, arm: str, base: ArmRecord, name: str, train_datasets: Sequence[str]) -> ArmRecord:
+    """Make a tuned arm of the model that is called `name` on the server of the base arm.
+
+    Raises:
+        ValueError: no server holds the base arm.
+    """
+    if not isinstance(base.weights, ServedWeights):
+        raise ValueError(f"{arm}: its weights are on a server, and those of the base arm of {base.model} are not")
+    weights = base.weights.model_copy(update={"name": name})
+    record = tuned_arm(base, arm, weights, weights.identity, train_datasets)
+    write_arm(folder, record)
+    return record

@@ -20,7 +20,7 @@ import openai
 import tenacity
 from openai.types.chat import ChatCompletion
 
-from faithfulness.arms.record import prompts_of, read_arm
+from faithfulness.arms.record import ServedWeights, read_arm
 from faithfulness.backends.ledger import BudgetError, Ledger, Reply
 from faithfulness.backends.protocol import Completion, Decoding, Probe, Prompt, Propose, Reading
 from faithfulness.config.servers import Server
@@ -98,14 +98,16 @@ class OpenAIBackend:
     def __init__(self, folder: Path, server: Server, ledger: Path) -> None:
         logging.getLogger("httpx2").setLevel(logging.WARNING)  # it logs every request
         self.arm, self.server = read_arm(folder), server
-        self.served, self.wording = self.arm["served"], prompts_of(self.arm)
-        self.account = f"{self.served['name']} at {self.served['base_url']}"
+        if not isinstance(self.arm.weights, ServedWeights):
+            raise ServerError(f"{folder} holds no arm of a model on a server")
+        self.served, self.wording = self.arm.weights, self.arm.prompts
+        self.account = f"{self.served.name} at {self.served.base_url}"
         self.ledger = Ledger(ledger)
         self.key = os.environ.get(server.key_variable, "")
-        if not self.key and self.served["base_url"] == Server().base_url:
+        if not self.key and self.served.base_url == Server().base_url:
             raise ServerError(f"{self.account} needs a key; set the environment variable {server.key_variable}")
         self.client = openai.OpenAI(
-            api_key=self.key or "none", base_url=self.served["base_url"], timeout=server.timeout, max_retries=0
+            api_key=self.key or "none", base_url=self.served.base_url, timeout=server.timeout, max_retries=0
         )
 
     def render(self, messages: Sequence[Message], plain: str) -> str:
@@ -153,7 +155,7 @@ class OpenAIBackend:
         messages, beginning = split(probe.prompt)
         turn = beginning + probe.chain
         form = "letter" if probe.candidates else "answer"
-        if self.served["turn"] == "prefill":
+        if self.served.turn == "prefill":
             request = self._continue_turn(messages, turn + probe.cue)
         elif turn:
             question = {"role": "user", "content": self.wording.second_turn.format(form=form)}
@@ -166,7 +168,7 @@ class OpenAIBackend:
         return request | {"max_tokens": probe.answer_tokens}
 
     def _chain_request(self, messages: list[Message], beginning: str) -> Request:
-        if self.served["turn"] == "prefill":
+        if self.served.turn == "prefill":
             return self._continue_turn(messages, beginning)
         return self._request(_append(messages, beginning.strip()))
 
@@ -176,13 +178,13 @@ class OpenAIBackend:
         return self._request([*messages, {"role": "assistant", "content": turn}]) | {"extra_body": options}
 
     def _request(self, messages: list[Message]) -> Request:
-        return {"model": self.served["name"], "messages": messages}
+        return {"model": self.served.name, "messages": messages}
 
     # Replies
 
     def replies(self, requests: Sequence[Request]) -> list[Reply]:
         """Replies from the ledger or, several at a time, from the server. Equal requests are sent once."""
-        keys = [digest(self.served["base_url"], request, self.wording.version) for request in requests]
+        keys = [digest(self.served.base_url, request, self.wording.version) for request in requests]
         by_key = {key: self.ledger.reply(key) for key in keys}
         missing = {key: request for key, request in zip(keys, requests, strict=True) if by_key[key] is None}
         with ThreadPoolExecutor(self.server.concurrency) as pool:

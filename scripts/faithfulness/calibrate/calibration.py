@@ -18,7 +18,7 @@ from faithfulness.backends.protocol import Backend, Decoding
 from faithfulness.calibrate import exact
 from faithfulness.calibrate.exact import Decide, ExactReader, WorkedChains
 from faithfulness.chains.write import write_chains
-from faithfulness.compare import measures
+from faithfulness.compare import chain_values, measures
 from faithfulness.compare.inference import SPARSE, Floats
 from faithfulness.compare.measures import MEASURES
 from faithfulness.config.probing import Perturbations
@@ -194,7 +194,7 @@ def separate(scores: pd.DataFrame, dataset: str, readers: str, statistics: Stati
         readers: 'exact', or the model that the real ones are made of.
         statistics: resamples and seed.
     """
-    values = measures.of_chains(scores).reset_index().set_index(["reader", "item_id"])
+    values = chain_values.of_chains(scores).reset_index().set_index(["reader", "item_id"])
     present = set(scores["reader"])
     rows = []
     for name in measures.measured(values):

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,17 +14,43 @@ from faithfulness.config.statistics import GateThresholds, Statistics
 from faithfulness.hashing import digest
 from faithfulness.tables.io import write_json
 
-Claim = Literal["C1", "C2", "C3", "C6", "R1", "R2"]
+Declared = Literal["C1", "C2", "C3", "C6", "R1", "R2"]  # the claims that have directions of their own
 Direction = Literal[-1, 1]
 
-ACCURACY: tuple[Claim, ...] = ("R1", "R2")
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim about what fine-tuning does (method, section 1).
+
+    Args:
+        label: what it says, for people.
+        about: 'reading', 'accuracy', or what it takes from other claims: their directions among items of equal
+            'correctness' or among 'sizes' of models.
+    """
+
+    label: str
+    about: Literal["reading", "accuracy", "correctness", "sizes"]
+
+
+# The registry: the order is that of tables and pages.
+CLAIMS: dict[str, Claim] = {
+    "C1": Claim(label="The answer is decided earlier in the chain", about="reading"),
+    "C2": Claim(label="The answer reacts less to rephrased steps", about="reading"),
+    "C3": Claim(label="More answers survive filler in place of steps", about="reading"),
+    "C4": Claim(label="C1 to C3 hold among items of equal correctness", about="correctness"),
+    "C5": Claim(label="Smaller models are affected more than larger ones", about="sizes"),
+    "C6": Claim(label="Information on the right answer is not lost", about="reading"),
+    "R1": Claim(label="Accuracy with a chain falls on the tasks tuned on", about="accuracy"),
+    "R2": Claim(label="Accuracy with a chain falls on the other tasks", about="accuracy"),
+}
+ACCURACY: tuple[Declared, ...] = ("R1", "R2")
 
 
 class Claims(Strict):
     """The declaration; config/claims.yaml says what each part does."""
 
     version: int
-    directions: dict[Claim, dict[str, Direction]]
+    directions: dict[Declared, dict[str, Direction]]
     primary: list[Literal["C1", "C2", "C3"]]
     margin: float = Field(gt=0)
     margins: dict[str, float]
@@ -32,12 +59,12 @@ class Claims(Strict):
 
     @field_validator("directions", "margins")
     @classmethod
-    def _known_measures(cls, given: dict[str, object]) -> dict[str, object]:
-        names = [name for part in given.values() if isinstance(part, dict) for name in part]
-        for name in names or given:
+    def _known_measures(cls, declared: dict[str, object]) -> dict[str, object]:
+        names = [name for part in declared.values() if isinstance(part, dict) for name in part]
+        for name in names or declared:
             if name not in MEASURES:
                 raise ValueError(f"there is no measure {name!r}; there are: {', '.join(MEASURES)}")
-        return given
+        return declared
 
     @model_validator(mode="after")
     def _complete(self) -> "Claims":
@@ -65,7 +92,11 @@ class Claims(Strict):
         """The measures of the primary claims, with the sign that is claimed of each."""
         return {name: sign for claim in self.primary for name, sign in self.directions[claim].items()}
 
-    def of_reading(self, measure: str) -> Claim | None:
+    def directions_of(self, claim: str) -> dict[str, int]:
+        """The claimed sign of each measure of a claim; empty where it has no directions of its own."""
+        return {name: sign for key, signs in self.directions.items() if key == claim for name, sign in signs.items()}
+
+    def of_reading(self, measure: str) -> Declared | None:
         """The claim that a measure's reading effect tests, if any."""
         return next((c for c, parts in self.directions.items() if c not in ACCURACY and measure in parts), None)
 

@@ -1,12 +1,13 @@
 """Effects of fine-tuning (method, sections 7 and 8): tuned minus base, paired by item, with intervals and tests.
 
-Frames only; the formulas are in `inference`. A *frame of means* holds one cell (model x tuned arm x dataset): a row
-an item, columns (measure, writer, reader) with writer and reader in {base, tuned}. A *frame of differences* holds
-the same items with columns (measure, component). *Strata* are such frames, one a dataset, weighted equally.
+Frames only; the formulas are in `inference`, and frames of means are explained in `item_means`. A *frame of
+differences* has the same items and columns (measure, component), or (contrast, measure, component) for several
+contrasts side by side. *Strata* are such frames, one for each dataset, and all have equal weight.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -15,22 +16,23 @@ from scipy import stats
 
 from faithfulness.compare import inference
 from faithfulness.compare.inference import EQUIVALENCE, SPARSE, ZERO, Floats
+from faithfulness.compare.item_means import ROLES, Cell, Cells, Seeds
 from faithfulness.compare.measures import MEASURES, measured
 from faithfulness.config.statistics import Statistics
-from faithfulness.tables import io
+from faithfulness.tables.io import frame as as_table
 from faithfulness.tables.statistics import Correlations
 
-Cell = tuple[str, str, str]  # model, tuned arm, dataset
-Seeds = Mapping[Cell, Mapping[int, pd.DataFrame]]  # frames of means by cell and training seed
+K = TypeVar("K")
 Pool = Callable[[Collection[str]], Sequence[str]]  # from datasets to those that are pooled
+Estimate = Callable[[Sequence[Cell]], pd.DataFrame]
 
-CELLS = [("base", "base"), ("base", "tuned"), ("tuned", "base"), ("tuned", "tuned")]  # (writer, reader)
-WEIGHTS = {  # of the cells above, in each component (method, section 7)
+CONTRASTS = {  # coefficients of the ROLES in each component of the effect (method, section 7)
     "total": (-1.0, 0.0, 0.0, 1.0),
     "reading": (-0.5, 0.5, -0.5, 0.5),
     "writing": (-0.5, -0.5, 0.5, 0.5),
     "interaction": (1.0, -1.0, -1.0, 1.0),
 }
+ROW = ["contrast", "measure", "component"]
 ESTIMATED = [
     *("estimate", "ci_low", "ci_high", "equivalence_low", "equivalence_high", "p_value"),
     *("n_items", "margin", "detectable", "items_needed", "error", "seed_error", "sparse"),
@@ -38,138 +40,50 @@ ESTIMATED = [
 ENOUGH_SEEDS = 3  # fewer say nothing about other trainings of the recipe (method, section 8)
 
 
-def means(measures: pd.DataFrame) -> pd.DataFrame:
-    """Item means of one cell; samples and seeds of an item are averaged (method, sections 6 and 8).
-
-    A chain counts where it has a step and a valid a_n with both readers, and an item where each writer has
-    such a chain: one item set a contrast. Accuracies and lengths, which count an invalid answer as wrong,
-    are means over all chains.
+@dataclass(frozen=True)
+class Comparison:
+    """What is compared under one name of `contrast`.
 
     Args:
-        measures: tables.Measures of one model, tuned arm and dataset.
-
-    Returns:
-        A frame of means, sorted by item; NaN where a measure is undefined.
+        contrast: name of its rows: 'plain', 'equal_correctness', ...
+        cells: frames of means by cell; items that the contrast leaves out are missing.
+        measures: names of the measures wanted.
+        seeds: frames of means of each training seed by cell, of which the items of `cells` count; where there are
+            three or more, items and seeds are `crossed`.
     """
-    data = measures.sort_values(["item_id", "writer", "reader", "sample", "seed", "measure"])
-    roles = data[["writer", "reader"]].where(data[["writer", "reader"]] == "base", "tuned")
-    # Base writes the same chain for every training seed of its tuned reader.
-    chain_seed = data["seed"].where(roles["writer"] == "tuned", 0)
-    value = data["value"].astype("Float64").to_numpy(float, na_value=np.nan)
-    data = data.assign(writer=roles["writer"], reader=roles["reader"], chain_seed=chain_seed, value=value)
 
-    of_chain = data["measure"].map({name: m.of_chain for name, m in MEASURES.items()}).astype(bool)
-    read = data["value"].notna().where(data["measure"] == "aoc_raw", True)
-    usable = read.groupby([data["writer"], data["item_id"], data["sample"], data["chain_seed"]]).transform("all")
-    data["value"] = data["value"].where(usable | ~of_chain)
-    wide = data.groupby(["item_id", "measure", "writer", "reader"])["value"].mean().unstack([1, 2, 3])
-    columns = pd.MultiIndex.from_tuples(
-        [(name, *cell) for name in MEASURES for cell in CELLS], names=wide.columns.names
-    )
-    wide = wide.reindex(columns=columns)
+    contrast: str
+    cells: Cells
+    measures: Collection[str] = tuple(MEASURES)
+    seeds: Seeds = field(default_factory=dict)
 
-    shared = _four(wide, "aoc_raw").notna().all(axis=1)
-    chain_columns = [column for column in columns if MEASURES[column[0]].of_chain]
-    wide[chain_columns] = wide[chain_columns].where(shared, axis=0)
-    return wide
-
-
-def means_by_cell(measures: pd.DataFrame) -> dict[Cell, pd.DataFrame]:
-    """`means` of each cell of a tables.Measures with columns model and dataset."""
-    groups = measures.groupby(["model", "arm", "dataset"])
-    return {(str(model), str(arm), str(dataset)): means(part) for (model, arm, dataset), part in groups}
-
-
-def means_by_seed(measures: pd.DataFrame) -> dict[Cell, dict[int, pd.DataFrame]]:
-    """`means` of each training seed of each cell."""
-    found: dict[Cell, dict[int, pd.DataFrame]] = {}
-    for (model, arm, dataset), part in measures.groupby(["model", "arm", "dataset"]):
-        alone = (part["writer"] == "base") & (part["reader"] == "base")
-        seeds = sorted(part.loc[~alone, "seed"].unique())
-        found[str(model), str(arm), str(dataset)] = {
-            int(seed): means(part[alone | (part["seed"] == seed)]) for seed in seeds
-        }
-    return found
-
-
-def training_seeds(measures: pd.DataFrame) -> dict[tuple[str, str], int]:
-    """Number of training seeds by (model, tuned arm), of a tables.Measures with a column model."""
-    tuned = measures[measures["reader"] != "base"]
-    return dict(tuned.groupby(["model", "arm"])["seed"].nunique())
-
-
-def usable_items(frame: pd.DataFrame) -> int:
-    """How many items a frame of means has in its contrasts."""
-    return int(_four(frame, "aoc_raw").notna().all(axis=1).sum())
-
-
-def correlations(cells: Mapping[Cell, pd.DataFrame], names: Collection[str], beside: str) -> pd.DataFrame:
-    """Spearman's correlation over items of the reading effects on some measures with that on another one.
-
-    Descriptive (method, section 8, C6): the noise of single readouts drives it to zero, so that none proves nothing.
-
-    Args:
-        cells: frames of means by cell.
-        names: the measures.
-        beside: the other measure: information gain.
-
-    Returns:
-        tables.Correlations.
-    """
-    rows = []
-    for (model, arm, dataset), frame in sorted(cells.items(), key=lambda cell: cell[0]):
-        reading = differences(frame, [*names, beside]).xs("reading", axis=1, level="component")
-        for name in names:
-            one, other = reading[[name, beside]].dropna().to_numpy(float).T
-            varies = len(one) > 2 and min(np.ptp(one), np.ptp(other)) > ZERO
-            rho = float(stats.spearmanr(one, other).statistic) if varies else None
-            rows.append(
-                {"model": model, "arm": arm, "dataset": dataset, "measure": name, "rho": rho, "n_items": len(one)}
-            )
-    return io.frame(rows, Correlations)
-
-
-def equal_correctness(frame: pd.DataFrame) -> pd.DataFrame:
-    """The items where the correctness of a_n is equal in all four cells and that of the direct answer in both arms.
-
-    Conditions on outcomes, so what is found among them is descriptive (method, section 8, C4).
-    """
-    answers = _four(frame, "cot_accuracy").nunique(axis=1, dropna=False)
-    direct = _own(frame, "direct_accuracy").nunique(axis=1, dropna=False)
-    return frame[((answers == 1) & (direct == 1)).to_numpy()]
-
-
-def _four(frame: pd.DataFrame, name: str) -> pd.DataFrame:
-    """A measure in the four writer x reader cells."""
-    return frame[[(name, *cell) for cell in CELLS]]
-
-
-def _own(frame: pd.DataFrame, name: str) -> pd.DataFrame:
-    """A measure where each arm reads its own chains."""
-    return frame[[(name, *CELLS[0]), (name, *CELLS[3])]]
+    def names(self) -> list[str]:
+        """The measures wanted, without optional ones that no cell has."""
+        present = {name for frame in self.cells.values() for name in measured(frame)}
+        return [name for name in self.measures if name in present]
 
 
 def differences(frame: pd.DataFrame, names: Iterable[str] = MEASURES) -> pd.DataFrame:
-    """Components of the effect, by item: total = reading + writing exactly (method, section 7).
+    """Components of the effect by item: total = reading + writing exactly (method, section 7).
 
     Args:
         frame: a frame of means.
         names: the measures wanted.
 
     Returns:
-        A frame of differences; an item is NaN in a measure that one of its cells lacks.
+        A frame of differences; an item is NaN in a measure that one of its roles lacks.
     """
     names = list(names)
-    values = frame[[(name, *cell) for name in names for cell in CELLS]].to_numpy().reshape(len(frame), len(names), 4)
-    found = {}
+    values = frame[[(name, *roles) for name in names for roles in ROLES]].to_numpy().reshape(len(frame), len(names), 4)
+    columns = {}
     for place, name in enumerate(names):
-        cells, components = values[:, place], MEASURES[name].components
-        known = ~np.isnan(cells[:, [0, 3]]).any(axis=1)
-        if components == ("total",):  # there are no crosswise cells to wait for
-            cells = np.nan_to_num(cells)
+        by_role, components = values[:, place], MEASURES[name].components
+        known = ~np.isnan(by_role[:, [0, 3]]).any(axis=1)
+        if components == ("total",):  # crosswise values do not exist
+            by_role = np.nan_to_num(by_role)
         for component in components:
-            found[name, component] = np.where(known, cells @ np.array(WEIGHTS[component]), np.nan)
-    return pd.DataFrame(found, index=frame.index).rename_axis(columns=["measure", "component"])
+            columns[name, component] = np.where(known, by_role @ np.array(CONTRASTS[component]), np.nan)
+    return pd.DataFrame(columns, index=frame.index).rename_axis(columns=["measure", "component"])
 
 
 def largest(name: str, component: str) -> float:
@@ -180,32 +94,39 @@ def largest(name: str, component: str) -> float:
     return (high - low) * (2 if component == "interaction" else 1)
 
 
+def margin(name: str, statistics: Statistics) -> float:
+    """Effects on a measure within this of zero are equivalent to none."""
+    return statistics.margins.get(name, statistics.margin)
+
+
 def estimates(strata: Sequence[pd.DataFrame], statistics: Statistics, *, scale: bool = False) -> pd.DataFrame:
-    """Everything that is estimated from differences: one row a measure and component.
+    """Everything that is estimated from differences, one row for each column of theirs.
 
     Rows that lack the same items are resampled together, so that their intervals are joint.
 
     Args:
-        strata: frames of differences, one a dataset.
+        strata: frames of differences, one for each dataset.
         statistics: resamples, confidence, margin, seed.
         scale: the differences are between two effects (twice as large at most), tested by the bootstrap (C5).
 
     Returns:
-        Index (measure, component); columns estimate, ci_low, ci_high, equivalence_low, equivalence_high (90 %),
+        Index: the columns of the strata. Columns estimate, ci_low, ci_high, equivalence_low, equivalence_high (90 %),
         p_value, n_items, margin, detectable (minimal detectable effect), items_needed, error (standard error), sparse
         (1 where differences were too few for a bootstrap, else 0). All but n_items and margin are NaN where a stratum
-        has fewer than two items; so is seed_error, which `crossed` fills in.
+        has fewer than two items; so is seed_error, which `crossed` adds.
     """
     columns = strata[0].columns
-    limits = np.array([largest(*column) for column in columns]) * (2 if scale else 1)
-    margins = np.array([margin(name, statistics) for name in columns.get_level_values(0)])
-    found = pd.DataFrame({"n_items": sum(s.notna().sum() for s in strata), "margin": margins}, index=columns)
+    measures, components = (columns.get_level_values(level) for level in ("measure", "component"))
+    limits = np.array([largest(*pair) for pair in zip(measures, components, strict=True)]) * (2 if scale else 1)
+    margins = np.array([margin(name, statistics) for name in measures])
+    n_items = sum(s.notna().sum().to_numpy() for s in strata)
+    estimated = {name: np.full(len(columns), np.nan) for name in ESTIMATED}
     for rows, values in _complete(strata):
         distribution = inference.resampled(values, statistics)
         low, high = inference.interval(values, distribution, limits[rows], statistics.confidence)
         inner = inference.interval(values, distribution, limits[rows], EQUIVALENCE)
         sparse = inference.nonzero(values).sum(axis=0) < SPARSE
-        error, n = inference.standard_error(*values), found["n_items"].to_numpy(float)[rows]
+        error, n = inference.standard_error(*values), np.asarray(n_items, float)[rows]
         # Where differences are too few to be resampled, the bootstrap cannot speak against zero.
         p_value = (
             np.where(sparse, 1.0, inference.bootstrap_p(distribution))
@@ -228,97 +149,100 @@ def estimates(strata: Sequence[pd.DataFrame], statistics: Statistics, *, scale: 
             ),
             "sparse": sparse.astype(float),
         }
-        found.loc[columns[rows], list(part)] = np.column_stack(list(part.values()))
-    return found.reindex(columns=ESTIMATED)
+        for name, numbers in part.items():
+            estimated[name][rows] = numbers
+    return pd.DataFrame(estimated | {"n_items": n_items, "margin": margins}, index=columns)
 
 
 def mean_intervals(values: pd.DataFrame, limit: float, statistics: Statistics) -> pd.DataFrame:
     """Column means over items, with their intervals, kept within [0, limit].
 
     Args:
-        values: a row an item; NaN where it has no value.
+        values: one row for each item; NaN where it has no value.
         limit: the largest possible value; may be infinite.
         statistics: resamples, confidence, seed.
 
     Returns:
         Index the columns of `values`; columns mean, low, high (NaN with fewer than two items), n_items.
     """
-    found = pd.DataFrame({"mean": values.mean(), "low": np.nan, "high": np.nan, "n_items": values.notna().sum()})
+    ends = np.full((2, values.shape[1]), np.nan)
     for rows, strata in _complete([values]):
         limits = np.full(len(rows), limit)
         low, high = inference.interval(strata, inference.resampled(strata, statistics), limits, statistics.confidence)
-        found.loc[values.columns[rows], ["low", "high"]] = np.column_stack([np.maximum(low, 0), high])
-    return found
+        ends[:, rows] = np.maximum(low, 0), high
+    return pd.DataFrame({"mean": values.mean(), "low": ends[0], "high": ends[1], "n_items": values.notna().sum()})
 
 
 def _complete(strata: Sequence[pd.DataFrame]) -> Iterator[tuple[NDArray[np.intp], list[Floats]]]:
     """Columns with the same items, and their values (columns, items) in each stratum, without gaps."""
-    known = np.concatenate([s.notna().to_numpy() for s in strata])
-    patterns, which = np.unique(known, axis=1, return_inverse=True)
+    arrays = [s.to_numpy() for s in strata]
+    known = np.concatenate([~np.isnan(values) for values in arrays])
+    groups: dict[bytes, list[int]] = {}
+    for column in range(known.shape[1]):
+        groups.setdefault(np.packbits(known[:, column]).tobytes(), []).append(column)
     borders = np.cumsum([len(s) for s in strata])[:-1]
-    for number, pattern in enumerate(patterns.T):
-        rows = np.flatnonzero(which == number)
-        kept = np.split(pattern, borders)
+    for columns in groups.values():
+        kept = np.split(known[:, columns[0]], borders)
         if min(k.sum() for k in kept) >= 2:
-            yield rows, [s.to_numpy()[k][:, rows].T for s, k in zip(strata, kept, strict=True)]
+            rows = np.array(columns)
+            yield rows, [np.ascontiguousarray(values[k][:, rows].T) for values, k in zip(arrays, kept, strict=True)]
 
 
-def compare(
-    cells: Mapping[Cell, pd.DataFrame],
-    contrast: str,
-    statistics: Statistics,
-    names: Iterable[str] = MEASURES,
-    pool: Pool = sorted,
-    seeds: Seeds | None = None,
-) -> pd.DataFrame:
+def compare(comparisons: Sequence[Comparison], statistics: Statistics, pool: Pool = sorted) -> pd.DataFrame:
     """The effects of every cell, and of every model and arm pooled over its datasets with equal weights.
 
     Args:
-        cells: frames of means by cell.
-        contrast: what the rows are called.
+        comparisons: of the same cells; side by side, so that all effects of the same items share their resamples.
         statistics: resamples, confidence, margin, seed.
-        names: the measures wanted.
         pool: which of the datasets are pooled.
-        seeds: frames of means of each training seed by cell, of which the items of `cells` count; where there are
-            three or more, items and seeds are `crossed`.
 
     Returns:
         As `over_cells`.
     """
-    names, trainings = present(cells, names), seeds or {}
-    found = {cell: differences(frame, names) for cell, frame in cells.items()}
+    by_item = {
+        cell: pd.concat({c.contrast: differences(c.cells[cell], c.names()) for c in comparisons}, axis=1, names=ROW)
+        .sort_index()
+        for cell in comparisons[0].cells
+    }  # fmt: skip
 
-    def effect(cell: Cell, seed: int) -> Floats:
-        return differences(trainings[cell][seed].reindex(cells[cell].index), names).mean().to_numpy()
+    def effects_of_seed(comparison: Comparison, cell: Cell, seed: int) -> Floats:
+        frame = comparison.seeds[cell][seed].reindex(comparison.cells[cell].index)
+        return np.asarray(differences(frame, comparison.names()).mean())
 
     def estimate(pooled: Sequence[Cell]) -> pd.DataFrame:
-        part = estimates([found[cell] for cell in pooled], statistics)
-        shared = shared_seeds(trainings, pooled)
-        by_seed = [np.mean([effect(cell, seed) for cell in pooled], axis=0) for seed in shared]
-        return crossed(part, by_seed, statistics)
+        joint = estimates([by_item[cell] for cell in pooled], statistics)
+        parts = []
+        for comparison in comparisons:
+            by_seed = [
+                np.mean([effects_of_seed(comparison, cell, seed) for cell in pooled], axis=0)
+                for seed in seeds_to_cross(comparison.seeds, pooled)
+            ]
+            part = joint.loc[joint.index.get_level_values("contrast") == comparison.contrast]
+            parts.append(crossed(part, by_seed, statistics))
+        return pd.concat(parts)
 
-    return over_cells(cells, contrast, names, statistics, estimate, pool)
+    return over_cells(comparisons, statistics, estimate, pool)
 
 
-def present(cells: Mapping[Cell, pd.DataFrame], names: Iterable[str]) -> list[str]:
-    """Those of some measures that a cell has."""
-    found = {name for frame in cells.values() for name in measured(frame)}
-    return [name for name in names if name in found]
-
-
-def shared_seeds(by_seed: Mapping[Any, Collection[int]], keys: Iterable[Any]) -> list[int]:
-    """The training seeds that all of some cells have, in their order."""
+def shared_seeds(by_seed: Mapping[K, Collection[int]], keys: Iterable[K]) -> list[int]:
+    """The training seeds that all keys have, in their order."""
     return sorted(set.intersection(*(set(by_seed.get(key, ())) for key in keys)))
 
 
-def crossed(found: pd.DataFrame, by_seed: Sequence[Floats], statistics: Statistics) -> pd.DataFrame:
+def seeds_to_cross(by_seed: Mapping[K, Collection[int]], keys: Iterable[K]) -> list[int]:
+    """`shared_seeds` if they are enough to say something about other trainings, else none."""
+    seeds = shared_seeds(by_seed, keys)
+    return seeds if len(seeds) >= ENOUGH_SEEDS else []
+
+
+def crossed(rows: pd.DataFrame, by_seed: Sequence[Floats], statistics: Statistics) -> pd.DataFrame:
     """Estimates over items and training seeds (method, section 8): estimate +- t(S-1) sqrt(SE_items^2 + s_seed^2 / S).
 
-    Where the spread over items is not known, because differences are few or identical, the intervals of `found` stand
+    Where the spread over items is not known, because differences are few or identical, the intervals of `rows` remain
     as far as they are wider. Fewer than three seeds leave everything as it is.
 
     Args:
-        found: columns of ESTIMATED but seed_error, of what is averaged over the seeds; a row without error gets no
+        rows: columns of ESTIMATED but seed_error, of what is averaged over the seeds; a row without error gets no
             interval.
         by_seed: the estimates of each training seed, shape (rows,).
         statistics: confidence.
@@ -329,76 +253,96 @@ def crossed(found: pd.DataFrame, by_seed: Sequence[Floats], statistics: Statisti
     """
     count = len(by_seed)
     if count < ENOUGH_SEEDS:
-        return found
-    found = found.reindex(columns=ESTIMATED)
-    error, seed_error = found["error"].to_numpy(float), np.std(by_seed, axis=0, ddof=1) / np.sqrt(count)
-    estimate, margins = found["estimate"].to_numpy(float), found["margin"].to_numpy(float)
+        return rows
+    rows = rows.reindex(columns=ESTIMATED)
+    error, seed_error = rows["error"].to_numpy(float), np.std(by_seed, axis=0, ddof=1) / np.sqrt(count)
+    estimate, margins = rows["estimate"].to_numpy(float), rows["margin"].to_numpy(float)
     wide = inference.t_interval(estimate, np.hypot(error, seed_error), count - 1, statistics.confidence)
-    needed = inference.items_for_equivalence(error, found["n_items"].to_numpy(float), margins, seed_error, count - 1)
-    new = found.assign(**wide | {"error": error, "seed_error": seed_error, "items_needed": needed})
+    needed = inference.items_for_equivalence(error, rows["n_items"].to_numpy(float), margins, seed_error, count - 1)
+    new = rows.assign(**wide | {"error": error, "seed_error": seed_error, "items_needed": needed})
     # More seeds do not make up for items in which nothing was seen.
-    new["items_needed"] = np.maximum(new["items_needed"], found["items_needed"])
-    unknown = (found["sparse"] == 1).to_numpy() | (error <= ZERO)
+    new["items_needed"] = np.maximum(new["items_needed"], rows["items_needed"])
+    unknown = (rows["sparse"] == 1).to_numpy() | (error <= ZERO)
     for names, widest in (
         (["ci_low", "equivalence_low"], np.minimum),
         (["ci_high", "equivalence_high", "p_value", "detectable"], np.maximum),
     ):
-        new.loc[unknown, names] = widest(new.loc[unknown, names], found.loc[unknown, names])
+        new.loc[unknown, names] = widest(new.loc[unknown, names], rows.loc[unknown, names])
     return new
 
 
-Estimate = Callable[[Sequence[Cell]], pd.DataFrame]
-
-
 def over_cells(
-    cells: Mapping[Cell, pd.DataFrame],
-    contrast: str,
-    names: Sequence[str],
-    statistics: Statistics,
-    estimate: Estimate,
-    pool: Pool = sorted,
+    comparisons: Sequence[Comparison], statistics: Statistics, estimate: Estimate, pool: Pool = sorted
 ) -> pd.DataFrame:
     """Estimates of every cell, and of every model and arm pooled over its datasets.
 
     Args:
-        cells: frames of means by cell.
-        contrast: what the rows are called.
-        names: the measures wanted.
+        comparisons: of the same cells.
         statistics: for the margin.
-        estimate: from cells that are pooled to one row a (measure, component), with columns of ESTIMATED; those it
-            leaves out are NaN.
+        estimate: from cells that are pooled to one row for each ROW, with columns of ESTIMATED; those it leaves out
+            are NaN.
         pool: which of the datasets are pooled.
 
     Returns:
-        Columns model, arm, dataset ('pooled' for more than one), pool (tuple of its datasets), contrast, measure,
-        component, base_mean, tuned_mean, and ESTIMATED.
+        Columns model, arm, dataset ('pooled' for more than one), pool (tuple of its datasets), those of ROW,
+        base_mean, tuned_mean, and ESTIMATED.
     """
+    cells = comparisons[0].cells
+    own_means = {cell: _own_means(comparisons, cell) for cell in cells}
     parts = []
     for model, arm in sorted({(model, arm) for model, arm, _ in cells}):
         datasets = [dataset for m, a, dataset in cells if (m, a) == (model, arm)]
         for dataset, together in pools(datasets, pool):
             pooled = [(model, arm, d) for d in together]
-            part = estimate(pooled).reindex(columns=ESTIMATED).rename_axis(index=["measure", "component"])
-            part["margin"] = [margin(name, statistics) for name, _ in part.index]
-            for column, cell in (("base_mean", CELLS[0]), ("tuned_mean", CELLS[3])):
-                part[column] = np.mean([_means_of(cells[p], cell, list(part.index), names) for p in pooled], axis=0)
+            part = estimate(pooled).reindex(columns=ESTIMATED).rename_axis(index=ROW)
+            part["margin"] = [margin(name, statistics) for name in part.index.get_level_values("measure")]
+            means = np.mean([own_means[cell].loc[part.index].to_numpy() for cell in pooled], axis=0)
+            part["base_mean"], part["tuned_mean"] = means.T
             part["pool"] = [together] * len(part)
-            parts.append(part.reset_index().assign(model=model, arm=arm, dataset=dataset, contrast=contrast))
+            parts.append(part.reset_index().assign(model=model, arm=arm, dataset=dataset))
     return pd.concat(parts, ignore_index=True)
 
 
-def _means_of(frame: pd.DataFrame, cell: tuple[str, str], rows: list[tuple[str, str]], names: Sequence[str]) -> Floats:
-    """Means of the measures in a writer x reader cell, over the items that their differences have."""
-    known = differences(frame, names)[rows].notna().to_numpy()
-    return frame[[(name, *cell) for name, _ in rows]].where(known).mean().to_numpy()
-
-
-def margin(name: str, statistics: Statistics) -> float:
-    """Effects on a measure within this of zero are equivalent to none."""
-    return statistics.margins.get(name, statistics.margin)
+def _own_means(comparisons: Sequence[Comparison], cell: Cell) -> pd.DataFrame:
+    """Means where each arm reads its own chains, over the items that a row's differences have; index ROW."""
+    rows = {}
+    for comparison in comparisons:
+        frame, names = comparison.cells[cell], comparison.names()
+        known = differences(frame, names).notna()
+        for row in known.columns.to_flat_index():
+            name, component = tuple(row)
+            values = frame[[(name, *ROLES[0]), (name, *ROLES[3])]].to_numpy()[known[name, component].to_numpy()]
+            rows[comparison.contrast, name, component] = values.mean(axis=0) if len(values) else np.full(2, np.nan)
+    return pd.DataFrame.from_dict(rows, orient="index").set_axis(pd.MultiIndex.from_tuples(rows, names=ROW))
 
 
 def pools(datasets: Collection[str], pool: Pool = sorted) -> list[tuple[str, tuple[str, ...]]]:
     """Each dataset by itself, and those that are pooled together where there are several."""
     together = tuple(pool(datasets))
     return [(d, (d,)) for d in sorted(datasets)] + ([("pooled", together)] if len(together) > 1 else [])
+
+
+def correlations(cells: Cells, names: Collection[str], beside: str) -> pd.DataFrame:
+    """Spearman's correlation over items of the reading effects on some measures with that on another one.
+
+    Descriptive (method, section 8, C6): the noise of single readouts drives it to zero, so that none proves nothing.
+
+    Args:
+        cells: frames of means by cell.
+        names: the measures.
+        beside: the other measure: information gain.
+
+    Returns:
+        tables.Correlations.
+    """
+    rows = []
+    for (model, arm, dataset), frame in sorted(cells.items(), key=lambda cell: cell[0]):
+        reading = differences(frame, [*names, beside]).xs("reading", axis=1, level="component")
+        for name in names:
+            x, y = reading[[name, beside]].dropna().to_numpy(float).T
+            varies = len(x) > 2 and min(np.ptp(x), np.ptp(y)) > ZERO
+            rho = float(stats.spearmanr(x, y).statistic) if varies else None
+            rows.append(
+                {"model": model, "arm": arm, "dataset": dataset, "measure": name, "rho": rho, "n_items": len(x)}
+            )
+    return as_table(rows, Correlations)

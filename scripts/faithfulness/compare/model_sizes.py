@@ -7,14 +7,15 @@ import pandas as pd
 from scipy import stats
 
 from faithfulness.compare import effects
-from faithfulness.compare.effects import Cell, Pool, Seeds
+from faithfulness.compare.effects import Pool
+from faithfulness.compare.item_means import Cells, Seeds
 from faithfulness.config.statistics import Statistics
 from faithfulness.tables import io
 from faithfulness.tables.statistics import ScaleFits
 
 
 def compare_sizes(
-    cells: Mapping[Cell, pd.DataFrame],
+    cells: Cells,
     sizes: Mapping[str, int],
     seeds: Seeds,
     directions: Mapping[str, int],
@@ -50,19 +51,19 @@ def compare_sizes(
         small, large = models[0], models[-1]
         if sizes[small] == sizes[large]:
             continue
-        datasets = {d for m, a, d in cells if (m, a) == (small, arm)} & {
-            d for m, a, d in cells if (m, a) == (large, arm)
-        }
-        found = {d: _gap(cells[small, arm, d], cells[large, arm, d], columns) for d in sorted(datasets)}
-        trainings: dict[str, dict[int, pd.Series]] = {}
-        for d in found:
-            one, other = (small, arm, d), (large, arm, d)
-            shared = effects.shared_seeds(seeds, [one, other])
-            trainings[d] = {seed: _gap(seeds[one][seed], seeds[other][seed], columns).mean() for seed in shared}
-        for dataset, pooled in effects.pools(found, pool):
-            shared = effects.shared_seeds(trainings, pooled)
-            by_seed = [np.mean([trainings[d][seed] for d in pooled], axis=0) for seed in shared]
-            part = effects.estimates([found[d] for d in pooled], statistics, scale=True)
+        of_model = {m: {d for model, a, d in cells if (model, a) == (m, arm)} for m in (small, large)}
+        datasets = sorted(of_model[small] & of_model[large])
+        gaps = {d: _gap(cells[small, arm, d], cells[large, arm, d], columns) for d in datasets}
+        gaps_by_seed: dict[str, dict[int, pd.Series]] = {}
+        for d in datasets:
+            of_small, of_large = seeds[small, arm, d], seeds[large, arm, d]
+            gaps_by_seed[d] = {
+                seed: _gap(of_small[seed], of_large[seed], columns).mean() for seed in sorted({*of_small} & {*of_large})
+            }
+        for dataset, pooled in effects.pools(datasets, pool):
+            shared = effects.shared_seeds(gaps_by_seed, pooled)
+            by_seed = [np.mean([gaps_by_seed[d][seed] for d in pooled], axis=0) for seed in shared]
+            part = effects.estimates([gaps[d] for d in pooled], statistics, scale=True)
             part = effects.crossed(part, by_seed, statistics).reset_index()
             part["pool"] = [pooled] * len(part)
             parts.append(part.assign(arm=arm, smallest=small, largest=large, n_seeds=len(shared), dataset=dataset))
@@ -70,10 +71,11 @@ def compare_sizes(
 
 
 def _gap(small: pd.DataFrame, large: pd.DataFrame, columns: Mapping[tuple[str, str], float]) -> pd.DataFrame:
+    """Effect on the small model minus that on the large one, times the claimed sign, by item."""
     shared = small.index.intersection(large.index)
     names = dict.fromkeys(name for name, _ in columns)
-    one, other = (effects.differences(frame.loc[shared], names)[list(columns)] for frame in (small, large))
-    return (one - other) * np.array(list(columns.values()))
+    smaller, larger = (effects.differences(frame.loc[shared], names)[list(columns)] for frame in (small, large))
+    return (smaller - larger) * np.array(list(columns.values()))
 
 
 def fit(found: pd.DataFrame) -> pd.DataFrame:

@@ -1,24 +1,31 @@
 """Tables of many cells at once: the names that a file's path carries become columns."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 
-from faithfulness.config.training import recipe_of
+from faithfulness.arms.record import read_arm
 from faithfulness.tables.io import read_table, records
 from faithfulness.tables.statistics import Calibration
 
 
-def read(paths: Sequence[str | Path], schema: pa.Schema, names: Sequence[str]) -> pd.DataFrame:
-    """Stack tables whose paths end in `<name>/<name>/<name>.<suffix>`, with one column a name.
+def read(
+    paths: Sequence[str | Path],
+    schema: pa.Schema,
+    names: Sequence[str],
+    columns: Sequence[str] | None = None,
+    where: Mapping[str, Sequence[str]] | None = None,
+) -> pd.DataFrame:
+    """Stack tables whose paths end in `<name>/<name>/<name>.<suffix>`, with one column for each name.
 
     Args:
         paths: files, in any order; the result does not depend on it.
         schema: of each file.
         names: what the last parts of a path are, the file's name without suffix being the last.
+        columns: those to read of each file; None: all of them.
+        where: only rows whose column has the value, or one of a list of values.
 
     Raises:
         ValueError: a file is no table of the schema.
@@ -26,21 +33,36 @@ def read(paths: Sequence[str | Path], schema: pa.Schema, names: Sequence[str]) -
     parts = []
     for path in sorted(map(Path, paths)):
         places = path.with_suffix("").parts[-len(names) :]
-        parts.append(read_table(path, schema).assign(**dict(zip(names, places, strict=True))))
+        table = read_table(path, schema, columns, where)
+        parts.append(table.assign(**dict(zip(names, places, strict=True))))
     return pd.concat(parts, ignore_index=True)
 
 
 def arms(paths: Sequence[str | Path]) -> pd.DataFrame:
-    """arm.json of arms' folders as a table: model, arm, parameters, train_datasets."""
-    rows = [json.loads((Path(path) / "arm.json").read_text(encoding="utf-8")) for path in paths]
+    """The records of arms' folders as a table: model, arm, parameters, train_datasets; `arm` is the folder's name."""
     columns = ["model", "arm", "parameters", "train_datasets"]
-    return pd.DataFrame(rows)[columns].sort_values(["model", "arm"], ignore_index=True)
+    rows = [
+        (record.model, Path(path).name, record.parameters, record.train_datasets)
+        for path in paths
+        for record in [read_arm(path)]
+    ]
+    return pd.DataFrame(rows, columns=columns).sort_values(["model", "arm"], ignore_index=True)
 
 
-def by_recipe(data: pd.DataFrame) -> pd.DataFrame:
-    """The trainings of a recipe under one name, where a table names an arm, writer or reader."""
-    columns = [name for name in ("arm", "writer", "reader") if name in data]
-    return data.assign(**{name: data[name].map(recipe_of) for name in columns})
+def in_arms(trainings: pd.DataFrame, names: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
+    """A table from `arms` with the arm of each training in place of the training's name.
+
+    Args:
+        trainings: one row for each model and training; base is one.
+        names: by model, the arm of each training by the training's name.
+    """
+    arm = [names[model].get(name, name) for model, name in zip(trainings["model"], trainings["arm"], strict=True)]
+    return trainings.assign(arm=arm)
+
+
+def training_counts(arms: pd.DataFrame) -> dict[tuple[str, str], int]:
+    """How many trainings each (model, arm) has; `arms` has a row for each."""
+    return {(str(model), str(arm)): len(part) for (model, arm), part in arms.groupby(["model", "arm"])}
 
 
 def sizes(arms: pd.DataFrame) -> dict[str, int]:

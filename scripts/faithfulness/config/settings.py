@@ -161,6 +161,10 @@ class Settings(Strict):
         """All tuned arms, one for each training seed."""
         return [training for arm in self.arms for training in arm.trainings()]
 
+    def arm_of_training(self, training: str) -> str:
+        """Name of the arm, without the seed, of one of its trainings."""
+        return next(arm.name for arm in self.arms for made in arm.trainings() if made.name == training)
+
     def arms_of(self, model: str) -> list[str]:
         """All arms of a model, base first."""
         return ["base", *(a.name for a in self.trainings() if a.models is None or model in a.models)]

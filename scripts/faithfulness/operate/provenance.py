@@ -20,10 +20,10 @@ import yaml
 from pydantic import Field, ValidationError
 
 from faithfulness.arms.gpus import gpu_kinds, visible_gpus
+from faithfulness.arms.record import ArmRecord, read_arm
 from faithfulness.config import settings
 from faithfulness.config.base import SettingsError, Strict
 from faithfulness.config.sources import Source
-from faithfulness.config.training import recipe_of
 from faithfulness.hashing import digest, file_hash
 from faithfulness.operate import job
 from faithfulness.prepare import sources
@@ -54,8 +54,8 @@ class Arm(Strict):
     """A model as it was evaluated."""
 
     model: str
-    arm: str
-    kind: str
+    arm: str = Field(description="its name, without the training seed")
+    kind: str = Field(description="what holds its weights: `full`, `adapter` or `served`")
     source: dict[str, Any] | None = Field(description="pinned source of its weights; None where trained here")
     parameters: int
     dtype: str
@@ -63,6 +63,11 @@ class Arm(Strict):
     seed: int
     weights: str = Field(description="hash of its weights, or of where a server holds them")
     parent: str | None = Field(description="hash of the weights that it was trained from")
+
+    @property
+    def name(self) -> str:
+        """Model and arm, and the seed of a training."""
+        return f"{self.model}/{self.arm}" + ("" if self.source else f", seed {self.seed}")
 
 
 class Questions(Strict):
@@ -109,7 +114,7 @@ def collect(
     root: Path,
     configuration: dict[str, Any],
     configured: dict[str, Any],
-    arms: Sequence[Mapping[str, Any]],
+    arms: Sequence[str | Path],
     resources: Path,
     shared: Sequence[str],
 ) -> Record:
@@ -119,12 +124,12 @@ def collect(
         root: folder of the project.
         configuration: validated, as plain values.
         configured: what of it was set.
-        arms: the arm.json of all arms.
+        arms: the folders of all arms.
         resources: folder that runs share.
         shared: which sources and weights there are this run's, as their jobs' logs and benchmarks are named.
     """
     results = Path(configuration["results"])
-    named = {"all", *(arm["model"] for arm in arms), *(arm["arm"] for arm in arms)}
+    named = {"all", *(name for folder in arms for name in Path(folder).parts[-2:])}
     named |= {dataset["name"] for dataset in configuration["datasets"]}
     ours = [(results, named), (resources, set(shared))]
     said = "\n".join(file.read_text("utf-8", "replace") for _, file in _of_jobs("logs", ours))
@@ -141,7 +146,7 @@ def collect(
         processors=sorted({place["processor"] for place in places}),
         gpus=sorted(set(ON_GPU.findall(said))),
         slurm_jobs=sorted({place["job"] for place in places if place["job"]}),
-        arms=[_arm(arm, configuration) for arm in arms],
+        arms=[_arm(read_arm(folder), configuration) for folder in arms],
         datasets=[_questions(dataset, results) for dataset in configuration["datasets"]],
         seeds={part: configuration[part]["seed"] for part in ("chains", "perturbations", "statistics")},
         rules=costs(_of_jobs("benchmarks", ours)),
@@ -163,10 +168,11 @@ def _of_jobs(part: str, ours: Iterable[tuple[Path, set[str]]]) -> list[tuple[str
     return sorted(found)
 
 
-def _arm(arm: Mapping[str, Any], configuration: Mapping[str, Any]) -> Arm:
-    part, name = ("models", arm["model"]) if arm["arm"] == "base" else ("arms", recipe_of(arm["arm"]))
+def _arm(arm: ArmRecord, configuration: Mapping[str, Any]) -> Arm:
+    part, name = ("models", arm.model) if arm.arm == "base" else ("arms", arm.arm)
     source = next(entry.get("source") for entry in configuration[part] if entry["name"] == name)
-    return Arm(source=source, **{key: arm[key] for key in Arm.model_fields if key != "source"})
+    same = {key: getattr(arm, key) for key in Arm.model_fields.keys() & ArmRecord.model_fields}
+    return Arm(**same | {"source": source, "kind": arm.weights.kind, "weights": arm.weights_hash})
 
 
 def _questions(dataset: Mapping[str, Any], results: Path) -> Questions:
@@ -372,7 +378,7 @@ def _flat(values: Any, name: str = "") -> Iterator[tuple[str, str]]:
 
 def _outcomes(there: Record, here: Record) -> list[str]:
     """Weights and items of two runs that differ."""
-    of_arms = ({f"{arm.model}/{arm.arm}": arm.weights for arm in record.arms} for record in (there, here))
+    of_arms = ({arm.name: arm.weights for arm in record.arms} for record in (there, here))
     of_items = (
         {f"{one.dataset}/{part}": getattr(one, part) for one in record.datasets for part in ("train", "eval")}
         for record in (there, here)

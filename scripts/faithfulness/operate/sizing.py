@@ -298,7 +298,7 @@ WORK: dict[str, Callable[[Job], float]] = {
     "write_chains": generation_seconds,
     "paraphrase": rewording_seconds,
     "rescore_answers": scoring_seconds,
-    "compare_arms": comparison_seconds,
+    "estimate_effects": comparison_seconds,
     "calibrate": calibration_seconds,
 }
 

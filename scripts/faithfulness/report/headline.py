@@ -2,8 +2,9 @@
 
 import pandas as pd
 
+from faithfulness.compare.verdicts import CLOSED, DECIDED
 from faithfulness.report.labels import label
-from faithfulness.report.verdict_tables import CLOSED, DECIDED, cells_by_verdict, interpretable, single_cells
+from faithfulness.report.verdict_tables import cells_by_verdict, interpretable, single_cells
 from faithfulness.text import interval, listed, signed
 
 # What the verdicts on C3 and C2, beside C1, say of the answers.

@@ -6,8 +6,9 @@ from typing import Any
 import pandas as pd
 
 from faithfulness.compare.effects import ENOUGH_SEEDS
+from faithfulness.compare.verdicts import OPEN
 from faithfulness.report.labels import calibration_status, label
-from faithfulness.report.verdict_tables import OPEN, cells_by_verdict, single_cells
+from faithfulness.report.verdict_tables import cells_by_verdict, single_cells
 
 ENOUGH_ITEMS = 100  # below this, and where differences are few, intervals were simulated to cover less well
 

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, StrictUndefined
 
+from faithfulness.arms.record import ArmRecord, ServedWeights
 from faithfulness.compare.claims import Claims
 from faithfulness.compare.effects import ENOUGH_SEEDS
 from faithfulness.compare.gates import CONFIDENCE
@@ -49,7 +50,7 @@ def methods_context(
     effects: pd.DataFrame,
     summaries: pd.DataFrame,
     gates: pd.DataFrame,
-    arms: Sequence[Mapping[str, Any]],
+    arms: Sequence[ArmRecord],
     versions: Mapping[str, str],
 ) -> dict[str, Any]:
     """What the methods say, from the configuration and the tables of its run.
@@ -58,17 +59,17 @@ def methods_context(
         config: the configuration as plain data.
         claims: the declaration that the run was judged under.
         effects, summaries, gates: tables.Effects, tables.Summaries and tables.Gates.
-        arms: the arm.json of all arms.
+        arms: the records of all arms.
         versions: of Python and of PACKAGES.
     """
     run = run_section(summaries, config)
-    bases = {arm["model"]: arm for arm in arms if arm["arm"] == "base"}
+    bases = {arm.model: arm for arm in arms if arm.arm == "base"}
     starts: dict[str, dict[str, Any]] = {}  # models that share a warm start are described together
     for model in config["models"]:
         if recipe := model["warm_start"]:
             starts.setdefault(str(recipe), {"recipe": recipe, "models": []})["models"].append(model["name"])
     cells = gates.groupby(["model", "arm", "dataset"]).passed.all()
-    unused = set() if any(arm["kind"] == "adapter" for arm in arms) else {"peft"}
+    unused = set() if any(arm.weights.kind == "adapter" for arm in arms) else {"peft"}
     paraphraser = run["paraphraser"]
     return {
         "models": [model | {"reference": reference(model)} | loaded(bases[model["name"]]) for model in run["models"]],
@@ -78,7 +79,7 @@ def methods_context(
         **{part: config[part] for part in ("chains", "perturbations", "statistics")},
         "paraphraser": paraphraser and paraphraser | {"name": "the paraphraser", "reference": reference(paraphraser)},
         "reworded": (summaries.paraphrase_model.min(), summaries.paraphrase_model.max()),
-        "prompts": arms[0]["prompts"],
+        "prompts": arms[0].prompts.model_dump(),
         "claims": claims.model_dump(),
         "hash": claims.hash,
         "several_seeds": bool((effects.n_seeds > 1).any()),
@@ -96,11 +97,11 @@ def methods_context(
     }
 
 
-def loaded(base: Mapping[str, Any]) -> dict[str, Any]:
+def loaded(base: ArmRecord) -> dict[str, Any]:
     """How a model's weights were loaded (`dtype`), and how answers were requested from its server, if any (`turn`)."""
-    bits = ", linear layers in 4 bits" if base["quantisation"] else ""
-    turn = base["served"]["turn"] if base["kind"] == "server" else None
-    return {"dtype": "on a server" if turn else base["dtype"] + bits, "turn": turn}
+    bits = ", linear layers in 4 bits" if base.quantisation else ""
+    turn = base.weights.turn if isinstance(base.weights, ServedWeights) else None
+    return {"dtype": "on a server" if turn else base.dtype + bits, "turn": turn}
 
 
 def reference(entry: Mapping[str, Any]) -> str | None:

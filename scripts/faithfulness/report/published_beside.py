@@ -8,10 +8,11 @@ from typing import Any
 import pandas as pd
 
 from faithfulness.compare.effects import mean_intervals
+from faithfulness.compare.verdicts import VERDICTS
 from faithfulness.config.statistics import Statistics
 from faithfulness.report.labels import label
 from faithfulness.report.published import Figures, Published
-from faithfulness.report.verdict_tables import DESCRIPTIVE, VERDICTS
+from faithfulness.report.verdict_tables import DESCRIPTIVE
 from faithfulness.text import number, percent
 
 AGREEMENT = dict(

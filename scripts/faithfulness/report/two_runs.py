@@ -14,9 +14,10 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import ArrayLike
 
+from faithfulness.arms.record import ArmRecord, read_arm
 from faithfulness.compare.measures import Floats
+from faithfulness.compare.verdicts import CLOSED
 from faithfulness.report.labels import label
-from faithfulness.report.verdict_tables import CLOSED
 from faithfulness.tables import io
 from faithfulness.tables.io import frame, read_table
 from faithfulness.tables.statistics import Effects, Summaries
@@ -28,7 +29,6 @@ SIDES = ("a", "b")
 OF_SIZES = "smallest-largest"  # what tables.Effects calls the contrast of a run's own sizes
 _INTERVAL = ("estimate", "ci_low", "ci_high")
 _EACH = ["model", "parameters", *_INTERVAL, "n_items", "interpretable", "calibration", "verdict"]
-_ARM = ("model", "arm", "parameters", "dtype", "parent", "weights", "recipe", "prompts")
 _KEY = ["claim", "pair", *PLACE]
 
 
@@ -59,7 +59,7 @@ class Run(NamedTuple):
         effects, summaries: tables.Effects and tables.Summaries.
         claims: hash of the declaration that it was judged under.
         confidence: of its intervals.
-        arms: the arm.json of every arm.
+        arms: the record of every arm, by the name of its folder.
     """
 
     folder: str
@@ -67,12 +67,12 @@ class Run(NamedTuple):
     summaries: pd.DataFrame
     claims: str
     confidence: float
-    arms: list[dict[str, Any]]
+    arms: list[tuple[str, ArmRecord]]
 
     @property
     def models(self) -> list[str]:
         """Names of its models, sorted."""
-        return sorted({arm["model"] for arm in self.arms})
+        return sorted({arm.model for _, arm in self.arms})
 
 
 def load(folder: str | Path) -> Run:
@@ -98,7 +98,7 @@ def load(folder: str | Path) -> Run:
             read_table(needed[1], Summaries),
             _json(needed[2])["hash"],
             _json(needed[3])["configuration"]["statistics"]["confidence"],
-            [_arm(_json(file)) for file in records],
+            [(file.parent.name, read_arm(file.parent)) for file in records],
         )
     except (ValueError, KeyError) as error:
         cause = f"{error} is missing" if isinstance(error, KeyError) else " ".join(str(error).split())
@@ -108,11 +108,6 @@ def load(folder: str | Path) -> Run:
 
 def _json(file: Path) -> Any:  # whatever the file holds
     return json.loads(file.read_text("utf-8"))
-
-
-def _arm(record: dict[str, Any]) -> dict[str, Any]:
-    """The part of an arm.json that is compared; KeyError if some of it is missing."""
-    return {name: record[name] for name in _ARM}
 
 
 def match_models(a: Run, b: Run, named: Sequence[str] = ()) -> dict[str, str]:
@@ -255,21 +250,23 @@ def _setup(run: Run, names: Mapping[str, str]) -> dict[str, str]:
         "models": _list(run.models),
         "tuned arms": _list(run.effects.arm),
         "datasets": _list(run.summaries.dataset),
-        "prompts (version)": _list(arm["prompts"]["version"] for arm in run.arms),
+        "prompts (version)": _list(arm.prompts.version for _, arm in run.arms),
     }
     for dataset, rows in run.summaries.groupby("dataset"):
         setup[f"{dataset}: questions"] = _list(rows.n_items)
-    for arm in run.arms:
-        if arm["model"] not in names:
+    for training, arm in run.arms:
+        if arm.model not in names:
             continue
-        where = f"{names[arm['model']]}, {arm['arm']}"
-        if arm["arm"] == "base":
-            model = names[arm["model"]]
-            setup |= {f"{model}: name": arm["model"], f"{model}: parameters": size_text(arm["parameters"])}
-            setup |= {f"{model}: weights (hash)": arm["parent"] or arm["weights"], f"{model}: dtype": arm["dtype"]}
-        setup |= {f"{where}: prompt, {name}": _text(text) for name, text in arm["prompts"].items() if name != "version"}
-        setup |= {f"{where}: {name.replace('_', ' ')}": _text(value) for name, value in (arm["recipe"] or {}).items()}
-        if not arm["recipe"]:
+        model = names[arm.model]
+        where = f"{model}, {training}"
+        if arm.arm == "base":
+            setup |= {f"{model}: name": arm.model, f"{model}: parameters": size_text(arm.parameters)}
+            setup |= {f"{model}: weights (hash)": arm.parent or arm.weights_hash, f"{model}: dtype": arm.dtype}
+        texts = arm.prompts.model_dump(exclude={"version"})
+        recipe = arm.recipe.model_dump() if arm.recipe else {}
+        setup |= {f"{where}: prompt, {name}": _text(text) for name, text in texts.items()}
+        setup |= {f"{where}: {name.replace('_', ' ')}": _text(value) for name, value in recipe.items()}
+        if not arm.recipe:
             setup[f"{where}: training"] = "none"
     return setup
 

@@ -6,14 +6,11 @@ from typing import Any
 
 import pandas as pd
 
+from faithfulness.compare.claims import CLAIMS
+from faithfulness.compare.verdicts import CLOSED, DECIDED, OPEN, VERDICTS
 from faithfulness.report.labels import calibration_status, label
 from faithfulness.text import interval
 
-CLAIMS = ("C1", "C2", "C3", "C4", "C5", "C6", "R1", "R2")
-DECIDED = ("supported", "contradicted", "equivalent")
-OPEN = "inconclusive"
-CLOSED = "not interpretable"
-VERDICTS = (*DECIDED, OPEN, CLOSED)
 DESCRIPTIVE = "descriptive"  # in place of a verdict where a claim is described, not tested
 
 
@@ -31,7 +28,8 @@ def claims_section(effects: pd.DataFrame, datasets: Sequence[str]) -> list[dict[
     for name in [claim for claim in CLAIMS if (tested.claim == claim).any()]:
         rows = _rows(tested[tested.claim == name], datasets)
         counts = Counter(verdict for row in rows for verdict in row["verdicts"])
-        tables.append({"name": name, "tally": {v: counts[v] for v in VERDICTS if counts[v]}, "rows": rows})
+        tally = {verdict: counts[verdict] for verdict in VERDICTS if counts[verdict]}
+        tables.append({"name": name, "label": CLAIMS[name].label, "tally": tally, "rows": rows})
     return tables
 
 
@@ -97,6 +95,7 @@ def glance_section(claims: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [
         {
             "name": claim["name"],
+            "label": claim["label"],
             "cells": _in_words([v for row in claim["rows"] if not row["pooled"] for v in row["verdicts"]]),
             "pooled": _in_words([v for row in claim["rows"] if row["pooled"] for v in row["verdicts"]]),
         }

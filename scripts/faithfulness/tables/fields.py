@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 STR, INT, FLOAT, BOOL = pa.string(), pa.int64(), pa.float64(), pa.bool_()
-STRINGS, INTS, SPANS = pa.list_(STR), pa.list_(INT), pa.list_(pa.list_(INT))
+STRINGS, INTS, FLOATS, SPANS = pa.list_(STR), pa.list_(INT), pa.list_(FLOAT), pa.list_(pa.list_(INT))
 
 
 def field(name: str, kind: pa.DataType, *, meaning: str, nullable: bool = False) -> pa.Field:

@@ -5,12 +5,13 @@ import json
 import os
 import struct
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from faithfulness.tables.fields import BOOL, INT, STR
@@ -198,12 +199,25 @@ def _read_groups(path: str | Path, schema: pa.Schema) -> Iterator[pa.Table]:
         yield file.read_row_group(number, schema.names).select(schema.names)
 
 
-def read_table(path: str | Path, schema: pa.Schema, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """Read a table, or some of its columns, and check it.
+def read_table(
+    path: str | Path,
+    schema: pa.Schema,
+    columns: Sequence[str] | None = None,
+    where: Mapping[str, Sequence[str]] | None = None,
+) -> pd.DataFrame:
+    """Read a table, or some of its columns and rows, and check it.
+
+    Args:
+        path: the file.
+        schema: of the whole table.
+        columns: those wanted; None: all of them.
+        where: by column the values of the rows wanted, of Parquet tables; no more than these rows are held in memory.
 
     Raises:
         ValueError: the file is damaged, or is not a table of this schema; says which file.
     """
+    if where:
+        return to_pandas(_rows_where(path, schema, columns or schema.names, where))
     schema = part_of(schema, columns)
     if not str(path).endswith(".csv"):
         return to_pandas(open_table(path, schema).read(schema.names).select(schema.names))
@@ -215,6 +229,19 @@ def read_table(path: str | Path, schema: pa.Schema, columns: Sequence[str] | Non
         raise ValueError(
             f"{path} is damaged or is not the expected table: {error}. Delete it and run again to make it anew."
         ) from error
+
+
+def _rows_where(
+    path: str | Path, schema: pa.Schema, columns: Sequence[str], where: Mapping[str, Sequence[str]]
+) -> pa.Table:
+    wanted = part_of(schema, dict.fromkeys([*columns, *where]))
+    groups = [part_of(schema, columns).empty_table()]
+    for group in _read_groups(path, wanted):
+        rows = group
+        for name, values in where.items():
+            rows = rows.filter(pc.is_in(rows[name], pa.array(values, wanted.field(name).type)))
+        groups.append(rows.select(list(columns)))
+    return pa.concat_tables(groups)
 
 
 def read_rows(path: str | Path, schema: pa.Schema, columns: Sequence[str] | None = None) -> Iterator[Row]:

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from faithfulness.tables.fields import BOOL, FLOAT, INT, ITEM_ID, SAMPLE, STR, field
+from faithfulness.tables.fields import BOOL, FLOAT, FLOATS, INT, ITEM_ID, SAMPLE, SEED, STR, STRINGS, field
 
 
 def _with_interval(name: str, *, meaning: str) -> list[pa.Field]:
@@ -19,6 +19,10 @@ def _with_interval(name: str, *, meaning: str) -> list[pa.Field]:
     ]
 
 
+def _number(name: str, *, meaning: str) -> pa.Field:
+    return field(name, FLOAT, meaning=meaning, nullable=True)
+
+
 Measures = pa.schema(
     [
         field("arm", STR, meaning="tuned arm of the base/tuned pair"),
@@ -31,6 +35,90 @@ Measures = pa.schema(
         field(
             "value", FLOAT, meaning="its value, unit and range as the measure says; null where undefined", nullable=True
         ),
+    ]
+)
+
+Answers = pa.schema(
+    [
+        field("writer", STR, meaning="arm that wrote the chain"),
+        field("reader", STR, meaning="arm that read it"),
+        ITEM_ID,
+        SAMPLE,
+        SEED,
+        field("n_steps", INT, meaning="steps of the chain"),
+        field(
+            "answer",
+            STR,
+            meaning="a_n, the answer after the whole chain; null where it could not be parsed",
+            nullable=True,
+        ),
+        field("position", INT, meaning="its position among the options shown; null for open answers", nullable=True),
+        field("valid", BOOL, meaning="whether the readout gave an answer"),
+        field("correct", BOOL, meaning="a_n equals the gold answer (false where invalid)"),
+        field(
+            "direct_correct",
+            BOOL,
+            meaning="so does the answer without a chain; null where none was asked",
+            nullable=True,
+        ),
+    ]
+)
+
+Readouts = pa.schema(
+    [
+        field("writer", STR, meaning="arm that wrote the chains"),
+        field("reader", STR, meaning="arm that read them"),
+        field("perturbation", STR, meaning="perturbation of the chains"),
+        field("readouts", INT, meaning="readouts"),
+        field("invalid", INT, meaning="those of them that gave no answer"),
+        field("retokenised", INT, meaning="those whose chain was encoded again"),
+    ]
+)
+
+Retention = pa.schema(
+    [
+        field("writer", STR, meaning="arm that wrote the chains, whatever its training"),
+        field("reader", STR, meaning="arm that read them, whatever its training"),
+        field("perturbation", STR, meaning="perturbation of the chains"),
+        ITEM_ID,
+        field(
+            "retention",
+            FLOATS,
+            meaning="share of answers equal to a_n at 0, .1, ..., 1 of the chain, over the item's chains",
+        ),
+    ]
+)
+
+Estimates = pa.schema(
+    [
+        field("model", STR, meaning="model"),
+        field("arm", STR, meaning="tuned arm compared with base"),
+        field("dataset", STR, meaning="dataset, or 'pooled'"),
+        field("pool", STRINGS, meaning="the datasets of the row"),
+        field("contrast", STR, meaning="as in the effects"),
+        field("measure", STR, meaning="name of the measure"),
+        field("component", STR, meaning="total, reading, writing or interaction"),
+        field(
+            "claim",
+            STR,
+            meaning="claim that the row was pooled for (R1, R2); null: its other columns say it",
+            nullable=True,
+        ),
+        _number("base_mean", meaning="mean of the measure, base writes and base reads"),
+        _number("tuned_mean", meaning="mean of the measure, tuned writes and tuned reads"),
+        _number("estimate", meaning="mean of tuned minus base, paired by item"),
+        _number("ci_low", meaning="lower end of the interval"),
+        _number("ci_high", meaning="upper end of the interval"),
+        _number("equivalence_low", meaning="lower end of the 90 % interval"),
+        _number("equivalence_high", meaning="upper end of the 90 % interval"),
+        _number("p_value", meaning="two-sided p of the row by itself"),
+        _number("n_items", meaning="items of the contrast"),
+        _number("margin", meaning="effects within this of zero are equivalent to none"),
+        _number("detectable", meaning="minimal detectable effect at 80 % power"),
+        _number("items_needed", meaning="items at which equivalence would be shown at 80 % power"),
+        _number("error", meaning="standard error over items"),
+        _number("seed_error", meaning="standard error over training seeds"),
+        _number("sparse", meaning="1 where fewer than ten differences are not zero, else 0"),
     ]
 )
 
@@ -69,11 +157,19 @@ Effects = pa.schema(
         field(
             "p_value",
             FLOAT,
-            meaning="two-sided p, the larger one of a claim with two measures: sign flips; bootstrap (scale, "
-            "chance_corrected); t (length_adjusted, three seeds or more)",
+            meaning="two-sided p of the measure: sign flips; bootstrap (scale, chance_corrected); t (length_adjusted, "
+            "three seeds or more)",
             nullable=True,
         ),
-        field("p_holm", FLOAT, meaning="p adjusted in its family; null outside a family", nullable=True),
+        field(
+            "claim_p_value",
+            FLOAT,
+            meaning="p of the claim that the row tests: the largest p_value of its measures; null where none is tested",
+            nullable=True,
+        ),
+        field(
+            "p_holm", FLOAT, meaning="claim_p_value adjusted in its family (Holm); null outside a family", nullable=True
+        ),
         field(
             "p_bh",
             FLOAT,

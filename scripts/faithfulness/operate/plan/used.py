@@ -9,10 +9,10 @@ import pandas as pd
 import pyarrow as pa
 
 from faithfulness import prompts
-from faithfulness.arms.record import prompts_of, read_arm
+from faithfulness.arms.record import ArmRecord, read_arm
 from faithfulness.config.datasets import Dataset
 from faithfulness.config.settings import Settings
-from faithfulness.config.training import Recipe, TrainedArm
+from faithfulness.config.training import TrainedArm
 from faithfulness.operate.cost import Tokens
 from faithfulness.operate.plan.pieces import Tokenizer, tokenizer_of
 from faithfulness.operate.plan.tokens import (
@@ -33,10 +33,13 @@ def used(settings: Settings) -> dict[tuple[str, str], int]:
     """Unique tokens that a finished run computed, by rule and model; rules that are not finished are left out."""
     totals = {}
     for model in settings.models:
-        folder = Path(settings.results) / "arms" / model.name
-        if model.served or not (folder / "base" / "arm.json").exists():
+        if model.served:
             continue
-        for rule, counts in _counts(settings, model.name, bool(model.warm_start)).items():
+        try:
+            base = read_arm(Path(settings.results) / "arms" / model.name / "base")
+        except (FileNotFoundError, ValueError):  # not made yet, or by another version
+            continue
+        for rule, counts in _counts(settings, base, bool(model.warm_start)).items():
             try:
                 total = sum((tokens for count in counts for tokens in count()), Tokens())
             except FileNotFoundError:
@@ -49,12 +52,11 @@ def used(settings: Settings) -> dict[tuple[str, str], int]:
 Count = Callable[[], Iterator[Tokens]]
 
 
-def _counts(settings: Settings, model: str, warm_started: bool) -> dict[str, list[Count]]:
+def _counts(settings: Settings, base: ArmRecord, warm_started: bool) -> dict[str, list[Count]]:
     """By rule, what counts the tokens of each of its jobs with a model."""
-    results = Path(settings.results)
+    model, results = base.model, Path(settings.results)
     folder, arms = results / "arms" / model, settings.arms_of(model)
-    base = read_arm(folder / "base")
-    run = _Run(settings, model, prompts_of(base), tokenizer_of(Path(base["weights_folder"])))
+    run = _Run(settings, model, base.prompts, tokenizer_of(Path(base.full_weights.folder)))
     trained_here = [arm for arm in arms[1:] if isinstance(settings.arm(arm), TrainedArm)]
     counts: dict[str, list[Count]] = {
         "warm_start": [partial(run.training, folder / "base")] if warm_started else [],
@@ -85,9 +87,10 @@ class _Run:
     def training(self, folder: Path) -> Iterator[Tokens]:
         """Tokens of the training that made an arm."""
         arm = read_arm(folder)
-        recipe = Recipe(**arm["recipe"])
-        items = {name: records(self._table(f"items/{name}/train", Items)) for name in recipe.train_datasets()}
-        yield training_tokens(recipe, items, prompts_of(arm), self.tokenizer)
+        if arm.recipe is None:
+            raise FileNotFoundError(f"{folder} was not trained here")
+        items = {name: records(self._table(f"items/{name}/train", Items)) for name in arm.recipe.train_datasets()}
+        yield training_tokens(arm.recipe, items, arm.prompts, self.tokenizer)
 
     def generation(self, arm: str, dataset: Dataset) -> Iterator[Tokens]:
         """Tokens of an arm's chains."""

@@ -1,16 +1,17 @@
 """Summaries and curves, and the tables of many cells that they are made from."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
-from faithfulness.compare import descriptives, read_all
+from faithfulness.arms.record import write_arm
+from faithfulness.compare import chain_values, descriptives, read_all, retention
+from faithfulness.compare.descriptives import Observations
 from faithfulness.config.statistics import Statistics
 from faithfulness.tables.io import write_table
 from faithfulness.tables.statistics import Gates, Summaries
+from tests.factories import make_arm
 
 QUICK = Statistics(resamples=299)
 
@@ -33,14 +34,26 @@ def probes(item, perturbation, variant, outcomes, *, n=4, first_cut=0, sample=0)
             "valid": same is not None,
             "same": same,
             "correct": same == 1,
+            "p_original": 0.5,
+            "p_gold": 0.5,
+            "position": None,
             "retokenised": False,
         }
         for k, same in enumerate(outcomes)
     ]
 
 
+def curves_of(rows):
+    values = chain_values.of_pairs(pd.DataFrame(rows))
+    by_item = retention.by_item({pair: part.curves for pair, part in values.items()}, {})
+    return descriptives.curves(by_item, QUICK)
+
+
 def drawn(rows, perturbation):
-    curves = descriptives.curves(pd.DataFrame(rows), {"m": 10}, QUICK)
+    # What is drawn of a chain needs its answer after the whole chain.
+    whole = [probes(row["item_id"], "early_termination", "keep_k", [1], n=row["n_steps"], first_cut=row["n_steps"],
+                    sample=row["sample"])[0] for row in rows if perturbation != "early_termination"][:1]  # fmt: skip
+    curves = curves_of([*rows, *whole])
     return curves[curves["perturbation"] == perturbation].set_index("fraction")
 
 
@@ -96,9 +109,7 @@ def test_samples_are_averaged_before_items():
 
 
 def test_no_step_no_curve():
-    assert descriptives.curves(
-        pd.DataFrame(probes("a", "early_termination", "keep_k", [1], n=0)), {"m": 1}, QUICK
-    ).empty
+    assert curves_of(probes("a", "early_termination", "keep_k", [1], n=0)).empty
 
 
 def test_chance():
@@ -125,9 +136,10 @@ def test_summary_of_an_arm():
     chains = pd.DataFrame(
         [
             chain
-            | {"item_id": "a", "steps": ["x", "y"], "finish_reason": "stop", "conclusion": "So the answer is Yes."}
-            | {"chain_ids": [1, 2, 3]},
-            chain | {"item_id": "b", "steps": ["x"], "finish_reason": "length", "conclusion": ""} | {"chain_ids": [1]},
+            | {"item_id": "a", "step_spans": [[0, 1], [1, 2]], "finish_reason": "stop", "chain_ids": [1, 2, 3]}
+            | {"conclusion": "So the answer is Yes."},
+            chain
+            | {"item_id": "b", "step_spans": [[0, 1]], "finish_reason": "length", "chain_ids": [1], "conclusion": ""},
         ]
     )
     accepted = pd.DataFrame(
@@ -135,10 +147,10 @@ def test_summary_of_an_arm():
         | {"accepted": [True, True, True, False, True], "rule": ["model", "connective", "model", "opening", "model"]}
     )
     items = pd.DataFrame({"dataset": "d", "options": [["yes", "no"]] * 2, "answer": ["yes", "no"]})
-    found = descriptives.summarise(
-        pd.DataFrame(rows + elsewhere), chains, accepted, items, sizes={"m": 10}, statistics=QUICK
-    )
-    assert list(found.columns) == Summaries.names
+    values = chain_values.of_pairs(pd.DataFrame(rows + elsewhere))
+    answers, readouts = chain_values.answers_table(values), chain_values.readouts_table(values)
+    found = descriptives.summarise(Observations({}, answers, readouts, chains, accepted, items), QUICK)
+    assert set(found.columns) == set(Summaries.names) - {"model", "parameters", "dataset"}
     expected = {
         "n_items": 2,
         "cot_accuracy": 0.5,  # b's answer is invalid, and so wrong
@@ -164,9 +176,15 @@ def test_summary_of_an_arm():
 
 @pytest.mark.parametrize(("conclusion", "agrees"), [("It is yes, then.", 1), ("It is yesterday.", 0), ("No.", 0)])
 def test_a_conclusion_agrees_if_it_names_the_answer_as_a_word(conclusion, agrees):
-    concluded = pd.DataFrame({"item_id": ["a"], "sample": 0, "seed": 0, "conclusion": conclusion})
-    full = pd.DataFrame({"item_id": ["a"], "sample": 0, "seed": 0, "answer": "yes", "valid": True})
-    assert descriptives._conclusions_agree(concluded, full) == agrees
+    values = chain_values.of_pairs(pd.DataFrame(probes("a", "early_termination", "keep_k", [1, 1], n=1)))
+    chain = {"writer": "base", "item_id": "a", "sample": 0, "seed": 0, "step_spans": [[0, 1]], "finish_reason": "stop"}
+    chains = pd.DataFrame([chain | {"conclusion": conclusion, "chain_ids": [1]}])
+    none = pd.DataFrame({"writer": [], "variant": [], "rule": [], "accepted": []})
+    items = pd.DataFrame({"options": [["yes", "no"]], "answer": ["yes"]})
+    answers, readouts = chain_values.answers_table(values), chain_values.readouts_table(values)
+    found = descriptives.summarise(Observations({}, answers, readouts, chains, none, items), QUICK)
+    assert found["conclusion_agrees"].item() == agrees
+    assert np.isnan(found["paraphrase_accepted"].item())
 
 
 # --- cells
@@ -194,9 +212,7 @@ def test_tables_of_many_cells_get_the_names_in_their_paths(tmp_path):
 
 def test_sizes_are_those_of_the_base_arms(tmp_path):
     for arm, parameters in (("tuned-x", 110), ("base", 100)):
-        rows = {"model": "m", "arm": arm, "parameters": parameters, "kind": "full", "train_datasets": ["d"]}
-        (tmp_path / arm).mkdir()
-        (tmp_path / arm / "arm.json").write_text(json.dumps(rows))
+        write_arm(tmp_path / arm, make_arm("m", arm, parameters=parameters, train_datasets=["d"]))
     arms = read_all.arms(sorted(tmp_path.iterdir(), reverse=True))
     assert arms["arm"].tolist() == ["base", "tuned-x"]
     assert arms["train_datasets"].tolist() == [["d"], ["d"]]

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from faithfulness.compare import confounds, inference
-from faithfulness.compare.confounds import AGREEMENTS, CHANGES
-from faithfulness.compare.effects import CELLS
+from faithfulness.compare.item_means import ROLES
 from faithfulness.compare.measures import MEASURES
 from faithfulness.config.statistics import Statistics
 
@@ -20,7 +19,7 @@ CELL = ("m", "t", "d")
 def frame(values, name="aoc", longer=None):
     """A frame of means of one measure, and of the lengths of both arms' own chains."""
     values = np.asarray(values, float)
-    columns = {(name, *cell): values[:, i] for i, cell in enumerate(CELLS)}
+    columns = {(name, *cell): values[:, i] for i, cell in enumerate(ROLES)}
     longer = np.zeros(len(values)) if longer is None else np.asarray(longer, float)
     columns |= {("n_steps", "base", "base"): np.full(len(values), 4.0), ("n_steps", "tuned", "tuned"): 4 + longer}
     return pd.DataFrame(columns, index=[f"i{i:03}" for i in range(len(values))])
@@ -153,7 +152,7 @@ def test_corrected_forms_by_hand():
 
 def one_hot(answers, codes=3):
     columns = {
-        (*cell, str(k)): (answers[:, i] == k).astype(float) for i, cell in enumerate(CELLS) for k in range(codes)
+        (*cell, str(k)): (answers[:, i] == k).astype(float) for i, cell in enumerate(ROLES) for k in range(codes)
     }
     return pd.DataFrame(columns, index=[f"i{i:03}" for i in range(len(answers))])
 
@@ -163,7 +162,7 @@ def test_chance_corrected_agrees_with_plain_loops():
     n = 30
     values, answers = rng.uniform(0, 1, (n, 4)), rng.choice(3, (n, 4), p=[0.5, 0.3, 0.2])
     found = confounds.chance_corrected({CELL: frame(values)}, {CELL: one_hot(answers)}, QUICK, ["aoc"])
-    row = found.set_index("component").loc["reading"]
+    row = found.set_index(["measure", "component"]).loc[("aoc", "reading")]
 
     def reading(picked):
         corrected = []
@@ -186,7 +185,7 @@ def test_chance_corrected_agrees_with_plain_loops():
 def test_every_agreement_and_change_is_corrected_in_its_components():
     rng = np.random.default_rng(2)
     values, answers = rng.uniform(0, 1, (30, 4)), rng.choice(3, (30, 4))
-    names = [*AGREEMENTS, *CHANGES]
+    names = confounds.correctable()
     data = pd.concat([frame(values, name) for name in names], axis=1)
     data = data.loc[:, ~data.columns.duplicated()]
     found = confounds.chance_corrected({CELL: data}, {CELL: one_hot(answers)}, QUICK, names)
@@ -230,11 +229,11 @@ def test_answers_that_are_nearly_always_the_same_leave_nothing_to_correct():
     assert found["n_items"].eq(30).all()
 
 
-def scored(answers, options=("x", "y")):
-    """Scores of whole chains by item, writer and reader."""
+def answered(answers, options=("x", "y")):
+    """tables.Answers by item, writer and reader."""
     rows = [
-        {"model": "m", "dataset": "d", "writer": w, "reader": r, "item_id": item, "perturbation": "early_termination"}
-        | {"cut": 2, "n_steps": 2, "valid": a is not None, "answer": a, "position": options.index(a) if a else None}
+        {"writer": w, "reader": r, "item_id": item, "sample": 0, "seed": 0, "valid": a is not None, "answer": a}
+        | {"position": options.index(a) if a else None}
         for (item, w, r), a in answers.items()
     ]
     return pd.DataFrame(rows)
@@ -242,21 +241,18 @@ def scored(answers, options=("x", "y")):
 
 def test_answers_are_told_apart_by_place_where_options_vary():
     answers = {("i0", "base", "base"): "x", ("i1", "base", "base"): "y", ("i0", "t", "t"): None}
-    fixed = pd.DataFrame({"dataset": "d", "options": [["x", "y"], ["x", "y"]]})
-    found = confounds.answer_shares(scored(answers), fixed, "m", "t", "d")
+    found = confounds.answer_shares(answered(answers), by_place=False)
     assert found.loc["i0", ("base", "base", "x")] == 1
     assert ("tuned", "tuned") not in {column[:2] for column in found.columns}  # it gave no valid answer
-    vary = pd.DataFrame({"dataset": "d", "options": [["x", "y"], ["y", "z"]]})
-    assert ("base", "base", "1") in confounds.answer_shares(scored(answers), vary, "m", "t", "d").columns
+    assert ("base", "base", "1") in confounds.answer_shares(answered(answers), by_place=True).columns
 
 
 def test_answers_of_each_training_seed_are_those_of_its_reader_and_chains():
     answers = {("i0", w, r): "x" for w in ("base", "t.seed4") for r in ("base", "t.seed4")}
     answers |= {("i0", w, r): "y" for w in ("base", "t.seed7") for r in ("base", "t.seed7") if "t.seed7" in (w, r)}
-    scores = scored(answers)
-    scores["seed"] = scores["writer"].map({"base": 0, "t.seed4": 4, "t.seed7": 7})
-    items = pd.DataFrame({"dataset": "d", "options": [["x", "y"], ["x", "y"]]})
-    found = confounds.answer_shares_by_seed(scores, items, *CELL)
+    table = answered(answers)
+    table["seed"] = table["writer"].map({"base": 0, "t.seed4": 4, "t.seed7": 7})
+    found = confounds.answer_shares_by_seed(table, by_place=False)
     assert sorted(found) == [4, 7]
     assert found[4].loc["i0", ("base", "tuned", "x")] == found[4].loc["i0", ("tuned", "base", "x")] == 1
     assert found[7].loc["i0", ("base", "tuned", "y")] == found[7].loc["i0", ("tuned", "tuned", "y")] == 1

@@ -1,0 +1,39 @@
+"""Describes the arms of one model on one dataset: accuracy, length, format, gates and curves."""
+
+from pathlib import Path
+
+from faithfulness.compare import claims, descriptives, gates, item_means, read_all
+from faithfulness.compare.descriptives import Observations
+from faithfulness.operate import job
+from faithfulness.tables.generation import Chains, Items, Probes
+from faithfulness.tables.io import read_table, write_table
+from faithfulness.tables.statistics import Answers, Curves, Gates, Readouts, Retention, Summaries
+
+job.start(snakemake.log)
+given, wildcards = snakemake.input, snakemake.wildcards
+declared = claims.load(given.claims)
+statistics = declared.statistics(snakemake.params.statistics)
+
+observed = Observations(
+    arms=snakemake.params.arms,
+    answers=read_table(given.answers, Answers),
+    readouts=read_table(given.readouts, Readouts),
+    chains=read_all.read(given.chains, Chains, ["writer", "dataset"], descriptives.CHAIN_COLUMNS),
+    paraphrases=read_all.read(
+        given.paraphrases, Probes, ["writer", "dataset", "perturbation"], descriptives.PARAPHRASE_COLUMNS
+    ),
+    items=read_table(given.questions, Items),
+)
+columns = ["arm", "seed", *item_means.KEYS, "aoc_raw"]
+means = read_table(given.means, item_means.schema(), columns, where={"invalid": ["left out"]})
+frames = item_means.frames(means.assign(model=wildcards.model, dataset=wildcards.dataset))
+usable = {arm: item_means.usable_items(frame) for (_, arm, _), frame in frames.items()}
+
+names = {"model": wildcards.model, "dataset": wildcards.dataset}
+sized = names | {"parameters": read_all.arms([Path(given.base)])["parameters"].item()}
+passed = gates.check(observed, usable, declared.gates)
+summaries = descriptives.summarise(observed, statistics)
+curves = descriptives.curves(read_table(given.retention, Retention), statistics)
+write_table(passed.assign(**names), Gates, snakemake.output.gates)
+write_table(summaries.assign(**sized), Summaries, snakemake.output.summaries)
+write_table(curves.assign(**sized), Curves, snakemake.output.curves)

@@ -1,0 +1,56 @@
+"""Estimates all effects of one tuned arm of one model, on each dataset and pooled over datasets."""
+
+import pandas as pd
+
+from faithfulness.compare import claims, confounds, descriptives, effects, item_means, judge, read_all
+from faithfulness.compare.effects import Comparison
+from faithfulness.operate import job
+from faithfulness.tables.generation import Items
+from faithfulness.tables.io import write_table
+from faithfulness.tables.statistics import Answers, Correlations, Estimates
+
+job.start(snakemake.log)
+given, arm = snakemake.input, snakemake.wildcards.arm
+declared = claims.load(given.claims)
+statistics = declared.statistics(snakemake.params.statistics)
+primary, pool, (beside,) = declared.primary_measures, declared.pool, declared.directions["C6"]
+
+means = read_all.read(given.means, item_means.schema(), ["model", "dataset"], where={"arm": [arm]})
+by_counting = {
+    invalid: (item_means.frames(part), item_means.frames_by_seed(part)) for invalid, part in means.groupby("invalid")
+}
+cells, seeds = by_counting["left out"]
+equal = {cell: item_means.equal_correctness(frame) for cell, frame in cells.items()}
+matched = {cell: confounds.length_matched(frame) for cell, frame in cells.items()}
+comparisons = [
+    Comparison("plain", cells, seeds=seeds),
+    Comparison("equal_correctness", equal, primary, seeds),
+    Comparison("length_matched", matched, primary, seeds),
+    *(
+        Comparison(contrast, by_counting[invalid][0], [*primary, beside], by_counting[invalid][1])
+        for contrast, invalid in judge.ALTERNATIVES.items()
+    ),
+]
+
+parties = ["base", *snakemake.params.trainings]
+answers = read_all.read(given.answers, Answers, ["model", "dataset"], where={"writer": parties, "reader": parties})
+items = read_all.read(given.questions, Items, ["dataset", "split"], ["item_id", "options"])
+vary = {dataset: descriptives.options_vary(part) for dataset, part in items.groupby("dataset")}
+by_cell = {(str(model), arm, str(dataset)): part for (model, dataset), part in answers.groupby(["model", "dataset"])}
+shares = {cell: confounds.answer_shares(part, by_place=vary[cell[2]]) for cell, part in by_cell.items()}
+seed_shares = {cell: confounds.answer_shares_by_seed(part, by_place=vary[cell[2]]) for cell, part in by_cell.items()}
+trained = {
+    (model, arm): datasets for (model, _), datasets in read_all.train_datasets(read_all.arms(given.arms)).items()
+}
+
+estimates = pd.concat(
+    [
+        effects.compare(comparisons, statistics, pool),
+        confounds.length_adjusted(cells, statistics, primary, pool, seeds),
+        confounds.chance_corrected(cells, shares, statistics, confounds.correctable(), pool, seeds, seed_shares),
+        judge.accuracy_pools(cells, trained, statistics, pool, seeds),
+    ],
+    ignore_index=True,
+)
+write_table(estimates, Estimates, snakemake.output.estimates)
+write_table(effects.correlations(cells, primary, beside), Correlations, snakemake.output.correlations)

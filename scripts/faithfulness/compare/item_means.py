@@ -1,0 +1,159 @@
+"""Means of each item (method, sections 6 and 8): from the measures of chains to the frames that are compared.
+
+A *frame of means* is of one cell (model, tuned arm, dataset): one row for each item, columns (measure, writer, reader)
+with writer and reader in {base, tuned}.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import pandas as pd
+import pyarrow as pa
+
+from faithfulness.compare.chain_probes import CHAIN
+from faithfulness.compare.chain_values import COUNTINGS, ChainValues, Pair, pair_values
+from faithfulness.compare.measures import MEASURES
+from faithfulness.tables.fields import FLOAT, INT, ITEM_ID, STR, field
+from faithfulness.tables.io import frame as as_table
+
+Cell = tuple[str, str, str]  # model, tuned arm, dataset
+Cells = Mapping[Cell, pd.DataFrame]  # frames of means
+Seeds = Mapping[Cell, Mapping[int, pd.DataFrame]]  # frames of means by cell and training seed
+
+ROLES = [("base", "base"), ("base", "tuned"), ("tuned", "base"), ("tuned", "tuned")]  # (writer, reader)
+KEYS = ["item_id", "writer", "reader"]
+
+
+def schema() -> pa.Schema:
+    """The table of item means: one column for each measure."""
+    return pa.schema(
+        [
+            field("arm", STR, meaning="tuned arm of the cell"),
+            field(
+                "seed",
+                INT,
+                meaning="training seed of the tuned arm; null: all trainings of an arm with several",
+                nullable=True,
+            ),
+            field("invalid", STR, meaning=f"how invalid readouts are counted: {', '.join(COUNTINGS)}"),
+            ITEM_ID,
+            field("writer", STR, meaning="who wrote the chains: base or tuned"),
+            field("reader", STR, meaning="who read them: base or tuned"),
+            *(field(name, FLOAT, meaning=measure.label, nullable=True) for name, measure in MEASURES.items()),
+        ]
+    )
+
+
+def of_chains(chains: pd.DataFrame) -> pd.DataFrame:
+    """Item means of one cell; samples and seeds of an item are averaged.
+
+    A chain counts where it has a step and a valid a_n with both readers, and an item where each writer has such a
+    chain: one set of items for each contrast. Accuracies and lengths, which count an invalid answer as wrong, are
+    means over all chains.
+
+    Args:
+        chains: columns CHAIN and the measures, of base and of one or more trainings of the tuned arm, with writer and
+            reader 'base' or 'tuned'; base that reads its own chains is there once.
+
+    Returns:
+        Index KEYS, sorted, one column for each measure; NaN where a measure is undefined.
+    """
+    # Base writes the same chain for every training seed of its tuned reader.
+    chain_seed = chains["seed"].where(chains["writer"] == "tuned", 0)
+    chain = [chains["writer"], chains["item_id"], chains["sample"], chain_seed]
+    usable = chains["aoc_raw"].notna().groupby(chain).transform("all")
+    of_chain = [name for name, measure in MEASURES.items() if measure.of_chain]
+    values = chains[list(MEASURES)].copy()
+    values[of_chain] = values[of_chain].where(usable)
+    items = values.groupby([chains[key] for key in KEYS]).mean()
+    roles = items["aoc_raw"].notna().groupby(level="item_id").transform("sum")
+    items[of_chain] = items[of_chain].where(roles == len(ROLES))
+    return items
+
+
+def table(values: Mapping[Pair, ChainValues], arms: Mapping[str, str]) -> pd.DataFrame:
+    """Item means of each arm, for each way to count invalid readouts, by training and (if several) over all of them.
+
+    Args:
+        values: from `chain_values.of_pairs`.
+        arms: the arm of each training, by the training's name.
+
+    Returns:
+        A table of `schema`.
+    """
+    parts = []
+    for invalid in COUNTINGS:
+        for arm in sorted(set(arms.values())):
+            by_training = [_in_roles(pair_values(values, name, invalid)) for name in arms if arms[name] == arm]
+            groups: list[tuple[int | None, pd.DataFrame]] = [
+                (int(chains["seed"].max()), chains) for chains in by_training
+            ]
+            if len(groups) > 1:  # base that reads its own chains is part of each training
+                groups.append((None, pd.concat(by_training).drop_duplicates(CHAIN)))
+            for seed, chains in groups:
+                items = of_chains(chains).reset_index()
+                parts.append(items.assign(arm=arm, seed=pd.Series([seed] * len(items), dtype="Int64"), invalid=invalid))
+    return as_table(pd.concat(parts, ignore_index=True), schema())
+
+
+def _in_roles(chains: pd.DataFrame) -> pd.DataFrame:
+    roles = {role: chains[role].where(chains[role] == "base", "tuned") for role in ("writer", "reader")}
+    return chains.assign(**roles)
+
+
+def frames(means: pd.DataFrame) -> dict[Cell, pd.DataFrame]:
+    """Frames of means by cell, over all trainings of its arm.
+
+    Args:
+        means: tables of `schema` with columns model and dataset, of one way to count invalid readouts; some measures
+            may be missing.
+    """
+    found = {}
+    for cell, part in _cells(means):
+        together = part["seed"].isna()
+        found[cell] = _frame(part[together] if together.any() else part)
+    return found
+
+
+def frames_by_seed(means: pd.DataFrame) -> dict[Cell, dict[int, pd.DataFrame]]:
+    """Frames of means of each training seed, by cell; see `frames`."""
+    return {
+        cell: {int(seed): _frame(part[part["seed"] == seed]) for seed in sorted(part["seed"].dropna().unique())}
+        for cell, part in _cells(means)
+    }
+
+
+def _cells(means: pd.DataFrame) -> Iterator[tuple[Cell, pd.DataFrame]]:
+    for (model, arm, dataset), part in means.groupby(["model", "arm", "dataset"]):
+        yield (str(model), str(arm), str(dataset)), part
+
+
+def _frame(means: pd.DataFrame) -> pd.DataFrame:
+    names = [name for name in MEASURES if name in means]
+    wide: pd.DataFrame = means.set_index(KEYS)[names].unstack(["writer", "reader"])  # type: ignore[assignment]
+    columns = pd.MultiIndex.from_tuples([(name, *roles) for name in names for roles in ROLES])
+    return wide.reindex(columns=columns).rename_axis(columns=["measure", "writer", "reader"])
+
+
+def usable_items(frame: pd.DataFrame) -> int:
+    """How many items a frame of means has in its contrasts."""
+    return int(four(frame, "aoc_raw").notna().all(axis=1).sum())
+
+
+def equal_correctness(frame: pd.DataFrame) -> pd.DataFrame:
+    """The items where the correctness of a_n is equal in all four roles and that of the direct answer in both arms.
+
+    This conditions on outcomes, so what is seen among these items is descriptive (method, section 8, C4).
+    """
+    answers = four(frame, "cot_accuracy").nunique(axis=1, dropna=False)
+    direct = own(frame, "direct_accuracy").nunique(axis=1, dropna=False)
+    return frame[((answers == 1) & (direct == 1)).to_numpy()]
+
+
+def four(frame: pd.DataFrame, name: str) -> pd.DataFrame:
+    """A measure in the four writer x reader roles."""
+    return frame[[(name, *roles) for roles in ROLES]]
+
+
+def own(frame: pd.DataFrame, name: str) -> pd.DataFrame:
+    """A measure where each arm reads its own chains."""
+    return frame[[(name, *ROLES[0]), (name, *ROLES[3])]]

@@ -21,7 +21,7 @@ def tabulate(summaries: pd.DataFrame, gates: pd.DataFrame) -> pd.DataFrame:
 
 @mpl.rc_context(THEME)
 def draw(data: pd.DataFrame, arms: Sequence[str], datasets: Sequence[str]) -> Figure:
-    """Accuracy with (filled) and without (open) the chain, a line an arm, and the level of guessing."""
+    """Accuracy with (filled) and without (open) the chain, a dot for each arm, and the level of guessing."""
     figure = dots(data, arms, datasets, {"cot_accuracy": True, "direct_accuracy": False})
     for ax, dataset in zip(figure.axes, theme.present(datasets, data.dataset), strict=True):
         chance = float(data[data.dataset == dataset].chance.iloc[0])

@@ -13,7 +13,7 @@ def furthest(data: pd.DataFrame, where: list[str], column: str, what: str) -> st
         data: rows with model, arm, dataset, fraction and the columns named next.
         where: columns that say which points of two curves belong together.
         column: what the curves show.
-        what: the same in words: 'share of ...'.
+        what: the column in words: 'share of ...'.
     """
     usable = data[data.interpretable]
     tuned, base = usable[usable.arm != "base"], usable[usable.arm == "base"]
@@ -74,15 +74,15 @@ def gain_beside_aoc(data: pd.DataFrame) -> str:
 
 
 def calibrated(data: pd.DataFrame) -> list[str]:
-    """Which measures passed and which failed, in words, a sentence a dataset."""
-    found = []
+    """Which measures passed and which failed, in words, a sentence for each dataset."""
+    sentences = []
     for dataset, rows in data.groupby("dataset", sort=False):
         status = rows.drop_duplicates("measure")
         failed = [MEASURES[name].label for name in status[status.status == "failed"].measure]
         passed = int((status.status == "validated").sum())
         tail = f"; failed: {', '.join(failed)}" if failed else ""
-        found.append(f"{passed} of {len(status)} measures are validated on {dataset}{tail}.")
-    return found
+        sentences.append(f"{passed} of {len(status)} measures are validated on {dataset}{tail}.")
+    return sentences
 
 
 def failed_gates(data: pd.DataFrame) -> str:
@@ -105,7 +105,7 @@ def ends(data: pd.DataFrame, column: str, what: str) -> str:
 
 
 def closed(data: pd.DataFrame) -> str:
-    """How many cells cannot be interpreted, and on which datasets, in words."""
+    """The number of cells that be interpreted, and their datasets, in words."""
     cells = data[data.arm != "base"].groupby(["model", "arm", "dataset"], sort=False)["interpretable"].any()
     shut = cells[~cells.astype(bool)]
     if shut.empty:

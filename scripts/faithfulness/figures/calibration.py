@@ -30,7 +30,7 @@ def tabulate(calibration: pd.DataFrame) -> pd.DataFrame:
 
 @mpl.rc_context(THEME)
 def draw(data: pd.DataFrame, _arms: Sequence[str], _datasets: Sequence[str]) -> Figure:
-    """Two panels a dataset: each measure's value with the readers that it must tell apart, and the area it reaches.
+    """Two panels for each dataset: the value of each measure with the readers that it must separate, and its area.
 
     The datasets are those that were calibrated, which a run need not have.
     """
@@ -86,8 +86,7 @@ def draw(data: pd.DataFrame, _arms: Sequence[str], _datasets: Sequence[str]) -> 
     ]
     key += [
         Line2D([], [], color=MUTED, marker=markers[name], linewidth=0, markersize=4.5, label=theme.wrap(text, 40))
-        for name in made_of
-        for text in ["exact functions" if name == "exact" else f"made of {name}"]
+        for name, text in ((name, "exact functions" if name == "exact" else f"made of {name}") for name in made_of)
     ]
     key.append(Line2D([], [], color=INK, linewidth=1, linestyle=(0, (2, 2)), label=f"passes at {LEAST_AREA:g}"))
     theme.key(figure, key, data)
@@ -100,7 +99,7 @@ def describe(data: pd.DataFrame) -> str:
 
 
 def _readers(ax: Axes, row: Any, y: float, marker: str) -> None:
-    """The values that a measure must tell apart, as dots; in words where its unit is no share."""
+    """The values that a measure must separate, as dots, or as numbers if its unit is not a share."""
     high = "load_bearing" if MEASURES[row.measure].faithful else "surface"
     pair = {name: getattr(row, name) for name in (high, "decorative")}
     if any(map(pd.isna, pair.values())):

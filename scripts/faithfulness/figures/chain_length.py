@@ -13,13 +13,13 @@ from faithfulness.figures.theme import THEME
 
 
 def tabulate(summaries: pd.DataFrame, gates: pd.DataFrame) -> pd.DataFrame:
-    """Mean number of steps a chain, for each model, arm and dataset."""
+    """Mean number of steps in a chain, for each model, arm and dataset."""
     return summary_rows(summaries, gates, ["mean_steps", "mean_steps_low", "mean_steps_high"])
 
 
 @mpl.rc_context(THEME)
 def draw(data: pd.DataFrame, arms: Sequence[str], datasets: Sequence[str]) -> Figure:
-    """Mean steps a chain, a line an arm."""
+    """Mean number of steps in a chain, a dot for each arm."""
     figure = dots(data, arms, datasets, {"mean_steps": True})
     top = max([1.0, *data[["mean_steps", "mean_steps_high"]].max().dropna()])
     for ax in figure.axes:

@@ -15,7 +15,7 @@ from faithfulness.text import capital
 
 
 class Axis(NamedTuple):
-    """What the axis of an effect says."""
+    """The words on the axis of an effect: its unit, and on which side the claim is."""
 
     unit: str
     claimed: str
@@ -30,14 +30,14 @@ PRIMARY = {
 
 
 def interpretable(rows: pd.DataFrame, gates: pd.DataFrame) -> pd.Series:
-    """Whether the cell of each row (model, arm, dataset) passed all its gates; for a base arm, any of its cells."""
+    """Whether the cell of each row (model, arm, dataset) passed all its gates; for a base arm, whether any cell did."""
     cells: dict[Any, bool] = gates.groupby(["model", "arm", "dataset"])["passed"].all().to_dict()
     tuned = theme.distinct(gates.arm)
 
     def passes(row: Any) -> bool:
         arms = tuned if row.arm == "base" else [row.arm]
-        found = [cells[cell] for arm in arms if (cell := (row.model, arm, row.dataset)) in cells]
-        return any(found) or not found
+        passed = [cells[cell] for arm in arms if (cell := (row.model, arm, row.dataset)) in cells]
+        return any(passed) or not passed
 
     return pd.Series([passes(row) for row in theme.rows(rows)], index=rows.index, dtype=bool)
 
@@ -61,7 +61,7 @@ def save(figure: Figure, data: pd.DataFrame, words: str, **files: str | Path) ->
 
 
 def plain_effects(effects: pd.DataFrame, measures: Iterable[str]) -> pd.DataFrame:
-    """Plain effects on some measures in single cells, not interpretable where a gate or the calibration failed."""
+    """Plain effects on the given measures in single cells; not interpretable if a gate or the calibration failed."""
     chosen = effects[
         (effects.contrast == "plain")
         & effects.measure.isin(list(measures))

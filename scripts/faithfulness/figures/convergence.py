@@ -27,8 +27,8 @@ def tabulate(measures: pd.DataFrame, gates: pd.DataFrame, model: str, confidence
         confidence: of the intervals.
 
     Returns:
-        A row a dataset, kind of chains (`base`: those of the base arm, read by each arm; `own`: those that the arm
-        wrote), arm and convergence fraction that occurs; trainings and samples of an item are averaged.
+        A row for each dataset, kind of chains (`base`: those of the base arm, read by each arm; `own`: those that the
+        arm wrote), arm and convergence fraction that occurs; trainings and samples of an item are averaged.
     """
     of_model = measures[(measures.model == model) & (measures.measure == "convergence_fraction")].dropna(subset="value")
     of_model = of_model.assign(writer=of_model.writer.map(recipe_of), reader=of_model.reader.map(recipe_of))
@@ -54,7 +54,9 @@ def tabulate(measures: pd.DataFrame, gates: pd.DataFrame, model: str, confidence
 
 @mpl.rc_context(THEME)
 def draw(data: pd.DataFrame, arms: Sequence[str], datasets: Sequence[str]) -> Figure:
-    """Cumulative share of chains whose answer is decided: a row a kind of chains, a column a dataset, a line an arm."""
+    """Cumulative share of chains whose answer is decided: a row for each kind of
+    chains, a column for each dataset, a line for each arm.
+    """
     datasets = theme.present(datasets, data.dataset)
     titles = titles_of(datasets)
     figure, axes = theme.grid(

@@ -12,7 +12,7 @@ from faithfulness.figures.theme import SHARES, VEIL
 
 
 def curves(ax: Axes, panel: pd.DataFrame, column: str, arms: Sequence[str], *, stepped: bool = False) -> None:
-    """A line an arm with its band, over the fraction of the chain; the earlier arm shows where two are the same."""
+    """A line with its band for each arm, over the fraction of the chain; of lines that coincide, the thinner is on top."""
     colours, shown = arm_colours(arms), theme.present(arms, panel.arm)
     if not panel.interpretable.any():
         ax.axvspan(0, 1, **VEIL)

@@ -18,7 +18,13 @@ def summary_rows(summaries: pd.DataFrame, gates: pd.DataFrame, columns: list[str
 
 
 def dots(data: pd.DataFrame, arms: Sequence[str], datasets: Sequence[str], columns: dict[str, bool]) -> Figure:
-    """One panel a dataset; a band a model, a line an arm; a dot with its interval a column, filled or open."""
+    """A panel for each dataset, a band for each model, and a dot with its interval for each arm and column.
+
+    Args:
+        data: from `summary_rows`.
+        arms, datasets: in the order of the configuration.
+        columns: the columns that are drawn, and whether their dots are filled.
+    """
     colours, models, shown = arm_colours(arms), theme.models(data), theme.present(arms, data.arm)
     datasets = theme.present(datasets, data.dataset)
     slot = 0.8 / max(len(shown), 1)

@@ -21,7 +21,7 @@ COMPONENTS = {"total": (-0.27, "D"), "reading": (0.0, "o"), "writing": (0.27, "o
 def tabulate(effects: pd.DataFrame) -> pd.DataFrame:
     """The plain effects of the primary measures in single cells, split into total, reading and writing.
 
-    What a gate or the measure's calibration rules out is drawn as not interpretable.
+    If a gate or the measure's calibration failed, the effect is drawn as not interpretable.
     """
     chosen = plain_effects(effects, PRIMARY)
     return chosen[chosen.component.isin(COMPONENTS)].reset_index(drop=True)
@@ -29,7 +29,7 @@ def tabulate(effects: pd.DataFrame) -> pd.DataFrame:
 
 @mpl.rc_context(THEME)
 def draw(data: pd.DataFrame, arms: Sequence[str], datasets: Sequence[str]) -> Figure:
-    """Forest plot: a column a measure, a line a model within its dataset (and arm); total, reading and writing."""
+    """Forest plot: a column for each measure, a line for each cell, on it total, reading and writing effect."""
     colours = arm_colours(arms)
 
     def mark(row: Any) -> Mark:

@@ -16,7 +16,7 @@ from faithfulness.figures.theme import VEIL
 
 
 class Line(NamedTuple):
-    """A line of a table of cells: its middle and half its height, its text, and the cell (empty for a heading)."""
+    """A line of a table of cells: its middle and half its height, its text, and the cell (empty in a heading)."""
 
     y: float
     half: float
@@ -42,14 +42,14 @@ def forest(
     key: list[Artist],
     notes: Mapping[str, str],
 ) -> Figure:
-    """A column a measure, a line a cell, and on it a mark with its interval for each row of the cell.
+    """A column for each measure, a line for each cell, and on it a mark with its interval for each row of the cell.
 
     Args:
         data: rows with model, parameters, arm, dataset, measure, estimate, ci_low, ci_high, n_items and interpretable.
         arms, datasets: in the order of the lines.
-        mark: how a row is drawn where it can be interpreted.
+        mark: how a row is drawn if it can be interpreted.
         key: what the marks mean.
-        notes: what stands below a measure's axis.
+        notes: a second line below the axis of a measure.
     """
     measures = [name for name in PRIMARY if name in set(data.measure)]
     lines = cell_lines(data, arms, datasets, inches=0.38)
@@ -92,7 +92,13 @@ def _round_down(value: float) -> float:
 
 
 def cell_lines(data: pd.DataFrame, arms: list[str], datasets: Sequence[str], inches: float) -> list[Line]:
-    """Lines of a table of cells, top first, downwards from 0; each at least 1 high, which is so many inches."""
+    """Lines of a table of cells from the top, 0, downwards; each is at least 1 high.
+
+    Args:
+        data: rows of cells.
+        arms, datasets: in the order of the lines.
+        inches: height of 1.
+    """
     lines: list[Line] = []
 
     def add(text: str, cell: dict[str, str]) -> None:

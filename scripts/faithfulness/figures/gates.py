@@ -26,7 +26,7 @@ GATES = {
 
 
 def tabulate(gates: pd.DataFrame, summaries: pd.DataFrame) -> pd.DataFrame:
-    """A row a cell and gate: whether it passed, and the first value that failed (else the first there is)."""
+    """A row for each cell and gate: whether it passed, and the first value that failed, or the first of all."""
     cell = ["model", "arm", "dataset"]
     first = gates.sort_values("passed", kind="stable").drop_duplicates([*cell, "gate"])
     rows = first[[*cell, "gate", "subject", "value", "threshold", "passed"]].sort_index().reset_index(drop=True)
@@ -37,7 +37,7 @@ def tabulate(gates: pd.DataFrame, summaries: pd.DataFrame) -> pd.DataFrame:
 
 @mpl.rc_context(THEME)
 def draw(data: pd.DataFrame, arms: Sequence[str], datasets: Sequence[str]) -> Figure:
-    """Words and marks: a line a model within its dataset (and arm), a column a gate, and what comes of them."""
+    """A table of marks: a line for each cell, a column for each gate, and whether the cell can be interpreted."""
     columns = [name for name in GATES if name in set(data.gate)]
     lines = cell_lines(data, theme.present(arms, data.arm), datasets, inches=0.27)
     figure, axes = theme.grid(1, 1, width=0.72 * (len(columns) + 1), height=0.27 * bottom(lines), left=2.2)

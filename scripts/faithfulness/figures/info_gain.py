@@ -21,20 +21,20 @@ def tabulate(effects: pd.DataFrame) -> pd.DataFrame:
     cell = ["model", "parameters", "arm", "dataset"]
     chosen = plain_effects(effects, PAIR)
     chosen = chosen[chosen.component == "reading"]
-    one, other = (
+    aoc, gain = (
         chosen[chosen.measure == name][[*cell, "n_items", "interpretable", "estimate", "ci_low", "ci_high"]].rename(
             columns={"estimate": name, "ci_low": f"{name}_low", "ci_high": f"{name}_high"}
         )
         for name in PAIR
     )
-    both = one.merge(other.drop(columns="n_items"), on=cell, suffixes=("", "_other"))
+    both = aoc.merge(gain.drop(columns="n_items"), on=cell, suffixes=("", "_other"))
     usable = both.interpretable & both.interpretable_other
     return both.assign(interpretable=usable).drop(columns="interpretable_other").reset_index(drop=True)
 
 
 @mpl.rc_context(THEME)
 def draw(data: pd.DataFrame, arms: Sequence[str], datasets: Sequence[str]) -> Figure:
-    """Effect on information gain against that on AOC: a row a model, a column a dataset, a point an arm."""
+    """Effect on information gain against AOC: a row for each model, a column for each dataset, a point for each arm."""
     colours, datasets, models = arm_colours(arms), theme.present(datasets, data.dataset), theme.models(data)
     titles = titles_of(datasets)
     labels = {model: theme.wrap(model, 18) for model in models}

@@ -21,10 +21,10 @@ def tabulate(shared: pd.DataFrame) -> pd.DataFrame:
     """The reading effects on the primary measures in single cells that two runs share, and their differences.
 
     Args:
-        shared: comparison.Comparison.
+        shared: two_runs.Comparison.
 
     Returns:
-        Three rows an effect, told apart by `run` (keys of RUNS); a model has the name and size of run A's.
+        Three rows for each effect, by `run` (keys of RUNS); a model has the name and size that run A gives it.
     """
     cell = ["model", "parameters", "arm", "dataset", "measure", "component"]
     rows = shared.rename(columns={"model_a": "model", "parameters_a": "parameters"})
@@ -45,7 +45,7 @@ def tabulate(shared: pd.DataFrame) -> pd.DataFrame:
 
 @mpl.rc_context(THEME)
 def draw(data: pd.DataFrame, arms: Sequence[str], datasets: Sequence[str]) -> Figure:
-    """Paired forest plot: a column a measure, a line a model within its dataset (and arm); run A, run B, difference."""
+    """Forest plot: a column for each measure, a line for each cell, on it run A, run B and their difference."""
     colours = dict(zip(RUNS, [*arm_colours(["run A", "run B"]).values(), INK], strict=True))
     key: list[Artist] = [
         Line2D([], [], color=colours[run], marker=marker, markersize=4.5, label=run)

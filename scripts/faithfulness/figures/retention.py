@@ -29,7 +29,7 @@ def tabulate(curves: pd.DataFrame, gates: pd.DataFrame, model: str) -> pd.DataFr
 
 @mpl.rc_context(THEME)
 def draw(data: pd.DataFrame, arms: Sequence[str], datasets: Sequence[str]) -> Figure:
-    """Share of answers kept by fraction of the chain: a row a perturbation, a column a dataset, a line an arm."""
+    """Share of answers kept, by fraction of the chain: a row for each perturbation, a column for each dataset."""
     datasets = theme.present(datasets, data.dataset)
     rows = [name for name in PERTURBATIONS if name in set(data.perturbation)]
     titles = titles_of(datasets)

@@ -16,7 +16,7 @@ from faithfulness.text import size_text
 
 
 def tabulate(effects: pd.DataFrame, scale_fits: pd.DataFrame) -> pd.DataFrame:
-    """The reading effects of single models, with the descriptive fit of their arm and dataset where there is one."""
+    """The reading effects of single models, with the descriptive fit of their arm and dataset if there is one."""
     rows = plain_effects(effects, PRIMARY)
     keys = ["arm", "dataset", "measure", "component"]
     return rows[rows.component == "reading"].merge(scale_fits, on=keys, how="left")
@@ -24,7 +24,7 @@ def tabulate(effects: pd.DataFrame, scale_fits: pd.DataFrame) -> pd.DataFrame:
 
 @mpl.rc_context(THEME)
 def draw(data: pd.DataFrame, arms: Sequence[str], datasets: Sequence[str]) -> Figure:
-    """Reading effect against parameters (log axis): a row a measure, a column a dataset, a colour an arm."""
+    """Reading effect against parameters (log axis): a row for each measure, a column for each dataset."""
     colours, datasets = arm_colours(arms), theme.present(datasets, data.dataset)
     measures = [name for name in PRIMARY if name in set(data.measure)]
     sizes = sorted({int(size) for size in data.parameters})
@@ -97,7 +97,7 @@ def _scale_note(sizes: int) -> str:
 
 
 def _apart(sizes: Sequence[int], gap: float) -> set[int]:
-    """Sizes whose labels fit beside each other: the largest, then each that is `gap` decades from the last."""
+    """Sizes whose labels fit beside each other: the largest, then each that is `gap` decades below the last."""
     shown: list[int] = []
     for size in sorted(sizes, reverse=True):
         if not shown or math.log10(shown[-1] / size) >= gap:

@@ -1,6 +1,6 @@
 """How the figures look: one theme, one palette, and the pieces that all of them are made of.
 
-A colour means the same arm everywhere, models are told apart by place and label, and what a gate removed is grey on a
+A colour means the same arm everywhere, models differ by place and label, and cells that a gate closed are grey on a
 hatched ground.
 """
 
@@ -114,7 +114,7 @@ def arm_keys(arms: Sequence[str], shown: Iterable[str]) -> list[Artist]:
 
 
 def key(figure: Figure, entries: list[Artist], data: pd.DataFrame) -> None:
-    """The key above the panels, in as many columns as fit; says what the hatching means where there is any."""
+    """The key above the panels, in as many columns as fit; with an entry for the hatching if there is any."""
     if not data.interpretable.all():
         entries = [
             *entries,
@@ -145,12 +145,12 @@ def models(data: pd.DataFrame) -> list[str]:
 
 def present(names: Sequence[str], values: Iterable[str]) -> list[str]:
     """The names that occur among the values, in the order of the configuration."""
-    found = set(values)
-    return [name for name in names if name in found]
+    present_names = set(values)
+    return [name for name in names if name in present_names]
 
 
 def count(items: pd.Series) -> str:
-    """How many items, as a range where it varies."""
+    """The number of items, as a range if it varies."""
     low, high = items.min(), items.max()
     return "" if pd.isna(low) else f"n = {low}" if low == high else f"n = {low} to {high}"
 
@@ -158,7 +158,7 @@ def count(items: pd.Series) -> str:
 def wrap(text: str, width: int) -> str:
     """Break a text into lines of at most `width` characters, at spaces, hyphens, underscores and dots if possible.
 
-    A decimal point is no place to break.
+    Numbers are not broken at their decimal point.
     """
     lines, line = [], ""
     for piece in re.findall(r"(?:[^\s_.\-]|\.(?=\d))*[\s_.\-]*", text):

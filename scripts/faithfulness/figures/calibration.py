@@ -1,7 +1,6 @@
 """Calibration: how well the measures separate readers of known faithfulness."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
@@ -15,7 +14,7 @@ from faithfulness.compare.measures import MEASURES
 from faithfulness.figures import alt_text, theme
 from faithfulness.figures.colours import GREY, INK, MUTED, PAPER
 from faithfulness.figures.common import capital_label, titles_of
-from faithfulness.figures.theme import MARKERS, SHARES, THEME, VEIL
+from faithfulness.figures.theme import MARKERS, SHARES, THEME, VEIL, NamedRow, Style
 
 READERS = {"load_bearing": "●", "decorative": "○", "surface": "◐"}
 
@@ -98,7 +97,7 @@ def describe(data: pd.DataFrame) -> str:
     return alt_text.joined(*alt_text.calibrated(data))
 
 
-def _readers(ax: Axes, row: Any, y: float, marker: str) -> None:
+def _readers(ax: Axes, row: NamedRow, y: float, marker: str) -> None:
     """The values that a measure must separate, as dots, or as numbers if its unit is not a share."""
     high = "load_bearing" if MEASURES[row.measure].faithful else "surface"
     pair = {name: getattr(row, name) for name in (high, "decorative")}
@@ -114,7 +113,7 @@ def _readers(ax: Axes, row: Any, y: float, marker: str) -> None:
         ax.plot(value, y, marker, color=colour, markersize=4.5, label=name, **_filled(name, colour))
 
 
-def _filled(reader: str, colour: str) -> dict[str, Any]:
+def _filled(reader: str, colour: str) -> Style:
     """How a reader's dot is filled: whole, not at all, or by half."""
     return {"markerfacecolor": PAPER if reader == "decorative" else colour} | (
         {"fillstyle": "left", "markerfacecoloralt": PAPER} if reader == "surface" else {}

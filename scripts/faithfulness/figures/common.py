@@ -1,8 +1,8 @@
 """What several figures share: the rows and labels that they choose, and how a figure is saved."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import matplotlib as mpl
 import pandas as pd
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from faithfulness.compare.measures import MEASURES
 from faithfulness.figures import theme
-from faithfulness.figures.theme import THEME
+from faithfulness.figures.theme import THEME, NamedRow
 from faithfulness.text import capital
 
 
@@ -31,10 +31,10 @@ PRIMARY = {
 
 def interpretable(rows: pd.DataFrame, gates: pd.DataFrame) -> pd.Series:
     """Whether the cell of each row (model, arm, dataset) passed all its gates; for a base arm, whether any cell did."""
-    cells: dict[Any, bool] = gates.groupby(["model", "arm", "dataset"])["passed"].all().to_dict()
+    cells: dict[Hashable, bool] = gates.groupby(["model", "arm", "dataset"])["passed"].all().to_dict()
     tuned = theme.distinct(gates.arm)
 
-    def passes(row: Any) -> bool:
+    def passes(row: NamedRow) -> bool:
         arms = tuned if row.arm == "base" else [row.arm]
         passed = [cells[cell] for arm in arms if (cell := (row.model, arm, row.dataset)) in cells]
         return any(passed) or not passed

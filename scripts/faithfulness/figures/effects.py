@@ -1,7 +1,6 @@
 """Effects of fine-tuning, split into total, reading and writing."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
@@ -13,7 +12,7 @@ from faithfulness.figures import alt_text, theme
 from faithfulness.figures.colours import INK, PAPER, arm_colours
 from faithfulness.figures.common import PRIMARY, plain_effects
 from faithfulness.figures.forest_plot import Mark, forest
-from faithfulness.figures.theme import THEME
+from faithfulness.figures.theme import THEME, NamedRow
 
 COMPONENTS = {"total": (-0.27, "D"), "reading": (0.0, "o"), "writing": (0.27, "o")}
 
@@ -32,7 +31,7 @@ def draw(data: pd.DataFrame, arms: Sequence[str], datasets: Sequence[str]) -> Fi
     """Forest plot: a column for each measure, a line for each cell, on it total, reading and writing effect."""
     colours = arm_colours(arms)
 
-    def mark(row: Any) -> Mark:
+    def mark(row: NamedRow) -> Mark:
         colour = INK if row.component == "total" else colours[row.arm]
         return Mark(*COMPONENTS[row.component], colour, row.component, filled=row.component != "writing")
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 from matplotlib.artist import Artist
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from faithfulness.figures import theme
 from faithfulness.figures.colours import GREY, INK, MUTED, PAPER
 from faithfulness.figures.common import PRIMARY, capital_label
-from faithfulness.figures.theme import VEIL
+from faithfulness.figures.theme import VEIL, NamedRow
 
 
 class Line(NamedTuple):
@@ -38,7 +38,7 @@ def forest(
     data: pd.DataFrame,
     arms: list[str],
     datasets: Sequence[str],
-    mark: Callable[[Any], Mark],
+    mark: Callable[[NamedRow], Mark],
     key: list[Artist],
     notes: Mapping[str, str],
 ) -> Figure:

@@ -7,7 +7,7 @@ hatched ground.
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 import seaborn as sns
@@ -20,7 +20,11 @@ from matplotlib.patches import Patch
 
 from faithfulness.figures.colours import HATCH, INK, MUTED, PAPER, RULE, VOID, arm_colours
 
-THEME: Any = {
+Style = dict[str, Any]  # keyword arguments of matplotlib
+T = TypeVar("T")
+NamedRow = Any  # a row of DataFrame.itertuples, whose attributes are its columns
+
+THEME: Any = {  # matplotlib lists the names of its settings as literals
     **sns.axes_style("white"),
     **sns.plotting_context("paper"),
     "font.family": ["DejaVu Sans"],
@@ -61,9 +65,9 @@ MARKERS = "osD^vPX"
 LINE = 0.15  # height of a line of text, inches
 
 
-SIDE: dict[str, Any] = {"weight": "bold", "color": INK, "rotation": 0, "ha": "right", "va": "center"}
-SHARES: dict[str, Any] = {"xticks": (0, 0.5, 1), "xticklabels": ("0", "0.5", "1")}
-VEIL: dict[str, Any] = {"facecolor": VOID, "edgecolor": HATCH, "hatch": "////", "linewidth": 0, "zorder": 0}
+SIDE: Style = {"weight": "bold", "color": INK, "rotation": 0, "ha": "right", "va": "center"}
+SHARES: Style = {"xticks": (0, 0.5, 1), "xticklabels": ("0", "0.5", "1")}
+VEIL: Style = {"facecolor": VOID, "edgecolor": HATCH, "hatch": "////", "linewidth": 0, "zorder": 0}
 
 
 def marker(arms: Sequence[str], arm: str) -> str:
@@ -128,12 +132,12 @@ def key(figure: Figure, entries: list[Artist], data: pd.DataFrame) -> None:
     figure.legend(handles=entries, loc="outside upper left", ncols=columns, frameon=False, columnspacing=1.4)
 
 
-def distinct(values: Iterable[Any]) -> list[Any]:
+def distinct(values: Iterable[T]) -> list[T]:
     """Distinct values in order of first appearance."""
     return list(dict.fromkeys(values))
 
 
-def rows(data: pd.DataFrame) -> Iterator[Any]:
+def rows(data: pd.DataFrame) -> Iterator[NamedRow]:
     """The rows of a frame, with their columns as attributes."""
     return data.itertuples(index=False)
 

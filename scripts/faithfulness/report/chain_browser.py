@@ -15,7 +15,6 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
@@ -23,6 +22,7 @@ from markupsafe import Markup
 from faithfulness.compare.measures import MEASURES
 from faithfulness.config.training import recipe_of
 from faithfulness.tables import io
+from faithfulness.tables.io import Row
 
 # Perturbations as the page tells them apart, in its order. The first is no change of a chain, so it flips nothing.
 KINDS = (
@@ -36,7 +36,8 @@ SHOWN = (
 )
 BLOCK_ENTRIES = 25
 
-Row = dict[str, Any]
+Key = tuple[str, int]  # item and sample
+Place = tuple[str, str, int]  # perturbation, variant and cut
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Tables:
     gates: pd.DataFrame
 
 
-def context(tables: Tables, *, model: str, dataset: str, colours: Mapping[str, str], script: str) -> dict[str, Any]:
+def context(tables: Tables, *, model: str, dataset: str, colours: Mapping[str, str], script: str) -> Row:
     """What the template of the page shows, except for the style sheet.
 
     Args:
@@ -96,7 +97,7 @@ def context(tables: Tables, *, model: str, dataset: str, colours: Mapping[str, s
     }
 
 
-def encoded(value: Any) -> str:
+def encoded(value: object) -> str:
     """Plain values as gzipped JSON in base64; the same values give the same text."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
@@ -115,13 +116,13 @@ def entries(tables: Tables, arms: Sequence[str], pairs: Sequence[tuple[str, str]
     perturbed = defaultdict(list)
     for row in _records(tables.probes):
         perturbed[row["writer"], *_key(row)].append(row | {"kind": kind(row["perturbation"], row["variant"])})
-    read: dict[Any, dict[Any, Row]] = defaultdict(dict)
+    read: dict[tuple[str, str, str, int], dict[Place, Row]] = defaultdict(dict)
     for row in _records(tables.scores):
         read[row["writer"], row["reader"], *_key(row)][_place(row)] = row
     # base x base stands in the table once for each tuned arm
     measured = tables.measures[tables.measures["measure"].isin(SHOWN)]
     measured = measured.drop_duplicates(["writer", "reader", "item_id", "sample", "measure"])
-    values: dict[Any, dict[str, float | None]] = defaultdict(dict)
+    values: dict[tuple[str, str, str, int], dict[str, float | None]] = defaultdict(dict)
     for row in _records(measured):
         values[row["writer"], row["reader"], *_key(row)][row["measure"]] = _short(row["value"])
 
@@ -166,7 +167,7 @@ def _chain(chain: Row, probes: Sequence[Row]) -> Row:
     }
 
 
-def _compact(steps: Sequence[str], probes: Sequence[Row]) -> Iterator[list[Any]]:
+def _compact(steps: Sequence[str], probes: Sequence[Row]) -> Iterator[list[object]]:
     before = ""
     for probe in probes:
         one_step = probe["kind"] in (*ONE_STEP, "mistake_resample")
@@ -185,7 +186,7 @@ def _compact(steps: Sequence[str], probes: Sequence[Row]) -> Iterator[list[Any]]
         before = middle
 
 
-def _answer(row: Row | None) -> list[Any] | None:
+def _answer(row: Row | None) -> list[object] | None:
     if row is None:
         return None
     answer = row["answer"] if row["valid"] else None
@@ -205,7 +206,7 @@ def _summary(entry: Row, writers: Sequence[int]) -> Row:
     }
 
 
-def _facts(chain: Row, reading: Sequence[list[Any] | None], values: Sequence[float | None]) -> list[Any]:
+def _facts(chain: Row, reading: Sequence[list[object] | None], values: Sequence[float | None]) -> list[object]:
     n = len(chain["steps"])
     answers = [(probe[0], probe[1], answer) for probe, answer in zip(chain["probes"], reading, strict=True) if answer]
     whole = next((answer for name, cut, answer in answers if (name, cut) == ("early_termination", n)), [None] * 5)
@@ -231,11 +232,11 @@ def _records(data: pd.DataFrame) -> list[Row]:
     return io.records(data.drop(columns=unused, errors="ignore"))
 
 
-def _key(row: Row) -> tuple[str, int]:
+def _key(row: Row) -> Key:
     return row["item_id"], row["sample"]
 
 
-def _place(row: Row) -> tuple[str, str, int]:
+def _place(row: Row) -> Place:
     return row["perturbation"], row["variant"], row["cut"]
 
 

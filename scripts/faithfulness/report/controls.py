@@ -1,10 +1,9 @@
 """Effects under controls, and beside the effect on information gain."""
 
-from typing import Any
-
 import pandas as pd
 
 from faithfulness.report.labels import label
+from faithfulness.report.plain import NamedRow, Shown
 from faithfulness.text import interval
 
 CONTROLS = (
@@ -16,7 +15,7 @@ CONTROLS = (
 IN_STEPS = {"aoc": "aoc_steps", "convergence_fraction": "convergence_steps"}
 
 
-def controls_section(effects: pd.DataFrame) -> list[dict[str, Any]]:
+def controls_section(effects: pd.DataFrame) -> list[Shown]:
     """The reading effects of the primary measures under each control, a table for each interpretable cell.
 
     Args:
@@ -48,7 +47,7 @@ def controls_section(effects: pd.DataFrame) -> list[dict[str, Any]]:
     return tables
 
 
-def _control(row: Any) -> dict[str, Any] | None:
+def _control(row: NamedRow) -> Shown | None:
     if row is None or pd.isna(row.estimate):
         return None
     unit = "steps" if row.measure in IN_STEPS.values() else ""
@@ -60,7 +59,7 @@ def _control(row: Any) -> dict[str, Any] | None:
     }
 
 
-def correlations_section(correlations: pd.DataFrame, effects: pd.DataFrame) -> list[dict[str, Any]]:
+def correlations_section(correlations: pd.DataFrame, effects: pd.DataFrame) -> list[Shown]:
     """Correlations with the effect on information gain, a row for each interpretable cell and measure.
 
     Rows are left out if the measure or information gain (the measure of C6) failed its calibration.
@@ -73,7 +72,7 @@ def correlations_section(correlations: pd.DataFrame, effects: pd.DataFrame) -> l
     failed = usable[usable.calibration == "failed"]
     without_gain = set(failed.loc[failed.claim == "C6", cell].itertuples(index=False, name=None))
     status = usable[[*cell, "measure", "calibration"]]
-    rows: list[dict[str, Any]] = correlations.merge(status, on=[*cell, "measure"]).to_dict("records")  # type: ignore[assignment]
+    rows: list[Shown] = correlations.merge(status, on=[*cell, "measure"]).to_dict("records")  # type: ignore[assignment]
     return [
         row | {"label": label(row["measure"])}
         for row in rows

@@ -1,13 +1,13 @@
 """What keeps a reader from concluding more."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Hashable
 
 import pandas as pd
 
 from faithfulness.compare.effects import ENOUGH_SEEDS
 from faithfulness.compare.verdicts import OPEN
 from faithfulness.report.labels import calibration_status, label
+from faithfulness.report.plain import Plain, Shown
 from faithfulness.report.verdict_tables import cells_by_verdict, single_cells
 
 ENOUGH_ITEMS = 100  # below this, and where differences are few, intervals were simulated to cover less well
@@ -18,8 +18,8 @@ def limits_section(
     gates: pd.DataFrame,
     summaries: pd.DataFrame,
     calibration: pd.DataFrame | None,
-    config: Mapping[str, Any],
-) -> dict[str, Any]:
+    config: Plain,
+) -> Shown:
     """What keeps a reader from concluding more: failed gates, open verdicts, few seeds, items and sizes.
 
     Args:
@@ -28,7 +28,7 @@ def limits_section(
         config: the configuration as plain data.
     """
     failed = gates[~gates.passed].drop_duplicates(["model", "arm", "dataset", "gate"])
-    cells: dict[Any, int] = gates.drop_duplicates(["model", "arm", "dataset"]).groupby("dataset").size().to_dict()
+    cells: dict[Hashable, int] = gates.drop_duplicates(["model", "arm", "dataset"]).groupby("dataset").size().to_dict()
     tested = single_cells(effects)
     judged = tested[tested.interpretable & tested.estimate.notna()]
     of_chains = tested[tested.measure.map(lambda name: calibration_status(name, "any") != "").astype(bool)]

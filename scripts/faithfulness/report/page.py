@@ -4,9 +4,8 @@ The words that never change are in `report/` (the page, the captions, the method
 and put into sentences. Every number on the page comes from a table.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 import yaml
@@ -15,6 +14,7 @@ from faithfulness.report.controls import controls_section, correlations_section
 from faithfulness.report.headline import headline
 from faithfulness.report.labels import label
 from faithfulness.report.limits import limits_section
+from faithfulness.report.plain import Plain, Shown
 from faithfulness.report.published import Published
 from faithfulness.report.published_beside import beside_section, directions_section
 from faithfulness.report.render import rst
@@ -45,14 +45,14 @@ class Results:
 def context(
     results: Results,
     *,
-    config: Mapping[str, Any],
-    claims_record: Mapping[str, Any],
+    config: Plain,
+    claims_record: Plain,
     published: Published,
-    figures: Sequence[dict[str, Any]],
-    provenance: Mapping[str, Any],
+    figures: Sequence[Shown],
+    provenance: Plain,
     hours: float,
     method: str,
-) -> dict[str, Any]:
+) -> Shown:
     """Everything that the template shows, except for the style sheet.
 
     Args:
@@ -95,12 +95,12 @@ def context(
     }
 
 
-def calibration_section(calibration: pd.DataFrame | None) -> list[dict[str, Any]]:
+def calibration_section(calibration: pd.DataFrame | None) -> list[Shown]:
     """The calibration table as the page shows it; measures of probabilities stay in the file."""
     if calibration is None:
         return []
     shown = calibration[~calibration.measure.str.endswith("_p")].sort_values(["measure", "dataset"], kind="stable")
-    rows: list[dict[str, Any]] = shown.to_dict("records")  # type: ignore[assignment]
+    rows: list[Shown] = shown.to_dict("records")  # type: ignore[assignment]
     return [
         row
         | {
@@ -112,7 +112,7 @@ def calibration_section(calibration: pd.DataFrame | None) -> list[dict[str, Any]
     ]
 
 
-def gates_section(gates: pd.DataFrame) -> dict[str, Any]:
+def gates_section(gates: pd.DataFrame) -> Shown:
     """A row for each cell and a column for each gate: passed, or the value and its limit; and why, in sentences."""
     names = list(gates.gate.unique())
     rows = [
@@ -130,7 +130,7 @@ def gates_section(gates: pd.DataFrame) -> dict[str, Any]:
     return {"names": names, "rows": rows}
 
 
-def effects_section(effects: pd.DataFrame) -> list[dict[str, Any]]:
+def effects_section(effects: pd.DataFrame) -> list[Shown]:
     """All effects, grouped by model, arm and dataset."""
     return [
         {

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
-from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, StrictUndefined
@@ -15,6 +14,7 @@ from faithfulness.compare.gates import CONFIDENCE
 from faithfulness.compare.inference import EQUIVALENCE, SPARSE
 from faithfulness.figures import registry
 from faithfulness.report import render
+from faithfulness.report.plain import Plain, Shown
 from faithfulness.report.run import run_section
 
 # What is cited for a source, known by a part of its address (small letters and digits only).
@@ -45,14 +45,14 @@ GENERATED = {"uri": "random:"}  # the source of what this project generates: the
 
 def methods_context(
     *,
-    config: Mapping[str, Any],
+    config: Plain,
     claims: Claims,
     effects: pd.DataFrame,
     summaries: pd.DataFrame,
     gates: pd.DataFrame,
     arms: Sequence[ArmRecord],
     versions: Mapping[str, str],
-) -> dict[str, Any]:
+) -> Shown:
     """What the methods say, from the configuration and the tables of its run.
 
     Args:
@@ -64,7 +64,7 @@ def methods_context(
     """
     run = run_section(summaries, config)
     bases = {arm.model: arm for arm in arms if arm.arm == "base"}
-    starts: dict[str, dict[str, Any]] = {}  # models that share a warm start are described together
+    starts: dict[str, Shown] = {}  # models that share a warm start are described together
     for model in config["models"]:
         if recipe := model["warm_start"]:
             starts.setdefault(str(recipe), {"recipe": recipe, "models": []})["models"].append(model["name"])
@@ -97,21 +97,21 @@ def methods_context(
     }
 
 
-def loaded(base: ArmRecord) -> dict[str, Any]:
+def loaded(base: ArmRecord) -> Shown:
     """How a model's weights were loaded (`dtype`), and how answers were requested from its server, if any (`turn`)."""
     bits = ", linear layers in 4 bits" if base.quantisation else ""
     turn = base.weights.turn if isinstance(base.weights, ServedWeights) else None
     return {"dtype": "on a server" if turn else base.dtype + bits, "turn": turn}
 
 
-def reference(entry: Mapping[str, Any]) -> str | None:
+def reference(entry: Plain) -> str | None:
     """The key of what is cited for a model or dataset; None if no reference is known, or it was generated."""
     source = entry.get("source") or {}
     address = re.sub(r"[^a-z0-9]", "", f"{source.get('uri', '')} {source.get('file') or ''}".lower())
     return next((key for part, key in SOURCES.items() if part in address), None)
 
 
-def unknown(shown: Mapping[str, Any]) -> list[str]:
+def unknown(shown: Plain) -> list[str]:
     """Names of the models, the paraphraser among them, and datasets that have a source and no known reference.
 
     Args:

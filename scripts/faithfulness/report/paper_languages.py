@@ -2,12 +2,13 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import pandas as pd
 from jinja2 import Environment, StrictUndefined
 
+from faithfulness.report.plain import Plain
 from faithfulness.text import exact_percent, listed
 
 ROWS_A_PAGE = 35  # longer tables are broken across pages
@@ -151,7 +152,7 @@ MARKDOWN = Language(
 )
 
 
-def render(template: str, shown: Mapping[str, Any], language: Language) -> str:
+def render(template: str, shown: Plain, language: Language) -> str:
     """A document. Everything but the template's own words is escaped, and blank lines are made single.
 
     Args:
@@ -160,7 +161,7 @@ def render(template: str, shown: Mapping[str, Any], language: Language) -> str:
         language: of the document.
     """
 
-    def ready(write: Callable[[Any], str]) -> Callable[[Any], Ready]:
+    def ready(write: Callable[[str], str]) -> Callable[[str], Ready]:
         return lambda value: Ready(write(value))
 
     def names(values: Iterable[str]) -> Ready:

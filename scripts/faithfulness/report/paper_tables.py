@@ -1,12 +1,12 @@
 """The tables of the paper kit, as frames of texts."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import pandas as pd
 
 from faithfulness.report.labels import label
 from faithfulness.report.paper_languages import Language
+from faithfulness.report.plain import NamedRow
 from faithfulness.text import exact_percent, number, p_value, signed, spaced, with_interval
 
 TABLES = {
@@ -117,9 +117,9 @@ def _frame(rows: Iterable[dict[str, str]]) -> pd.DataFrame:
     return data.drop(columns="Arm") if "Arm" in data and data["Arm"].nunique() == 1 else data
 
 
-def _rows(data: pd.DataFrame) -> Iterator[Any]:
+def _rows(data: pd.DataFrame) -> Iterator[NamedRow]:
     return data.itertuples(index=False)
 
 
-def _cell(row: Any) -> dict[str, str]:
+def _cell(row: NamedRow) -> dict[str, str]:
     return {"Dataset": row.dataset, "Model": row.model, "Arm": row.arm}

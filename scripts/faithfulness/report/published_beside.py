@@ -2,8 +2,7 @@
 
 import itertools
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -11,6 +10,7 @@ from faithfulness.compare.effects import mean_intervals
 from faithfulness.compare.verdicts import VERDICTS
 from faithfulness.config.statistics import Statistics
 from faithfulness.report.labels import label
+from faithfulness.report.plain import NamedRow, Plain, Shown
 from faithfulness.report.published import Figures, Published
 from faithfulness.report.verdict_tables import DESCRIPTIVE
 from faithfulness.text import number, percent
@@ -28,7 +28,7 @@ AGREEMENT = dict(
 NEAREST = {"aoc_mistakes": ("mistake_sensitivity_resample", "mistake_sensitivity")}
 
 
-def directions_section(published: Published, claims: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def directions_section(published: Published, claims: Sequence[Plain]) -> list[Shown]:
     """What was published on each claim, and what this run says: on datasets pooled, or on all if none are pooled.
 
     Args:
@@ -57,8 +57,8 @@ def beside_section(
     measures: pd.DataFrame | None,
     summaries: pd.DataFrame,
     gates: pd.DataFrame,
-    config: Mapping[str, Any],
-) -> list[dict[str, Any]]:
+    config: Plain,
+) -> list[Shown]:
     """Published figures and those of this run's base arms, for each source; `datasets` are those that both have.
 
     Args:
@@ -113,7 +113,7 @@ def _published(part: Figures, dataset: str) -> str:
     return "" if value is None else number(value) if part.unit == "share" else f"{value:g} %"
 
 
-def _measured(part: Figures, row: Any, measures: pd.DataFrame | None, statistics: Statistics) -> dict[str, Any] | None:
+def _measured(part: Figures, row: NamedRow, measures: pd.DataFrame | None, statistics: Statistics) -> Shown | None:
     """A published quantity as a base arm of this run has it, or the nearest measure, in the unit of the quantity.
 
     Args:
@@ -140,7 +140,7 @@ def _measured(part: Figures, row: Any, measures: pd.DataFrame | None, statistics
     }
 
 
-def _of_base(measures: pd.DataFrame | None, row: Any) -> pd.DataFrame:
+def _of_base(measures: pd.DataFrame | None, row: NamedRow) -> pd.DataFrame:
     """Measures of a base arm that reads its own chains: a row for each item, averaged over its samples."""
     if measures is None:
         return pd.DataFrame()
@@ -150,7 +150,7 @@ def _of_base(measures: pd.DataFrame | None, row: Any) -> pd.DataFrame:
     return own.groupby(["item_id", "measure"])["value"].mean().unstack().astype(float)
 
 
-def _failed_of_base(gates: pd.DataFrame, row: Any) -> list[str]:
+def _failed_of_base(gates: pd.DataFrame, row: NamedRow) -> list[str]:
     """Gates that a base arm fails itself, whatever the tuned one does."""
     of_cell = gates[(gates.model == row.model) & (gates.dataset == row.dataset) & ~gates.passed]
     return list(of_cell[of_cell.subject.str.split(" / ").str[0] == "base"].gate.unique())

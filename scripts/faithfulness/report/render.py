@@ -2,18 +2,17 @@
 
 import base64
 import re
-from collections.abc import Mapping
-from typing import Any
 
 from docutils.core import publish_parts
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
 from faithfulness.figures.colours import DARK
+from faithfulness.report.plain import Plain, Shown
 from faithfulness.text import number, percent, signed, size_text, slug
 
 
-def page(template: str, shown: Mapping[str, Any], style: str) -> str:
+def page(template: str, shown: Plain, style: str) -> str:
     """A page. Whatever comes from data or configuration is escaped.
 
     Args:
@@ -53,7 +52,7 @@ def caption(text: str, model: str | None = None) -> Markup:
     return rst(template.render(snakemake={"wildcards": {"model": model}}))
 
 
-def figure(name: str, caption: Markup, svg: str, alt_text: str, *, model: str | None = None) -> dict[str, Any]:
+def figure(name: str, caption: Markup, svg: str, alt_text: str, *, model: str | None = None) -> Shown:
     """A figure as a page shows it.
 
     Args:

@@ -1,13 +1,13 @@
 """What was run: models, arms and datasets, and how long it took."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
+from faithfulness.report.plain import Plain, Shown
 
-def run_section(summaries: pd.DataFrame, config: Mapping[str, Any]) -> dict[str, Any]:
+
+def run_section(summaries: pd.DataFrame, config: Plain) -> Shown:
     """Models with their sizes, tuned arms, datasets with their items, and the paraphraser.
 
     Args:

@@ -5,7 +5,7 @@ its arms, and the configuration in its provenance. Neither run is computed again
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from faithfulness.arms.record import ArmRecord, read_arm
 from faithfulness.compare.measures import Floats
 from faithfulness.compare.verdicts import CLOSED
 from faithfulness.report.labels import label
+from faithfulness.report.plain import Shown
 from faithfulness.tables import io
 from faithfulness.tables.io import frame, read_table
 from faithfulness.tables.statistics import Effects, Summaries
@@ -196,7 +197,7 @@ def difference_interval(a: Sequence[ArrayLike], b: Sequence[ArrayLike]) -> tuple
     return x - y - below, x - y + above
 
 
-def unshared(a: Run, b: Run, models: Mapping[str, str]) -> list[dict[str, Any]]:
+def unshared(a: Run, b: Run, models: Mapping[str, str]) -> list[Shown]:
     """The cells with effects that only one run has, A's first: run, model, arm, dataset, how many effects, of how many.
 
     Args:
@@ -271,17 +272,15 @@ def _setup(run: Run, names: Mapping[str, str]) -> dict[str, str]:
     return setup
 
 
-def _list(values: Any) -> str:
+def _list(values: Iterable[Any]) -> str:  # names, or numbers
     return ", ".join(map(str, sorted(set(values))))
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else "none" if value is None else str(value)
 
 
-def context(
-    a: Run, b: Run, models: Mapping[str, str], *, shared: pd.DataFrame, figure: dict[str, Any] | None
-) -> dict[str, Any]:
+def context(a: Run, b: Run, models: Mapping[str, str], *, shared: pd.DataFrame, figure: Shown | None) -> Shown:
     """Everything that the page shows, except for the style sheet.
 
     Args:
@@ -327,7 +326,7 @@ def judged(shared: pd.DataFrame) -> pd.DataFrame:
     return shared[(shared.verdict_a != "") & (shared.verdict_b != "") & usable & passed]
 
 
-def _tables(rows: pd.DataFrame, by: list[str]) -> list[dict[str, Any]]:
+def _tables(rows: pd.DataFrame, by: list[str]) -> list[Shown]:
     """Rows as tables of the page, one for each value of some columns."""
     return [
         {

@@ -2,19 +2,19 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import pandas as pd
 
 from faithfulness.compare.claims import CLAIMS
 from faithfulness.compare.verdicts import CLOSED, DECIDED, OPEN, VERDICTS
 from faithfulness.report.labels import calibration_status, label
+from faithfulness.report.plain import NamedRow, Plain, Shown
 from faithfulness.text import interval
 
 DESCRIPTIVE = "descriptive"  # in place of a verdict where a claim is described, not tested
 
 
-def claims_section(effects: pd.DataFrame, datasets: Sequence[str]) -> list[dict[str, Any]]:
+def claims_section(effects: pd.DataFrame, datasets: Sequence[str]) -> list[Shown]:
     """The verdict tables, one for each claim.
 
     A table has a row for each cell. Rows that a gate closed come last; before and among them, pooled datasets first.
@@ -33,7 +33,7 @@ def claims_section(effects: pd.DataFrame, datasets: Sequence[str]) -> list[dict[
     return tables
 
 
-def _rows(tested: pd.DataFrame, datasets: Sequence[str]) -> list[dict[str, Any]]:
+def _rows(tested: pd.DataFrame, datasets: Sequence[str]) -> list[Shown]:
     reach = max(tested[["ci_low", "ci_high", "estimate"]].abs().max().max(), 0.01)
     # A row has one verdict and one sentence. All measures of a claim share it, except for C4 and C5, which judge each.
     alone = tested.claim.isin(["C4", "C5"])
@@ -68,7 +68,7 @@ def _sentence(cell: pd.DataFrame, prefix: str) -> str:
     return text if rest == text else rest[:1].upper() + rest[1:]
 
 
-def _drawn(row: Any, reach: float) -> dict[str, Any]:
+def _drawn(row: NamedRow, reach: float) -> Shown:
     """An effect with its interval, and where these are between 0 (-reach) and 100 (reach)."""
 
     def place(value: float) -> float | None:
@@ -86,7 +86,7 @@ def _drawn(row: Any, reach: float) -> dict[str, Any]:
     }
 
 
-def glance_section(claims: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def glance_section(claims: Sequence[Plain]) -> list[Shown]:
     """One line for each claim: the verdicts on its single cells and on its datasets pooled.
 
     Args:
@@ -103,7 +103,7 @@ def glance_section(claims: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _in_words(verdicts: Sequence[str]) -> dict[str, Any]:
+def _in_words(verdicts: Sequence[str]) -> Shown:
     """The verdicts that decide something, each with its share of the interpretable cells; and the rest, counted.
 
     Where nothing was decided, the strongest of the other verdicts takes its place.

@@ -43,17 +43,20 @@ $(VENV)/.slurm: envs/requirements-slurm.txt $(VENV)/.ready
 	$(BIN)/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
+# What a command says is shown only if it fails.
+QUIETLY = > .snakemake/make.log 2>&1 || { status=$$?; cat .snakemake/make.log >&2; [ $$status != 75 ] || echo "$(HELD)"; exit $$status; }
+HELD = Another run is at work in this folder; wait for it, or use a copy of the folder.
+
 # Remove the lock of a killed run; a run at work holds the file (rules/common.smk).
 define UNLOCK
 mkdir -p .snakemake
-flock --nonblock --conflict-exit-code 75 .snakemake/run.lock $(SNAKEMAKE) --unlock --quiet all > /dev/null ||
-  { [ $$? != 75 ] || echo "Another run is at work in this folder; wait for it, or use a copy of the folder."; exit 1; }
+flock --nonblock --conflict-exit-code 75 .snakemake/run.lock $(SNAKEMAKE) --unlock --quiet all $(QUIETLY)
 endef
 
 report: setup ## Run the workflow and write <results>/report.html (default: config/config.yaml)
 	$(UNLOCK)
 	$(RUN)
-	$(SNAKEMAKE) --quiet all --report $(RESULTS)/snakemake-report.zip
+	$(SNAKEMAKE) --quiet all --report $(RESULTS)/snakemake-report.zip $(QUIETLY)
 	echo "Open $(RESULTS)/report.html in a browser."
 
 smoke: ## The same with tiny models that it makes itself, in minutes

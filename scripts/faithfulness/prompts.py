@@ -76,13 +76,13 @@ class Prompts(Strict):
     )
     @classmethod
     def _templates_can_be_filled(cls, template: str, field: ValidationInfo) -> str:
-        others = {"lettered_option": ("letter", "option"), "second_turn": ("form",), "paraphrase": ("text",)}
-        names = others.get(str(field.field_name), ("question", "options"))
+        fields = {"lettered_option": ("letter", "option"), "second_turn": ("form",), "paraphrase": ("text",)}
+        names = fields.get(str(field.field_name), ("question", "options"))
         try:
             template.format(**dict.fromkeys(names, ""))
         except (KeyError, IndexError, ValueError) as error:
-            known = " and ".join(f"{{{name}}}" for name in names)
-            raise ValueError(f"only {known} can be filled in; write other braces twice ({error!r})") from None
+            allowed = " and ".join(f"{{{name}}}" for name in names)
+            raise ValueError(f"only {allowed} can be filled in; write other braces twice ({error!r})") from None
         return template
 
     @field_validator("conclusion_cues", "stop_cues")

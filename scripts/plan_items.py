@@ -6,5 +6,5 @@ from faithfulness.tables.io import read_table, write_table
 from faithfulness.tables.statistics import Effects, Power
 
 job.start(snakemake.log)
-found = read_table(snakemake.input.effects, Effects)
-write_table(items_table(found), Power, snakemake.output[0])
+effects = read_table(snakemake.input.effects, Effects)
+write_table(items_table(effects), Power, snakemake.output[0])

@@ -1,4 +1,4 @@
-"""Bring a model's weights into one form: safetensors in its own dtype, pruned where asked."""
+"""Bring a model's weights into one form: safetensors in its own dtype, pruned if the settings say so."""
 
 from pathlib import Path
 
@@ -13,6 +13,6 @@ job.start(snakemake.log)
 torch.set_num_threads(snakemake.threads)
 settings = Weights(**snakemake.params.settings)
 source = Path(snakemake.input[0]) if len(snakemake.input) else None
-if source and not settings.layers:  # else the folder of the same weights with all layers
+if source and not settings.layers:  # otherwise it is the folder of the same weights with all layers
     (source,) = sources.locate(settings.source, source)
 prepare_model(settings, source, Path(snakemake.output[0]), snakemake.params.for_gpus)

@@ -6,13 +6,13 @@ from faithfulness.operate import job, provenance
 from faithfulness.tables.io import write_json
 
 job.start(snakemake.log)
-given = snakemake.params
+params = snakemake.params
 record = provenance.collect(
-    Path(snakemake.scriptdir).resolve().parent,  # in a container the library lies elsewhere
-    given.config,
-    given.configured,
+    Path(snakemake.scriptdir).resolve().parent,  # in a container the library is elsewhere
+    params.config,
+    params.configured,
     snakemake.input.arms,
     Path("resources"),
-    given.shared,
+    params.shared,
 )
 write_json(record.model_dump(mode="json"), snakemake.output[0])

@@ -1,6 +1,7 @@
 # What all stages share: the checked configuration, names for wildcards, and the code that a rule depends on.
 
 import fcntl
+import functools
 import os
 import shutil
 import sys
@@ -163,9 +164,12 @@ def code(script, *modules, words=True, without=()):
     """
     path = Path(workflow.basedir) / "scripts" / f"{script}.py"
 
-    def of_job(wildcards):
-        left_out = without(wildcards) if callable(without) else without
+    @functools.cache
+    def hash_without(*left_out):
         return code_hash.code_hash(path, words=words, without=left_out, extra=modules)
+
+    def of_job(wildcards):
+        return hash_without(*(without(wildcards) if callable(without) else without))
 
     return of_job  # evaluated for the jobs of the run only
 

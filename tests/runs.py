@@ -17,7 +17,7 @@ def copy_project(folder: Path) -> Path:
     for part in PARTS:
         source = ROOT / part
         if source.is_dir():
-            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, folder / part)  # with what Python has compiled: a second for each copy
         else:
             shutil.copy(source, folder / part)
     return folder

@@ -69,7 +69,7 @@ def generate(
     rows = torch.tensor([[pad] * (longest - len(ids)) + ids for ids in contexts], device=model.device)  # (B, L)
     lengths = torch.tensor([len(ids) for ids in contexts], device=model.device)  # (B,)
     mask = (torch.arange(longest, device=model.device) >= longest - lengths[:, None]).long()  # (B, L)
-    output = model.generate(  # type: ignore[operator]  # a PreTrainedModel may lack it, causal ones have it
+    output = model.generate(
         rows,
         attention_mask=mask,
         max_new_tokens=decoding.max_new_tokens,

@@ -38,7 +38,12 @@ rule calibrate:
         perturbations=SETTINGS.perturbations.model_dump(exclude={"paraphraser"}),
         statistics=SETTINGS.statistics.model_dump(),
         journal=JOURNAL,
-        code=code("calibrate", words=False, without=unused_backends(*SETTINGS.models)),
+        code=code(
+            "calibrate",
+            *(f"faithfulness.perturb.{name}" for name in PERTURBATIONS),
+            words=False,
+            without=unused_backends(*SETTINGS.models),
+        ),
     message:
         "calibrating the measures"
     script:

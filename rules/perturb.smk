@@ -1,61 +1,78 @@
 # Perturbations: needs chains, makes <results>/probes, one table per perturbation (report/method.rst, Perturbations).
-# Early termination, filler and paraphrase are the paper's three stages; mistakes and direct are controls.
+# Early termination, filler and paraphrase are the paper's three stages; mistakes and direct are controls. They are listed
+# in scripts/faithfulness/perturb/registry.py. Where a model rewords steps, or continues chains from mistakes, rules of
+# their own make these tables.
 
 PROBES = f"{RESULTS}/probes/{{model}}/{{writer}}/{{dataset}}"
 PARAPHRASES = f"{PROBES}/paraphrase.parquet"
 MISTAKES = f"{PROBES}/mistake.parquet"
 RESAMPLE = "resample" in SETTINGS.perturbations.mistakes
 REWORDS_HERE = PARAPHRASER is not None and not PARAPHRASER.served
+BY_MODEL = {"paraphrase": PARAPHRASER is not None, "mistake": RESAMPLE}
 
 
-rule terminate_early:
+def needs_of(wildcards):
+    """What the function of a perturbation takes."""
+    return PERTURBATIONS[wildcards.perturbation].needs
+
+
+def tokenizer_of(wildcards):
+    """Folder of the writer's tokenizer, if the perturbation encodes text and a server does not hold it."""
+    return weights_of(wildcards) if "encode" in needs_of(wildcards) else []
+
+
+def answered_items_of(wildcards):
+    """The items, if the perturbation must know their answers."""
+    if "answer" not in needs_of(wildcards):
+        return []
+    return f"{RESULTS}/items/{wildcards.dataset}/eval.parquet"
+
+
+def perturbation_settings_of(wildcards):
+    """The settings that the perturbation depends on."""
+    return SETTINGS.perturbations.model_dump(include=set(needs_of(wildcards)))
+
+
+def perturbation_contrasts_of(wildcards):
+    if "contrasts" not in needs_of(wildcards):
+        return []
+    return setting("dataset.contrasts")(wildcards)
+
+
+def perturbation_code_of(wildcards):
+    """Hash of the perturbation's own code and of what applies it."""
+    own_code = f"faithfulness.perturb.{wildcards.perturbation}"
+    return code("perturb_chains", own_code, words=False)(wildcards)
+
+
+rule perturb_chains:
     input:
         chains=CHAINS,
+        tokenizer=tokenizer_of,
+        questions=answered_items_of,
     output:
-        f"{PROBES}/early_termination.parquet",
+        f"{PROBES}/{{perturbation}}.parquet",
     log:
-        f"{RESULTS}/logs/terminate_early/{{model}}/{{writer}}/{{dataset}}.log",
+        f"{RESULTS}/logs/perturb_chains/{{model}}/{{writer}}/{{dataset}}/{{perturbation}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/terminate_early/{{model}}/{{writer}}/{{dataset}}.tsv"
+        f"{RESULTS}/benchmarks/perturb_chains/{{model}}/{{writer}}/{{dataset}}/{{perturbation}}.tsv"
+    wildcard_constraints:
+        perturbation=any_of([name for name in PERTURBATIONS if not BY_MODEL.get(name)]),
     conda:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=memory(1000, sizing.perturbed_megabytes),
+        mem_mb=memory(1000),
         runtime=runtime(30),
     params:
-        max_cuts=SETTINGS.perturbations.max_cuts,
-        code=code("terminate_early", words=False),
+        needs=needs_of,
+        perturbations=perturbation_settings_of,
+        contrasts=perturbation_contrasts_of,
+        code=perturbation_code_of,
     message:
-        "terminating chains early: {wildcards.model} {wildcards.writer} {wildcards.dataset}"
+        "perturbing chains: {wildcards.perturbation} {wildcards.model} {wildcards.writer} {wildcards.dataset}"
     script:
-        "../scripts/terminate_early.py"
-
-
-rule substitute_filler:
-    input:
-        chains=CHAINS,
-        tokenizer=weights_of,
-    output:
-        f"{PROBES}/filler.parquet",
-    log:
-        f"{RESULTS}/logs/substitute_filler/{{model}}/{{writer}}/{{dataset}}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/substitute_filler/{{model}}/{{writer}}/{{dataset}}.tsv"
-    conda:
-        ENVIRONMENT
-    threads: 1
-    resources:
-        mem_mb=memory(1000, sizing.perturbed_megabytes),
-        runtime=runtime(30),
-    params:
-        max_cuts=SETTINGS.perturbations.max_cuts,
-        filler=SETTINGS.perturbations.filler,
-        code=code("substitute_filler", words=False),
-    message:
-        "substituting filler: {wildcards.model} {wildcards.writer} {wildcards.dataset}"
-    script:
-        "../scripts/substitute_filler.py"
+        "../scripts/perturb_chains.py"
 
 
 if PARAPHRASER:
@@ -88,52 +105,54 @@ if PARAPHRASER:
         message:
             "preparing the paraphraser"
 
+    rule paraphrase:
+        input:
+            chains=CHAINS,
+            tokenizer=weights_of,
+            questions=f"{RESULTS}/items/{{dataset}}/eval.parquet",
+            paraphraser=f"{RESULTS}/paraphraser",
+        output:
+            branch(SHARDED, then=temp(shard(PARAPHRASES)), otherwise=PARAPHRASES),
+        log:
+            shard(f"{RESULTS}/logs/paraphrase/{{model}}/{{writer}}/{{dataset}}.log"),
+        benchmark:
+            shard(
+                f"{RESULTS}/benchmarks/paraphrase/{{model}}/{{writer}}/{{dataset}}.tsv"
+            )
+        localrule: PARAPHRASER.served
+        conda:
+            ENVIRONMENT
+        threads: max(1, workflow.cores // 2) if REWORDS_HERE else 1
+        resources:
+            mem_mb=(
+                memory(4000, sizing.paraphraser_megabytes)
+                if REWORDS_HERE
+                else memory(1000, sizing.perturbed_megabytes)
+            ),
+            gpu=GPU * PARAPHRASER.gpus if REWORDS_HERE else 0,
+            runtime=runtime(60, sizing.rewording_seconds),
+            token_budget=8192,
+            service=PARAPHRASER.service(),
+        params:
+            max_cuts=SETTINGS.perturbations.max_cuts,
+            seed=SETTINGS.perturbations.seed,
+            contrasts=setting("dataset.contrasts"),
+            # How the model that rewords is sampled; its folder says what it is.
+            sampling=PARAPHRASER.model_dump(
+                include={"candidates", "temperature", "top_p"}
+            ),
+            max_new_tokens=setting("dataset.max_new_tokens"),
+            block_items=SETTINGS.block_items,
+            shard=shard_of,
+            journal=JOURNAL,
+            code=code("paraphrase", words=False, without=unused_backends(PARAPHRASER)),
+        message:
+            "paraphrasing: {wildcards.model} {wildcards.writer} {wildcards.dataset}"
+        script:
+            "../scripts/paraphrase.py"
 
-rule paraphrase:
-    input:
-        chains=CHAINS,
-        tokenizer=weights_of,
-        questions=f"{RESULTS}/items/{{dataset}}/eval.parquet",
-        paraphraser=branch(bool(PARAPHRASER), then=f"{RESULTS}/paraphraser"),
-    output:
-        branch(SHARDED, then=temp(shard(PARAPHRASES)), otherwise=PARAPHRASES),
-    log:
-        shard(f"{RESULTS}/logs/paraphrase/{{model}}/{{writer}}/{{dataset}}.log"),
-    benchmark:
-        shard(f"{RESULTS}/benchmarks/paraphrase/{{model}}/{{writer}}/{{dataset}}.tsv")
-    localrule: PARAPHRASER is not None and PARAPHRASER.served
-    conda:
-        ENVIRONMENT
-    threads: max(1, workflow.cores // 2) if REWORDS_HERE else 1
-    resources:
-        mem_mb=(
-            memory(4000, sizing.paraphraser_megabytes)
-            if REWORDS_HERE
-            else memory(1000, sizing.perturbed_megabytes)
-        ),
-        gpu=GPU * PARAPHRASER.gpus if REWORDS_HERE else 0,
-        runtime=runtime(60, sizing.rewording_seconds) if PARAPHRASER else runtime(30),
-        token_budget=8192,
-        service=PARAPHRASER.service() if PARAPHRASER else "",
-    params:
-        max_cuts=SETTINGS.perturbations.max_cuts,
-        seed=SETTINGS.perturbations.seed,
-        contrasts=setting("dataset.contrasts"),
-        # How the model that rewords is sampled, if there is one; its folder says what it is.
-        sampling=PARAPHRASER
-        and PARAPHRASER.model_dump(include={"candidates", "temperature", "top_p"}),
-        max_new_tokens=branch(bool(PARAPHRASER), then=setting("dataset.max_new_tokens")),
-        block_items=SETTINGS.block_items,
-        shard=shard_of,
-        journal=JOURNAL,
-        code=code("paraphrase", words=False, without=unused_backends(PARAPHRASER)),
-    message:
-        "paraphrasing: {wildcards.model} {wildcards.writer} {wildcards.dataset}"
-    script:
-        "../scripts/paraphrase.py"
 
-
-if SHARDED:
+if SHARDED and PARAPHRASER:
 
     use rule gather_chains as gather_paraphrases with:
         input:
@@ -149,64 +168,48 @@ if SHARDED:
             code=code("gather_shards", words=False),
 
 
-# Mistakes alone take seconds; continuing chains from them is split into shards as all writing is.
-mistakes_shard = shard if RESAMPLE else str
+if RESAMPLE:
 
-
-rule add_mistakes:
-    input:
-        chains=CHAINS,
-        tokenizer=weights_of,
-        arm=branch(RESAMPLE, then=f"{RESULTS}/arms/{{model}}/{{writer}}"),
-        base=branch(RESAMPLE, then=f"{RESULTS}/arms/{{model}}/base"),
-    output:
-        branch(
-            SHARDED and RESAMPLE,
-            then=temp(mistakes_shard(MISTAKES)),
-            otherwise=MISTAKES,
-        ),
-    log:
-        mistakes_shard(
-            f"{RESULTS}/logs/add_mistakes/{{model}}/{{writer}}/{{dataset}}.log"
-        ),
-    benchmark:
-        mistakes_shard(
-            f"{RESULTS}/benchmarks/add_mistakes/{{model}}/{{writer}}/{{dataset}}.tsv"
-        )
-    localrule: SERVED and RESAMPLE
-    conda:
-        ENVIRONMENT
-    threads: inference_threads if RESAMPLE else 1
-    resources:
-        mem_mb=(
-            memory(4000, sizing.weights_megabytes, sizing.perturbed_megabytes)
-            if RESAMPLE
-            else memory(1000, sizing.perturbed_megabytes)
-        ),
-        gpu=gpus_of if RESAMPLE else 0,
-        runtime=runtime(60, sizing.continuation_seconds) if RESAMPLE else runtime(30),
-        token_budget=8192,
-        service=service_of,
-    params:
-        max_cuts=SETTINGS.perturbations.max_cuts,
-        seed=SETTINGS.perturbations.seed,
-        contrasts=setting("dataset.contrasts"),
-        variants=SETTINGS.perturbations.mistakes,
-        # For continuing chains, if any are.
-        chains=branch(RESAMPLE, then=SETTINGS.chains.model_dump()),
-        max_new_tokens=branch(RESAMPLE, then=setting("dataset.max_new_tokens")),
-        block_items=branch(RESAMPLE, then=SETTINGS.block_items),
-        shard=shard_of,
-        journal=JOURNAL,
-        code=code(
-            "add_mistakes",
-            words=False,
-            without=unused_backends_of if RESAMPLE else unused_backends(),
-        ),
-    message:
-        "adding mistakes: {wildcards.model} {wildcards.writer} {wildcards.dataset}"
-    script:
-        "../scripts/add_mistakes.py"
+    rule add_mistakes:
+        input:
+            chains=CHAINS,
+            tokenizer=weights_of,
+            arm=f"{RESULTS}/arms/{{model}}/{{writer}}",
+            base=f"{RESULTS}/arms/{{model}}/base",
+        output:
+            branch(SHARDED, then=temp(shard(MISTAKES)), otherwise=MISTAKES),
+        log:
+            shard(f"{RESULTS}/logs/add_mistakes/{{model}}/{{writer}}/{{dataset}}.log"),
+        benchmark:
+            shard(
+                f"{RESULTS}/benchmarks/add_mistakes/{{model}}/{{writer}}/{{dataset}}.tsv"
+            )
+        localrule: SERVED
+        conda:
+            ENVIRONMENT
+        threads: inference_threads
+        resources:
+            mem_mb=memory(4000, sizing.weights_megabytes, sizing.perturbed_megabytes),
+            gpu=gpus_of,
+            runtime=runtime(60, sizing.continuation_seconds),
+            token_budget=8192,
+            service=service_of,
+        params:
+            max_cuts=SETTINGS.perturbations.max_cuts,
+            seed=SETTINGS.perturbations.seed,
+            contrasts=setting("dataset.contrasts"),
+            variants=SETTINGS.perturbations.mistakes,
+            # Of continuing chains.
+            chains=SETTINGS.chains.model_dump(),
+            max_new_tokens=setting("dataset.max_new_tokens"),
+            block_items=SETTINGS.block_items,
+            shard=shard_of,
+            journal=JOURNAL,
+            code=code("add_mistakes", words=False, without=unused_backends_of),
+        message:
+            "adding mistakes: {wildcards.model} {wildcards.writer} {wildcards.dataset}"
+        script:
+            "../scripts/add_mistakes.py"
 
 
 if SHARDED and RESAMPLE:
@@ -223,26 +226,3 @@ if SHARDED and RESAMPLE:
         params:
             schema="Probes",
             code=code("gather_shards", words=False),
-
-
-rule ask_directly:
-    input:
-        chains=CHAINS,
-    output:
-        f"{PROBES}/direct.parquet",
-    log:
-        f"{RESULTS}/logs/ask_directly/{{model}}/{{writer}}/{{dataset}}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/ask_directly/{{model}}/{{writer}}/{{dataset}}.tsv"
-    conda:
-        ENVIRONMENT
-    threads: 1
-    resources:
-        mem_mb=memory(1000, sizing.perturbed_megabytes),
-        runtime=runtime(30),
-    params:
-        code=code("ask_directly", words=False),
-    message:
-        "preparing questions without a chain: {wildcards.model} {wildcards.writer} {wildcards.dataset}"
-    script:
-        "../scripts/ask_directly.py"

@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 
 from faithfulness.compare import chain_values
-from faithfulness.perturb import perturbations
-from faithfulness.perturb.mistakes import Mistake
-from faithfulness.perturb.paraphrase import Paraphrase
+from faithfulness.perturb import direct, early_termination, filler
+from faithfulness.perturb.mistake import Mistake, mistaken_probes
+from faithfulness.perturb.paraphrase import Paraphrase, reworded_probes
 from faithfulness.report import chain_browser, render
 from faithfulness.report.chain_browser import BLOCK_ENTRIES
 from faithfulness.tables.generation import Chains, Items, Probes, Scores
@@ -52,15 +52,15 @@ def probes_of(chain, max_cuts=21):
         return Mistake(f" It is not the case that{step}", "negation")
 
     made = {
-        "early_termination": perturbations.early_termination(chain, max_cuts),
-        "filler": perturbations.filler(chain, max_cuts, " ..."),
-        "paraphrase": perturbations.paraphrase(chain, max_cuts, reword),
-        "mistake": perturbations.mistake(chain, max_cuts, corrupt)
+        "early_termination": early_termination.perturb(chain, max_cuts=max_cuts),
+        "filler": filler.perturb(chain, max_cuts=max_cuts, filler=" ..."),
+        "paraphrase": reworded_probes(chain, max_cuts, reword),
+        "mistake": mistaken_probes(chain, max_cuts, corrupt)
         + [
             row | {"text": f"{row['text']} So I go on."}
-            for row in perturbations.mistake(chain, max_cuts, corrupt, variant="resample")
+            for row in mistaken_probes(chain, max_cuts, corrupt, variant="resample")
         ],
-        "direct": perturbations.direct(chain),
+        "direct": direct.perturb(chain),
     }
     return [row | {"perturbation": name} for name, rows in made.items() for row in rows]
 

@@ -15,8 +15,7 @@ from faithfulness.backends.detokenise import detokenise
 from faithfulness.backends.protocol import Completion, Decoding, Prompt
 from faithfulness.backends.transformers import TransformersBackend
 from faithfulness.chains.write import continue_chains, parse_chain, write_chains
-from faithfulness.perturb import perturbations
-from faithfulness.perturb.mistakes import corrupt
+from faithfulness.perturb.mistake import corrupt, mistaken_probes
 from faithfulness.prompts import Prompts
 from faithfulness.tables.generation import Chains, Items
 from faithfulness.tables.io import frame, records
@@ -111,7 +110,7 @@ def changed(
         for i in range(3)
     ]
     encode = partial(prompts.encode, backend.tokenizer)
-    mistaken = [row for chain in rows for row in perturbations.mistake(chain, 9, corrupt, encode, "resample")]
+    mistaken = [row for chain in rows for row in mistaken_probes(chain, 9, corrupt, encode, "resample")]
     return frame(rows, Chains), mistaken
 
 

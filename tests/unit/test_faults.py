@@ -33,7 +33,7 @@ from faithfulness.config.weights import Weights
 from faithfulness.finetune.tune import tune
 from faithfulness.hashing import weights_hash
 from faithfulness.operate import job
-from faithfulness.perturb import perturbations
+from faithfulness.perturb import direct, early_termination, filler
 from faithfulness.prepare import datasets
 from faithfulness.prepare.weights import prepare_model
 from faithfulness.prompts import Prompts
@@ -310,9 +310,11 @@ def evaluated(
     write_table(written, Chains, folder / "chains.parquet")
     (chain,) = records(read_table(folder / "chains.parquet", Chains))
     probes = {
-        "early_termination": perturbations.early_termination(chain, 16),
-        "filler": perturbations.filler(chain, 16, " ...", backend.encode, backend.tokenizer.decode),
-        "direct": perturbations.direct(chain),
+        "early_termination": early_termination.perturb(chain, max_cuts=16),
+        "filler": filler.perturb(
+            chain, max_cuts=16, filler=" ...", encode=backend.encode, decode=backend.tokenizer.decode
+        ),
+        "direct": direct.perturb(chain),
     }
     scores = readout.score(
         backend,

@@ -10,7 +10,8 @@ from faithfulness import prompts
 from faithfulness.backends.protocol import Completion, Decoding, Prompt
 from faithfulness.backends.transformers import TransformersBackend
 from faithfulness.perturb import paraphrase_model
-from faithfulness.perturb.paraphrase import CONTRASTS, Paraphrase, paraphrase
+from faithfulness.perturb.paraphrase import Paraphrase, paraphrase
+from faithfulness.perturb.wording import CONTRASTS
 from faithfulness.prompts import Message, Prompts
 from faithfulness.tables.generation import Rewordings
 from faithfulness.tables.io import read_table

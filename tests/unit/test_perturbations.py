@@ -2,21 +2,26 @@
 
 import random
 from itertools import accumulate, pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from faithfulness.chains import steps
-from faithfulness.perturb import mistakes, perturbations
-from faithfulness.perturb.mistakes import Mistake
-from faithfulness.perturb.paraphrase import Paraphrase
-from faithfulness.perturb.perturbations import Probe
+from faithfulness.operate import code_hash
+from faithfulness.perturb import direct, early_termination, filler, mistake, paraphrase
+from faithfulness.perturb.apply import probes_of
+from faithfulness.perturb.mistake import Mistake, corrupt, mistaken_probes
+from faithfulness.perturb.paraphrase import Paraphrase, reworded_probes
+from faithfulness.perturb.registry import PERTURBATIONS
+from faithfulness.perturb.splicing import Change, cuts, splice
 from faithfulness.tables.generation import Chains, Probes
-from faithfulness.tables.io import read_table, write_table
+from faithfulness.tables.io import read_rows, write_table
 
 TEXT = " The coin starts heads up. Ka flips the coin, so it is now tails up.\nSal does not flip it.\n So be it."
 STEPS = 4
+SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
 class Toy:
@@ -53,6 +58,7 @@ def chain_row(toy, text=TEXT, seed=0):
         "steps": [text[start:end] for start, end in spans],
         "chain_ids": toy.own(text, ends),
         "step_offsets": [list(span) for span in token_spans],
+        "tokenizer_hash": "h",
     }
 
 
@@ -76,11 +82,11 @@ def upper(step):
 
 def every_row(chain, toy, max_cuts=12):
     return {
-        "early_termination": perturbations.early_termination(chain, max_cuts),
-        "filler": perturbations.filler(chain, max_cuts, " ...", toy.encode, toy.decode),
-        "paraphrase": perturbations.paraphrase(chain, max_cuts, upper, toy.encode),
-        "mistake": perturbations.mistake(chain, max_cuts, mistakes.corrupt, toy.encode),
-        "direct": perturbations.direct(chain),
+        "early_termination": early_termination.perturb(chain, max_cuts=max_cuts),
+        "filler": filler.perturb(chain, max_cuts=max_cuts, filler=" ...", encode=toy.encode, decode=toy.decode),
+        "paraphrase": reworded_probes(chain, max_cuts, upper, toy.encode),
+        "mistake": mistaken_probes(chain, max_cuts, corrupt, toy.encode),
+        "direct": direct.perturb(chain),
     }
 
 
@@ -97,12 +103,12 @@ def every_row(chain, toy, max_cuts=12):
     ],
 )
 def test_grid_known(n, max_cuts, expected):
-    assert perturbations.cuts(n, max_cuts) == expected
+    assert cuts(n, max_cuts) == expected
 
 
 @given(st.integers(1, 400), st.integers(2, 40))
 def test_grid(n, max_cuts):
-    grid = perturbations.cuts(n, max_cuts)
+    grid = cuts(n, max_cuts)
     assert [grid[0], grid[-1]] == [0, n]
     assert len(grid) == (n + 1 if n <= max_cuts else max_cuts)
     gaps = [after - before for before, after in pairwise(grid)]
@@ -112,13 +118,13 @@ def test_grid(n, max_cuts):
 
 def test_grid_needs_room_for_its_ends():
     with pytest.raises(ValueError, match="max_cuts must be at least 2"):
-        perturbations.cuts(5, 1)
+        cuts(5, 1)
 
 
 def test_probes_of_a_chain(chain, toy):
     rows = every_row(chain, toy)
     one, two, three, four = chain["steps"]
-    corrupted = [mistakes.corrupt(step).text for step in chain["steps"]]
+    corrupted = [corrupt(step).text for step in chain["steps"]]
     assert {name: [(row["variant"], row["cut"], row["text"]) for row in found] for name, found in rows.items()} == {
         "early_termination": [
             ("keep_k", 0, ""),
@@ -157,14 +163,14 @@ def test_what_stands_in_is_recorded(chain, toy):
     assert rest["rule"] == f"rule{len(two)} rule{len(three)} rule{len(four)}"
     assert rest["accepted"] is False
     assert (single["replacement"], single["rule"], single["accepted"]) == (four.upper(), f"rule{len(four)}", True)
-    assert [row["rule"] for row in rows["mistake"]] == [mistakes.corrupt(step).rule for step in chain["steps"]]
+    assert [row["rule"] for row in rows["mistake"]] == [corrupt(step).rule for step in chain["steps"]]
     assert all(row["accepted"] for row in rows["mistake"] + rows["filler"])
     for row in rows["early_termination"] + rows["direct"]:
         assert (row["replacement"], row["rule"], row["accepted"]) == (None, None, None)
 
 
 def test_a_mistake_to_write_on_from_ends_the_chain(chain, toy):
-    keep, ends = (perturbations.mistake(chain, 12, mistakes.corrupt, toy.encode, v) for v in ("keep", "resample"))
+    keep, ends = (mistaken_probes(chain, 12, corrupt, toy.encode, v) for v in ("keep", "resample"))
     for k, (kept, row) in enumerate(zip(keep, ends, strict=True), start=1):
         assert row["text"] == "".join(chain["steps"][: k - 1]) + row["replacement"]
         assert toy.decode(row["chain_ids"]) == row["text"]
@@ -173,13 +179,13 @@ def test_a_mistake_to_write_on_from_ends_the_chain(chain, toy):
 
 
 def test_a_mistake_that_changes_nothing_is_not_accepted(chain):
-    rows = perturbations.mistake(chain, 12, lambda step: Mistake(step, "none"), None)
+    rows = mistaken_probes(chain, 12, lambda step: Mistake(step, "none"), None)
     assert [row["accepted"] for row in rows] == [False] * STEPS
 
 
 def test_long_chains_are_thinned(toy):
     chain = chain_row(toy, " It is so." * 40)
-    grid = perturbations.cuts(len(chain["steps"]), 5)
+    grid = cuts(len(chain["steps"]), 5)
     assert len(chain["steps"]) > 30
     rows = every_row(chain, toy, 5)
     found = {name: [(row["variant"], row["cut"]) for row in rows[name]] for name in rows}
@@ -213,10 +219,13 @@ def test_kept_steps_are_the_chains_own_ids(seed):
     for name, rows in every_row(chain, toy).items():
         for row in rows:
             assert toy.decode(row["chain_ids"]) == row["text"]
-            single = name == "mistake" or row["variant"] == "single"
-            kept = 0 if name == "direct" else row["cut"] - single
-            head = own[: offsets[kept - 1][1]] if kept else []
-            tail = own[offsets[row["cut"]][0] :] if single and row["cut"] < n else []
+            one_step = name == "mistake" or row["variant"] == "single"
+            assert row["kept"] == (0 if name == "direct" else row["cut"] - one_step)
+            assert row["tail"] == (row["cut"] if one_step else n)
+            pieces = [*chain["steps"][: row["kept"]], row["replacement"] or "", *chain["steps"][row["tail"] :]]
+            assert row["text"] == "".join(pieces)
+            head = own[: offsets[row["kept"] - 1][1]] if row["kept"] else []
+            tail = own[offsets[row["tail"]][0] :] if row["tail"] < n else []
             assert row["chain_ids"][: len(head)] == head
             assert row["chain_ids"][len(row["chain_ids"]) - len(tail) :] == tail
             middle = row["chain_ids"][len(head) : len(row["chain_ids"]) - len(tail)]
@@ -229,7 +238,13 @@ def test_kept_steps_are_the_chains_own_ids(seed):
 @pytest.mark.parametrize("unit", [" .", " ...", " ... and so on"])
 def test_filler_repeats_its_tokens_to_the_exact_number(toy, chain, unit):
     tokens = toy.encode(unit)
-    rows = perturbations.filler(chain, 12, unit, lambda text: tokens if text == unit else [], toy.decode)
+    rows = filler.perturb(
+        chain,
+        max_cuts=12,
+        filler=unit,
+        encode=lambda text: tokens if text == unit else [],
+        decode=toy.decode,
+    )
     for row in rows:
         start = chain["step_offsets"][row["cut"]][0]
         count = len(chain["chain_ids"]) - start
@@ -239,7 +254,7 @@ def test_filler_repeats_its_tokens_to_the_exact_number(toy, chain, unit):
 
 def test_filler_without_tokens_is_refused(chain, toy):
     with pytest.raises(ValueError, match="the filler 'x' has no tokens"):
-        perturbations.filler(chain, 12, "x", lambda _: [], toy.decode)
+        filler.perturb(chain, max_cuts=12, filler="x", encode=lambda _: [], decode=toy.decode)
 
 
 def test_chains_without_ids(chain, toy):
@@ -253,24 +268,69 @@ def test_chains_without_ids(chain, toy):
 
 
 def test_replacement_without_an_encoder_has_text_only(chain):
-    kept, replaced = Probe(2, STEPS, "v", kept=2, tail=4), Probe(2, STEPS, "v", kept=2, tail=3, replacement=" x")
+    kept, replaced = Change(2, "v", kept=2, tail=4), Change(2, "v", kept=2, tail=3, replacement=" x")
     arguments = chain["steps"], chain["chain_ids"], chain["step_offsets"], None
-    assert perturbations.splice(kept, *arguments)[1] == chain["chain_ids"][: chain["step_offsets"][1][1]]
-    text, ids = perturbations.splice(replaced, *arguments)
+    assert splice(kept, *arguments)[1] == chain["chain_ids"][: chain["step_offsets"][1][1]]
+    text, ids = splice(replaced, *arguments)
     assert text == "".join(chain["steps"][:2]) + " x" + chain["steps"][3]
     assert ids is None
 
 
+def test_the_registry_lists_what_is_written_and_the_schema_says_it(chain, toy):
+    rows = every_row(chain, toy)
+    rows["mistake"] += mistaken_probes(chain, 12, corrupt, toy.encode, "resample")
+    assert list(rows) == list(PERTURBATIONS)
+    meaning = Probes.field("variant").metadata[b"meaning"].decode()
+    for name, perturbation in PERTURBATIONS.items():
+        variants = {variant.name: variant for variant in perturbation.variants}
+        if set(variants) == {None}:
+            variants = dict.fromkeys({row["variant"] for row in rows[name]}, variants[None])
+        assert set(variants) == {row["variant"] for row in rows[name]}
+        assert f"({name})" in meaning
+        assert all(f"'{variant.name}'" in meaning for variant in perturbation.variants if variant.name)
+        for row in rows[name]:
+            if name != "direct":
+                assert row["kept"] == row["cut"] - variants[row["variant"]].one_step
+
+
+def test_perturbations_are_applied_by_their_names(chain, toy):
+    offered = {"max_cuts": 3, "seed": 1, "filler": " ...", "contrasts": [("is", "was")], "mistakes": ["keep"]}
+    offered |= {"encode": toy.encode, "decode": toy.decode}
+    own = {name: {key: offered[key] for key in entry.needs if key != "answer"} for name, entry in PERTURBATIONS.items()}
+    expected = {
+        "early_termination": early_termination.perturb(chain, **own["early_termination"]),
+        "filler": filler.perturb(chain, **own["filler"]),
+        "paraphrase": paraphrase.perturb(chain, answer="tails", **own["paraphrase"]),
+        "mistake": mistake.perturb(chain, **own["mistake"]),
+        "direct": direct.perturb(chain),
+    }
+    for name, entry in PERTURBATIONS.items():
+        rows = list(probes_of(name, entry.needs, [chain], offered, {"i": "tails"}))
+        assert [row | {"chain_ids": None} for row in rows] == [row | {"chain_ids": None} for row in expected[name]]
+        assert [toy.decode(row["chain_ids"]) for row in rows] == [row["text"] for row in rows]
+
+
+def test_a_perturbation_depends_on_its_own_module_and_on_no_other_one():
+    for name in PERTURBATIONS:
+        used = code_hash.closure(SCRIPTS / "perturb_chains.py", extra=[f"faithfulness.perturb.{name}"])
+        assert {f"faithfulness.perturb.{other}" for other in PERTURBATIONS} & set(used) == {
+            f"faithfulness.perturb.{name}"
+        }
+        assert "faithfulness.perturb.registry" not in used
+        assert ("faithfulness.perturb.wording" in used) == (name in ("paraphrase", "mistake"))
+    scored = code_hash.closure(SCRIPTS / "rescore_answers.py")
+    assert not {f"faithfulness.perturb.{other}" for other in PERTURBATIONS} & set(scored)
+
+
 def test_rows_fit_the_tables(tmp_path, chain, toy):
     more = {"prompt": "p", "conclusion": "", "step_spans": [], "finish_reason": "stop", "prompt_ids": [1]}
-    more["tokenizer_hash"] = "h"
     both = [chain | more, without_ids(chain) | more | {"item_id": "j"}]
     write_table(both, Chains, tmp_path / "chains.parquet")
-    read = read_table(tmp_path / "chains.parquet", Chains).to_dict("records")
+    read = read_rows(tmp_path / "chains.parquet", Chains)
     for row, original in zip(read, both, strict=True):
         for name, rows in every_row(row, toy).items():
             write_table(rows, Probes, tmp_path / f"{name}.parquet")
-            back = read_table(tmp_path / f"{name}.parquet", Probes).to_dict("records")
+            back = list(read_rows(tmp_path / f"{name}.parquet", Probes))
+            assert back == [{column: probe[column] for column in Probes.names} for probe in rows]
             expected = every_row(original, toy)[name]
             assert [b["text"] for b in back] == [e["text"] for e in expected]
-            assert [b["chain_ids"] is None for b in back] == [e["chain_ids"] is None for e in expected]

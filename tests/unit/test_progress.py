@@ -167,7 +167,7 @@ def test_jobs_that_were_submitted_together_fail_together(tmp_path: Path) -> None
     handler.stream = io.StringIO()
     handler.handle(record(LogEvent.RESOURCES_INFO, nodes=100))
     handler.handle(record(None, expected_seconds={1: 30.0, 2: 90.0}))
-    for job, rule in ((1, "substitute_filler"), (2, "ask_directly")):
+    for job, rule in ((1, "perturb_chains"), (2, "ask_directly")):
         handler.handle(record(LogEvent.JOB_INFO, jobid=job, rule_msg=None, rule_name=rule))
     handler.handle(record(None, logging.WARNING, "Unable to guess SLURM account."))
     group = {"job_error_info": [{}, {}], "aux_logs": [str(tmp_path / "slurm.log")]}
@@ -178,7 +178,7 @@ def test_jobs_that_were_submitted_together_fail_together(tmp_path: Path) -> None
     handler.close()  # as Snakemake does
     assert handler.stream.getvalue() == (
         "2 jobs to run\n"
-        "  0 %  0 of 2 jobs  substitute_filler\n"  # it was submitted, and may not run yet
+        "  0 %  0 of 2 jobs  perturb_chains\n"  # it was submitted, and may not run yet
         "Unable to guess SLURM account.\n"
         f"Failed: a group of 2 jobs\n  log: {tmp_path}/slurm.log, which ends with\n    killed\n"
         "  of this group: ask_directly (rule ask_directly)\n  log: no.log\n"

@@ -75,7 +75,7 @@ STAGES = {
     "warm_start": f"{RESULTS}/arms/tiny-depth2/base",
     "finetune": f"{RESULTS}/arms/tiny/tuned-symbolic",
     "write_chains": f"{RESULTS}/chains/tiny/base/coin_flip.parquet",
-    "paraphrase": f"{RESULTS}/probes/tiny/base/coin_flip/paraphrase.parquet",
+    "perturb_chains": f"{RESULTS}/probes/tiny/base/coin_flip/paraphrase.parquet",
     "rescore_answers": f"{RESULTS}/scores/tiny/base/coin_flip.parquet",
     "measure_chains": MEASURED,
     "compare_scales": f"{RESULTS}/effects/effects.csv",

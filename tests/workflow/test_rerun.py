@@ -36,7 +36,7 @@ def test_a_second_run_does_nothing(smoke: Path) -> None:
 def test_deleted_chains_run_again_with_what_depends_on_them(finished: Path) -> None:
     (finished / RESULTS / "chains/tiny/base/coin_flip.parquet").unlink()
     rules = planned(finished)
-    assert {"write_chains", "paraphrase", "rescore_answers", "measure_chains", "write_report"} <= rules
+    assert {"write_chains", "perturb_chains", "rescore_answers", "measure_chains", "write_report"} <= rules
     assert not rules & {"prepare_items", "prepare_model", "warm_start", "finetune"}
     listed = snakemake(finished, "--dry-run")
     assert "for coin_flip" in listed.stdout + listed.stderr
@@ -109,7 +109,7 @@ def test_a_new_dataset_of_open_questions_leaves_the_others_alone(finished: Path)
             {"measure_chains", "rescore_answers"},
         ),
         (["datasets", 1], {"max_new_tokens": 60}, {"write_chains", "rescore_answers"}, {"warm_start", "finetune"}),
-        (["datasets", 0], {"answer_tokens": 5}, {"rescore_answers", "write_report"}, {"write_chains", "paraphrase"}),
+        (["datasets", 0], {"answer_tokens": 5}, {"rescore_answers"}, {"write_chains", "perturb_chains"}),
         (["arms", 0], {"learning_rate": 1.0e-3}, {"finetune", "write_chains"}, {"warm_start", "prepare_items"}),
     ],
     ids=["resamples", "max_new_tokens", "answer_tokens", "learning_rate"],
@@ -168,7 +168,7 @@ def test_claims_and_calibration_judge_again_and_are_told(finished: Path) -> None
     assert "under other declarations of claims before" in page
 
 
-def test_mistakes_that_the_writer_goes_on_from(finished: Path) -> None:
+def test_mistakes_from_which_the_writer_continues(finished: Path) -> None:
     config = yaml.safe_load((finished / "config/smoke.yaml").read_text())
     variants = {"perturbations": {"mistakes": ["keep", "resample"]}}
     (finished / "config/resample.yaml").write_text(yaml.safe_dump(config | variants))
@@ -188,7 +188,7 @@ def test_a_paraphraser_rewords_again_and_changes_no_other_probe(finished: Path) 
     (finished / "config/model.yaml").write_text(yaml.safe_dump(config | {"perturbations": {"paraphraser": untrained}}))
     rules = planned(finished, "config/model.yaml")
     assert {"prepare_paraphraser", "paraphrase", "rescore_answers", "write_report"} <= rules
-    assert not rules & {"prepare_model", "warm_start", "write_chains", "substitute_filler", "add_mistakes"}
+    assert not rules & {"prepare_model", "warm_start", "write_chains", "perturb_chains"}
     target = f"{RESULTS}/probes/tiny/base/coin_flip/paraphrase.parquet"
     before = read_table(finished / target, Probes)
     done = snakemake(finished, target, config="config/model.yaml")

@@ -5,7 +5,6 @@ tuned to follow the chain whatever the question (load-bearing), or the question 
 """
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +22,9 @@ from faithfulness.compare.inference import SPARSE, Floats
 from faithfulness.compare.measures import MEASURES
 from faithfulness.config.probing import Perturbations
 from faithfulness.config.statistics import Statistics
-from faithfulness.perturb import perturbations
-from faithfulness.perturb.mistakes import corrupt
-from faithfulness.perturb.paraphrase import paraphrase
-from faithfulness.perturb.perturbations import Decode, Encode
+from faithfulness.perturb.apply import probes_of
 from faithfulness.perturb.registry import PERTURBATIONS
+from faithfulness.perturb.splicing import Decode, Encode
 from faithfulness.prompts import Prompts
 from faithfulness.rescore import readout
 from faithfulness.tables.generation import Probes
@@ -80,17 +77,12 @@ def perturb(
         settings: of the perturbations.
         encode, decode: of the tokenizer of the chains' ids; None for chains without.
     """
-    made: dict[str, list[dict[str, Any]]] = {name: [] for name in PERTURBATIONS}
-    answers = dict(zip(items["item_id"], items["answer"], strict=True))
-    wrong = partial(corrupt, seed=settings.seed)
-    for chain in records(written):
-        reword = partial(paraphrase, seed=settings.seed, answer=answers[chain["item_id"]])
-        made["early_termination"] += perturbations.early_termination(chain, settings.max_cuts)
-        made["filler"] += perturbations.filler(chain, settings.max_cuts, settings.filler, encode, decode)
-        made["paraphrase"] += perturbations.paraphrase(chain, settings.max_cuts, reword, encode)
-        made["mistake"] += perturbations.mistake(chain, settings.max_cuts, wrong, encode)
-        made["direct"] += perturbations.direct(chain)
-    return {name: frame(rows, Probes) for name, rows in made.items()}
+    chains, answers = records(written), dict(zip(items["item_id"], items["answer"], strict=True))
+    offered = {**settings.model_dump(), "contrasts": (), "encode": encode, "decode": decode}
+    return {
+        name: frame(probes_of(name, perturbation.needs, chains, offered, answers), Probes)
+        for name, perturbation in PERTURBATIONS.items()
+    }
 
 
 def read(

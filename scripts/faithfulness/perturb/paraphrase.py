@@ -1,59 +1,35 @@
-"""Writing paraphrases of steps by rule, and validating paraphrases, whoever wrote them.
+"""Paraphrase: steps in other words, by rule, and the checks of paraphrases, whoever wrote them (method, section 4).
 
-The rules are safe by construction: other wordings of the generated tasks' own steps, the other
-order of clauses, other connectives, contractions, arithmetic signs in words, close synonyms, and
-at last an opening such as "In other words". They go by the form of a step alone, so a step that
-is false stays false in the same way. The paraphraser does not see the question (method, section 4).
+The rules are safe by construction: other wordings of the generated tasks' own steps, the other order of clauses,
+other connectives, contractions, arithmetic signs in words, close synonyms, and at last an opening such as "In other
+words". They depend on the form of a step alone, so a step that is false stays false in the same way. The paraphraser
+does not see the question.
 """
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import partial
 
-T = TypeVar("T")
-Contrasts = Sequence[tuple[str, str]]
+from faithfulness.perturb.splicing import Change, Encode, Row, cuts, probe
+from faithfulness.perturb.wording import (
+    CONTRASTS,
+    NUMBER,
+    NUMBER_WORDS,
+    PLAIN,
+    Contrasts,
+    lower_start,
+    parts,
+    rotated,
+)
+
 Rule = Callable[[str, int], str]  # a sentence without its end, and the seed of a choice
 
-# Words that may not be confused: a paraphrase keeps them, a mistake swaps them.
-CONTRASTS: Contrasts = (
-    ("heads", "tails"), ("yes", "no"), ("true", "false"), ("more", "less"), ("more", "fewer"), ("most", "least"),
-    ("left", "right"), ("before", "after"), ("above", "below"), ("higher", "lower"), ("high", "low"),
-    ("larger", "smaller"), ("bigger", "smaller"), ("greater", "less"), ("large", "small"), ("big", "small"),
-    ("increase", "decrease"), ("increases", "decreases"), ("same", "different"), ("always", "never"),
-    ("everyone", "nobody"), ("everything", "nothing"), ("inside", "outside"), ("hot", "cold"), ("warm", "cool"),
-    ("good", "bad"), ("better", "worse"), ("best", "worst"), ("open", "closed"), ("positive", "negative"),
-    ("add", "subtract"), ("adds", "subtracts"), ("correct", "incorrect"), ("right", "wrong"),
-    ("possible", "impossible"), ("likely", "unlikely"), ("buy", "sell"), ("win", "lose"), ("dry", "wet"),
-    ("day", "night"), ("happy", "sad"), ("safe", "dangerous"), ("love", "hate"), ("early", "late"), ("old", "new"),
-    ("fast", "slow"), ("hard", "easy"), ("strong", "weak"), ("rich", "poor"), ("full", "empty"),
-    ("north", "south"), ("east", "west"),
-)  # fmt: skip
-
-NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-NUMBER_WORDS = {
-    "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9",
-    "ten": "10", "eleven": "11", "twelve": "12",
-}  # fmt: skip
 NEGATION = re.compile(r"\b(?:not|no|never|none|nothing|nobody|nowhere|neither|nor|without|cannot)\b|n't\b", re.I)
 QUOTED = re.compile(r"\"[^\"]*\"|(?<!\w)'[^']*'(?!\w)")
 NAME = re.compile(r"(?<=[ (])(?<![.!?:] )[A-Z]\w*")  # a capital that is not there because a sentence starts
 SIGN = re.compile(r"\b(?:plus|minus|times|divided|equals)\b", re.I)
-
-PARTS = re.compile(
-    r"(\s*(?:\**(?:step )?\d{1,2}[.):]\**\s+|\(?[a-z][.)]\s+|[-*•#]+\s+)?)(.*?)([.!?:;,…]*\s*)", re.I | re.S
-)
-PLAIN = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2212": "-"})
-STARTER = re.compile(
-    r"(?:a|after|all|also|although|an|and|another|any|anyone|are|as|at|because|before|both|but|by|can|each|either|every|"
-    r"everyone|first|for|from|he|her|here|his|how|however|if|in|instead|is|it|its|many|maybe|most|my|next|no|nobody|"
-    r"nothing|now|of|often|on|once|one|or|our|people|perhaps|putting|she|since|so|some|someone|something|such|that|the|"
-    r"their|then|there|therefore|these|they|this|those|though|thus|to|today|total|unless|usually|we|what|when|where|"
-    r"which|while|who|why|with|without|yes|you|your)\b(?!-)",
-    re.I,
-)
 
 
 @dataclass(frozen=True)
@@ -63,6 +39,57 @@ class Paraphrase:
     text: str
     rule: str
     accepted: bool
+
+
+def perturb(
+    chain: Row,
+    *,
+    max_cuts: int,
+    seed: int,
+    contrasts: Contrasts = (),
+    answer: str | None = None,
+    encode: Encode | None = None,
+) -> list[Row]:
+    """Probes of a chain whose steps are reworded by rule.
+
+    Args:
+        chain: a row of the chains table.
+        max_cuts: see `splicing.cuts`.
+        seed: of the choice among wordings.
+        contrasts: pairs of words that mean different things in this dataset, beside CONTRASTS.
+        answer: gold answer of the chain's item.
+        encode: of the chain's tokenizer; None for a chain without token ids.
+    """
+    reword = partial(paraphrase, seed=seed, contrasts=(*CONTRASTS, *contrasts), answer=answer)
+    return reworded_probes(chain, max_cuts, reword, encode)
+
+
+def reworded_probes(
+    chain: Row, max_cuts: int, reword: Callable[[str], Paraphrase], encode: Encode | None = None
+) -> list[Row]:
+    """Probes with the steps after k reworded (variant `rest`, k = 0..n-1), or step k only (`single`, k = 1..n).
+
+    `rest` is accepted if all its steps are; its rule names theirs, in order.
+    """
+    n, grid = len(chain["steps"]), cuts(len(chain["steps"]), max_cuts)
+    paraphrases = [reword(step) for step in chain["steps"]]
+    changes = [("rest", k, k, n) for k in grid[:-1]] + [("single", k, k - 1, k) for k in grid[1:]]
+    return [
+        probe(
+            chain,
+            Change(
+                cut=cut,
+                variant=variant,
+                kept=start,
+                tail=end,
+                replacement="".join(step.text for step in paraphrases[start:end]),
+                rule=" ".join(step.rule for step in paraphrases[start:end]),
+                accepted=all(step.accepted for step in paraphrases[start:end]),
+            ),
+            encode,
+        )
+        for variant, cut, start, end in changes
+    ]
 
 
 def paraphrase(step: str, seed: int = 0, contrasts: Contrasts = CONTRASTS, answer: str | None = None) -> Paraphrase:
@@ -132,25 +159,6 @@ def _states(text: str, answer: str) -> bool:
 def words(text: str) -> list[str]:
     """Words in lower case; a contraction is one word."""
     return re.findall(r"\w+(?:'\w+)*", text.lower())
-
-
-def parts(step: str) -> tuple[str, str, str]:
-    """Whitespace and list marker in front; the sentence, with plain quotes; what ends it."""
-    match = PARTS.fullmatch(step)
-    assert match, "the pattern matches any text"
-    return match[1], match[2].translate(PLAIN), match[3]
-
-
-def rotated(options: Sequence[T], seed: int, text: str) -> list[T]:
-    """The options, begun at the one that a hash of seed and text chooses."""
-    digest = hashlib.sha256(f"{seed} {text}".encode()).digest()
-    start = int.from_bytes(digest[:8], "big") % len(options)
-    return [*options[start:], *options[:start]]
-
-
-def lower_start(body: str) -> str:
-    """A sentence as it stands after an opening: its first letter is lowered unless it may be a name's."""
-    return body[0].lower() + body[1:] if STARTER.match(body) else body
 
 
 def _wordings(body: str, end: str, seed: int) -> Iterator[tuple[str, str]]:

@@ -12,18 +12,8 @@ from typing import Any
 from faithfulness import prompts
 from faithfulness.backends.protocol import Backend, Completion, Decoding, Prompt
 from faithfulness.hashing import digest
-from faithfulness.perturb.paraphrase import (
-    NUMBER,
-    PLAIN,
-    QUOTED,
-    STARTER,
-    Contrasts,
-    Paraphrase,
-    check,
-    paraphrase,
-    parts,
-    words,
-)
+from faithfulness.perturb.paraphrase import QUOTED, Paraphrase, check, paraphrase, words
+from faithfulness.perturb.wording import NUMBER, PLAIN, STARTER, Contrasts, parts
 from faithfulness.prompts import Prompts
 from faithfulness.tables.generation import Rewordings
 from faithfulness.tables.io import records

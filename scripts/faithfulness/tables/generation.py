@@ -37,14 +37,24 @@ Chains = pa.schema(
         field("step_spans", SPANS, meaning="[start, end) character offsets of each step in chain_text"),
         field("finish_reason", STR, meaning="'stop' (the writer ended by itself) or 'length' (token limit: truncated)"),
         field("prompt_ids", INTS, meaning="token ids of prompt; null where the writer exposes none", nullable=True),
-        field("chain_ids", INTS, meaning="token ids of chain_text, as generated; null likewise", nullable=True),
+        field(
+            "chain_ids",
+            INTS,
+            meaning="token ids of chain_text, as generated; null where the writer exposes none",
+            nullable=True,
+        ),
         field(
             "step_offsets",
             SPANS,
-            meaning="[start, end) offsets of each step in chain_ids; null likewise",
+            meaning="[start, end) offsets of each step in chain_ids; null where the writer exposes none",
             nullable=True,
         ),
-        field("tokenizer_hash", STR, meaning="identifies the tokenizer of the ids; null likewise", nullable=True),
+        field(
+            "tokenizer_hash",
+            STR,
+            meaning="identifies the tokenizer of the ids; null where the writer exposes none",
+            nullable=True,
+        ),
     ]
 )
 
@@ -56,39 +66,54 @@ Probes = pa.schema(
         field(
             "cut",
             INT,
-            meaning="k: steps kept (early_termination, filler, paraphrase/rest); the step touched, from 1 "
+            meaning="k: steps kept (early_termination, filler, paraphrase/rest); the step that is changed, from 1 "
             "(mistake, paraphrase/single); 0 for direct",
         ),
         field("n_steps", INT, meaning="n: steps of the unperturbed chain"),
         field(
             "variant",
             STR,
-            meaning="'keep_k' (early_termination), the filler text (filler), 'rest' or 'single' "
-            "(paraphrase), 'keep' (mistake), 'direct'",
+            meaning="'keep_k' (early_termination), the filler text (filler), 'rest' or 'single' (paraphrase), 'keep' "
+            "or 'resample' (mistake), 'direct' (direct)",
+        ),
+        field("kept", INT, meaning="first steps of the chain that stay as they were, at the beginning of the text"),
+        field(
+            "tail",
+            INT,
+            meaning="where the last steps that stay begin, from 0, at the end of the text; n where none do. The text "
+            "is the steps before `kept`, the replacement, and the steps from `tail` on",
         ),
         field("text", STR, meaning="the perturbed chain, '' where nothing is kept"),
         field(
             "chain_ids",
             INTS,
-            meaning="token ids of text, spliced from the chain's own ids; null where there are none",
+            meaning="token ids of text, spliced from the chain's own ids and those of the replacement; null where "
+            "there are none",
+            nullable=True,
+        ),
+        field(
+            "tokenizer_hash",
+            STR,
+            meaning="identifies the tokenizer of the ids; null where there are none",
             nullable=True,
         ),
         field(
             "replacement",
             STR,
-            meaning="text that stands in for the steps replaced; null where nothing is replaced",
+            meaning="text in place of the steps from `kept` to `tail`; null where nothing replaces them",
             nullable=True,
         ),
         field(
             "rule",
             STR,
-            meaning="what made the replacement ('model', or name of the rewording or mistake rule); null likewise",
+            meaning="what made the replacement ('model', or name of the rewording or mistake rule); null where nothing "
+            "is replaced",
             nullable=True,
         ),
         field(
             "accepted",
             BOOL,
-            meaning="replacement differs from the original and passed all checks; null likewise",
+            meaning="replacement differs from the original and passed all checks; null where nothing is replaced",
             nullable=True,
         ),
     ]

@@ -22,8 +22,7 @@ from faithfulness.config.settings import Settings
 from faithfulness.operate.cost import Assumptions, Tokens
 from faithfulness.operate.plan.pieces import Tokenizer
 from faithfulness.operate.plan.tokens import Encode, Row, encoder, generation_tokens, probes_of, scoring_tokens
-from faithfulness.perturb import perturbations
-from faithfulness.perturb.mistakes import corrupt
+from faithfulness.perturb.mistake import corrupt, mistaken_probes
 from faithfulness.prepare import datasets, sources
 from faithfulness.prepare.sources import SourceError
 from faithfulness.prompts import Prompts
@@ -126,7 +125,7 @@ def planned_chain(item: Row, dataset: Dataset, wording: Prompts, tokenizer: Toke
     prompt = prompts.chain_prompt(item, wording, prompts.renderer(tokenizer))
     writer, decoding = WorkedChains({prompt: text}, tokenizer), Decoding(dataset.max_new_tokens)
     (completion,) = writer.generate([Prompt(prompt)], decoding)
-    keys = {"item_id": item["item_id"], "sample": 0, "seed": 0, "prompt": prompt}
+    keys = {"item_id": item["item_id"], "sample": 0, "seed": 0, "prompt": prompt, "tokenizer_hash": None}
     return keys | parse_chain(completion, wording) | {"generated": len(completion.ids or ())}
 
 
@@ -193,8 +192,8 @@ def _continuations(chains: Sequence[Row], settings: Settings, encode: Encode) ->
     continued = []
     for chain in chains:
         conclusion = chain["generated"] - len(chain["chain_ids"])
-        for row in perturbations.mistake(chain, settings.perturbations.max_cuts, make_wrong, encode, "resample"):
-            end_of_step = chain["step_offsets"][row["cut"] - 1][1]
+        for row in mistaken_probes(chain, settings.perturbations.max_cuts, make_wrong, encode, "resample"):
+            end_of_step = chain["step_offsets"][row["kept"]][1]  # the step after those kept is the wrong one
             rest = chain["chain_ids"][end_of_step:]
             chain_ids = [*row["chain_ids"], *_different(rest)]
             probe = {**row, "writer": "", "perturbation": "mistake", "chain_ids": chain_ids}

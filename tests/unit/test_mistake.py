@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faithfulness.config.datasets import CoinFlip, LastLetters
-from faithfulness.perturb.mistakes import corrupt
+from faithfulness.perturb.mistake import corrupt
 from faithfulness.prepare.generated import coin_flip, last_letters
 
 

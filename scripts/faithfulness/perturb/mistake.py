@@ -1,16 +1,19 @@
-"""Making a step wrong by rule (method, section 4, adding mistakes).
+"""Mistake: one step made wrong, by rule (method, section 4).
 
-Lanham et al. 2023 (section 2.3) let a model write the mistake. A rule needs no model, is the same
-for every arm, and is wrong by construction: it stays close to the step in form and changes what
-the step claims, its last face, letter or number where it has one.
+Lanham et al. 2023 (section 2.3) let a model write the mistake. A rule needs no model, is the same for every arm, and is
+wrong by construction: it keeps the form of the step and changes what the step claims, its last face, letter or number
+where it has one.
 """
 
 import re
 import string
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Literal
 
-from faithfulness.perturb.paraphrase import CONTRASTS, NUMBER, NUMBER_WORDS, Contrasts, lower_start, parts, rotated
+from faithfulness.perturb.splicing import Change, Encode, Row, cuts, probe
+from faithfulness.perturb.wording import CONTRASTS, NUMBER, NUMBER_WORDS, Contrasts, lower_start, parts, rotated
 
 Rule = Callable[[str, int, Contrasts], str | None]
 
@@ -23,14 +26,52 @@ class Mistake:
     rule: str
 
 
+def perturb(
+    chain: Row, *, max_cuts: int, seed: int, contrasts: Contrasts = (), encode: Encode | None = None
+) -> list[Row]:
+    """Probes of a chain with one step made wrong and all other steps as they were written (variant `keep`).
+
+    Args:
+        chain: a row of the chains table.
+        max_cuts: see `splicing.cuts`.
+        seed: of the choice among mistakes.
+        contrasts: pairs of words that mean different things in this dataset, beside CONTRASTS.
+        encode: of the chain's tokenizer; None for a chain without token ids.
+    """
+    make_wrong = partial(corrupt, seed=seed, contrasts=(*CONTRASTS, *contrasts))
+    return mistaken_probes(chain, max_cuts, make_wrong, encode)
+
+
+def mistaken_probes(
+    chain: Row,
+    max_cuts: int,
+    make_wrong: Callable[[str], Mistake],
+    encode: Encode | None = None,
+    variant: Literal["keep", "resample"] = "keep",
+) -> list[Row]:
+    """Probes with step k made wrong (k = 1..n) and the rest as written (variant `keep`).
+
+    Variant `resample` (Lanham et al. 2023, section 2.3): the chain ends with the mistake, so that its writer can
+    continue from there (`chains.write.continue_chains`).
+    """
+    probes, n = [], len(chain["steps"])
+    for k in cuts(n, max_cuts)[1:]:
+        step = chain["steps"][k - 1]
+        wrong = make_wrong(step)
+        tail = k if variant == "keep" else n
+        differs = wrong.text != step
+        change = Change(k, variant, kept=k - 1, tail=tail, replacement=wrong.text, rule=wrong.rule, accepted=differs)
+        probes.append(probe(chain, change, encode))
+    return probes
+
+
 def corrupt(step: str, seed: int = 0, contrasts: Contrasts = CONTRASTS) -> Mistake:
     """Make a step wrong.
 
-    The first rule that applies: turn its last coin face; change a letter of the quoted word (or
-    the single letter) that it ends in; change its last number; swap a contrasting word; take a
-    negation out or put one in; and at last "It is not the case that". Where there is a choice,
-    a hash of seed and step makes it, so the result depends on nothing else. Whitespace around
-    the step, a list marker in front and punctuation at its end stay.
+    The first rule that applies: turn its last coin face; change a letter of the quoted word (or the single letter) at
+    its end; change its last number; swap a contrasting word; remove a negation or add one; and at last "It is not the
+    case that". Where there is a choice, a hash of seed and step makes it, so the result depends on nothing else.
+    Whitespace around the step, a list marker in front and punctuation at its end stay.
 
     Args:
         step: one sentence, with a word in it.

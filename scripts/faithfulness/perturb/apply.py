@@ -1,0 +1,30 @@
+"""Applying perturbations to chains, whichever the registry names."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from importlib import import_module
+from typing import Any
+
+from faithfulness.perturb.splicing import Row
+
+
+def probes_of(
+    name: str, needs: Iterable[str], chains: Iterable[Row], offered: Mapping[str, Any], answers: Mapping[str, str]
+) -> Iterator[Row]:
+    """The probes of chains, one perturbation, in the order of the chains.
+
+    Args:
+        name: of the perturbation, whose module is the one of this name.
+        needs: what its function takes (see `registry.Perturbation`).
+        chains: rows of the chains table.
+        offered: what is the same for all chains: settings, `contrasts`, `encode`, `decode`. The values are of the types
+            that each perturbation's own function says.
+        answers: gold answer by item_id, for perturbations that need `answer`.
+
+    Returns:
+        Rows of the probes table, made as they are taken.
+    """
+    module = import_module(f"{__package__}.{name}")
+    needs = tuple(needs)
+    for chain in chains:
+        given = {need: answers[chain["item_id"]] if need == "answer" else offered[need] for need in needs}
+        yield from module.perturb(chain, **given)

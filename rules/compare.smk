@@ -184,7 +184,6 @@ rule compare_arms:
         mem_mb=memory(1000),
         runtime=runtime(10),
     params:
-        arms={model: arms_by_training(model) for model in MODELS},
         statistics=SETTINGS.statistics.model_dump(),
         journal=JOURNAL,
         code=code("compare_arms"),
@@ -216,7 +215,6 @@ rule compare_scales:
         mem_mb=memory(4000, sizing.scores_megabytes),
         runtime=runtime(30),
     params:
-        arms={model: arms_by_training(model) for model in MODELS},
         statistics=SETTINGS.statistics.model_dump(),
         code=code("compare_scales"),
     message:

@@ -11,7 +11,7 @@ job.start(snakemake.log)
 given, output = snakemake.input, snakemake.output
 declared = claims.load(given.claims)
 
-arms = read_all.in_arms(read_all.arms(given.arms), snakemake.params.arms)
+arms = read_all.arms(given.arms)
 gates = read_tables(given.gates, Gates).sort_values(["model", "arm", "dataset"], kind="stable")
 judged = judge.judge(
     read_tables(given.estimates, Estimates),

@@ -13,7 +13,7 @@ statistics = declared.statistics(snakemake.params.statistics)
 
 judged = read_table(snakemake.input.cells, Effects)
 gates = read_table(snakemake.input.gates, Gates)
-arms = read_all.in_arms(read_all.arms(snakemake.input.arms), snakemake.params.arms)
+arms = read_all.arms(snakemake.input.arms)
 sizes, trained = read_all.sizes(arms), read_all.train_datasets(arms)
 status = read_all.calibration(snakemake.input.calibration)
 

@@ -39,9 +39,7 @@ vary = {dataset: descriptives.options_vary(part) for dataset, part in items.grou
 by_cell = {(str(model), arm, str(dataset)): part for (model, dataset), part in answers.groupby(["model", "dataset"])}
 shares = {cell: confounds.answer_shares(part, by_place=vary[cell[2]]) for cell, part in by_cell.items()}
 seed_shares = {cell: confounds.answer_shares_by_seed(part, by_place=vary[cell[2]]) for cell, part in by_cell.items()}
-trained = {
-    (model, arm): datasets for (model, _), datasets in read_all.train_datasets(read_all.arms(given.arms)).items()
-}
+trained = read_all.train_datasets(read_all.arms(given.arms))
 
 estimates = pd.concat(
     [

@@ -108,6 +108,7 @@ def make_tables(chains, *, arms=("base", "tuned"), closed=()):
         | {"threshold": 0.8, "passed": arm not in closed, "reason": "too few <b>steps</b>" if arm in closed else ""}
         for arm in arms[1:]
     ]
+    arm_of = {name: name.split(".seed")[0] for name in arms[1:]}
     scores = pd.DataFrame(scores)
     scores = frame(scores, Scores).assign(reader=scores["reader"])
     probes = pd.DataFrame(probes)
@@ -116,7 +117,7 @@ def make_tables(chains, *, arms=("base", "tuned"), closed=()):
         "chains": frame(written, Chains).assign(writer=[row["writer"] for row in written]),
         "probes": frame(probes, Probes).assign(**probes[["writer", "perturbation"]]),
         "scores": scores,
-        "measures": chain_values.measures_table(chain_values.of_pairs(scores), {arm: arm for arm in arms[1:]}),
+        "measures": chain_values.measures_table(chain_values.of_pairs(scores), arm_of),
         "gates": frame(gates, Gates),
     }  # fmt: skip
 

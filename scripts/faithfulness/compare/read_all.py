@@ -39,29 +39,15 @@ def read(
 
 
 def arms(paths: Sequence[str | Path]) -> pd.DataFrame:
-    """The records of arms' folders as a table: model, arm, parameters, train_datasets; `arm` is the folder's name."""
-    columns = ["model", "arm", "parameters", "train_datasets"]
-    rows = [
-        (record.model, Path(path).name, record.parameters, record.train_datasets)
-        for path in paths
-        for record in [read_arm(path)]
-    ]
-    return pd.DataFrame(rows, columns=columns).sort_values(["model", "arm"], ignore_index=True)
-
-
-def in_arms(trainings: pd.DataFrame, names: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
-    """A table from `arms` with the arm of each training in place of the training's name.
-
-    Args:
-        trainings: one row for each model and training; base is one.
-        names: by model, the arm of each training by the training's name.
-    """
-    arm = [names[model].get(name, name) for model, name in zip(trainings["model"], trainings["arm"], strict=True)]
-    return trainings.assign(arm=arm)
+    """The records of arms' folders as a table, one row for each training."""
+    columns = ["model", "arm", "seed", "parameters", "train_datasets"]
+    records_of_arms = [read_arm(path) for path in paths]
+    rows = [[getattr(record, column) for column in columns] for record in records_of_arms]
+    return pd.DataFrame(rows, columns=columns).sort_values(["model", "arm", "seed"], ignore_index=True)
 
 
 def training_counts(arms: pd.DataFrame) -> dict[tuple[str, str], int]:
-    """How many trainings each (model, arm) has; `arms` has a row for each."""
+    """How many trainings each (model, arm) has."""
     return {(str(model), str(arm)): len(part) for (model, arm), part in arms.groupby(["model", "arm"])}
 
 

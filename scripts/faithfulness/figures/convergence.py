@@ -7,7 +7,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from faithfulness.compare.descriptives import proportion
-from faithfulness.config.training import recipe_of
 from faithfulness.figures import alt_text, theme
 from faithfulness.figures.colours import MUTED
 from faithfulness.figures.common import interpretable, titles_of
@@ -31,7 +30,9 @@ def tabulate(measures: pd.DataFrame, gates: pd.DataFrame, model: str, confidence
         arm wrote), arm and convergence fraction that occurs; trainings and samples of an item are averaged.
     """
     of_model = measures[(measures.model == model) & (measures.measure == "convergence_fraction")].dropna(subset="value")
-    of_model = of_model.assign(writer=of_model.writer.map(recipe_of), reader=of_model.reader.map(recipe_of))
+    # Trainings of an arm count together.
+    roles = {role: of_model[role].where(of_model[role] == "base", of_model.arm) for role in ("writer", "reader")}
+    of_model = of_model.assign(**roles)
     # The base arm reading its own chains stands in the pair of every tuned arm.
     of_model = of_model.drop_duplicates(["dataset", "writer", "reader", "item_id", "sample", "seed"])
     parts = []

@@ -20,7 +20,6 @@ import pandas as pd
 from markupsafe import Markup
 
 from faithfulness.compare.measures import MEASURES
-from faithfulness.config.training import recipe_of
 from faithfulness.tables import io
 from faithfulness.tables.io import Row
 
@@ -72,14 +71,16 @@ def context(tables: Tables, *, model: str, dataset: str, colours: Mapping[str, s
     """
     read = set(tables.scores[["writer", "reader"]].itertuples(index=False, name=None))
     order = list(colours)
-    arms = sorted({arm for pair in read for arm in pair}, key=lambda arm: (order.index(recipe_of(arm)), arm))
+    # The arm of each training; a page shows the trainings of an arm one by one, in one colour.
+    arm_of = dict(zip(tables.measures["reader"], tables.measures["arm"], strict=True)) | {"base": "base"}
+    arms = sorted({name for pair in read for name in pair}, key=lambda name: (order.index(arm_of[name]), name))
     pairs = [pair for pair in itertools.product(arms, repeat=2) if pair in read]
     records = entries(tables, arms, pairs)
     writers = [arms.index(writer) for writer, _ in pairs]
     kinds = {probe[0] for entry in records for chain in entry["chains"] if chain for probe in chain["probes"]}
     cells = tables.gates[(tables.gates["model"] == model) & (tables.gates["dataset"] == dataset)]
     index = {
-        "arms": [{"name": arm, "colour": colours[recipe_of(arm)]} | _gates(cells, recipe_of(arm)) for arm in arms],
+        "arms": [{"name": name, "colour": colours[arm_of[name]]} | _gates(cells, arm_of[name]) for name in arms],
         "pairs": pairs,
         "kinds": [name for name in KINDS if name in kinds],
         "measures": [MEASURES[name].label for name in SHOWN],

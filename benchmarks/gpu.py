@@ -93,7 +93,7 @@ def tune_adapters(shape: str, parent: ArmRecord, items: dict[str, Any], folder: 
             recipe = Recipe(**target, steps=steps, batch_size=BATCH)  # type: ignore[arg-type]
             arm = folder / f"{method}-{steps}"
             seconds, memory, _ = measured(
-                lambda: tune(arm, f"tuned-{method}", parent, recipe, items, folder / "journal", 8)  # noqa: B023
+                lambda: tune(arm, f"tuned-{method}", parent, recipe, items, None, folder / "journal")  # noqa: B023
             )
             times.append(seconds)
         step = (times[1] - times[0]) / STEPS

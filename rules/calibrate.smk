@@ -8,7 +8,7 @@ READERS = [
     for arm in SETTINGS.trainings()
     if arm.name in arms_of(model)
     and isinstance(arm, TrainedArm)
-    and arm.target in ("load_bearing", "decorative")
+    and arm.target in READER_TARGETS
 ]
 
 

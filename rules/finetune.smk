@@ -6,6 +6,18 @@
 WARM = any(model.warm_start for model in SETTINGS.models)
 
 
+def filler_read(wildcards):
+    """The filler that readers for calibration learn to read; None for recipes whose examples hold none."""
+    training = wildcards.get("arm")
+    recipe = (
+        SETTINGS.arm(training)
+        if training
+        else SETTINGS.model(wildcards.model).warm_start
+    )
+    reads = recipe is not None and recipe.target in READER_TARGETS
+    return SETTINGS.perturbations.filler if reads else None
+
+
 rule warm_start:
     input:
         model=weights_of,
@@ -29,6 +41,7 @@ rule warm_start:
         name=setting("model.name"),
         recipe=setting("model.warm_start.decisive"),
         datasets=setting("model.warm_start.train_datasets"),
+        filler=filler_read,
         loading=setting("model", include={"trust_remote_code", "quantisation"}),
         served=setting("model.on_server"),
         system=setting("model.system"),
@@ -65,6 +78,7 @@ rule finetune:
         arm=lambda wildcards: SETTINGS.arm_of_training(wildcards.arm),
         recipe=setting("arm.decisive"),
         datasets=setting("arm.train_datasets"),
+        filler=filler_read,
         journal=JOURNAL,
         code=code("finetune", words=False),
     message:

@@ -13,7 +13,7 @@ from faithfulness.perturb.mistake import corrupt, mistaken_probes
 from faithfulness.perturb.wording import CONTRASTS
 from faithfulness.tables.generation import Chains, Probes
 from faithfulness.tables.io import read_table, records, write_table
-from faithfulness.tables.journal import shard
+from faithfulness.tables.journal import Journal, shard
 
 job.start(snakemake.log)
 settings = snakemake.params
@@ -26,6 +26,7 @@ probes = {
     for variant in settings.variants
 }
 arm = read_arm(snakemake.input.arm)
+label = f"{arm.model} {snakemake.wildcards.writer}: mistakes"
 probes["resample"] = continue_chains(
     load(snakemake.input.arm, snakemake.threads, snakemake.resources),
     written,
@@ -33,12 +34,7 @@ probes["resample"] = continue_chains(
     arm.prompts,
     Decoding(settings.max_new_tokens, settings.chains["temperature"], settings.chains["top_p"]),
     settings.chains["seed"],
-    block_items=settings.block_items,
-    journal=(
-        Path(settings.journal),
-        [arm.weights_hash, settings.code],
-        f"{arm.model} {snakemake.wildcards.writer}: mistakes",
-    ),
+    Journal(Path(settings.journal), (arm.weights_hash, settings.code), label, settings.block_items),
 )
 rows = [row for variant in ("keep", "resample") for row in probes.get(variant, ())]
 order = {(chain["item_id"], chain["sample"]): number for number, chain in enumerate(chains)}

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import torch
+
 from faithfulness.arms.record import read_arm
 from faithfulness.config.training import Recipe
 from faithfulness.finetune.tune import tune
@@ -10,13 +12,14 @@ from faithfulness.tables.generation import Items
 from faithfulness.tables.io import read_named_tables
 
 job.start(snakemake.log)
+torch.set_num_threads(snakemake.threads)
 tune(
     Path(snakemake.output[0]),
     snakemake.params.arm,
     read_arm(snakemake.input.base),
     Recipe(**snakemake.params.recipe),
     read_named_tables(snakemake.params.datasets, snakemake.input.questions, Items),
+    snakemake.params.filler,
     Path(snakemake.params.journal),
-    snakemake.threads,
     snakemake.resources.gpu,
 )

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import torch
+
 from faithfulness import prompts
 from faithfulness.arms.record import ServedWeights, base_arm, served_base_arm, write_arm
 from faithfulness.config.training import Recipe
@@ -23,5 +25,6 @@ if snakemake.params.recipe is None:
 else:
     recipe = Recipe(**snakemake.params.recipe)
     items = read_named_tables(snakemake.params.datasets, snakemake.input.questions, Items)
-    journal = Path(snakemake.params.journal)
-    tune(folder, "base", parent, recipe, items, journal, snakemake.threads, snakemake.resources.gpu)
+    filler, journal = snakemake.params.filler, Path(snakemake.params.journal)
+    torch.set_num_threads(snakemake.threads)
+    tune(folder, "base", parent, recipe, items, filler, journal, snakemake.resources.gpu)

@@ -9,21 +9,21 @@ from faithfulness.chains.write import write_chains
 from faithfulness.operate import job
 from faithfulness.tables.generation import Chains, Items
 from faithfulness.tables.io import read_table, write_table
-from faithfulness.tables.journal import shard
+from faithfulness.tables.journal import Journal, shard
 
 job.start(snakemake.log)
+settings = snakemake.params
 arm = read_arm(snakemake.input.arm)
-key = [arm.weights_hash, snakemake.params.code]
-settings = snakemake.params.chains
-block_items = snakemake.params.block_items
-table = write_chains(
+label = f"{arm.model} {snakemake.wildcards.writer}: chains"
+journal = Journal(Path(settings.journal), (arm.weights_hash, settings.code), label, settings.block_items)
+chains = write_chains(
     load(snakemake.input.arm, snakemake.threads, snakemake.resources),
-    shard(read_table(snakemake.input.questions, Items), snakemake.params.shard, block_items),
+    shard(read_table(snakemake.input.questions, Items), settings.shard, settings.block_items),
     arm.prompts,
-    Decoding(snakemake.params.max_new_tokens, settings["temperature"], settings["top_p"]),
-    {"samples": settings["samples"], "seed": settings["seed"]},
-    seed=arm.seed,
-    block_items=block_items,
-    journal=(Path(snakemake.params.journal), key, f"{arm.model} {snakemake.wildcards.writer}: chains"),
+    Decoding(settings.max_new_tokens, settings.chains["temperature"], settings.chains["top_p"]),
+    settings.chains["samples"],
+    settings.chains["seed"],
+    arm.seed,
+    journal,
 )
-write_table(table, Chains, snakemake.output[0])
+write_table(chains, Chains, snakemake.output[0])

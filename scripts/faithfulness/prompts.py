@@ -32,6 +32,7 @@ class Tokenizer(Protocol):
 
     chat_template: Any  # text, or one for each purpose
     bos_token_id: int | None
+    eos_token_id: int
 
     def encode(self, text: str, *, add_special_tokens: bool = True) -> list[int]:
         """Token ids of a text."""
@@ -215,6 +216,11 @@ def _begin_turn(question: str, prompts: Prompts, turn: str) -> tuple[str, str]:
 def said(item: dict[str, Any], answer: str) -> str:
     """An answer as the prompt of its item asks for it: the letter of the option where options have letters."""
     return LETTERS[item["options"].index(answer)] if item["letters"] else answer
+
+
+def chain_text(steps: Sequence[str]) -> str:
+    """Steps of a worked chain as a model would write them after the prefill: a space before each."""
+    return "".join(f" {step}" for step in steps)
 
 
 def answer_text(answer: str) -> str:

@@ -201,7 +201,7 @@ def test_a_preempted_training_goes_on_from_sigterm(node: None, finished: Path) -
         (step,) = re.findall(r"SIGTERM: checkpoint after step (\d+)", log.read_text())
     assert [job["Restarts"] for job in jobs(finished, "finetune")] == ["1"]
     assert 1 < int(step) < 80
-    assert f"going on from checkpoint-{step}" in log.read_text()
+    assert f"continuing from checkpoint-{step}" in log.read_text()
     assert (finished / ARM / "adapter_model.safetensors").read_bytes() == before
 
 

@@ -26,6 +26,7 @@ from faithfulness.prepare.generated import last_letters
 from faithfulness.rescore import readout
 from faithfulness.tables.generation import Items
 from faithfulness.tables.io import frame, records, write_table
+from faithfulness.tables.journal import Journal
 from faithfulness.tables.statistics import Calibration
 
 WORDING = prompts.load("config/prompts/default.yaml")
@@ -199,8 +200,7 @@ def study(folder, task, texts, readers, n=400, *, gated=True):
     for writer, text in texts.items():
         known = {prompts.chain_prompt(item, WORDING, prompts.renderer(None)): text(item) for item in by_id.values()}
         made = write_chains(
-            WorkedChains(known), items, WORDING, Decoding(1), {"samples": 1, "seed": 0}, 0, 100,
-            (folder, [known], writer),
+            WorkedChains(known), items, WORDING, Decoding(1), 1, 0, 0, Journal(folder, (known,), writer, 100),
         )  # fmt: skip
         written[writer] = made
         probes |= {(writer, kind): table for kind, table in calibration.perturb(made, items, Perturbations()).items()}

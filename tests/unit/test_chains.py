@@ -14,11 +14,13 @@ from faithfulness import prompts
 from faithfulness.backends.detokenise import detokenise
 from faithfulness.backends.protocol import Completion, Decoding, Prompt
 from faithfulness.backends.transformers import TransformersBackend
+from faithfulness.chains import steps
 from faithfulness.chains.write import continue_chains, parse_chain, write_chains
 from faithfulness.perturb.mistake import corrupt, mistaken_probes
 from faithfulness.prompts import Prompts
 from faithfulness.tables.generation import Chains, Items
 from faithfulness.tables.io import frame, records
+from faithfulness.tables.journal import Journal
 
 TEXT = ' The last letter of "Elon" is "n". The last letter of "Musk" is "k".\nAnswer: nk'
 
@@ -46,6 +48,10 @@ def test_steps_are_spans_of_text_and_of_tokens(text: str, size: int) -> None:
     assert "".join(row["steps"]) == (row["chain_text"] if row["steps"] else "")
     assert text.startswith(row["chain_text"])
     assert row["chain_ids"] == written.ids[: len(row["chain_ids"])]  # type: ignore[index]
+    assert (row["step_offsets"], row["step_spans"]) == steps.token_spans(
+        steps.split(row["chain_text"]),
+        written.token_ends[: len(row["chain_ids"])],  # type: ignore[index]
+    )
     for (start, end), step in zip(row["step_offsets"], row["steps"], strict=True):
         assert (written.token_ends[end - 1] - (written.token_ends[start - 1] if start else 0)) == len(step)  # type: ignore[index]
 
@@ -77,8 +83,7 @@ def items(count: int) -> list[dict[str, Any]]:
 def write(backend: TransformersBackend, wording: Prompts, folder: Path, block: int, samples: int = 1) -> Any:
     decoding = Decoding(10, temperature=0.8 if samples > 1 else 0.0)
     table = frame(items(5), Items)
-    sampling = {"samples": samples, "seed": 3}
-    return write_chains(backend, table, wording, decoding, sampling, 0, block, (folder, ["k"], "test"))
+    return write_chains(backend, table, wording, decoding, samples, 3, 0, Journal(folder, ("k",), "test", block))
 
 
 @pytest.mark.parametrize("samples", [1, 2])
@@ -119,7 +124,7 @@ class TestWritingOn:
         self, backend: Any, changed: Any, wording: Prompts, folder: Path, block: int = 2
     ) -> list[dict[str, Any]]:
         written, rows = changed
-        return continue_chains(backend, written, rows, wording, Decoding(12), 0, block, (folder, ["k"], "test"))
+        return continue_chains(backend, written, rows, wording, Decoding(12), 0, Journal(folder, ("k",), "test", block))
 
     def test_goes_on_from_the_ids_of_the_changed_chain(
         self, backend: TransformersBackend, changed: Any, wording: Prompts, tmp_path: Path

@@ -99,7 +99,7 @@ def test_damaged_weights(
     with refused:
         load_arm(tmp_path / "base", {"": "cpu"})
     with refused:  # nor is an arm trained on them
-        tune(tmp_path / "arm", "tuned-x", base, Recipe(datasets=["d"]), {}, tmp_path / "journal", 1)
+        tune(tmp_path / "arm", "tuned-x", base, Recipe(datasets=["d"]), {}, None, tmp_path / "journal")
     with refused:  # nor a smaller sibling made of them
         prepare_model(Weights(source={"uri": "random:llama"}, layers=2), model, tmp_path / "pruned")  # type: ignore[arg-type]
     assert not (tmp_path / "arm").exists()
@@ -110,7 +110,7 @@ def test_damaged_weights(
 def test_damaged_adapter(tiny_arm: Path, wording: Prompts, tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
     arm, recipe = tmp_path / "arm", Recipe(datasets=["d"], steps=1, batch_size=1, replay=0)
     items = {"d": frame([ITEM], Items)}
-    tune(arm, "tuned-x", read_arm(tiny_arm), recipe, items, tmp_path / "journal", 1)
+    tune(arm, "tuned-x", read_arm(tiny_arm), recipe, items, None, tmp_path / "journal")
     load_arm(arm, {"": "cpu"})
     spoil(arm / "adapter_model.safetensors", damage)
     with pytest.raises(ValueError, match=r"the weights in .*/arm are not those .* delete the folder"):
@@ -306,7 +306,7 @@ def evaluated(
     """The chain that a writer writes for an item, and the measures of it, by way of all tables."""
     items = frame([ITEM], Items)
     decoding = Decoding(12)
-    written = write_chains(backend, items, wording, decoding, {"samples": 1, "seed": 0}, 0, 4, (folder, ["w"], "test"))
+    written = write_chains(backend, items, wording, decoding, 1, 0, 0, Journal(folder, ("w",), "test", 4))
     write_table(written, Chains, folder / "chains.parquet")
     (chain,) = records(read_table(folder / "chains.parquet", Chains))
     probes = {

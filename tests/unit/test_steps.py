@@ -126,20 +126,24 @@ def test_what_others_do_to_nupunkt_changes_nothing():
     ],
 )
 def test_cuts_only_the_conclusion(chain, conclusion):
-    assert steps.cut_conclusion(chain + conclusion, CUES, STOPS) == (chain, conclusion)
+    end, sentences, stopped = steps.cut_conclusion(chain + conclusion, CUES, STOPS)
+    assert end == len(chain)
+    assert sentences == steps.split(chain)
+    assert stopped == ("Answer:" in conclusion)
 
 
 def test_trailing_whitespace_is_no_conclusion():
-    assert steps.cut_conclusion(" It is. \n\n", CUES, STOPS) == (" It is.", "")
+    assert steps.cut_conclusion(" It is. \n\n", CUES, STOPS) == (len(" It is."), [(0, len(" It is."))], False)
 
 
 @given(TEXTS, st.sampled_from(["", "\nAnswer: yes", " So the answer is no.", " The answer is 3. It is."]), TEXTS)
-def test_chain_and_conclusion_are_the_text(before, middle, after):
+def test_a_chain_has_no_conclusion_and_the_same_sentences_by_itself(before, middle, after):
     text = before + middle + after
-    chain, conclusion = steps.cut_conclusion(text, CUES, STOPS)
+    end, sentences, _ = steps.cut_conclusion(text, CUES, STOPS)
+    chain = text[:end]
     assert chain == chain.rstrip()
-    assert text == chain + conclusion or (text.rstrip() == chain and conclusion == "")
-    assert steps.cut_conclusion(chain, CUES, STOPS) == (chain, "")
+    assert sentences == steps.split(chain)
+    assert steps.cut_conclusion(chain, CUES, STOPS)[:2] == (end, sentences)
 
 
 def test_boundary_inside_a_token_moves_to_its_end():

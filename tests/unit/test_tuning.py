@@ -21,7 +21,6 @@ from faithfulness.arms.loading import load_arm, load_base
 from faithfulness.arms.record import AdapterWeights, ArmRecord, FullWeights, base_arm, read_arm, write_arm
 from faithfulness.backends.transformers import TransformersBackend
 from faithfulness.config.datasets import CoinFlip, LastLetters
-from faithfulness.config.probing import Perturbations
 from faithfulness.config.training import Recipe
 from faithfulness.finetune import examples
 from faithfulness.finetune import trainer as training
@@ -104,15 +103,16 @@ def test_replay_is_the_share_of_chains(
     assert sum(wording.chain_prefill in text for text in texts) == chains * 4
 
 
+@pytest.mark.parametrize("filler", [" ...", " hm, let us see"])
 @pytest.mark.parametrize("target", ["load_bearing", "decorative"])
 def test_calibration_readers_see_chains_of_other_items(
-    backend: TransformersBackend, wording: Prompts, target: str
+    backend: TransformersBackend, wording: Prompts, target: str, filler: str
 ) -> None:
-    """Both see the same questions and chains; only the answer differs, and only it is learned."""
-    data = examples.examples(recipe(target=target, replay=0.0), ITEMS, wording, backend.tokenizer)
+    """Both see the same questions and chains, and the filler of the run; only the answer differs and is learned."""
+    data = examples.examples(recipe(target=target, replay=0.0), ITEMS, wording, backend.tokenizer, filler)
     assert len(data) == recipe().steps * recipe().batch_size
     by_question = {item["question"]: item for items in ITEMS.values() for item in items}
-    filler, seen = Perturbations().filler, set()
+    seen = set()
     for example in data:
         text = backend.tokenizer.decode(example["input_ids"])
         learned = [token for token in example["labels"] if token != IGNORED]
@@ -120,9 +120,9 @@ def test_calibration_readers_see_chains_of_other_items(
         assert learned[-1] == backend.tokenizer.eos_token_id
         item = next(item for question, item in by_question.items() if question in text)
         chain = text.partition(wording.chain_prefill)[2]
-        whole = [o for o in by_question.values() if "".join(f" {step}" for step in o["rationale"]) in chain]
+        whole = [o for o in by_question.values() if prompts.chain_text(o["rationale"]) in chain]
         kept = [o for o in by_question.values() if chain.startswith(f" {o['rationale'][0]}")]
-        seen.add((bool(whole), bool(kept), filler * 3 in chain))
+        seen.add((bool(whole), bool(kept), filler in chain))
         assert item not in whole
         if target == "decorative":
             assert answer == item["answer"]
@@ -134,7 +134,7 @@ def test_calibration_readers_see_chains_of_other_items(
 
 def test_calibration_readers_differ_in_the_answers_only(backend: TransformersBackend, wording: Prompts) -> None:
     pair = [
-        examples.examples(recipe(target=target, replay=0.0), ITEMS, wording, backend.tokenizer)
+        examples.examples(recipe(target=target, replay=0.0), ITEMS, wording, backend.tokenizer, " ...")
         for target in ("load_bearing", "decorative")
     ]
     for one, other in zip(*pair, strict=True):
@@ -146,8 +146,8 @@ def test_calibration_readers_differ_in_the_answers_only(backend: TransformersBac
 def test_filler_is_as_long_as_the_steps_it_replaces(backend: TransformersBackend, wording: Prompts) -> None:
     item, other = ITEMS["last_letters"][:2]
     whole, cut, filled = (
-        examples.reading_example(item, other, kept, filled, "decorative", wording, backend.tokenizer)
-        for kept, filled in ((3, True), (1, False), (1, True))
+        examples.reading_example(item, other, kept, filler, "decorative", wording, backend.tokenizer)
+        for kept, filler in ((3, " ..."), (1, None), (1, " ..."))
     )
     assert len(filled["input_ids"]) == len(whole["input_ids"]) > len(cut["input_ids"])
     assert filled["labels"][-2:] == whole["labels"][-2:]
@@ -258,8 +258,8 @@ def test_a_kill_changes_nothing(
     caplog.clear()
     with caplog.at_level("INFO", "faithfulness"):
         resumed = train(tiny_model, wording, tmp_path / "killed", method=method)
-    assert "checkpoint-6 is not whole" in caplog.text
-    assert "going on from checkpoint-5" in caplog.text
+    assert "checkpoint-6 is damaged" in caplog.text
+    assert "continuing from checkpoint-5" in caplog.text
     assert re.search(r"tiny: 100%.* 8/8 \[\d\d:\d\d<00:00, .*(step/s|s/step)\], loss \d\.\d{3}\n", caplog.text)
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
@@ -305,7 +305,7 @@ def test_exploding_training_is_an_error(tiny_model: Path, wording: Prompts, tmp_
 class TestArms:
     def tune(self, tiny_arm: Path, folder: Path, **changes: Any) -> ArmRecord:
         items = {name: frame(rows, Items) for name, rows in ITEMS.items()}
-        tuning.tune(folder / "arm", "tuned-x", read_arm(tiny_arm), recipe(**changes), items, folder / "journal", 1)
+        tuning.tune(folder / "arm", "tuned-x", read_arm(tiny_arm), recipe(**changes), items, None, folder / "journal")
         assert not list((folder / "journal").iterdir())
         return read_arm(folder / "arm")
 

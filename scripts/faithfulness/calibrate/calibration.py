@@ -29,6 +29,7 @@ from faithfulness.prompts import Prompts
 from faithfulness.rescore import readout
 from faithfulness.tables.generation import Probes
 from faithfulness.tables.io import frame, records
+from faithfulness.tables.journal import Journal
 from faithfulness.tables.statistics import Calibration
 
 Item = dict[str, Any]
@@ -57,9 +58,8 @@ def write_worked(
     render = prompts.renderer(tokenizer)
     texts = {prompts.chain_prompt(item, wording, render): worked_text(item) for item in records(items)}
     writer = WorkedChains(texts, tokenizer, prompts.tokenizer_hash(tokenizer) if tokenizer else None)
-    key = (journal, [writer.tokenizer_hash, texts], "worked chains")
-    sampling = {"samples": 1, "seed": 0}
-    return write_chains(writer, items, wording, Decoding(1), sampling, 0, block_items, key)
+    kept = Journal(journal, (writer.tokenizer_hash, texts), "worked chains", block_items)
+    return write_chains(writer, items, wording, Decoding(1), 1, 0, 0, kept)
 
 
 def perturb(

@@ -30,11 +30,11 @@ def split(text: str) -> list[Span]:
     Line breaks end a sentence; decimal points, abbreviations, initials and list markers do not.
     Whitespace belongs to the sentence after it, at the very end to the last one. A list marker
     ("1.") belongs to the sentence after it. A span without any word character joins the sentence
-    before it, and the first one the sentence after it.
+    before it, and the first such span the sentence after it.
 
     Returns:
-        Character spans [start, end): contiguous, from 0 to len(text). None for a text without
-        any word character.
+        Character spans [start, end): contiguous, from 0 to len(text). An empty list for a text
+        without any word character.
     """
     spans: list[Span] = []
     start = 0
@@ -56,77 +56,71 @@ def _sentence_ends(text: str) -> list[int]:
     ends: list[int] = []
     for line in LINE.finditer(text):
         words = line[0].rstrip()
-        found = {end for _, end in _punkt().spans(words) if not NEVER_LAST.search(words[:end])}
-        found |= {letter.end() for letter in LOWER_CASE_LETTER.finditer(words)}
-        ends += sorted(line.start() + end for end in found | {len(words)})
+        in_line = {end for _, end in _punkt().spans(words) if not NEVER_LAST.search(words[:end])}
+        in_line |= {letter.end() for letter in LOWER_CASE_LETTER.finditer(words)}
+        ends += sorted(line.start() + end for end in in_line | {len(words)})
     return ends
 
 
 @cache
 def _punkt() -> PunktSentenceTokenizer:
-    # An instance of our own: nupunkt.load() shares one that any other code could reconfigure.
+    # A separate instance: nupunkt.load() returns a shared one that any other code could change.
     return load_default_model()
 
 
-def stop_position(text: str, stops: Sequence[str]) -> int | None:
-    """Where the first stop begins; None without one.
+def cut_conclusion(text: str, cues: Sequence[str], stops: Sequence[str] = ()) -> tuple[int, list[Span], bool]:
+    """Find the end of the chain in a text, and its sentences: the rest of the text is its conclusion.
+
+    First the text is cut where a stop begins: "Answer: yes" on a line of its own ends the chain, whatever the model
+    writes after it. Then trailing sentences that match a cue are cut, one after the other, up to the first one that
+    matches none. A sentence is never cut for containing the answer's value.
 
     Args:
-        text: what the writer wrote.
-        stops: regular expressions for what ends a chain, searched in the whole text, where `^`
-            and `$` match at line breaks, whatever the case.
-    """
-    found = (re.search(stop, text, re.IGNORECASE | re.MULTILINE) for stop in stops)
-    return min((match.start() for match in found if match), default=None)
-
-
-def cut_conclusion(text: str, cues: Sequence[str], stops: Sequence[str] = ()) -> tuple[str, str]:
-    """Cut the conclusion off a chain.
-
-    First the text ends where a stop begins: "Answer: yes" on a line of its own ends the
-    reasoning, whatever the model rambles after it. Then trailing sentences that match a cue go,
-    one after the other; a sentence that matches none keeps itself and all before it. Nothing is
-    cut for containing the answer's value.
-
-    Args:
-        text: what the writer wrote.
-        cues: regular expressions for a concluding sentence, searched in the sentence without the
-            whitespace around it (so `^` is its first character), whatever the case.
-        stops: regular expressions for what ends a chain (see `stop_position`).
+        text: what the arm wrote.
+        cues: regular expressions for a concluding sentence, searched in the sentence without the whitespace around it
+            (so `^` is its first character), in upper and lower case.
+        stops: regular expressions for what ends a chain, searched in the whole text, where `^` and `$` match at line
+            breaks, in upper and lower case.
 
     Returns:
-        The chain, a prefix of the text without trailing whitespace, and the conclusion: the rest
-        of the text as written, or '' where that is only whitespace.
+        Length of the chain, which does not end in whitespace; the character spans of its sentences (see `split`);
+        whether a stop ended it.
 
     Raises:
-        re.error: a pattern is no regular expression.
+        re.error: a pattern is not a regular expression.
     """
-    chain = text[: stop_position(text, stops)].rstrip()
-    for start, end in reversed(split(chain)):
-        if not any(re.search(cue, chain[start:end].strip(), re.IGNORECASE) for cue in cues):
-            break
-        chain = chain[:start].rstrip()
-    conclusion = text[len(chain) :]
-    return chain, conclusion if conclusion.strip() else ""
+    matches = (re.search(stop, text, re.IGNORECASE | re.MULTILINE) for stop in stops)
+    stop = min((match.start() for match in matches if match), default=None)
+    chain = text[:stop].rstrip()
+    sentences = split(chain)
+    kept = len(sentences)
+    while kept and _concludes(chain[slice(*sentences[kept - 1])], cues):
+        kept -= 1
+    end = len(chain) if kept == len(sentences) else sentences[kept][0]
+    return end, sentences[:kept], stop is not None
+
+
+def _concludes(sentence: str, cues: Sequence[str]) -> bool:
+    return any(re.search(cue, sentence.strip(), re.IGNORECASE) for cue in cues)
 
 
 def token_spans(spans: Sequence[Span], token_ends: Sequence[int]) -> tuple[list[Span], list[Span]]:
     """Turn steps in characters into steps in tokens.
 
-    A boundary inside a token (".\\n" may be one) moves to the end of that token. A step that is
-    left with no token of its own joins the step that took its last one. Tokens without text
-    belong to the step after them, at the very end to the last one.
+    A boundary inside a token (".\\n" may be one token) moves to the end of that token. A step without
+    a token of its own joins the step that has its last character. Tokens without text belong to the
+    step after them, at the very end to the last one.
 
     Args:
         spans: contiguous character spans of the steps, from 0.
-        token_ends: character offset where each token ends, never falling.
+        token_ends: character offset where each token ends, in order.
 
     Returns:
         Token spans [start, end), contiguous over all tokens, and the character spans that they
-        cover. None where there are no steps.
+        cover; two empty lists where there are no steps.
 
     Raises:
-        ValueError: the tokens end before or after the steps do.
+        ValueError: the last token does not end where the last step ends.
     """
     if not spans:
         return [], []

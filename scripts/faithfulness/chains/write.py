@@ -1,9 +1,8 @@
 """Writing chains: prompt, generate, cut off the conclusion, split into steps (method, section 3)."""
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 
 import pandas as pd
 
@@ -13,8 +12,8 @@ from faithfulness.chains import steps
 from faithfulness.hashing import digest
 from faithfulness.prompts import Prompts
 from faithfulness.tables.generation import Chains, Probes
-from faithfulness.tables.io import records
-from faithfulness.tables.journal import journalled
+from faithfulness.tables.io import Row, records
+from faithfulness.tables.journal import Journal
 
 
 def write_chains(
@@ -22,131 +21,137 @@ def write_chains(
     items: pd.DataFrame,
     wording: Prompts,
     decoding: Decoding,
-    sampling: dict[str, int],
+    samples: int,
     seed: int,
-    block_items: int,
-    journal: tuple[Path, Sequence[Any], str],
+    training_seed: int,
+    journal: Journal,
 ) -> pd.DataFrame:
     """Have an arm write chains for all items.
 
     Args:
-        backend: the arm.
+        backend: of the arm.
         items: table of items.
         wording: prompts and cues.
         decoding: token limit, temperature and top_p.
-        sampling: `samples` (chains an item) and `seed`.
-        seed: training seed of the arm, for the table.
-        block_items: items a batch, and a journal entry.
-        journal: folder, key and label (see `tables.journalled`).
+        samples: chains of each item.
+        seed: of the sampling.
+        training_seed: of the arm, for the table.
+        journal: of the arm and the code; its key need not hold the other arguments.
 
     Returns:
         Table of chains, in the order of the items.
     """
-    folder, key, label = journal
 
-    def work(pieces: list[list[dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:
-        for some in pieces:
-            wanted = [(item, sample) for item in some for sample in range(sampling["samples"])]
-            texts = [prompts.chain_prompt(item, wording, backend.render) for item, _ in wanted]
-            seeds = [int(digest(sampling["seed"], item["item_id"], sample), 16) for item, sample in wanted]
-            asked = [Prompt(text, number % 2**63) for text, number in zip(texts, seeds, strict=True)]
-            yield [
-                {
-                    "item_id": item["item_id"],
-                    "sample": sample,
-                    "seed": seed,
-                    "prompt": prompt.text,
-                    **parse_chain(completion, wording),
-                    "tokenizer_hash": None if completion.ids is None else backend.tokenizer_hash,
-                }
-                for (item, sample), prompt, completion in zip(
-                    wanted, asked, backend.generate(asked, decoding), strict=True
-                )
-            ]
+    def chains_of(block: Sequence[Row]) -> list[Row]:
+        pairs = [(item, sample) for item in block for sample in range(samples)]
+        requests = [
+            Prompt(prompts.chain_prompt(item, wording, backend.render), _seed(seed, item["item_id"], sample))
+            for item, sample in pairs
+        ]
+        return [
+            {
+                "item_id": item["item_id"],
+                "sample": sample,
+                "seed": training_seed,
+                "prompt": request.text,
+                **parse_chain(completion, wording),
+                "tokenizer_hash": None if completion.ids is None else backend.tokenizer_hash,
+            }
+            for (item, sample), request, completion in zip(
+                pairs, requests, backend.generate(requests, decoding), strict=True
+            )
+        ]
 
-    rows = records(items)
-    blocks = [[rows[start : start + block_items]] for start in range(0, len(rows), block_items)]
-    key = [*key, "chains", wording.model_dump(), vars(decoding), sampling, seed]
-    return journalled(blocks, work, Chains, folder, key, label)
+    def work(blocks: Iterable[Sequence[Row]]) -> Iterator[list[Row]]:
+        return map(chains_of, blocks)
+
+    key = ("chains", wording.model_dump(), asdict(decoding), samples, seed, training_seed)
+    pieces = [[block] for block in journal.blocks(records(items))]
+    return journal.extended(*key).complete(pieces, work, Chains)
 
 
 def continue_chains(
     backend: Backend,
-    written: pd.DataFrame,
-    rows: Sequence[dict[str, Any]],
+    chains: pd.DataFrame,
+    probes: Iterable[Row],
     wording: Prompts,
     decoding: Decoding,
     seed: int,
-    block_items: int,
-    journal: tuple[Path, Sequence[Any], str],
-) -> list[dict[str, Any]]:
-    """Have an arm go on from where chains of its own were changed, to a conclusion that is cut off again.
+    journal: Journal,
+) -> list[Row]:
+    """Have an arm continue chains of its own that were changed, up to a conclusion, which is cut off again.
 
     Args:
-        backend: the arm.
-        written: its chains, for their prompts.
-        rows: of the probes table; their text and ids end where it goes on.
+        backend: of the arm.
+        chains: its chains, for their prompts.
+        probes: rows of the probes table; the arm continues where their text and ids end.
         wording: prompts and cues.
         decoding: token limit, temperature and top_p.
         seed: of the sampling.
-        block_items: items a batch, and a journal entry.
-        journal: folder, key and label (see `tables.journalled`).
+        journal: of the arm and the code; its key need not hold the other arguments.
 
     Returns:
-        The rows, with what was written in text, chain_ids and replacement.
+        The rows, with the continuation in text, chain_ids and replacement.
     """
-    folder, key, label = journal
-    origin = {(chain["item_id"], chain["sample"]): chain for chain in records(written)}
-    by_item: dict[str, list[dict[str, Any]]] = {}
-    for row in rows:
-        chain = origin[row["item_id"], row["sample"]]
-        entry = {"row": row, "prompt": chain["prompt"], "prompt_ids": chain["prompt_ids"]}
-        by_item.setdefault(row["item_id"], []).append(entry)
+    columns = ["item_id", "sample", "prompt", "prompt_ids"]
+    starts = {(chain["item_id"], chain["sample"]): chain for chain in records(chains[columns])}
+    by_item: dict[str, list[Row]] = {}
+    for probe in probes:
+        start = starts[probe["item_id"], probe["sample"]]
+        entry = {"probe": probe, "prompt": start["prompt"], "prompt_ids": start["prompt_ids"]}
+        by_item.setdefault(probe["item_id"], []).append(entry)
 
-    def work(pieces: list[list[dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:
-        for some in pieces:
-            found = backend.generate([prompt(**entry) for entry in some], decoding)
-            yield [longer(entry["row"], parse_chain(new, wording)) for entry, new in zip(some, found, strict=True)]
+    def request(entry: Row) -> Prompt:
+        probe = entry["probe"]
+        ids = None
+        if probe["chain_ids"] is not None and entry["prompt_ids"] is not None:
+            ids = [*entry["prompt_ids"], *probe["chain_ids"]]
+        number = _seed(seed, probe["item_id"], probe["sample"], probe["cut"])
+        return Prompt(entry["prompt"] + probe["text"], number, ids)
 
-    def prompt(row: dict[str, Any], prompt: str, prompt_ids: list[int] | None) -> Prompt:
-        number = int(digest(seed, row["item_id"], row["sample"], row["cut"]), 16)
-        ids = None if row["chain_ids"] is None or prompt_ids is None else [*prompt_ids, *row["chain_ids"]]
-        return Prompt(prompt + row["text"], number % 2**63, ids)
+    def continued(probe: Row, completion: Completion) -> Row:
+        more = parse_chain(completion, wording)
+        ids = None if probe["chain_ids"] is None else [*probe["chain_ids"], *more["chain_ids"]]
+        texts = {name: probe[name] + more["chain_text"] for name in ("text", "replacement")}
+        return probe | texts | {"chain_ids": ids}
 
-    def longer(row: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-        ids = None if row["chain_ids"] is None else [*row["chain_ids"], *new["chain_ids"]]
-        texts = {name: row[name] + new["chain_text"] for name in ("text", "replacement")}
-        return row | texts | {"chain_ids": ids}
+    def work(blocks: Iterable[Sequence[Row]]) -> Iterator[list[Row]]:
+        for block in blocks:
+            completions = backend.generate([request(entry) for entry in block], decoding)
+            yield [continued(entry["probe"], done) for entry, done in zip(block, completions, strict=True)]
 
-    items = list(by_item.values())
-    together = (items[start : start + block_items] for start in range(0, len(items), block_items))
-    blocks = [[[entry for item in some for entry in item]] for some in together]
-    key = [*key, "written on", wording.model_dump(), vars(decoding), seed]
-    return records(journalled(blocks, work, Probes, folder, key, label))
+    key = ("continued chains", wording.model_dump(), asdict(decoding), seed)
+    pieces = [[[entry for item in block for entry in item]] for block in journal.blocks(list(by_item.values()))]
+    return records(journal.extended(*key).complete(pieces, work, Probes))
 
 
-def parse_chain(completion: Completion, wording: Prompts) -> dict[str, Any]:
-    """Split what a writer wrote into chain, steps and conclusion.
+def _seed(*parts: object) -> int:
+    """Seed of one chain's sampling, the same whichever chains are sampled beside it."""
+    return int(digest(*parts), 16) % 2**63
 
-    A chain that a stop ends was finished, also where the writer rambled on to the limit.
+
+def parse_chain(completion: Completion, wording: Prompts) -> Row:
+    """Split what an arm wrote into chain, steps and conclusion: columns of the chains table.
+
+    A chain that a stop ends was finished, even if the arm continued up to the token limit. Where there are token ids,
+    the chain ends with a whole token.
     """
-    text, ids, ends = completion.text, completion.ids, completion.token_ends
-    chain, _ = steps.cut_conclusion(text, wording.conclusion_cues, wording.stop_cues)
-    stop_position = steps.stop_position(text, wording.stop_cues)
+    text, ids, token_ends = completion.text, completion.ids, completion.token_ends
+    end, spans, stopped = steps.cut_conclusion(text, wording.conclusion_cues, wording.stop_cues)
     step_offsets = None
-    if ids is not None and ends is not None:
-        count = bisect_left(ends, len(chain)) + 1 if chain else 0
-        chain, ids, ends = text[: ends[count - 1]] if count else "", ids[:count], ends[:count]
-        step_offsets, spans = steps.token_spans(steps.split(chain), ends)
-    else:
-        spans = steps.split(chain)
-    conclusion = text[len(chain) :] if text[len(chain) :].strip() else ""
+    if ids is not None and token_ends is not None:
+        count = bisect_left(token_ends, end) + 1 if end else 0
+        ids, token_ends = ids[:count], token_ends[:count]
+        end = token_ends[-1] if token_ends else 0
+        if spans:
+            spans = [*spans[:-1], (spans[-1][0], end)]
+        step_offsets, spans = steps.token_spans(spans, token_ends)
     return {
-        "chain_text": chain,
-        "conclusion": conclusion,
-        "steps": [chain[start:end] for start, end in spans],
+        "chain_text": text[:end],
+        "conclusion": text[end:] if text[end:].strip() else "",
+        "steps": [text[start:stop] for start, stop in spans],
         "step_spans": spans,
-        "finish_reason": completion.finish_reason if stop_position is None else "stop",
+        "finish_reason": "stop" if stopped else completion.finish_reason,
         "prompt_ids": completion.prompt_ids,
         "chain_ids": ids,
         "step_offsets": step_offsets,

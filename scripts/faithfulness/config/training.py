@@ -9,6 +9,9 @@ from pydantic import Tag as Case
 from faithfulness.config.base import Count, Name, Strict
 from faithfulness.config.sources import Source
 
+# Targets of recipes that make readers whose faithfulness is known, to calibrate the measures.
+READER_TARGETS = ("load_bearing", "decorative")
+
 
 def _without_a_seed(name: str) -> str:
     if re.search(r"\.seed\d+$", name):
@@ -80,7 +83,7 @@ class TrainedArm(Recipe):
     def _seeds_make_sense(self) -> "TrainedArm":
         if self.seeds and len(set(self.seeds)) < len(self.seeds):
             raise ValueError("seeds: a seed is named twice")
-        if self.seeds and self.target in ("load_bearing", "decorative"):
+        if self.seeds and self.target in READER_TARGETS:
             raise ValueError("seeds: a reader for calibration is trained once; give it a `seed`")
         return self
 

@@ -30,8 +30,8 @@ def tune(
     parent: ArmRecord,
     recipe: Recipe,
     train_items: dict[str, pd.DataFrame],
+    filler: str | None,
     journal: Path,
-    threads: int,
     gpus: int = 0,
 ) -> None:
     """Fine-tune an arm from its parent and write its weights and record to `folder`.
@@ -42,14 +42,13 @@ def tune(
         parent: the arm that the training starts from.
         recipe: how it is trained.
         train_items: train items of each dataset that the recipe uses.
+        filler: of the run's perturbations, which readers that calibrate the measures learn to read.
         journal: where checkpoints are kept until the arm is written.
-        threads: of the processor.
         gpus: that the model's layers are spread over; 0 if none is needed.
 
     Raises:
         ValueError: the parent's weights are damaged, or the loss is no longer finite.
     """
-    torch.set_num_threads(threads)
     _, device_map = place("auto", gpus)
     start, dtype = parent.full_weights, getattr(torch, parent.dtype)
     check_weights(parent.folder_hashes)
@@ -60,14 +59,14 @@ def tune(
         spread = device_map if device_map == "auto" else None
         tokenizer, model = load_base(Path(start.folder), torch.float32, parent.trust_remote_code, device_map=spread)
     items = {name: records(table) for name, table in train_items.items()}
-    data = examples(recipe, items, parent.prompts, tokenizer)
+    data = examples(recipe, items, parent.prompts, tokenizer, filler)
     checkpoints = journal / digest("tuning", parent.weights_hash, recipe.model_dump(), data)
     label = f"{parent.model} {folder.name}: training"
     trained = train(model, tokenizer, recipe, data, checkpoints, autocast=parent.dtype != "float32", label=label)
     for parameter in trained.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.to(dtype)
-    trained.save_pretrained(folder)
+    trained.save_pretrained(str(folder))
     if recipe.method == "full":
         tokenizer.save_pretrained(folder)
     written = weights_hash(folder)

@@ -97,7 +97,7 @@ def expected(settings: Settings, assumed: Assumptions, resources: Path) -> pd.Da
         arms = len(settings.arms_of(model.name))
         for rule, recipe in _trainings(model, settings):
             examples = {name: train[name] for name in recipe.train_datasets()}
-            tokens = training_tokens(recipe, examples, wording, tokenizer)
+            tokens = training_tokens(recipe, examples, wording, tokenizer, settings.perturbations.filler)
             counts = Counts(1, items=recipe.steps * recipe.batch_size)
             rows.append(performer.row(rule, counts, tokens, TRAINING_PASSES[recipe.method]))
         for dataset in settings.datasets:

@@ -59,10 +59,13 @@ def scoring_tokens(probes: Sequence[Probe], encode: Encode) -> Tokens:
     return total + Tokens(prefix_tree.count(sequences))
 
 
-def training_tokens(recipe: Recipe, items: dict[str, list[Row]], wording: Prompts, tokenizer: Tokenizer) -> Tokens:
+def training_tokens(
+    recipe: Recipe, items: dict[str, list[Row]], wording: Prompts, tokenizer: Tokenizer, filler: str | None = None
+) -> Tokens:
     """Tokens of all examples of a training, without padding."""
     counted = recipe.model_copy(update={"steps": min(recipe.steps, TRAINING_STEPS)})
-    lengths = [len(example["input_ids"]) for example in examples.examples(counted, items, wording, tokenizer)]
+    counted_examples = examples.examples(counted, items, wording, tokenizer, filler)
+    lengths = [len(example["input_ids"]) for example in counted_examples]
     return Tokens(sum(lengths)) * (recipe.steps / counted.steps)
 
 

@@ -90,7 +90,7 @@ class _Run:
         if arm.recipe is None:
             raise FileNotFoundError(f"{folder} was not trained here")
         items = {name: records(self._table(f"items/{name}/train", Items)) for name in arm.recipe.train_datasets()}
-        yield training_tokens(arm.recipe, items, arm.prompts, self.tokenizer)
+        yield training_tokens(arm.recipe, items, arm.prompts, self.tokenizer, self.settings.perturbations.filler)
 
     def generation(self, arm: str, dataset: Dataset) -> Iterator[Tokens]:
         """Tokens of an arm's chains."""

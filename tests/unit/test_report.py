@@ -730,7 +730,7 @@ def test_mistakes_that_were_written_on_from_are_nearer_to_the_published_ones(run
     config["perturbations"]["mistakes"] = ["keep", "resample"]
     config["chains"] |= {"samples": 3, "temperature": 0.7, "top_p": 0.9}
     said = section(page(covered, config=config, measures=measures), "published")
-    assert "mistake sensitivity, written on, no AOC" in said
+    assert "mistake sensitivity, continued by the writer, no AOC" in said
     assert "0.70 [" in said
     assert "3, sampled (T = 0.7, p = 0.9)" in said
     assert "the model continues from the mistake the writer continues from the mistake" in said

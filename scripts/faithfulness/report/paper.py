@@ -66,7 +66,7 @@ def methods_context(
     bases = {arm.model: arm for arm in arms if arm.arm == "base"}
     starts: dict[str, Shown] = {}  # models that share a warm start are described together
     for model in config["models"]:
-        if recipe := model["warm_start"]:
+        if recipe := model.get("warm_start"):
             starts.setdefault(str(recipe), {"recipe": recipe, "models": []})["models"].append(model["name"])
     cells = gates.groupby(["model", "arm", "dataset"]).passed.all()
     unused = set() if any(arm.weights.kind == "adapter" for arm in arms) else {"peft"}

@@ -4,23 +4,28 @@
 SCORES = f"{RESULTS}/scores/{{model}}/{{reader}}/{{dataset}}.parquet"
 
 
+def asked_of(wildcards):
+    """Writer and perturbation of the probes that a reader answers. Direct ones hold no chain: the reader's own do."""
+    return [
+        [writer, perturbation]
+        for writer in arms_of(wildcards.model, wildcards.reader)
+        for perturbation in PERTURBATIONS
+        if perturbation != "direct" or writer == wildcards.reader
+    ]
+
+
 rule rescore_answers:
     input:
         arm=f"{RESULTS}/arms/{{model}}/{{reader}}",
         base=f"{RESULTS}/arms/{{model}}/base",
         model=weights_of,
         questions=f"{RESULTS}/items/{{dataset}}/eval.parquet",
-        chains=lambda wildcards: expand(
-            CHAINS,
-            writer=arms_of(wildcards.model, wildcards.reader),
-            allow_missing=True,
-        ),
-        probes=lambda wildcards: expand(
-            f"{PROBES}/{{perturbation}}.parquet",
-            writer=arms_of(wildcards.model, wildcards.reader),
-            perturbation=PERTURBATIONS,
-            allow_missing=True,
-        ),
+        probes=lambda wildcards: [
+            f"{PROBES}/{{perturbation}}.parquet".format(
+                **wildcards, writer=writer, perturbation=perturbation
+            )
+            for writer, perturbation in asked_of(wildcards)
+        ],
     output:
         branch(SHARDED, then=temp(shard(SCORES)), otherwise=SCORES),
     log:
@@ -40,7 +45,7 @@ rule rescore_answers:
         token_budget=8192,
         service=service_of,
     params:
-        writers=lambda wildcards: arms_of(wildcards.model, wildcards.reader),
+        probes=asked_of,
         readout=setting("dataset", include={"readout", "answer_tokens"}),
         block_items=SETTINGS.block_items,
         shard=shard_of,

@@ -39,7 +39,7 @@ for folder in snakemake.input.arms:
         coder = partial(prompts.encode, reader.tokenizer), reader.tokenizer.decode
         probes = calibration.perturb(written, asked, perturbed, *coder)
         name = arm.recipe.target
-        found = calibration.read(reader, name, asked, written, probes, arm.prompts, [arm.weights_hash], journal)
+        found = calibration.read(reader, name, asked, probes, arm.prompts, [arm.weights_hash], journal)
         real.setdefault((arm.model, dataset), []).append(found)
 
 for (model, dataset), parts in real.items():

@@ -30,7 +30,7 @@ UPWARD: set[tuple[str, str]] = set()
 HANDED_ON: set[tuple[str, str]] = set()
 LONG = {"compare.verdicts", "compare.effects"}
 MANY_PARAMETERS = {
-    *("calibrate.calibration.read", "rescore.readout.score"),
+    *("calibrate.calibration.read"),
     *("perturb.paraphrase_model.reword", "finetune.tune.tune"),
 }
 TOO_COMMON = {"config.training", "config.sources"}

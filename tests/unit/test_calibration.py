@@ -24,6 +24,7 @@ from faithfulness.hashing import digest
 from faithfulness.prepare import datasets
 from faithfulness.prepare.generated import last_letters
 from faithfulness.rescore import readout
+from faithfulness.tables.by_item import rows_of
 from faithfulness.tables.generation import Items
 from faithfulness.tables.io import frame, records, write_table
 from faithfulness.tables.journal import Journal
@@ -206,8 +207,8 @@ def study(folder, task, texts, readers, n=400, *, gated=True):
         probes |= {(writer, kind): table for kind, table in calibration.perturb(made, items, Perturbations()).items()}
     scores = pd.concat(
         readout.score(
-            ExactReader(decide, by_id), items, written, probes, WORDING, name,
-            {"readout": "cloze", "answer_tokens": 0}, 100, (folder, [task, name], name),
+            ExactReader(decide, by_id), items, {key: rows_of(table) for key, table in probes.items()}, WORDING, name,
+            readout.Readout("cloze", 0), Journal(folder, (task, name), name, 100),
         ).assign(reader=name, model="m", dataset=task)
         for name, decide in readers.items()
     )  # fmt: skip

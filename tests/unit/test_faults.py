@@ -38,6 +38,7 @@ from faithfulness.prepare import datasets
 from faithfulness.prepare.weights import prepare_model
 from faithfulness.prompts import Prompts
 from faithfulness.rescore import readout
+from faithfulness.tables.by_item import rows_of
 from faithfulness.tables.generation import Chains, Items, Probes
 from faithfulness.tables.io import frame, read_table, records, write_table
 from faithfulness.tables.journal import Journal
@@ -319,13 +320,11 @@ def evaluated(
     scores = readout.score(
         backend,
         items,
-        {"base": written},
-        {("base", name): frame(rows, Probes) for name, rows in probes.items()},
+        {("base", name): rows_of(frame(rows, Probes)) for name, rows in probes.items()},
         wording,
         "base",
-        {"readout": kind, "answer_tokens": 4},
-        block_items=4,
-        journal=(folder, ["r"], "test"),
+        readout.Readout(kind, 4),
+        Journal(folder, ("r",), "test", 4),
     )
     return chain, chain_values.of_chains(scores.assign(reader="base")).iloc[0]
 

@@ -12,8 +12,10 @@ from faithfulness.answers import is_correct, normalise_number, parse_answer
 from faithfulness.backends.protocol import Completion, Decoding, Probe, Prompt, Propose, Reading
 from faithfulness.prompts import Message, Prompts, render
 from faithfulness.rescore import readout
-from faithfulness.tables.generation import Chains, Items, Probes
+from faithfulness.tables.by_item import rows_of
+from faithfulness.tables.generation import Items, Probes
 from faithfulness.tables.io import frame, records
+from faithfulness.tables.journal import Journal
 
 ITEM = {
     "item_id": "i",
@@ -58,29 +60,23 @@ class Scripted:
 
 def score(backend: Scripted, item: dict[str, Any], wording: Prompts, folder: Path, **options: Any) -> pd.DataFrame:
     """Score early termination at cuts 0, 1, 2 and the direct probe, of some writers."""
-    chain = {
-        "item_id": "i", "sample": 0, "seed": 0, "prompt": "p", "chain_text": " A. B.", "conclusion": "",
-        "steps": [" A.", " B."], "step_spans": [[0, 3], [3, 6]], "finish_reason": "stop", "prompt_ids": [1],
-        "chain_ids": [2, 3], "step_offsets": [[0, 1], [1, 2]], "tokenizer_hash": options.pop("tokenizer_hash", "t"),
-    }  # fmt: skip
-    row = {"item_id": "i", "sample": 0, "seed": 0, "n_steps": 2, "replacement": None, "rule": None, "accepted": None}
+    row = dict.fromkeys(Probes.names) | {"item_id": "i", "sample": 0, "seed": 0, "n_steps": 2, "tail": 2}
+    row["tokenizer_hash"] = options.pop("tokenizer_hash", "t")
     cuts = [
-        row | {"cut": k, "variant": "keep_k", "text": text, "chain_ids": [2, 3][:k]}
+        row | {"cut": k, "kept": k, "variant": "keep_k", "text": text, "chain_ids": [2, 3][:k]}
         for k, text in enumerate(["", " A.", " A. B."])
     ]
-    direct = [row | {"cut": 0, "variant": "direct", "text": "", "chain_ids": []}]
+    direct = [row | {"cut": 0, "kept": 0, "variant": "direct", "text": "", "chain_ids": []}]
     writers = options.pop("writers", ("base",))
     kinds = (("early_termination", cuts), ("direct", direct))
     return readout.score(
         backend,
         frame([item], Items),
-        {writer: frame([chain], Chains) for writer in writers},
-        {(writer, kind): frame(rows, Probes) for writer in writers for kind, rows in kinds},
+        {(writer, kind): rows_of(frame(rows, Probes)) for writer in writers for kind, rows in kinds},
         wording,
         options.pop("reader", "base"),
-        {"readout": "cloze", "answer_tokens": 4} | options,
-        block_items=4,
-        journal=(folder, ["k"], "test"),
+        readout.Readout(options.pop("readout", "cloze"), 4),
+        Journal(folder, ("k",), "test", 4),
     )
 
 

@@ -27,6 +27,8 @@ from faithfulness.perturb.registry import PERTURBATIONS
 from faithfulness.perturb.splicing import Decode, Encode
 from faithfulness.prompts import Prompts
 from faithfulness.rescore import readout
+from faithfulness.rescore.readout import Readout
+from faithfulness.tables.by_item import rows_of
 from faithfulness.tables.generation import Probes
 from faithfulness.tables.io import frame, records
 from faithfulness.tables.journal import Journal
@@ -89,7 +91,6 @@ def read(
     backend: Backend,
     name: str,
     items: pd.DataFrame,
-    written: pd.DataFrame,
     probes: Mapping[str, pd.DataFrame],
     wording: Prompts,
     key: Sequence[Any],
@@ -97,20 +98,9 @@ def read(
     block_items: int = 20,
 ) -> pd.DataFrame:
     """Scores of a reader on worked chains, with a column reader; `key` identifies the reader in the journal."""
-    asked = {(WRITER, kind): table for kind, table in probes.items() if kind != "direct"}
-    kept = (journal, key, f"{name}: answers")
-    found = readout.score(
-        backend,
-        items,
-        {WRITER: written},
-        asked,
-        wording,
-        name,
-        {"readout": "cloze", "answer_tokens": 0},
-        block_items,
-        kept,
-    )
-    return found.assign(reader=name)
+    rows = {(WRITER, perturbation): rows_of(table) for perturbation, table in probes.items()}
+    kept = Journal(journal, tuple(key), f"{name}: answers", block_items)
+    return readout.score(backend, items, rows, wording, name, Readout("cloze", 0), kept).assign(reader=name)
 
 
 def with_silence(items: pd.DataFrame) -> pd.DataFrame:
@@ -127,7 +117,7 @@ def exact_scores(items: pd.DataFrame, wording: Prompts, settings: Perturbations,
     readers = EXACT | {f"mixed {p}": exact.mixed(p, list(by_id)) for p in MIXTURES}
     return pd.concat(
         [
-            read(ExactReader(decide, by_id), name, asked, written, probes, wording, [name], journal)
+            read(ExactReader(decide, by_id), name, asked, probes, wording, [name], journal)
             for name, decide in readers.items()
         ],
         ignore_index=True,

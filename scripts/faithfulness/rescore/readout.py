@@ -5,11 +5,10 @@ continuation.
 """
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -17,90 +16,153 @@ from faithfulness import prompts
 from faithfulness.answers import is_correct, parse_answer
 from faithfulness.backends.protocol import Backend, Probe
 from faithfulness.prompts import Prompts, Render, answer_text
-from faithfulness.tables import io
+from faithfulness.tables.by_item import RowsOf
 from faithfulness.tables.generation import Scores
-from faithfulness.tables.journal import journalled
+from faithfulness.tables.io import records
+from faithfulness.tables.journal import Journal
 
-Row = dict[str, Any]
+Row = dict[str, Any]  # of the items, the probes or the scores table
+
+DIRECT = "direct"  # the perturbation that shows nothing of the chain
+WHOLE = "early_termination"  # the perturbation whose last cut shows the whole chain
+KEYS = ("item_id", "sample", "seed", "variant", "cut", "n_steps")
+COLUMNS = (*KEYS, "text", "chain_ids", "tokenizer_hash")  # of the probes table that scoring needs
+
+
+@dataclass(frozen=True)
+class Readout:
+    """How the answers to a dataset are read.
+
+    Attributes:
+        kind: see above; `letters` and `cloze` are told apart by the items.
+        answer_tokens: length limit of the greedy continuation, for `text`.
+    """
+
+    kind: Literal["cloze", "letters", "text"]
+    answer_tokens: int
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A probe with its item and its row of the probes table, to which writer and perturbation were added."""
+
+    item: Row
+    row: Row
+    probe: Probe
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A reader's answer to a probe.
+
+    Attributes:
+        text: an option, or the parsed answer; None where the reader gave none.
+        written: the answer as the reader wrote it.
+        margin: see the scores table.
+        p: probability of each option, or of the gold and the original answer as they are written.
+        retokenised: whether the chain had to be encoded again.
+    """
+
+    text: str | None
+    written: str | None
+    margin: float | None
+    p: Mapping[str, float]
+    retokenised: bool
 
 
 def score(
     backend: Backend,
     items: pd.DataFrame,
-    chains: dict[str, pd.DataFrame],
-    probes: dict[tuple[str, str], pd.DataFrame],
+    probes: Mapping[tuple[str, str], RowsOf],
     wording: Prompts,
     reader: str,
-    readout: dict[str, Any],
-    block_items: int,
-    journal: tuple[Path, Sequence[Any], str],
+    readout: Readout,
+    journal: Journal,
 ) -> pd.DataFrame:
-    """Have a reader answer all probes of a dataset.
+    """Have a reader answer all probes of some items of a dataset, block by block.
 
     Args:
         backend: the reader.
-        items: the dataset's evaluation items.
-        chains: table of chains of each writer.
-        probes: table of probes of each (writer, perturbation). Direct probes are asked of the
-            reader as writer only: they hold nothing of a chain.
+        items: evaluation items.
+        probes: by writer and perturbation, what gives the rows of the probes table (COLUMNS at least) of a block of
+            items. Direct probes are asked with the reader as writer only: they hold nothing of a chain.
         wording: prompts and cues.
         reader: name of the arm that reads.
-        readout: `readout` (cloze, letters or text) and `answer_tokens`.
-        block_items: items a batch, and a journal entry.
-        journal: folder, key and label (see `tables.journalled`).
+        readout: how answers are read.
+        journal: of the scores.
 
     Returns:
         Table of scores, ordered by item, writer and perturbation.
     """
-    folder, key, label = journal
-    rows: dict[tuple[str, str], list[Row]] = {}
-    own = {writer: (table["tokenizer_hash"] == backend.tokenizer_hash).all() for writer, table in chains.items()}
-    for (writer, perturbation), table in sorted(probes.items()):
-        if perturbation == "direct" and writer != reader:
-            continue
-        for row in io.records(table):
-            ids = row["chain_ids"] if own[writer] else None
-            wanted = {k: row[k] for k in ("item_id", "sample", "seed", "cut", "n_steps", "variant", "text")}
-            asked = rows.setdefault((writer, row["item_id"]), [])
-            asked.append({"writer": writer, "perturbation": perturbation, **wanted, "chain_ids": ids})
-    records = io.records(items)
-    # The chains of all writers share one tree; those of each are a piece by themselves: adding an arm keeps the others.
-    together = (records[start : start + block_items] for start in range(0, len(records), block_items))
-    blocks = [
-        [
-            [{"item": item, "probes": rows.get((writer, item["item_id"]), [])} for item in some]
-            for writer in sorted(chains)
-        ]
-        for some in together
-    ]
+    item_rows = records(items)
+    places = {item["item_id"]: place for place, item in enumerate(item_rows)}
+    blocks = journal.blocks(item_rows)
+    pieces = (_pieces(block, probes, reader, backend.tokenizer_hash) for block in blocks)
 
     def work(pieces: list[list[Row]]) -> Iterator[list[Row]]:
-        asked = [
-            (entry["item"], row, as_probe(entry["item"], row, wording, backend.render))
-            for piece in pieces
-            for entry in piece
-            for row in entry["probes"]
-        ]
-        read = _read_text if readout["readout"] == "text" else _read_options
-        found = iter(_compare(asked, read(backend, asked, readout["answer_tokens"])))
+        asked = _asked((entry for piece in pieces for entry in piece), wording, backend.render)
+        rows = iter(_score_rows(backend, asked, readout))
         for piece in pieces:
-            yield list(islice(found, sum(len(entry["probes"]) for entry in piece)))
+            yield list(islice(rows, sum(len(entry["probes"]) for entry in piece)))
 
-    key = [*key, "scores", wording.model_dump(), readout]
-    table = journalled(blocks, work, Scores, folder, key, label)
-    places = {item["item_id"]: place for place, item in enumerate(records)}
+    journal = journal.extended("scores", wording.model_dump(), vars(readout))
+    table = journal.complete(pieces, work, Scores, len(blocks))
     return table.loc[table["item_id"].map(places).sort_values(kind="stable").index].reset_index(drop=True)
 
 
-Asked = list[tuple[Row, Row, Probe]]
+def _pieces(
+    block: Sequence[Row], probes: Mapping[tuple[str, str], RowsOf], reader: str, tokenizer_hash: str | None
+) -> list[list[Row]]:
+    """What is asked about a block of items, a piece of the journal for each writer.
+
+    The chains of all writers share one prefix tree; each writer's are a piece, so that another arm leaves the scores of
+    the present ones as they are.
+    """
+    item_ids = [item["item_id"] for item in block]
+    asked: dict[tuple[str, str], list[Row]] = {}
+    for (writer, perturbation), rows_of in sorted(probes.items()):
+        if perturbation == DIRECT and writer != reader:
+            continue
+        for row in rows_of(item_ids):
+            # Token ids mean something to their own tokenizer only.
+            own = row["tokenizer_hash"] is not None and row["tokenizer_hash"] == tokenizer_hash
+            kept = {key: row[key] for key in (*KEYS, "text")} | {"chain_ids": row["chain_ids"] if own else None}
+            asked.setdefault((writer, row["item_id"]), []).append(
+                {"writer": writer, "perturbation": perturbation, **kept}
+            )
+    writers = sorted({writer for writer, _ in probes})
+    return [
+        [{"item": item, "probes": asked.get((writer, item["item_id"]), [])} for item in block] for writer in writers
+    ]
+
+
+def _asked(entries: Collection[Row] | Iterator[Row], wording: Prompts, render: Render) -> list[Asked]:
+    """All probes of some items, each item's prompts rendered once."""
+    asked: list[Asked] = []
+    rendered: dict[tuple[str, bool], tuple[str, str]] = {}
+    for entry in entries:
+        item = entry["item"]
+        for row in entry["probes"]:
+            direct = row["perturbation"] == DIRECT
+            key = item["item_id"], direct
+            if key not in rendered:
+                rendered[key] = _prompt_and_cue(item, direct, wording, render)
+            asked.append(Asked(item, row, _probe(item, row, *rendered[key])))
+    return asked
 
 
 def as_probe(item: Row, row: Row, wording: Prompts, render: Render) -> Probe:
-    """A row of the probes table (with writer and perturbation) as it is asked."""
-    if row["perturbation"] == "direct":
-        prompt, cue = prompts.direct_prompt(item, wording, render)
-    else:
-        prompt, cue = prompts.chain_prompt(item, wording, render), wording.chain_cue
+    """A row of the probes table (with writer and perturbation) as it is asked; `render` is that of the reader."""
+    return _probe(item, row, *_prompt_and_cue(item, row["perturbation"] == DIRECT, wording, render))
+
+
+def _prompt_and_cue(item: Row, direct: bool, wording: Prompts, render: Render) -> tuple[str, str]:
+    if direct:
+        return prompts.direct_prompt(item, wording, render)
+    return prompts.chain_prompt(item, wording, render), wording.chain_cue
+
+
+def _probe(item: Row, row: Row, prompt: str, cue: str) -> Probe:
     return Probe(
         item_id=item["item_id"],
         prompt=prompt,
@@ -108,26 +170,65 @@ def as_probe(item: Row, row: Row, wording: Prompts, render: Render) -> Probe:
         cue=cue,
         chain_ids=row["chain_ids"],
         candidates=tuple(prompts.said(item, option) for option in item["options"] or ()),
-        details={k: row[k] for k in ("writer", "perturbation", "variant", "cut", "n_steps")},
+        details={key: row[key] for key in ("writer", "perturbation", "variant", "cut", "n_steps")},
     )
 
 
-def _read_options(backend: Backend, asked: Asked, _tokens: int) -> list[Row]:
-    """Answer, margin and a probability for each option, from the log-probability of its letter or text."""
+def _score_rows(backend: Backend, asked: Sequence[Asked], readout: Readout) -> list[Row]:
+    """Rows of the scores table: each answer beside the original answer and the gold one."""
+    wholes = _whole_chains(asked)
+    if readout.kind == "text":
+        answers = _text_answers(backend, asked, wholes, readout.answer_tokens)
+    else:
+        answers = _option_answers(backend, asked)
     rows = []
-    readings = backend.score([probe for *_, probe in asked])
-    for (item, *_), reading in zip(asked, readings, strict=True):
-        found = (letters if item["letters"] else cloze)(item["options"], reading.log_probs)
-        rows.append({**found, "written": found["answer"], "retokenised": reading.retokenised})
+    for one, answer, whole in zip(asked, answers, wholes, strict=True):
+        item, text = one.item, answer.text
+        original = None if whole is None or one.row["perturbation"] == DIRECT else answers[whole]
+        a_n = original.text if original else None
+        rows.append(
+            {
+                **{key: one.row[key] for key in ("writer", "perturbation", *KEYS)},
+                "answer": text,
+                "valid": text is not None,
+                "margin": answer.margin,
+                "p_original": answer.p.get(original.written) if original and original.written is not None else None,
+                "p_gold": answer.p.get(item["answer"]),
+                "correct": is_correct(text, item),
+                "same": None if text is None or a_n is None else text == a_n,
+                "position": item["options"].index(text) if item["options"] and text is not None else None,
+                "retokenised": answer.retokenised,
+            }
+        )
     return rows
+
+
+def _whole_chains(asked: Sequence[Asked]) -> list[int | None]:
+    """For each probe the place of the one that shows its whole chain, whose answer is a_n; None if there is none."""
+    chains = [tuple(one.row[key] for key in ("writer", "item_id", "sample", "seed")) for one in asked]
+    places = {
+        chain: place
+        for place, (chain, one) in enumerate(zip(chains, asked, strict=True))
+        if one.row["perturbation"] == WHOLE and one.row["cut"] == one.row["n_steps"]
+    }
+    return [places.get(chain) for chain in chains]
+
+
+def _option_answers(backend: Backend, asked: Sequence[Asked]) -> list[Answer]:
+    """Answer, margin and a probability for each option, from the log-probability of its letter or text."""
+    answers = []
+    for one, reading in zip(asked, backend.score([one.probe for one in asked]), strict=True):
+        best = (letters if one.item["letters"] else cloze)(one.item["options"], reading.log_probs)
+        answers.append(Answer(best["answer"], best["answer"], best["margin"], best["p"], reading.retokenised))
+    return answers
 
 
 def cloze(options: Sequence[str], log_probs: Sequence[float]) -> Row:
     """The cloze readout of one probe.
 
-    The score of an option is its log-probability divided by the bytes of its text with the space before it, which
-    is scored, too (lm-evaluation-harness's `acc_norm` leaves the space out); probabilities are the softmax of the
-    scores over the options.
+    The score of an option is its log-probability divided by the bytes of its text with the space before it, which is
+    scored, too (lm-evaluation-harness's `acc_norm` leaves the space out). Probabilities are the softmax of the scores
+    over the options.
 
     Args:
         options: texts of the options.
@@ -147,18 +248,18 @@ def letters(options: Sequence[str], log_probs: Sequence[float]) -> Row:
 
     Args:
         options: texts of the options.
-        log_probs: of each option's letter after the cue, in nats; NaN where a server does not tell it, because others
-            are likelier: such an option is not the answer, and its probability is unknown.
+        log_probs: of each option's letter after the cue, in nats; NaN where a server does not report it because other
+            tokens are likelier: such an option is not the answer, and its probability is unknown.
 
     Returns:
-        answer (the option's text; None where no letter is told), margin (nats, to the second best; None where none is
-        told) and p (probability of each option that is told, among them).
+        answer (the option's text; None if no letter is reported), margin (nats, to the second best; None if there is
+        none) and p (probability of each reported option, among the reported ones).
 
     Raises:
         ValueError: a log-probability is infinite.
     """
-    told = {option: value for option, value in zip(options, log_probs, strict=True) if not math.isnan(value)}
-    return _best(list(told), list(told.values()))
+    reported = {option: value for option, value in zip(options, log_probs, strict=True) if not math.isnan(value)}
+    return _best(list(reported), list(reported.values()))
 
 
 def _best(options: Sequence[str], scores: Sequence[float]) -> Row:
@@ -176,85 +277,37 @@ def _best(options: Sequence[str], scores: Sequence[float]) -> Row:
     }
 
 
-def _read_text(backend: Backend, asked: Asked, answer_tokens: int) -> list[Row]:
+def _text_answers(
+    backend: Backend, asked: Sequence[Asked], wholes: Sequence[int | None], answer_tokens: int
+) -> list[Answer]:
     """Answer parsed from the greedy continuation, and probabilities of the gold and the original answer."""
 
-    def propose(indices: Sequence[int], texts: Sequence[str | None]) -> list[tuple[str, ...]]:
-        some = [asked[i] for i in indices]
-        originals = _originals(some, _parsed(some, texts))
-        return [_candidates(item, originals.get(_chain(row))) for item, row, _ in some]
+    def propose(places: Sequence[int], texts: Sequence[str | None]) -> list[tuple[str, ...]]:
+        written = {place: _parsed(asked[place], text)[1] for place, text in zip(places, texts, strict=True)}
+        return [_candidates(asked[place], wholes[place], written) for place in places]
 
-    wanted = [replace(probe, candidates=(), answer_tokens=answer_tokens) for *_, probe in asked]
+    wanted = [replace(one.probe, candidates=(), answer_tokens=answer_tokens) for one in asked]
     readings = backend.score(wanted, propose)
-    parsed = _parsed(asked, [reading.text for reading in readings])
-    originals = _originals(asked, parsed)
-    rows = []
-    for (item, row, _), found, reading in zip(asked, parsed, readings, strict=True):
-        candidates = _candidates(item, originals.get(_chain(row)))
+    parsed = [_parsed(one, reading.text) for one, reading in zip(asked, readings, strict=True)]
+    written = dict(enumerate(text for _, text in parsed))
+    answers = []
+    for one, whole, (text, as_written), reading in zip(asked, wholes, parsed, readings, strict=True):
         means = [value / tokens for value, tokens in zip(reading.log_probs, reading.tokens, strict=True)]
-        rows.append(
-            {
-                **found,
-                "margin": means[1] - means[0] if len(means) > 1 else None,
-                # A server tells no probability of a text.
-                "p": {text: math.exp(mean) for text, mean in zip(candidates, means, strict=False)},
-                "retokenised": reading.retokenised,
-            }
-        )
-    return rows
+        margin = means[1] - means[0] if len(means) > 1 else None
+        # A server reports no probability of a text, so there may be fewer means than candidates.
+        p = {
+            candidate: math.exp(mean) for candidate, mean in zip(_candidates(one, whole, written), means, strict=False)
+        }
+        answers.append(Answer(text, as_written, margin, p, reading.retokenised))
+    return answers
 
 
-def _parsed(asked: Asked, texts: Sequence[str | None]) -> list[Row]:
-    """The answer that each text states, and as it is written there."""
-    return [
-        {"answer": answer, "written": written}
-        for (item, _, _), text in zip(asked, texts, strict=True)
-        for answer, written in [parse_answer(text or "", item)]
-    ]
+def _parsed(one: Asked, text: str | None) -> tuple[str | None, str | None]:
+    """The answer that a text states, and as it is written there."""
+    return parse_answer(text or "", one.item)
 
 
-def _candidates(item: Row, original: Row | None) -> tuple[str, ...]:
+def _candidates(one: Asked, whole: int | None, written: Mapping[int, str | None]) -> tuple[str, ...]:
     """The gold answer and the original one as the reader wrote it, if there is one and it reads otherwise."""
-    written = original["written"] if original else None
-    return tuple(dict.fromkeys(text for text in (item["answer"], written) if text is not None))
-
-
-def _chain(row: Row) -> tuple[Any, ...]:
-    return row["writer"], row["item_id"], row["sample"], row["seed"]
-
-
-def _originals(asked: Asked, readings: Sequence[Row]) -> dict[tuple[Any, ...], Row]:
-    """The reading after each whole chain, whose answer is a_n."""
-    return {
-        _chain(row): reading
-        for (_, row, _), reading in zip(asked, readings, strict=True)
-        if row["perturbation"] == "early_termination" and row["cut"] == row["n_steps"]
-    }
-
-
-def _compare(asked: Asked, readings: list[Row]) -> list[Row]:
-    """Rows of the scores table: each reading beside the original answer and the gold one."""
-    originals = _originals(asked, readings)
-    rows = []
-    for (item, row, _), reading in zip(asked, readings, strict=True):
-        answer = reading["answer"]
-        whole = originals.get(_chain(row), {}) if row["perturbation"] != "direct" else {}
-        original = whole.get("answer")
-        rows.append(
-            {
-                **{
-                    k: row[k]
-                    for k in ("writer", "item_id", "sample", "seed", "perturbation", "variant", "cut", "n_steps")
-                },
-                "answer": answer,
-                "valid": answer is not None,
-                "margin": reading["margin"],
-                "p_original": None if original is None else reading["p"].get(whole["written"]),
-                "p_gold": reading["p"].get(item["answer"]),
-                "correct": is_correct(answer, item),
-                "same": None if answer is None or original is None else answer == original,
-                "position": item["options"].index(answer) if item["options"] and answer is not None else None,
-                "retokenised": reading["retokenised"],
-            }
-        )
-    return rows
+    original = None if whole is None else written.get(whole)
+    return tuple(dict.fromkeys(text for text in (one.item["answer"], original) if text is not None))

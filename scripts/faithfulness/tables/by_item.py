@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
@@ -66,4 +67,7 @@ class ItemRows:
 def rows_of(table: pd.DataFrame) -> RowsOf:
     """The same of a table in memory."""
     rows = records(table)
-    return lambda item_ids: [row for row in rows if row["item_id"] in set(item_ids)]
+    places = defaultdict[str, list[int]](list)
+    for place, row in enumerate(rows):
+        places[row["item_id"]].append(place)
+    return lambda item_ids: [rows[place] for place in sorted(chain.from_iterable(places[item] for item in item_ids))]

@@ -43,7 +43,6 @@ rule write_provenance:
         mem_mb=memory(1000),
         runtime=runtime(10),
     params:
-        config=SETTINGS.model_dump(mode="json"),
         configured=SETTINGS.model_dump(mode="json", exclude_unset=True),
         shared=[*SOURCES, *WEIGHTS],
         code=code("write_provenance"),

@@ -9,8 +9,8 @@ import shlex
 import sys
 from pathlib import Path
 
-from faithfulness.operate import provenance
-from faithfulness.operate.provenance import ROOT, ProvenanceError
+from faithfulness.operate.provenance.record import ProvenanceError, load
+from faithfulness.operate.provenance.reproduce import ROOT, checkout, differences, write_configuration
 
 
 def main() -> None:
@@ -19,13 +19,13 @@ def main() -> None:
     parser.add_argument("provenance", help="provenance.json of the run")
     parser.add_argument("--checkout", type=Path, metavar="FOLDER", help="make a worktree of the run's commit there")
     arguments = parser.parse_args()
-    record = provenance.load(arguments.provenance)
+    record = load(arguments.provenance)
     folder = arguments.checkout or ROOT
     if arguments.checkout:
-        provenance.checkout(record, folder)
-    file = provenance.write_configuration(record, folder)
-    differences = [f"  {line}" for line in provenance.differences(record, folder)]
-    print("\n".join(["What differs from the run:", *differences]) if differences else "Nothing differs.")
+        checkout(record, folder)
+    file = write_configuration(record, folder)
+    lines = [f"  {line}" for line in differences(record, folder)]
+    print("\n".join(["What differs from the run:", *lines]) if lines else "Nothing differs.")
     change_folder = f"cd {shlex.quote(str(folder))} && " if arguments.checkout else ""
     print(f"To make it again:\n  {change_folder}make report CONFIG={file}")
 

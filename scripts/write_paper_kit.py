@@ -5,7 +5,8 @@ from pathlib import Path
 
 from faithfulness.arms.record import read_arm
 from faithfulness.compare import claims
-from faithfulness.operate import job, provenance
+from faithfulness.operate import job
+from faithfulness.operate.provenance.software import installed_versions
 from faithfulness.report import paper, paper_tables
 from faithfulness.report.paper_languages import LATEX, MARKDOWN, render
 from faithfulness.tables.io import atomically, read_table
@@ -36,7 +37,7 @@ shown = paper.methods_context(
     summaries=summaries,
     gates=gates,
     arms=[read_arm(folder) for folder in files.arms],
-    versions=provenance.versions(paper.PACKAGES),
+    versions=installed_versions(paper.PACKAGES),
 )
 tables = {
     "effects": paper_tables.effects_table(effects, declared.primary),

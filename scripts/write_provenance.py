@@ -2,15 +2,16 @@
 
 from pathlib import Path
 
-from faithfulness.operate import job, provenance
+from faithfulness.config import settings
+from faithfulness.operate import job
+from faithfulness.operate.provenance.collect import collect
 from faithfulness.tables.io import write_json
 
 job.start(snakemake.log)
 params = snakemake.params
-record = provenance.collect(
+record = collect(
     Path(snakemake.scriptdir).resolve().parent,  # in a container the library is elsewhere
-    params.config,
-    params.configured,
+    settings.load(params.configured),
     snakemake.input.arms,
     Path("resources"),
     params.shared,

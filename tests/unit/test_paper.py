@@ -14,7 +14,7 @@ from faithfulness.arms.record import ServedWeights
 from faithfulness.compare import claims
 from faithfulness.config.datasets import CoinFlip
 from faithfulness.config.training import Recipe
-from faithfulness.operate import provenance
+from faithfulness.operate.provenance.software import installed_versions
 from faithfulness.report import paper, paper_tables
 from faithfulness.report.paper import PACKAGES, SOFTWARE, SOURCES
 from faithfulness.report.paper_languages import LATEX, MARKDOWN, latex_escape, markdown_escape, render
@@ -63,7 +63,7 @@ def methods(run, config=None, dtype="float32", **changes):
         summaries=run["summaries"],
         gates=run["gates"],
         arms=arms,
-        versions=provenance.versions(PACKAGES),
+        versions=installed_versions(PACKAGES),
     ) | dict(changes)
 
 
@@ -393,7 +393,7 @@ def test_what_is_cited_is_listed_and_what_is_listed_is_cited(run):
     for entry in entries.values():
         assert {"title", "author", "year"} <= set(entry)
         assert "doi" in entry or "url" in entry
-    assert entries["virtanen2020scipy"]["note"] == f"Version {provenance.versions(['scipy'])['scipy']}"
+    assert entries["virtanen2020scipy"]["note"] == f"Version {installed_versions(['scipy'])['scipy']}"
     assert "{{" not in bib
 
 

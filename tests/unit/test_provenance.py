@@ -16,8 +16,11 @@ import yaml
 from faithfulness.arms.record import ServedWeights, write_arm
 from faithfulness.config import settings
 from faithfulness.config.base import SettingsError
-from faithfulness.operate import job, provenance
-from faithfulness.operate.provenance import CONFIGURED, ProvenanceError, Record
+from faithfulness.operate import job, versions
+from faithfulness.operate.provenance.collect import collect, hash_if_there
+from faithfulness.operate.provenance.record import ProvenanceError, Record, load
+from faithfulness.operate.provenance.reproduce import checkout, differences, results_folder, write_configuration
+from faithfulness.operate.provenance.software import code_state
 from faithfulness.tables.io import write_json
 from tests.factories import ADAPTER, make_arm
 from tests.runs import copy_project
@@ -25,6 +28,7 @@ from tests.runs import copy_project
 ROOT = Path(__file__).parents[2]
 SECRET = "sk-proj-7h1s1s53cr37"
 BENCHMARK = "s\th:m:s\tmax_rss\n"
+H100 = "NVIDIA H100 80GB HBM3"
 QUESTION = {"question": "What is 1 plus 1?", "options": ["2", "3"], "answer": "2"}
 
 
@@ -78,16 +82,17 @@ def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Record:
     write("results-x/benchmarks/plan_items/all.tsv", BENCHMARK + "0.1\t0:00:00\tNA\n")
     write("resources/benchmarks/prepare_model/ours.tsv", BENCHMARK + "4\t0:00:04\t100\n")
     write("resources/benchmarks/prepare_model/of-others.tsv", BENCHMARK + "1000\t0:00:04\t100\n")
-    write("results-x/logs/rescore_answers/tiny/base/own.log", "07:00:00 INFO takes GPU NVIDIA H100 80GB HBM3\n")
-    write("results-x/logs/write_chains/tiny/base/own.log", "")
-    job = "from faithfulness.operate import job; job.start(['results-x/logs/write_chains/tiny/base/own.log'])"
-    subprocess.run([sys.executable, "-c", job], env=os.environ | {"PYTHONPATH": str(ROOT / "scripts")}, check=True)
+    for name in ("base", "removed-since"):
+        Path(f"results-x/logs/rescore_answers/tiny/{name}").mkdir(parents=True)
+    start = "from faithfulness.operate import job; job.start(['results-x/logs/{}.log']); job.note_gpus([{!r}])"
+    for name, gpu in (("base", H100), ("removed-since", "of another run")):
+        command = [sys.executable, "-c", start.format(f"rescore_answers/tiny/{name}/own", gpu)]
+        subprocess.run(command, env=os.environ | {"PYTHONPATH": str(ROOT / "scripts")}, check=True)
     configured = settings.load(configuration())
-    full, part = (configured.model_dump(mode="json", exclude_unset=unset) for unset in (False, True))
     folders = {Path("results-x/arms") / name: arm for name, arm in ARMS.items()}
     for folder, arm in folders.items():
         write_arm(folder, arm)
-    return provenance.collect(ROOT, full, part, list(folders), Path("resources"), ["ours"])
+    return collect(ROOT, configured, list(folders), Path("resources"), ["ours"])
 
 
 def write(name: str | Path, text: str) -> None:
@@ -117,10 +122,10 @@ def test_an_address_with_a_password_is_refused_and_not_repeated() -> None:
 
 def test_weights_and_their_sources(record: Record) -> None:
     arms = {(arm.model, arm.arm): arm for arm in record.arms}
-    assert arms["tiny", "base"].source["uri"] == "random:llama"
+    assert arms["tiny", "base"].source.uri == "random:llama"
     assert arms["tiny", "tuned-here"].source is None
     assert (arms["tiny", "tuned-here"].seed, arms["tiny", "tuned-here"].parent) == (1, "tiny-base")
-    assert arms["tiny", "tuned-hub"].source["revision"] == "a" * 40
+    assert arms["tiny", "tuned-hub"].source.revision == "a" * 40
     assert (arms["served", "base"].weights, arms["served", "base"].kind) == ("served-base", "served")
 
 
@@ -143,12 +148,12 @@ def test_time_and_memory_of_the_run_alone(record: Record) -> None:
 
 def test_where_jobs_ran(record: Record) -> None:
     assert record.processors == [job.processor()] != [""]
-    assert record.gpus == ["NVIDIA H100 80GB HBM3"]
+    assert record.gpus == [H100]
     assert record.slurm_jobs == ["4711"]
 
 
 def test_all_direct_dependencies_have_a_version(record: Record) -> None:
-    pinned = provenance.pins(ROOT)
+    pinned = versions.pins()
     assert len(pinned) == len(re.findall("==", (ROOT / "envs/requirements.txt").read_text())) > 20
     assert set(record.versions) <= {"python", *pinned}
     assert {"python", "torch", "transformers", "nupunkt", "snakemake"} <= set(record.versions)
@@ -177,30 +182,30 @@ def project(tmp_path: Path) -> Path:
 
 
 def test_commit_and_what_was_changed(project: Path) -> None:
-    clean = provenance.code(project)
+    clean = code_state(project)
     assert (clean.commit, clean.changed) == (git(project, "rev-parse", "HEAD"), [])
     write(project / "config/c.yaml", "another")  # configurations are recorded themselves
-    assert provenance.code(project) == clean
+    assert code_state(project) == clean
     write(project / "scripts/faithfulness/b.py", "changed")
     write(project / "scripts/new one.py", "new")
-    changed = provenance.code(project)
+    changed = code_state(project)
     assert changed.changed == ["scripts/faithfulness/b.py", "scripts/new one.py"]
     assert changed.commit == clean.commit
     assert changed.hash != clean.hash
 
 
 def test_no_commit_where_git_does_not_keep_the_code(project: Path) -> None:
-    clean = provenance.code(project)
+    clean = code_state(project)
     inside = project / "copy"  # of a project of its own in somebody else's
     shutil.copytree(project, inside, ignore=shutil.ignore_patterns(".git", "copy"))
-    assert provenance.code(inside).model_dump() == {"commit": None, "changed": [], "hash": clean.hash}
+    assert code_state(inside).model_dump() == {"commit": None, "changed": [], "hash": clean.hash}
     shutil.rmtree(project / ".git")
-    assert provenance.code(project).commit is None
+    assert code_state(project).commit is None
 
 
 def test_no_git(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    assert provenance.code(project).commit is None
+    assert code_state(project).commit is None
 
 
 # --- making a run again -------------------------------------------------------------------------
@@ -208,7 +213,7 @@ def test_no_git(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_its_configuration_makes_the_run_again(record: Record, project: Path) -> None:
     """Also with weights from elsewhere and on servers, whose entries may not name all keys."""
-    file = project / provenance.write_configuration(record, project)
+    file = project / write_configuration(record, project)
     written = settings.load(yaml.safe_load(file.read_text())).model_dump(mode="json")
     assert written.pop("results").startswith("results-reproduced-")
     assert written == {key: value for key, value in record.configuration.items() if key != "results"}
@@ -217,27 +222,29 @@ def test_its_configuration_makes_the_run_again(record: Record, project: Path) ->
 def here(record: Record, project: Path, **changes: Any) -> Record:
     """The record of a run that was made in `project`, on this machine."""
     shutil.copy("own.jsonl", project)
-    for name in filter(None, (record.configuration[key] for key in CONFIGURED)):
+    for name in filter(None, (record.configuration[key] for key in ("prompts", "claims", "published", "calibration"))):
         if (ROOT / name).exists():
             write(project / name, (ROOT / name).read_text())
     same = {
-        "code": provenance.code(project),
+        "code": code_state(project),
         "gpus": [],
-        "files": {name: provenance.hash_if_there(project / name) for name in record.files},
-        "versions": provenance.pins(project) | {"python": record.versions["python"]},
+        "files": {name: hash_if_there(project / name) for name in record.files},
+        "versions": versions.pins(project / "envs/requirements.txt") | {"python": record.versions["python"]},
     }
     return record.model_copy(update=same | changes)
 
 
 def test_nothing_differs(record: Record, project: Path) -> None:
-    assert provenance.differences(here(record, project), project) == []
-    torch = {"torch": provenance.pins(project)["torch"] + "+cpu"}  # a build of the pinned version
+    assert differences(here(record, project), project) == []
+    torch = {
+        "torch": versions.pins(project / "envs/requirements.txt")["torch"] + "+cpu"
+    }  # a build of the pinned version
     same = here(record, project)
-    assert provenance.differences(same.model_copy(update={"versions": same.versions | torch}), project) == []
+    assert differences(same.model_copy(update={"versions": same.versions | torch}), project) == []
 
 
 def test_what_differs_is_said(record: Record, project: Path) -> None:
-    made = here(record, project, gpus=["NVIDIA H100 80GB HBM3"], platform="Plan9")
+    made = here(record, project, gpus=[H100], platform="Plan9")
     commit = made.code.commit
     write(project / "Snakefile", "changed")
     git(project, "commit", "-qam", "second")
@@ -245,7 +252,7 @@ def test_what_differs_is_said(record: Record, project: Path) -> None:
     pins = (project / "envs/requirements.txt").read_text()
     write(project / "envs/requirements.txt", pins.replace("numpy==", "numpy==9."))
     there = made.model_copy(update={"configuration": made.configuration | {"block_items": 7}})
-    text = "\n".join(provenance.differences(there, project))
+    text = "\n".join(differences(there, project))
     assert re.search(rf"code: {commit} \(hash \w+\) there, {git(project, 'rev-parse', 'HEAD')} .*here", text)
     assert f"git checkout {commit}" in text
     assert f"version of numpy: {made.versions['numpy']} there, 9.{made.versions['numpy']} here" in text
@@ -261,15 +268,15 @@ def test_what_came_out_otherwise_is_said(record: Record, project: Path) -> None:
     other = there.arms[0].model_copy(update={"weights": "other"})
     items = there.datasets[0].model_copy(update={"eval": "0" * 64})
     again = there.model_copy(update={"arms": [other, *there.arms[1:]], "datasets": [items, there.datasets[1]]})
-    write_json(again.model_dump(mode="json"), project / provenance.again(there)["results"] / "provenance.json")
-    weights, found = provenance.differences(there, project)
+    write_json(again.model_dump(mode="json"), project / results_folder(there) / "provenance.json")
+    weights, found = differences(there, project)
     assert weights == "weights of tiny/base: tiny-base there, other here"
     assert found.startswith("items of coin_flip/eval: ")
 
 
 def test_a_configuration_that_is_refused_now(record: Record, project: Path) -> None:
     old = here(record, project, configured=record.configured | {"gone": 1})
-    (line,) = provenance.differences(old, project)
+    (line,) = differences(old, project)
     assert line.startswith("configuration: this version refuses it: gone: unknown key")
 
 
@@ -277,34 +284,34 @@ def test_a_worktree_of_its_commit(record: Record, project: Path, tmp_path: Path)
     made = here(record, project)
     write(project / "Snakefile", "changed")
     git(project, "commit", "-qam", "second")
-    provenance.checkout(made, tmp_path / "then", project)
+    checkout(made, tmp_path / "then", project)
     assert (tmp_path / "then/Snakefile").read_text() == "Snakefile"
     assert (project / "Snakefile").read_text() == "changed"
     with pytest.raises(ProvenanceError, match=r"then: cannot check out .* already exists"):
-        provenance.checkout(made, tmp_path / "then", project)
+        checkout(made, tmp_path / "then", project)
     unknown = made.code.model_copy(update={"commit": "b" * 40})
     with pytest.raises(ProvenanceError, match="is it fetched"):
-        provenance.checkout(made.model_copy(update={"code": unknown}), tmp_path / "other", project)
+        checkout(made.model_copy(update={"code": unknown}), tmp_path / "other", project)
     without = made.code.model_copy(update={"commit": None})
     with pytest.raises(ProvenanceError, match="outside of a git checkout"):
-        provenance.checkout(made.model_copy(update={"code": without}), tmp_path / "other", project)
+        checkout(made.model_copy(update={"code": without}), tmp_path / "other", project)
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
         (None, "there is no such file"),
-        ("", "no record of a run"),
-        ('{"made": "2026', "no record of a run"),
-        ("{}", r"no record of a run.*made: Field required"),
-        ("[1]", "no record of a run"),
+        ("", "not a record of a run"),
+        ('{"made": "2026', "not a record of a run"),
+        ("{}", r"not a record of a run.*made: Field required"),
+        ("[1]", "not a record of a run"),
     ],
 )
 def test_a_missing_or_damaged_record(tmp_path: Path, content: str | None, said: str) -> None:
     if content is not None:
         (tmp_path / "provenance.json").write_text(content)
     with pytest.raises(ProvenanceError, match=rf"provenance\.json: {said}[^\n]*$"):
-        provenance.load(tmp_path / "provenance.json")
+        load(tmp_path / "provenance.json")
 
 
 def test_the_command(record: Record, tmp_path: Path) -> None:
@@ -313,7 +320,7 @@ def test_the_command(record: Record, tmp_path: Path) -> None:
     git(project, "init", "-q")
     git(project, "add", ".")
     git(project, "commit", "-qm", "first")
-    made = record.model_copy(update={"code": provenance.code(project)})
+    made = record.model_copy(update={"code": code_state(project)})
     write(project / "rules/report.smk", "changed since")
     write_json(made.model_dump(mode="json"), tmp_path / "provenance.json")
 
@@ -340,4 +347,4 @@ def test_a_commit_that_is_an_option_of_git(record: Record, tmp_path: Path) -> No
     plain["code"]["commit"] = "--orphan"
     (tmp_path / "hostile.json").write_text(json.dumps(plain))
     with pytest.raises(ProvenanceError, match=r"code\.commit"):
-        provenance.load(tmp_path / "hostile.json")
+        load(tmp_path / "hostile.json")

@@ -21,7 +21,9 @@ from faithfulness.arms.record import read_arm
 from faithfulness.compare import item_means
 from faithfulness.figures.registry import FIGURES
 from faithfulness.hashing import file_hash
-from faithfulness.operate import job, provenance
+from faithfulness.operate import job
+from faithfulness.operate.provenance.record import load
+from faithfulness.operate.provenance.software import code_state
 from faithfulness.perturb.registry import PERTURBATIONS
 from faithfulness.tables.generation import Chains, Items, Probes, Scores
 from faithfulness.tables.io import read_table, records
@@ -103,7 +105,7 @@ def test_arm_says_what_it_is(smoke: Path) -> None:
 
 
 def test_the_record_is_that_of_the_run(smoke: Path) -> None:
-    record = provenance.load(smoke / RESULTS / "provenance.json")
+    record = load(smoke / RESULTS / "provenance.json")
     jobs = {rule.rule: rule.jobs for rule in record.rules}
     assert (jobs["prepare_model"], jobs["warm_start"], jobs["rescore_answers"], jobs["compare_scales"]) == (2, 2, 8, 1)
     for arm in record.arms:
@@ -113,8 +115,8 @@ def test_the_record_is_that_of_the_run(smoke: Path) -> None:
     items = {one.dataset: one.eval for one in record.datasets}
     assert items["coin_flip"] == file_hash(smoke / RESULTS / "items/coin_flip/eval.parquet")
     assert record.processors == [job.processor()]
-    assert record.code == provenance.code(smoke)
-    assert provenance.code(smoke).commit is None
+    assert record.code == code_state(smoke)
+    assert code_state(smoke).commit is None
 
 
 def test_logs_and_benchmarks_stay(smoke: Path) -> None:

@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
+from faithfulness.operate import job
+
 logger = logging.getLogger("faithfulness")
 
 # Lock files of the GPUs of this process, open until it ends, in whatever way: the kernel then releases the locks.
@@ -43,8 +45,9 @@ def take_gpus(count: int) -> None:
             waited = True
             time.sleep(1)
     os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(_locks)
-    for kind in gpu_kinds(_locks):
-        logger.info("takes GPU %s", kind)
+    kinds = gpu_kinds(_locks)
+    logger.info("uses GPU %s", ", ".join(kinds))
+    job.note_gpus(kinds)
 
 
 def visible_gpus() -> list[str]:

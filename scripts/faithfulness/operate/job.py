@@ -1,6 +1,7 @@
 """What a job says while it works: to its log file, and warnings to the terminal as well."""
 
 import errno
+import json
 import logging
 import os
 import platform
@@ -9,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from faithfulness.operate import versions
@@ -24,6 +26,21 @@ TEXTS = {
     FULL: [*map(os.strerror, FULL), "database or disk is full"],
     FORBIDDEN: [*map(os.strerror, FORBIDDEN), "attempt to write a readonly database", "unable to open database file"],
 }
+
+
+FACTS = ".facts.json"  # in place of .log, beside a job's log
+
+
+@dataclass
+class Facts:
+    """Where a job runs: kept beside its log, for the record of the run."""
+
+    processor: str
+    slurm_job: str | None = None
+    gpus: list[str] = field(default_factory=list)  # their kinds
+
+
+_facts: list[Path] = []  # files for the facts of this job
 
 
 class Brief(logging.Formatter):
@@ -66,9 +83,32 @@ def start(files: Sequence[str]) -> logging.Logger:
     if job:
         told = f"SIGTERM: SLURM job {job} goes on until it is killed"
         signal.signal(signal.SIGTERM, lambda *_: logger.warning(told))
-    logger.info("runs on %s, %s%s", platform.node(), processor(), f", SLURM job {job}" if job else "")
+    facts = Facts(processor(), job)
+    logger.info("runs on %s, %s%s", platform.node(), facts.processor, f", SLURM job {job}" if job else "")
+    _facts[:] = [Path(file).with_suffix(FACTS) for file in files]
+    for file in _facts:
+        _write_facts(facts, file)
     versions.check()
     return logger
+
+
+def note_gpus(kinds: Sequence[str]) -> None:
+    """Add the kinds of GPU that this job uses to its facts."""
+    for file in _facts:
+        facts = read_facts(file)
+        facts.gpus = sorted({*facts.gpus, *kinds})
+        _write_facts(facts, file)
+
+
+def read_facts(file: Path) -> Facts:
+    """The facts of a job."""
+    return Facts(**json.loads(file.read_text("utf-8")))
+
+
+def _write_facts(facts: Facts, file: Path) -> None:
+    whole = file.with_suffix(".tmp")  # a kill leaves no half of a file
+    whole.write_text(json.dumps(asdict(facts)) + "\n", "utf-8")
+    whole.replace(file)
 
 
 def processor() -> str:

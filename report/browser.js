@@ -5,33 +5,6 @@
   const FULL = 2; // nats at which the colour of a row is full
   const UNREADABLE = "unreadable";
   const WHOLE = "early_termination"; // its last cut is the whole chain
-  // What is done to a chain: `from` says what a row is compared with.
-  const KINDS = {
-    early_termination: {
-      label: "Early termination", first: "No step kept", from: "before",
-      says: "Each row: the steps up to there are kept, then the arm answers. Colour: what the step adds.",
-    },
-    filler: {
-      label: "Filler", first: "All steps as filler", from: "before",
-      says: "Each row: the steps up to there are kept, the rest is filler. Colour: what the step adds.",
-    },
-    paraphrase_rest: {
-      label: "Paraphrase of the rest", first: "All steps reworded", from: "before",
-      says: "Each row: the steps up to there are kept, the rest is reworded. Colour: what the step's own words add.",
-    },
-    paraphrase_single: {
-      label: "Paraphrase of one step", from: "whole",
-      says: "Each row: this step alone is reworded. Colour: what that does to the whole chain's answer.",
-    },
-    mistake_keep: {
-      label: "Mistake", from: "whole",
-      says: "Each row: this step alone is made wrong. Colour: what that does to the whole chain's answer.",
-    },
-    mistake_resample: {
-      label: "Mistake, continued", from: "whole",
-      says: "Each row: this step is made wrong and its writer continues from there. Colour: what that does to the answer.",
-    },
-  };
 
   const byId = (id) => document.getElementById(id);
   /** An element; texts among its children become text nodes. */
@@ -62,7 +35,10 @@
   }
   const index = await decode(byId("index"));
   const arms = index.arms.map((arm) => arm.name);
-  const kinds = index.kinds.filter((kind) => kind in KINDS);
+  // What is done to a chain. A row shows the effect of one step: compared with the whole chain if that step alone is
+  // changed, else with the row before.
+  const KINDS = Object.fromEntries(index.kinds.map((kind) => [kind.name, kind]));
+  const kinds = Object.keys(KINDS);
   const pairPlace = (writer, reader) => index.pairs.findIndex(([w, r]) => w === writer && r === reader);
   const ownPairs = arms.map((arm) => pairPlace(arm, arm)).filter((place) => place >= 0);
 
@@ -263,7 +239,7 @@
     const made = make("form", { class: "controls" },
       make("fieldset", { class: "kinds" }, make("legend", {}, "Perturbation"), ...choose),
       make("label", { class: "reader" }, "Read by", make("select", { name: "reader" }, ...readers)),
-      make("p", { class: "note" }, KINDS[state.kind]?.says ?? ""));
+      make("p", { class: "note" }, KINDS[state.kind]?.hint ?? ""));
     made.addEventListener("change", (event) => {
       const { name, value } = event.target;
       go({ [name]: value }, `[name="${name}"]${name === "kind" ? ":checked" : ""}`);
@@ -327,16 +303,16 @@
   }
 
   function steps(chain, read, whole, arm) {
-    const { from, first } = KINDS[state.kind] ?? KINDS[WHOLE];
+    const { one_step: oneStep, title } = KINDS[state.kind] ?? { one_step: false, title: "" };
     const n = chain.steps.length;
     const byCut = new Map(read.filter((probe) => probe.kind === state.kind && probe.known).map((probe) => [probe.cut, probe]));
-    if (from === "before" && whole && !byCut.has(n)) byCut.set(n, whole);
+    if (!oneStep && whole && !byCut.has(n)) byCut.set(n, whole);
     const made = make("ol", { class: "steps" });
-    let before = from === "whole" ? whole : null;
-    for (let k = from === "before" ? 0 : 1; k <= n; k++) {
+    let before = oneStep ? whole : null;
+    for (let k = oneStep ? 1 : 0; k <= n; k++) {
       const probe = byCut.get(k);
-      made.append(step(chain, k, k ? chain.steps[k - 1].trim() : first, probe, before, arm));
-      if (from === "before" && probe && probe.p !== null) before = probe;
+      made.append(step(chain, k, k ? chain.steps[k - 1].trim() : title, probe, before, arm));
+      if (!oneStep && probe && probe.p !== null) before = probe;
     }
     if (n === 0) made.append(make("li", {}, make("p", { class: "message" }, "No step: ", chain.text.trim() === "" ? "the chain is empty." : foreign(chain.text.trim()))));
     return made;

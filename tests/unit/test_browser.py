@@ -15,6 +15,7 @@ from faithfulness.compare import chain_values
 from faithfulness.perturb import direct, early_termination, filler
 from faithfulness.perturb.mistake import Mistake, mistaken_probes
 from faithfulness.perturb.paraphrase import Paraphrase, reworded_probes
+from faithfulness.perturb.registry import kind
 from faithfulness.report import chain_browser, render
 from faithfulness.report.chain_browser import BLOCK_ENTRIES
 from faithfulness.tables.generation import Chains, Items, Probes, Scores
@@ -179,7 +180,7 @@ def test_nothing_of_the_tables_is_lost(run, text):
     for (writer, item), probes in run["probes"].groupby(["writer", "item_id"]):
         chain = by_item[item]["chains"][arms.index(writer)]
         expected = {
-            (chain_browser.kind(row["perturbation"], row["variant"]), row["cut"]): (
+            (kind(row["perturbation"], row["variant"]), row["cut"]): (
                 row["text"],
                 row["rule"],
                 row["accepted"],
@@ -193,9 +194,7 @@ def test_nothing_of_the_tables_is_lost(run, text):
         entry = by_item[row["item_id"]]
         reading = entry["readings"][index["pairs"].index([row["writer"], row["reader"]])]
         probes = entry["chains"][arms.index(row["writer"])]["probes"]
-        place = [probe[:2] for probe in probes].index(
-            [chain_browser.kind(row["perturbation"], row["variant"]), row["cut"]]
-        )
+        place = [probe[:2] for probe in probes].index([kind(row["perturbation"], row["variant"]), row["cut"]])
         assert reading[place] == [row[name] for name in ("answer", "same", "correct", "p_original", "p_gold")]
         compared += 1
     assert compared == len(run["scores"]) == sum(
@@ -216,7 +215,7 @@ def test_the_index_says_what_the_measures_say(run, text):
             expected = values[writer, reader, entry["item"], "convergence_fraction"]
             expected = expected if isinstance(expected, float) else expected.iloc[0]
             assert convergence == (None if np.isnan(expected) else pytest.approx(expected, abs=1e-4))
-            kinds = [chain_browser.kind(*place) for place in zip(own.perturbation, own.variant, strict=True)]
+            kinds = [kind(*place) for place in zip(own.perturbation, own.variant, strict=True)]
             same = own.assign(kind=kinds).dropna(subset=["same"]).groupby("kind")["same"].all()
             assert flips == {name: not kept for name, kept in same.items()}
 

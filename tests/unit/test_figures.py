@@ -33,7 +33,7 @@ from faithfulness.figures.colours import DARK, GREY, INK, MUTED, PAPER, RULE, VO
 from faithfulness.figures.common import PRIMARY
 from faithfulness.figures.convergence import CHAINS
 from faithfulness.figures.registry import FIGURES
-from faithfulness.figures.retention import PERTURBATIONS
+from faithfulness.figures.retention import LABELS
 from faithfulness.figures.theme import THEME
 from faithfulness.tables.io import frame
 from faithfulness.tables.statistics import Effects
@@ -142,7 +142,7 @@ def test_retention_draws_the_curves_with_their_bands(run):
     assert set(data.model) == {"smollm2-135m"}
     assert set(data.arm) == set(ARMS)
     figure = retention.draw(data, ARMS, DATASETS)
-    panels = dict(zip(itertools.product(PERTURBATIONS, DATASETS), figure.axes, strict=True))
+    panels = dict(zip(itertools.product(LABELS, DATASETS), figure.axes, strict=True))
     for (perturbation, dataset), ax in panels.items():
         for arm in ARMS:
             rows = data[(data.perturbation == perturbation) & (data.dataset == dataset) & (data.arm == arm)]

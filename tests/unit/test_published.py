@@ -64,10 +64,10 @@ def test_without_a_file_nothing_was_published() -> None:
     [
         ("figures", {"source": "lanham2024"}, "there is no source 'lanham2024'; there are: lobo2025, lanham2023"),
         ("figures", {"source": "lobo2025"}, "sources.lobo2025: figures are taken from it, and it has no setup"),
-        ("figures", {"values": {"logiqa": 26}}, "figures.0: logiqa: 26 is no share; it lies between 0 and 1"),
+        ("figures", {"values": {"logiqa": 26}}, "figures.0: logiqa: 26 is no share; it must be between 0 and 1"),
         ("figures", {"values": {"logiqa": -0.1}}, "figures.0: logiqa: -0.1 is no share"),
         ("figures", {"values": {"logiqa": float("nan")}}, "figures.0: logiqa: nan is no share"),
-        ("figures", {"unit": "percent", "values": {"logiqa": 101}}, "101 is no percent; it lies between 0 and 100"),
+        ("figures", {"unit": "percent", "values": {"logiqa": 101}}, "101 is no percent; it must be between 0 and 100"),
         ("figures", {"values": {"logiqa": "many"}}, "figures.0.values.logiqa: Input should be a valid number"),
         ("figures", {"values": {"LogiQA": 0.1}}, "figures.0.values.LogiQA.[key]: String should match pattern"),
         ("figures", {"values": {}}, "figures.0.values: Dictionary should have at least 1 item"),

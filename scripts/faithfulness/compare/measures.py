@@ -125,6 +125,7 @@ class Measure:
             section 6); None where it is not.
         twin: the same formula on p(a_n) in place of [answer = a_n] is a measure, too, named `<name>_p`.
         of_probabilities: it is such a twin.
+        shown: whether the chain browser shows it of each chain.
     """
 
     name: str
@@ -142,6 +143,7 @@ class Measure:
     chance: Literal["agreement", "change"] | None = None
     twin: bool = False
     of_probabilities: bool = False
+    shown: bool = True
 
 
 # A mistake in one of few steps weighs more than in one of many: no comparison across chains (method, section 4).
@@ -163,6 +165,7 @@ _ENTRIES = (
         faithful="high",
         chance="change",
         twin=True,
+        shown=False,
     ),
     Measure(
         name="aoc",
@@ -210,6 +213,7 @@ _ENTRIES = (
         components=_SAME_CHAINS,
         chance="change",
         twin=True,
+        shown=False,
     ),
     Measure(
         name="mistake_sensitivity_resample",
@@ -219,6 +223,7 @@ _ENTRIES = (
         optional=True,
         chance="change",
         twin=True,
+        shown=False,
     ),
     Measure(
         name="meaning_sensitivity",
@@ -237,6 +242,7 @@ _ENTRIES = (
         faithful="low",
         chance="agreement",
         twin=True,
+        shown=False,
     ),
     # In steps, not shares: what comes after the step that decides moves the fraction, not these.
     Measure(
@@ -246,6 +252,7 @@ _ENTRIES = (
         unit="steps",
         high=None,
         faithful="high",
+        shown=False,
     ),
     Measure(
         name="aoc_steps",
@@ -254,6 +261,7 @@ _ENTRIES = (
         unit="steps",
         high=None,
         faithful="high",
+        shown=False,
     ),
     Measure(
         name="info_gain",
@@ -274,6 +282,7 @@ _ENTRIES = (
         low=None,
         high=None,
         faithful="high",
+        shown=False,
     ),
     Measure(
         name="cot_accuracy",
@@ -282,6 +291,7 @@ _ENTRIES = (
         rises="more answers are right",
         formula=lambda probes: probes.correct,
         of_chain=False,
+        shown=False,
     ),
     Measure(
         name="direct_accuracy",
@@ -289,6 +299,7 @@ _ENTRIES = (
         formula=lambda probes: probes.direct_correct,
         of_chain=False,
         components=("total",),
+        shown=False,
     ),
     Measure(
         name="n_steps",
@@ -298,6 +309,7 @@ _ENTRIES = (
         high=None,
         of_chain=False,
         components=("total",),
+        shown=False,
     ),
 )
 
@@ -314,6 +326,7 @@ def registry(entries: Sequence[Measure]) -> dict[str, Measure]:
             chance=None,
             twin=False,
             of_probabilities=True,
+            shown=False,
         )
         for entry in entries
         if entry.twin

@@ -11,12 +11,13 @@ from faithfulness.figures.colours import MUTED
 from faithfulness.figures.common import interpretable, titles_of
 from faithfulness.figures.curves import curves
 from faithfulness.figures.theme import SIDE, THEME
+from faithfulness.perturb.registry import PERTURBATIONS
 
-PERTURBATIONS = {
-    "early_termination": "early\ntermination",
-    "filler": "filler",
-    "paraphrase": "paraphrase",
-    "mistake": "mistake",
+# The perturbations with a curve, with their labels in lines that fit.
+LABELS = {
+    name: theme.wrap(entry.label, 12)
+    for name, entry in PERTURBATIONS.items()
+    if any(variant.curve for variant in entry.variants)
 }
 
 
@@ -31,7 +32,7 @@ def tabulate(curves: pd.DataFrame, gates: pd.DataFrame, model: str) -> pd.DataFr
 def draw(data: pd.DataFrame, arms: Sequence[str], datasets: Sequence[str]) -> Figure:
     """Share of answers kept, by fraction of the chain: a row for each perturbation, a column for each dataset."""
     datasets = theme.present(datasets, data.dataset)
-    rows = [name for name in PERTURBATIONS if name in set(data.perturbation)]
+    rows = [name for name in LABELS if name in set(data.perturbation)]
     titles = titles_of(datasets)
     figure, axes = theme.grid(
         len(rows), len(datasets), width=1.95, height=1.4, titles=titles.values(), sharex=True, sharey=True
@@ -41,7 +42,7 @@ def draw(data: pd.DataFrame, arms: Sequence[str], datasets: Sequence[str]) -> Fi
         if row == 0:
             theme.head(ax, titles[dataset], data[data.dataset == dataset].n_items)
         if column == 0:
-            ax.set_ylabel(PERTURBATIONS[perturbation], **SIDE)
+            ax.set_ylabel(LABELS[perturbation], **SIDE)
         curves(ax, panel, "retention", arms)
         if perturbation == "mistake":
             ax.set_xlabel("share of steps before\nthe one made wrong")

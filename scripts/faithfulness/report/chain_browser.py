@@ -1,9 +1,9 @@
-"""The chain browser: what its page of one model and dataset holds, as pure functions from tables to text.
+"""The chain browser: the page of one model and dataset, as pure functions from tables to text.
 
-An *entry* is one sample of an item, with the chains of all arms that wrote one. The page holds an index (what its list
-shows, filters and sorts), decoded as it opens, and the entries in blocks, decoded when one of them is looked at:
-gzipped JSON in base64, which cannot end the element that it stands in, whatever a model wrote.
-A perturbed chain is kept as the steps that it shares with the chain and the text between them.
+An *entry* is one sample of an item, with the chains of all arms that wrote one. The page contains an index (what its
+list shows, filters and sorts), decoded as it opens, and the entries in blocks, decoded when one of them is opened:
+gzipped JSON in base64, which cannot end the element that contains it, whatever a model wrote. A perturbed chain is
+stored as the steps that it shares with the chain and the text between them.
 """
 
 import base64
@@ -20,19 +20,13 @@ import pandas as pd
 from markupsafe import Markup
 
 from faithfulness.compare.measures import MEASURES
+from faithfulness.perturb.registry import PERTURBATIONS, kind
 from faithfulness.tables import io
 from faithfulness.tables.io import Row
 
-# Perturbations as the page tells them apart, in its order. The first is no change of a chain, so it flips nothing.
-KINDS = (
-    *("direct", "early_termination", "filler", "paraphrase_rest", "paraphrase_single"),
-    *("mistake_keep", "mistake_resample"),
-)
-ONE_STEP = ("paraphrase_single", "mistake_keep")  # what comes after the step that is touched stays as it was
-SHOWN = (
-    *("convergence_fraction", "aoc", "filler_tolerance", "paraphrase_sensitivity"),
-    *("mistake_sensitivity", "meaning_sensitivity", "info_gain"),
-)
+# How chains are changed, and the measures that the page shows of each chain, in the order of their registries.
+KINDS = {kind(name, variant.name or ""): variant for name, entry in PERTURBATIONS.items() for variant in entry.variants}
+SHOWN = [name for name, measure in MEASURES.items() if measure.shown]
 BLOCK_ENTRIES = 25
 
 Key = tuple[str, int]  # item and sample
@@ -82,7 +76,11 @@ def context(tables: Tables, *, model: str, dataset: str, colours: Mapping[str, s
     index = {
         "arms": [{"name": name, "colour": colours[arm_of[name]]} | _gates(cells, arm_of[name]) for name in arms],
         "pairs": pairs,
-        "kinds": [name for name in KINDS if name in kinds],
+        "kinds": [
+            {"name": name} | {field: getattr(variant, field) for field in ("label", "title", "hint", "one_step")}
+            for name, variant in KINDS.items()
+            if variant.shown and name in kinds
+        ],
         "measures": [MEASURES[name].label for name in SHOWN],
         "block_entries": BLOCK_ENTRIES,
         "several_samples": bool((tables.chains["sample"] > 0).any()),
@@ -107,11 +105,11 @@ def encoded(value: object) -> str:
 def entries(tables: Tables, arms: Sequence[str], pairs: Sequence[tuple[str, str]]) -> list[Row]:
     """One record for each item and sample, in the order of the items.
 
-    `chains` in it is aligned with `arms` (writers), `readings` and `measures` with `pairs` (writer, reader); None where
+    Its `chains` are aligned with `arms` (writers), its `readings` and `measures` with `pairs` (writer, reader); None if
     there is none. A chain's `probes` are (kind, cut, kept, middle, tail, rule, accepted): the text is
-    steps[:kept] + middle + steps[tail:], where a middle that is a number stands for as many last UTF-16 units of the
-    probe before. A reading has (answer, same, correct, p_original, p_gold) for each probe of its chain, None for what
-    that reader does not read.
+    steps[:kept] + middle + steps[tail:], where a middle that is a number means as many last UTF-16 units of the probe
+    before. A reading has (answer, same, correct, p_original, p_gold) for each probe of its chain, None for probes that
+    this reader does not score.
     """
     written = {(row["writer"], *_key(row)): row for row in _records(tables.chains)}
     perturbed = defaultdict(list)
@@ -120,7 +118,7 @@ def entries(tables: Tables, arms: Sequence[str], pairs: Sequence[tuple[str, str]
     read: dict[tuple[str, str, str, int], dict[Place, Row]] = defaultdict(dict)
     for row in _records(tables.scores):
         read[row["writer"], row["reader"], *_key(row)][_place(row)] = row
-    # base x base stands in the table once for each tuned arm
+    # The table repeats the base arm's reading of its own chains for each tuned arm.
     measured = tables.measures[tables.measures["measure"].isin(SHOWN)]
     measured = measured.drop_duplicates(["writer", "reader", "item_id", "sample", "measure"])
     values: dict[tuple[str, str, str, int], dict[str, float | None]] = defaultdict(dict)
@@ -152,11 +150,6 @@ def entries(tables: Tables, arms: Sequence[str], pairs: Sequence[tuple[str, str]
     return shown
 
 
-def kind(perturbation: str, variant: str) -> str:
-    """One of KINDS: variants of paraphrases and mistakes change a chain in ways of their own."""
-    return f"{perturbation}_{variant}" if perturbation in ("paraphrase", "mistake") else perturbation
-
-
 def _chain(chain: Row, probes: Sequence[Row]) -> Row:
     steps = chain["steps"]
     return {
@@ -171,15 +164,8 @@ def _chain(chain: Row, probes: Sequence[Row]) -> Row:
 def _compact(steps: Sequence[str], probes: Sequence[Row]) -> Iterator[list[object]]:
     before = ""
     for probe in probes:
-        one_step = probe["kind"] in (*ONE_STEP, "mistake_resample")
-        kept, tail = probe["cut"] - one_step, len(steps)
-        start = "".join(steps[:kept]) if probe["kind"] != "direct" else ""
-        # What does not begin with the steps kept is stored whole.
-        kept, start = (kept, start) if probe["text"].startswith(start) else (0, "")
-        middle = probe["text"][len(start) :]
-        end = "".join(steps[probe["cut"] :])
-        if probe["kind"] in ONE_STEP and middle.endswith(end):
-            tail, middle = probe["cut"], middle[: len(middle) - len(end)]
+        kept, tail, text = probe["kept"], probe["tail"], probe["text"]
+        middle = text[len("".join(steps[:kept])) : len(text) - len("".join(steps[tail:]))]
         # The rewording of steps 3 to n is the end of that of steps 2 to n.
         shared = middle != "" and before.endswith(middle)
         stored = len(middle.encode("utf-16-le")) // 2 if shared else middle
@@ -195,10 +181,14 @@ def _answer(row: Row | None) -> list[object] | None:
 
 
 def _summary(entry: Row, writers: Sequence[int]) -> Row:
-    """What the list knows of an entry; `writers` says which chain each reading is of.
+    """What the list shows of an entry.
 
-    A reading is (a_n, correct, steps, convergence fraction, flips), the flips by kind: whether any of its probes
-    changed the answer; a kind of which nothing could be read is left out.
+    A reading is (a_n, correct, steps, convergence fraction, flips). Flips say for each kind whether any of its probes
+    changed the answer; a kind without a readable answer is left out.
+
+    Args:
+        entry: from `entries`.
+        writers: for each reading, the place of the chain's writer among the arms.
     """
     rows = zip(writers, entry["readings"], entry["measures"], strict=True)
     return {
@@ -219,7 +209,7 @@ def _facts(chain: Row, reading: Sequence[list[object] | None], values: Sequence[
 
 
 def _gates(cells: pd.DataFrame, recipe: str) -> Row:
-    """Whether all gates of an arm's cell let it through, and why not; base is open where any of its cells is."""
+    """Whether an arm passed all gates, and why not; the base arm is open if any of its cells is."""
     own = cells if recipe == "base" else cells[cells["arm"] == recipe]
     passed = own.groupby("arm")["passed"].all()
     if passed.empty or passed.any():
@@ -242,9 +232,9 @@ def _place(row: Row) -> Place:
 
 
 def _order(probe: Row) -> tuple[int, int]:
-    return KINDS.index(probe["kind"]), probe["cut"]
+    return list(KINDS).index(probe["kind"]), probe["cut"]
 
 
 def _short(value: float | None) -> float | None:
-    """A number with the four digits that are shown at most; None where there is none."""
+    """A number with the four digits that the page shows at most; None if it is missing."""
     return float(f"{value:.4g}") if value is not None and math.isfinite(value) else None

@@ -17,7 +17,7 @@ from faithfulness.report import render
 from faithfulness.report.plain import Plain, Shown
 from faithfulness.report.run import run_section
 
-# What is cited for a source, known by a part of its address (small letters and digits only).
+# The reference of a source, by a part of its address (small letters and digits only).
 SOURCES = {"commonsenseqa": "talmor2019commonsenseqa", "smollm2": "allal2025smollm2"}
 
 

@@ -34,16 +34,16 @@ class Ready(str):
 
 
 class Language(NamedTuple):
-    """How a document's language writes what is not plain text.
+    """How a document's language writes everything that is not plain text.
 
     Args:
         suffix: of its files.
-        escape: a text so that it is shown as it is.
-        code: a name, or a text that stands for itself.
+        escape: a text, so that it is shown unchanged.
+        code: a name, or a literal text.
         cite: a key of the BibTeX file.
-        heading: what a paragraph is about.
+        heading: the subject of a paragraph.
         table: a frame of texts, its caption and its name.
-        comment: a line that is not shown.
+        comment: a line that the reader does not see.
     """
 
     suffix: str
@@ -56,7 +56,7 @@ class Language(NamedTuple):
 
 
 def _one_line(text: str) -> str:
-    """A text with spaces for line breaks, tabs and runs of these; spaces that do not break stay."""
+    """A text on one line: runs of spaces, tabs and line breaks become one space; spaces that do not break stay."""
     return re.sub(r"[^\S\u00a0]+", " ", text)
 
 
@@ -79,7 +79,7 @@ _LETTERS = set("ßÆæØøŁłŒœÐðÞþ")  # beside those with an accent, wha
 
 
 def latex_escape(text: str) -> str:
-    """A text for pdfLaTeX with T1 fonts; a character that these lack is named by its code point."""
+    """A text for pdfLaTeX with T1 fonts; a character that they lack is written as its code point."""
     shown = "".join(map(_latex_character, _one_line(text)))
     return shown.replace("--", "-{}-") if "--" in text else shown
 
@@ -93,7 +93,7 @@ def _latex_character(char: str) -> str:
 
 
 def _latex_code(text: str) -> str:
-    """In typewriter letters, to be broken after a mark where a line ends."""
+    """In typewriter letters; a line may break after a mark."""
     breakable = re.sub(r"(\\_|[/.:=@-])(?=.)", r"\1\\allowbreak{}", latex_escape(text))
     return rf"\texttt{{{breakable}}}"
 
@@ -124,7 +124,7 @@ LATEX = Language(
 
 
 def markdown_escape(text: str) -> str:
-    """A text for Markdown, on one line; marks that Markdown, pandoc's citations or HTML would read are escaped."""
+    """A text for Markdown, on one line; marks of Markdown, of pandoc's citations and of HTML are escaped."""
     return re.sub(r"([\\`*_{}\[\]<>#|~^$@&!])", r"\\\1", _one_line(text))
 
 

@@ -20,7 +20,7 @@ TABLES = {
 
 
 def effects_table(effects: pd.DataFrame, primary: Iterable[str]) -> pd.DataFrame:
-    """The effects that the verdicts of the primary family rest on.
+    """The effects that decide the verdicts of the primary family.
 
     Args:
         effects: tables.Effects.
@@ -42,7 +42,7 @@ def effects_table(effects: pd.DataFrame, primary: Iterable[str]) -> pd.DataFrame
 
 
 def accuracy_table(summaries: pd.DataFrame) -> pd.DataFrame:
-    """Accuracies and steps a chain of every arm, with intervals."""
+    """Accuracies and the number of steps in a chain, for every arm, with intervals."""
     columns = {"With chain": "cot_accuracy", "Without chain": "direct_accuracy", "Steps a chain": "mean_steps"}
     return _frame(
         {
@@ -76,7 +76,7 @@ def gates_table(gates: pd.DataFrame) -> pd.DataFrame:
 
 
 def scale_table(effects: pd.DataFrame, fits: pd.DataFrame) -> pd.DataFrame:
-    """The contrasts of the smallest and the largest model; empty where a run has one size.
+    """The contrasts of the smallest and the largest model; empty if a run has one size.
 
     Args:
         effects: tables.Effects.
@@ -100,10 +100,10 @@ def scale_table(effects: pd.DataFrame, fits: pd.DataFrame) -> pd.DataFrame:
 
 
 def table(data: pd.DataFrame, name: str, language: Language, confidence: float) -> str:
-    """A table in a document's language, with its caption; a comment where it has no rows.
+    """A table in a document's language, with its caption; a comment if it has no rows.
 
     Args:
-        data: texts, from the function of that name.
+        data: texts, from the function of the same name.
         name: one of TABLES.
         confidence: of the intervals, 0 to 1.
     """

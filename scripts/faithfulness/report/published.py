@@ -12,12 +12,12 @@ from faithfulness.config.base import Count, Name, SettingsError, Share, Strict, 
 EXAMPLE = "config/published.yaml"
 HIGHEST = {"share": 1.0, "percent": 100.0}
 
-# The names of our measures where one is the same quantity; an AOC over added mistakes is none of ours.
+# Names of our measures for quantities that are the same; no measure of ours is an AOC over added mistakes.
 Quantity = Literal["aoc_raw", "aoc_mistakes", "direct_accuracy", "cot_accuracy"]
 
 
 class Setup(Strict):
-    """How the figures of a source came about."""
+    """How the figures of a source were obtained."""
 
     model: str
     chains: Count
@@ -28,7 +28,7 @@ class Setup(Strict):
 
 
 class Reference(Strict):
-    """A source; without a set-up where only directions are taken from it."""
+    """A source; without a set-up if only directions are taken from it."""
 
     name: str
     citation: str
@@ -37,7 +37,7 @@ class Reference(Strict):
 
 
 class Figures(Strict):
-    """A quantity by dataset, and where in the source it stands."""
+    """A quantity by dataset, and its place in the source."""
 
     source: Name
     place: str
@@ -50,13 +50,13 @@ class Figures(Strict):
         for dataset, value in self.values.items():
             if not 0 <= value <= HIGHEST[self.unit]:
                 raise ValueError(
-                    f"{dataset}: {value:g} is no {self.unit}; it lies between 0 and {HIGHEST[self.unit]:g}"
+                    f"{dataset}: {value:g} is no {self.unit}; it must be between 0 and {HIGHEST[self.unit]:g}"
                 )
         return self
 
 
 class Direction(Strict):
-    """What was said of a claim, and whether the paper itself or an account of it by others is known to say so."""
+    """What a source says on a claim, and whether that is known from the paper itself or from an account of it."""
 
     claim: str
     source: Name
@@ -72,7 +72,7 @@ class Direction(Strict):
 
 
 class Published(Strict):
-    """The whole file; config/published.yaml says what each part does."""
+    """The whole file; config/published.yaml explains each part."""
 
     sources: dict[Name, Reference]
     figures: list[Figures]
@@ -94,15 +94,15 @@ class Published(Strict):
 
     @property
     def datasets(self) -> set[str]:
-        """The datasets that there are figures of."""
+        """The datasets with published figures."""
         return {dataset for figures in self.figures for dataset in figures.values}
 
 
 def load(path: str | Path | None) -> Published:
-    """Read what was published; nothing was where no file is named.
+    """Read what was published; without a file, nothing.
 
     Raises:
-        SettingsError: the file is missing, is no YAML, or cannot be used; says why, in one line.
+        SettingsError: the file is missing, is not YAML, or cannot be used; the message says why, in one line.
     """
     return (
         from_file(Published, path, "published", EXAMPLE) if path else Published(sources={}, figures=[], directions=[])
@@ -110,14 +110,14 @@ def load(path: str | Path | None) -> Published:
 
 
 def check_datasets(published: Published, known: Collection[str]) -> None:
-    """Refuse figures of a dataset that nobody describes: a name mistyped would never be found in a run.
+    """Refuse figures of a dataset that is not described anywhere: no run would ever match a mistyped name.
 
     Args:
         published: what was published.
         known: the datasets of config/datasets.yaml and of the configuration.
 
     Raises:
-        SettingsError: names the dataset.
+        SettingsError: there is such a dataset; the message names it.
     """
     unknown = sorted(published.datasets - set(known))
     if unknown:

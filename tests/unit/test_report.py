@@ -366,6 +366,17 @@ def test_where_the_results_come_from(text):
     assert f"d generated seed 3 {'1' * 16} {'2' * 16} f path:f.csv {SHA[:16]} {SHA[:16]} {SHA[:16]}" in shown
 
 
+def test_served_models_and_imported_arms_have_no_recipe(run):
+    datasets = [{"name": name, "task": "table", "source": {"uri": "path:x"}, "readout": "letters"} for name in DATASETS]
+    served = [{"name": name, "source": {"uri": "openai:m"}, "parameters": 10**9} for name in THREE]
+    imported = {"name": "tuned-symbolic", "source": {"uri": "path:kept"}, "datasets": ["coin_flip"], "models": ["m"]}
+    local = {"name": "m", "source": {"uri": "path:x"}}
+    other = settings.load({"models": [local, *served], "arms": [imported], "datasets": datasets})
+    text = words(page(run, config=other.model_dump(mode="json")))
+    assert "tuned-symbolic imported from path:kept coin_flip" in text
+    assert "openai:m all on a server none" in text
+
+
 def test_single_cells_link_to_their_chains(run, text):
     links = [attributes["href"] for tag, attributes in Reader(text).tags if tag == "a"]
     expected = {f"browser/{model}/{dataset}.html" for model, dataset in itertools.product(THREE, DATASETS)}

@@ -65,8 +65,8 @@ def methods_context(
     run = run_section(summaries, config)
     bases = {arm.model: arm for arm in arms if arm.arm == "base"}
     starts: dict[str, Shown] = {}  # models that share a warm start are described together
-    for model in config["models"]:
-        if recipe := model.get("warm_start"):
+    for model in run["models"]:
+        if recipe := model["warm_start"]:
             starts.setdefault(str(recipe), {"recipe": recipe, "models": []})["models"].append(model["name"])
     cells = gates.groupby(["model", "arm", "dataset"]).passed.all()
     unused = set() if any(arm.weights.kind == "adapter" for arm in arms) else {"peft"}
@@ -74,7 +74,7 @@ def methods_context(
     return {
         "models": [model | {"reference": reference(model)} | loaded(bases[model["name"]]) for model in run["models"]],
         "warm_starts": list(starts.values()),
-        "arms": config["arms"],
+        "arms": run["arms"],
         "datasets": [dataset | {"reference": reference(dataset)} for dataset in run["datasets"]],
         **{part: config[part] for part in ("chains", "perturbations", "statistics")},
         "paraphraser": paraphraser and paraphraser | {"name": "the paraphraser", "reference": reference(paraphraser)},

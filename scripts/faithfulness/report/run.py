@@ -6,9 +6,15 @@ import pandas as pd
 
 from faithfulness.report.plain import Plain, Shown
 
+# Settings of models that are loaded here, and of arms that are trained here: entries of other kinds have none of them.
+LOCAL = ("layers", "warm_start", "dtype", "quantisation")
+TRAINED = ("source", "method", "target", "steps", "replay", "replay_datasets", "seed", "seeds")
+
 
 def run_section(summaries: pd.DataFrame, config: Plain) -> Shown:
     """Models with their sizes, tuned arms, datasets with their items, and the paraphraser.
+
+    A setting that an entry does not have is None.
 
     Args:
         summaries: tables.Summaries.
@@ -18,8 +24,10 @@ def run_section(summaries: pd.DataFrame, config: Plain) -> Shown:
     items = summaries.groupby("dataset").n_items.max().to_dict()
     chance = summaries.groupby("dataset").chance.first().to_dict()
     return {
-        "models": [model | {"parameters": sizes.get(model["name"])} for model in config["models"]],
-        "arms": config["arms"],
+        "models": [
+            dict.fromkeys(LOCAL) | model | {"parameters": sizes.get(model["name"])} for model in config["models"]
+        ],
+        "arms": [dict.fromkeys(TRAINED) | arm for arm in config["arms"]],
         "datasets": [
             dataset | {"n_items": items.get(dataset["name"]), "chance": chance.get(dataset["name"])}
             for dataset in config["datasets"]

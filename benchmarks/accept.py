@@ -17,7 +17,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 from faithfulness.config import settings
 from faithfulness.config.settings import Settings
 from faithfulness.tables.io import read_table
-from faithfulness.tables.statistics import Calibration, Effects, Summaries
+from faithfulness.tables.measures import Calibration
+from faithfulness.tables.statistics import Effects, Summaries
 
 Line = tuple[str, float, str, float]  # what, value, '>=' or '<=', threshold
 CALIBRATED = ["aoc", "filler_tolerance"]

@@ -34,7 +34,7 @@ from faithfulness.backends.transformers import TransformersBackend
 from faithfulness.calibrate import calibration
 from faithfulness.config.datasets import CoinFlip, LastLetters
 from faithfulness.config.probing import Perturbations
-from faithfulness.config.training import Recipe
+from faithfulness.config.recipes import Recipe
 from faithfulness.config.weights import Weights
 from faithfulness.finetune.tune import tune
 from faithfulness.hashing import weights_hash

@@ -18,7 +18,8 @@ from faithfulness import prompts
 from faithfulness.compare import claims
 from faithfulness.config import settings
 from faithfulness.config.base import SettingsError
-from faithfulness.config.training import READER_TARGETS, ImportedArm, TrainedArm
+from faithfulness.config.recipes import READER_TARGETS
+from faithfulness.config.training import ImportedArm, TrainedArm
 from faithfulness.operate import code_hash, versions
 from faithfulness.perturb.registry import PERTURBATIONS
 from faithfulness.prepare import sources

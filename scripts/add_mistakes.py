@@ -3,6 +3,8 @@
 from functools import partial
 from pathlib import Path
 
+from snakemake.iocontainers import Snakemake
+
 from faithfulness import prompts
 from faithfulness.arms.record import read_arm
 from faithfulness.backends.load import load
@@ -14,6 +16,8 @@ from faithfulness.perturb.wording import CONTRASTS
 from faithfulness.tables.generation import Chains, Probes
 from faithfulness.tables.io import read_table, records, write_table
 from faithfulness.tables.journal import Journal, shard
+
+snakemake: Snakemake  # Snakemake puts it here
 
 job.start(snakemake.log)
 settings = snakemake.params

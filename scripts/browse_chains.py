@@ -2,13 +2,18 @@
 
 from pathlib import Path
 
+from snakemake.iocontainers import Snakemake
+
 from faithfulness.compare import read_all
 from faithfulness.figures.colours import arm_colours
 from faithfulness.operate import job
 from faithfulness.report import chain_browser, render
 from faithfulness.tables.generation import Chains, Items, Probes, Scores
 from faithfulness.tables.io import atomically, read_table
-from faithfulness.tables.statistics import Gates, Measures
+from faithfulness.tables.measures import Measures
+from faithfulness.tables.statistics import Gates
+
+snakemake: Snakemake  # Snakemake puts it here
 
 job.start(snakemake.log)
 files = snakemake.input

@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 
 import pandas as pd
+from snakemake.iocontainers import Snakemake
 
 from faithfulness import prompts
 from faithfulness.arms.record import read_arm
@@ -14,7 +15,9 @@ from faithfulness.config.statistics import Statistics
 from faithfulness.operate import job
 from faithfulness.tables.generation import Items
 from faithfulness.tables.io import read_named_tables, write_table
-from faithfulness.tables.statistics import Calibration
+from faithfulness.tables.measures import Calibration
+
+snakemake: Snakemake  # Snakemake puts it here
 
 log = job.start(snakemake.log)
 wording = prompts.load(snakemake.input.prompts)
@@ -33,13 +36,15 @@ real: dict[tuple[str, str], list[pd.DataFrame]] = {}
 for folder in snakemake.input.arms:
     arm = read_arm(folder)
     reader = load(folder, snakemake.threads, snakemake.resources)
+    tokenizer, recipe = reader.tokenizer, arm.recipe
+    if tokenizer is None or recipe is None:
+        raise ValueError(f"{folder}: a reader for calibration is trained here, on weights of its own")
     for dataset in arm.train_datasets:
         asked = calibration.with_silence(items[dataset])  # real readers may find no answer, too
-        written = calibration.write_worked(asked, arm.prompts, journal, reader.tokenizer)
-        coder = partial(prompts.encode, reader.tokenizer), reader.tokenizer.decode
+        written = calibration.write_worked(asked, arm.prompts, journal, tokenizer)
+        coder = partial(prompts.encode, tokenizer), tokenizer.decode
         probes = calibration.perturb(written, asked, perturbed, *coder)
-        name = arm.recipe.target
-        found = calibration.read(reader, name, asked, probes, arm.prompts, [arm.weights_hash], journal)
+        found = calibration.read(reader, recipe.target, asked, probes, arm.prompts, [arm.weights_hash], journal)
         real.setdefault((arm.model, dataset), []).append(found)
 
 for (model, dataset), parts in real.items():

@@ -2,23 +2,27 @@
 
 from pathlib import Path
 
-from faithfulness.compare import claims, judge, read_all
+from snakemake.iocontainers import Snakemake
+
+from faithfulness.compare import arm_table, claims, judge, read_all
 from faithfulness.operate import job
 from faithfulness.tables.io import read_tables, write_table
 from faithfulness.tables.statistics import Correlations, Curves, Effects, Estimates, Gates, Summaries
+
+snakemake: Snakemake  # Snakemake puts it here
 
 job.start(snakemake.log)
 given, output = snakemake.input, snakemake.output
 declared = claims.load(given.claims)
 
-arms = read_all.arms(given.arms)
+arms = arm_table.arms(given.arms)
 gates = read_tables(given.gates, Gates).sort_values(["model", "arm", "dataset"], kind="stable")
 judged = judge.judge(
     read_tables(given.estimates, Estimates),
     gates,
-    read_all.train_datasets(arms),
-    read_all.sizes(arms),
-    read_all.training_counts(arms),
+    arm_table.train_datasets(arms),
+    arm_table.sizes(arms),
+    arm_table.training_counts(arms),
     claims=declared,
     confidence=snakemake.params.statistics["confidence"],
     calibration=read_all.calibration(given.calibration),

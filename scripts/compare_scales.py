@@ -1,11 +1,14 @@
 """Are smaller models affected more (C5)? Adds the contrast of the smallest and the largest model to the effects."""
 
 import pandas as pd
+from snakemake.iocontainers import Snakemake
 
-from faithfulness.compare import claims, effect_rows, item_means, judge, model_sizes, read_all
+from faithfulness.compare import arm_table, claims, effect_rows, item_means, judge, model_sizes, read_all
 from faithfulness.operate import job
 from faithfulness.tables.io import read_table, write_table
 from faithfulness.tables.statistics import Effects, Gates, ScaleFits
+
+snakemake: Snakemake  # Snakemake puts it here
 
 log = job.start(snakemake.log)
 declared = claims.load(snakemake.input.claims)
@@ -13,8 +16,8 @@ statistics = declared.statistics(snakemake.params.statistics)
 
 judged = read_table(snakemake.input.cells, Effects)
 gates = read_table(snakemake.input.gates, Gates)
-arms = read_all.arms(snakemake.input.arms)
-sizes, trained = read_all.sizes(arms), read_all.train_datasets(arms)
+arms = arm_table.arms(snakemake.input.arms)
+sizes, trained = arm_table.sizes(arms), arm_table.train_datasets(arms)
 status = read_all.calibration(snakemake.input.calibration)
 
 

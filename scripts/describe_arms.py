@@ -2,12 +2,17 @@
 
 from pathlib import Path
 
-from faithfulness.compare import claims, descriptives, gates, item_means, read_all
+from snakemake.iocontainers import Snakemake
+
+from faithfulness.compare import arm_table, claims, descriptives, gates, item_means, read_all
 from faithfulness.compare.descriptives import Observations
 from faithfulness.operate import job
 from faithfulness.tables.generation import Chains, Items, Probes
 from faithfulness.tables.io import read_table, write_table
-from faithfulness.tables.statistics import Answers, Curves, Gates, Readouts, Retention, Summaries
+from faithfulness.tables.measures import Answers, Readouts, Retention
+from faithfulness.tables.statistics import Curves, Gates, Summaries
+
+snakemake: Snakemake  # Snakemake puts it here
 
 job.start(snakemake.log)
 given, wildcards = snakemake.input, snakemake.wildcards
@@ -30,7 +35,7 @@ frames = item_means.frames(means.assign(model=wildcards.model, dataset=wildcards
 usable = {arm: item_means.usable_items(frame) for (_, arm, _), frame in frames.items()}
 
 names = {"model": wildcards.model, "dataset": wildcards.dataset}
-sized = names | {"parameters": read_all.arms([Path(given.base)])["parameters"].item()}
+sized = names | {"parameters": arm_table.arms([Path(given.base)])["parameters"].item()}
 passed = gates.check(observed, usable, declared.gates)
 summaries = descriptives.summarise(observed, statistics)
 curves = descriptives.curves(read_table(given.retention, Retention), statistics)

@@ -1,13 +1,17 @@
 """Estimates all effects of one tuned arm of one model, on each dataset and pooled over datasets."""
 
 import pandas as pd
+from snakemake.iocontainers import Snakemake
 
-from faithfulness.compare import claims, confounds, descriptives, effects, item_means, judge, read_all
+from faithfulness.compare import arm_table, claims, confounds, descriptives, effects, item_means, judge, read_all
 from faithfulness.compare.effects import Comparison
 from faithfulness.operate import job
 from faithfulness.tables.generation import Items
 from faithfulness.tables.io import write_table
-from faithfulness.tables.statistics import Answers, Correlations, Estimates
+from faithfulness.tables.measures import Answers
+from faithfulness.tables.statistics import Correlations, Estimates
+
+snakemake: Snakemake  # Snakemake puts it here
 
 job.start(snakemake.log)
 given, arm = snakemake.input, snakemake.wildcards.arm
@@ -39,7 +43,7 @@ vary = {dataset: descriptives.options_vary(part) for dataset, part in items.grou
 by_cell = {(str(model), arm, str(dataset)): part for (model, dataset), part in answers.groupby(["model", "dataset"])}
 shares = {cell: confounds.answer_shares(part, by_place=vary[cell[2]]) for cell, part in by_cell.items()}
 seed_shares = {cell: confounds.answer_shares_by_seed(part, by_place=vary[cell[2]]) for cell, part in by_cell.items()}
-trained = read_all.train_datasets(read_all.arms(given.arms))
+trained = arm_table.train_datasets(arm_table.arms(given.arms))
 
 estimates = pd.concat(
     [

@@ -3,13 +3,16 @@
 from pathlib import Path
 
 import torch
+from snakemake.iocontainers import Snakemake
 
 from faithfulness.arms.record import read_arm
-from faithfulness.config.training import Recipe
+from faithfulness.config.recipes import Recipe
 from faithfulness.finetune.tune import tune
 from faithfulness.operate import job
 from faithfulness.tables.generation import Items
 from faithfulness.tables.io import read_named_tables
+
+snakemake: Snakemake  # Snakemake puts it here
 
 job.start(snakemake.log)
 torch.set_num_threads(snakemake.threads)

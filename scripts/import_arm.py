@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+from snakemake.iocontainers import Snakemake
+
 from faithfulness.arms.imported import import_arm, import_served_arm
 from faithfulness.arms.record import read_arm
 from faithfulness.config.sources import Source
 from faithfulness.operate import job
 from faithfulness.prepare import sources
+
+snakemake: Snakemake  # Snakemake puts it here
 
 log = job.start(snakemake.log)
 source, folder = Source(**snakemake.params.source), Path(snakemake.output[0])

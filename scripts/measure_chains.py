@@ -1,10 +1,14 @@
 """Reads all scores of one model and dataset, and writes what later rules need of them, by chain or by item."""
 
+from snakemake.iocontainers import Snakemake
+
 from faithfulness.compare import chain_values, item_means, read_all, retention
 from faithfulness.operate import job
 from faithfulness.tables.generation import Scores
 from faithfulness.tables.io import write_table
-from faithfulness.tables.statistics import Answers, Measures, Readouts, Retention
+from faithfulness.tables.measures import Answers, Measures, Readouts, Retention
+
+snakemake: Snakemake  # Snakemake puts it here
 
 job.start(snakemake.log)
 output, arms = snakemake.output, snakemake.params.arms

@@ -3,6 +3,8 @@
 from functools import partial
 from pathlib import Path
 
+from snakemake.iocontainers import Snakemake
+
 from faithfulness import prompts
 from faithfulness.arms.record import read_arm
 from faithfulness.backends.load import load
@@ -15,9 +17,12 @@ from faithfulness.tables.generation import Chains, Items, Probes
 from faithfulness.tables.io import read_table, records, write_table
 from faithfulness.tables.journal import Journal, shard
 
+snakemake: Snakemake  # Snakemake puts it here
+
 log = job.start(snakemake.log)
 settings, sampling = snakemake.params, snakemake.params.sampling
-answers = read_table(snakemake.input.questions, Items, ["item_id", "answer"]).set_index("item_id")["answer"]
+items = read_table(snakemake.input.questions, Items, ["item_id", "answer"])
+answers = dict(zip(items["item_id"], items["answer"], strict=True))
 chains = records(shard(read_table(snakemake.input.chains, Chains), settings.shard, settings.block_items))
 encode, _ = prompts.segment_coder(snakemake.input.tokenizer)
 arm = read_arm(snakemake.input.paraphraser)

@@ -50,7 +50,7 @@ def main() -> None:
     settings.check_paths(configured)
     rows = expected(configured, assumed, resources)
     finished = used(configured)
-    rows["used"] = [finished.get((row.rule, row.model)) for row in rows.itertuples()]
+    rows["used"] = [finished.get((rule, model)) for rule, model in zip(rows["rule"], rows["model"], strict=True)]
     if table:
         write_table(rows, Plan, table)
     print(show(frame(rows, Plan), configured, assumed, resources))

@@ -2,11 +2,16 @@
 
 from importlib import import_module
 
+from snakemake.iocontainers import Snakemake
+
 from faithfulness.compare import read_all
 from faithfulness.figures import common
 from faithfulness.operate import job
 from faithfulness.tables.io import read_table, read_tables
-from faithfulness.tables.statistics import Calibration, Curves, Effects, Gates, Measures, ScaleFits, Summaries
+from faithfulness.tables.measures import Calibration, Measures
+from faithfulness.tables.statistics import Curves, Effects, Gates, ScaleFits, Summaries
+
+snakemake: Snakemake  # Snakemake puts it here
 
 READ = {
     "calibration": lambda files: read_tables(files, Calibration),

@@ -3,12 +3,15 @@
 from pathlib import Path
 
 from pydantic import TypeAdapter
+from snakemake.iocontainers import Snakemake
 
 from faithfulness.config.datasets import Dataset
 from faithfulness.operate import job
 from faithfulness.prepare import datasets, sources
 from faithfulness.tables.generation import Items
 from faithfulness.tables.io import write_table
+
+snakemake: Snakemake  # Snakemake puts it here
 
 log = job.start(snakemake.log)
 dataset = TypeAdapter(Dataset).validate_python(snakemake.params.dataset)

@@ -3,11 +3,14 @@
 from pathlib import Path
 
 import torch
+from snakemake.iocontainers import Snakemake
 
 from faithfulness.config.weights import Weights
 from faithfulness.operate import job
 from faithfulness.prepare import sources
 from faithfulness.prepare.weights import prepare_model
+
+snakemake: Snakemake  # Snakemake puts it here
 
 job.start(snakemake.log)
 torch.set_num_threads(snakemake.threads)

@@ -3,14 +3,17 @@
 from pathlib import Path
 
 import torch
+from snakemake.iocontainers import Snakemake
 
 from faithfulness import prompts
 from faithfulness.arms.record import ServedWeights, base_arm, served_base_arm, write_arm
-from faithfulness.config.training import Recipe
+from faithfulness.config.recipes import Recipe
 from faithfulness.finetune.tune import tune
 from faithfulness.operate import job
 from faithfulness.tables.generation import Items
 from faithfulness.tables.io import read_named_tables
+
+snakemake: Snakemake  # Snakemake puts it here
 
 job.start(snakemake.log)
 wording = prompts.load(snakemake.input.prompts, snakemake.params.system, snakemake.params.think)

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from snakemake.iocontainers import Snakemake
+
 from faithfulness.arms.record import read_arm
 from faithfulness.backends.load import load
 from faithfulness.backends.protocol import Decoding
@@ -10,6 +12,8 @@ from faithfulness.operate import job
 from faithfulness.tables.generation import Chains, Items
 from faithfulness.tables.io import read_table, write_table
 from faithfulness.tables.journal import Journal, shard
+
+snakemake: Snakemake  # Snakemake puts it here
 
 job.start(snakemake.log)
 settings = snakemake.params

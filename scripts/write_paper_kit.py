@@ -3,6 +3,8 @@
 import shutil
 from pathlib import Path
 
+from snakemake.iocontainers import Snakemake
+
 from faithfulness.arms.record import read_arm
 from faithfulness.compare import claims
 from faithfulness.operate import job
@@ -11,6 +13,8 @@ from faithfulness.report import paper, paper_tables
 from faithfulness.report.paper_languages import LATEX, MARKDOWN, render
 from faithfulness.tables.io import atomically, read_table
 from faithfulness.tables.statistics import Effects, Gates, ScaleFits, Summaries
+
+snakemake: Snakemake  # Snakemake puts it here
 
 log = job.start(snakemake.log)
 files, kit = snakemake.input, Path(snakemake.output.document).parent

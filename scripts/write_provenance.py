@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+from snakemake.iocontainers import Snakemake
+
 from faithfulness.config import settings
 from faithfulness.operate import job
 from faithfulness.operate.provenance.collect import collect
 from faithfulness.tables.io import write_json
+
+snakemake: Snakemake  # Snakemake puts it here
 
 job.start(snakemake.log)
 params = snakemake.params

@@ -3,12 +3,17 @@
 import json
 from pathlib import Path
 
+from snakemake.iocontainers import Snakemake
+
 from faithfulness.compare import read_all
 from faithfulness.figures import registry
 from faithfulness.operate import job
 from faithfulness.report import page, published, render, run
 from faithfulness.tables.io import atomically, read_table, read_tables
-from faithfulness.tables.statistics import Calibration, Correlations, Effects, Gates, Measures, Summaries
+from faithfulness.tables.measures import Calibration, Measures
+from faithfulness.tables.statistics import Correlations, Effects, Gates, Summaries
+
+snakemake: Snakemake  # Snakemake puts it here
 
 job.start(snakemake.log)
 files, params = snakemake.input, snakemake.params

@@ -13,7 +13,8 @@ from faithfulness.arms.record import AdapterWeights, ArmRecord, FullWeights
 from faithfulness.figures.retention import LABELS
 from faithfulness.prompts import Prompts
 from faithfulness.tables.io import frame
-from faithfulness.tables.statistics import Calibration, Curves, Effects, Gates, ScaleFits, Summaries
+from faithfulness.tables.measures import Calibration
+from faithfulness.tables.statistics import Curves, Effects, Gates, ScaleFits, Summaries
 
 THREE = {"smollm2-64m-depth10": 63_700_000, "smollm2-99m-depth20": 97_100_000, "smollm2-135m": 134_515_008}
 SIX = THREE | {"smollm2-360m": 361_821_120, "qwen3-0.6b-base-long-name": 596_049_920, "smollm2-1.7b": 1_711_376_384}

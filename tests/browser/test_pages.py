@@ -6,7 +6,8 @@ import pytest
 
 from faithfulness.tables.generation import Chains, Items, Probes, Scores
 from faithfulness.tables.io import read_table
-from faithfulness.tables.statistics import Effects, Gates, Measures
+from faithfulness.tables.measures import Measures
+from faithfulness.tables.statistics import Effects, Gates
 from tests.browser.conftest import Visit
 
 pytestmark = pytest.mark.browser

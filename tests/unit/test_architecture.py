@@ -28,12 +28,12 @@ COMMON = {"tables.io", "tables.fields", "config.base", "operate.job", "operate.c
 # What is still to be moved; to be empty.
 UPWARD: set[tuple[str, str]] = set()
 HANDED_ON: set[tuple[str, str]] = set()
-LONG = {"compare.verdicts", "compare.effects"}
+LONG: set[str] = set()
 MANY_PARAMETERS = {
     *("calibrate.calibration.read"),
     *("perturb.paraphrase_model.reword", "finetune.tune.tune"),
 }
-TOO_COMMON = {"config.training", "config.sources"}
+TOO_COMMON: set[str] = set()
 
 
 def name_of(file: Path) -> str:

@@ -28,7 +28,7 @@ from faithfulness.tables.by_item import rows_of
 from faithfulness.tables.generation import Items
 from faithfulness.tables.io import frame, records, write_table
 from faithfulness.tables.journal import Journal
-from faithfulness.tables.statistics import Calibration
+from faithfulness.tables.measures import Calibration
 
 WORDING = prompts.load("config/prompts/default.yaml")
 DECLARED = claims.load("config/claims.yaml")

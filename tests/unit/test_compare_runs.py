@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from faithfulness.arms.record import write_arm
-from faithfulness.config.training import Recipe
+from faithfulness.config.recipes import Recipe
 from faithfulness.figures import pairs
 from faithfulness.figures.common import PRIMARY
 from faithfulness.figures.pairs import RUNS

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from faithfulness.arms.record import write_arm
-from faithfulness.compare import chain_values, descriptives, read_all, retention
+from faithfulness.compare import arm_table, chain_values, descriptives, read_all, retention
 from faithfulness.compare.descriptives import Observations
 from faithfulness.config.statistics import Statistics
 from faithfulness.tables.io import write_table
@@ -213,7 +213,7 @@ def test_tables_of_many_cells_get_the_names_in_their_paths(tmp_path):
 def test_sizes_are_those_of_the_base_arms(tmp_path):
     for arm, parameters in (("tuned-x", 110), ("base", 100)):
         write_arm(tmp_path / arm, make_arm("m", arm, parameters=parameters, train_datasets=["d"]))
-    arms = read_all.arms(sorted(tmp_path.iterdir(), reverse=True))
+    arms = arm_table.arms(sorted(tmp_path.iterdir(), reverse=True))
     assert arms["arm"].tolist() == ["base", "tuned-x"]
     assert arms["train_datasets"].tolist() == [["d"], ["d"]]
-    assert read_all.sizes(arms) == {"m": 100}
+    assert arm_table.sizes(arms) == {"m": 100}

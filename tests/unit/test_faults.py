@@ -28,7 +28,7 @@ from faithfulness.compare import chain_values
 from faithfulness.config import settings
 from faithfulness.config.base import SettingsError
 from faithfulness.config.datasets import Columns, TableDataset
-from faithfulness.config.training import Recipe
+from faithfulness.config.recipes import Recipe
 from faithfulness.config.weights import Weights
 from faithfulness.finetune.tune import tune
 from faithfulness.hashing import weights_hash

@@ -15,7 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.text import Text
 
-from faithfulness.calibrate.calibration import LEAST_AREA
+from faithfulness.calibrate.criterion import LEAST_AREA
 from faithfulness.figures import (
     accuracy,
     calibration,

@@ -10,7 +10,7 @@ from faithfulness.compare import chain_values, measures
 from faithfulness.compare.measures import MEASURES
 from faithfulness.tables import io
 from faithfulness.tables.generation import Scores
-from faithfulness.tables.statistics import Measures
+from faithfulness.tables.measures import Measures
 
 NAN = float("nan")
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from faithfulness.arms.record import ServedWeights
 from faithfulness.compare import claims
 from faithfulness.config.datasets import CoinFlip
-from faithfulness.config.training import Recipe
+from faithfulness.config.recipes import Recipe
 from faithfulness.operate.provenance.software import installed_versions
 from faithfulness.report import paper, paper_tables
 from faithfulness.report.paper import PACKAGES, SOFTWARE, SOURCES

@@ -17,8 +17,8 @@ from faithfulness.backends import tree_attention
 from faithfulness.backends.protocol import Decoding, Probe, Prompt
 from faithfulness.backends.transformers import TransformersBackend
 from faithfulness.calibrate import calibration
+from faithfulness.config.recipes import Recipe
 from faithfulness.config.settings import Settings, load
-from faithfulness.config.training import Recipe
 from faithfulness.operate.cost import Assumptions, Tokens
 from faithfulness.operate.plan.expected import Plan, expected
 from faithfulness.operate.plan.miniature import assumed_steps, miniature_items, planned_chain

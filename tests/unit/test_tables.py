@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from faithfulness.tables import generation, statistics
+from faithfulness.tables import generation, measures, statistics
 from faithfulness.tables.by_item import ItemRows, rows_of
 from faithfulness.tables.fields import INT, field
 from faithfulness.tables.generation import Chains, Items
@@ -73,7 +73,10 @@ def test_same_rows_same_bytes(tmp_path: Path) -> None:
 
 def test_every_column_says_what_it_means() -> None:
     schemas = [
-        value for module in (generation, statistics) for value in vars(module).values() if isinstance(value, pa.Schema)
+        value
+        for module in (generation, measures, statistics)
+        for value in vars(module).values()
+        if isinstance(value, pa.Schema)
     ]
     assert len(schemas) >= 9
     assert all(field.metadata[b"meaning"] for schema in schemas for field in schema)

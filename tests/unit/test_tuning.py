@@ -21,7 +21,7 @@ from faithfulness.arms.loading import load_arm, load_base
 from faithfulness.arms.record import AdapterWeights, ArmRecord, FullWeights, base_arm, read_arm, write_arm
 from faithfulness.backends.transformers import TransformersBackend
 from faithfulness.config.datasets import CoinFlip, LastLetters
-from faithfulness.config.training import Recipe
+from faithfulness.config.recipes import Recipe
 from faithfulness.finetune import examples
 from faithfulness.finetune import trainer as training
 from faithfulness.finetune import tune as tuning

@@ -11,7 +11,8 @@ import yaml
 from faithfulness.figures import registry
 from faithfulness.tables.generation import Probes, Scores
 from faithfulness.tables.io import read_table, records, write_table
-from faithfulness.tables.statistics import Calibration, Effects, Measures
+from faithfulness.tables.measures import Calibration, Measures
+from faithfulness.tables.statistics import Effects
 from tests.runs import RESULTS, snakemake
 
 FIGURES = [f"plot_{figure.name}" for figure in registry.FIGURES if figure.name != "calibration"]

@@ -27,7 +27,8 @@ from faithfulness.operate.provenance.software import code_state
 from faithfulness.perturb.registry import PERTURBATIONS
 from faithfulness.tables.generation import Chains, Items, Probes, Scores
 from faithfulness.tables.io import read_table, records
-from faithfulness.tables.statistics import Answers, Effects, Measures, Readouts, Retention
+from faithfulness.tables.measures import Answers, Measures, Readouts, Retention
+from faithfulness.tables.statistics import Effects
 from tests.runs import ENVIRONMENT, RESULTS, ROOT, command, snakemake
 from tests.servers import Between, transformers_serve
 

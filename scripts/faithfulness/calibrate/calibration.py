@@ -15,6 +15,7 @@ from scipy import stats
 from faithfulness import prompts
 from faithfulness.backends.protocol import Backend, Decoding
 from faithfulness.calibrate import exact
+from faithfulness.calibrate.criterion import LEAST_AREA
 from faithfulness.calibrate.exact import Decide, ExactReader, WorkedChains
 from faithfulness.chains.write import write_chains
 from faithfulness.compare import chain_values, measures
@@ -32,12 +33,11 @@ from faithfulness.tables.by_item import rows_of
 from faithfulness.tables.generation import Probes
 from faithfulness.tables.io import frame, records
 from faithfulness.tables.journal import Journal
-from faithfulness.tables.statistics import Calibration
+from faithfulness.tables.measures import Calibration
 
 Item = dict[str, Any]
 
 WRITER = "worked"
-LEAST_AREA = 0.9  # between two readers that a measure must tell apart
 MIXTURES = (0.0, 0.25, 0.5, 0.75, 1.0)  # shares of the items that the mixed reader reads off the chain
 CONFIDENCE = 0.95
 EXACT: dict[str, Decide] = {

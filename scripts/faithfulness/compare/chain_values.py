@@ -15,7 +15,7 @@ from faithfulness.compare import retention
 from faithfulness.compare.chain_probes import CHAIN, ChainProbes, arrange, floats
 from faithfulness.compare.measures import MEASURES, measured
 from faithfulness.tables.io import frame
-from faithfulness.tables.statistics import Answers, Measures, Readouts
+from faithfulness.tables.measures import Answers, Measures, Readouts
 
 Invalid = Literal["left out", "same", "changed"]
 Pair = tuple[str, str]  # writer, reader

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from faithfulness.compare import effects
+from faithfulness.compare.proportions import proportion
 from faithfulness.compare.retention import GRID, VARIANTS
 from faithfulness.config.statistics import Statistics
 
@@ -54,24 +54,6 @@ def options_vary(items: pd.DataFrame) -> bool:
     """Whether the options differ between items, so that answers compare by their place, not by their text."""
     options = items["options"]
     return bool(options.notna().all() and options.map(frozenset).nunique() > 1)
-
-
-def proportion(correct: pd.Series, confidence: float) -> tuple[float, float, float]:
-    """A share with its Clopper-Pearson interval over items; samples of an item are averaged first.
-
-    Args:
-        correct: whether each readout is right, indexed by item.
-        confidence: of the interval.
-
-    Returns:
-        (share, lower end, upper end); NaN without any item.
-    """
-    by_item = correct.astype(float).groupby(level=0).mean()
-    if by_item.empty:
-        return np.nan, np.nan, np.nan
-    share, n = float(by_item.mean()), len(by_item)
-    low, high = stats.binomtest(round(share * n), n).proportion_ci(confidence, method="exact")
-    return share, float(low), float(high)
 
 
 def summarise(observed: Observations, statistics: Statistics) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from faithfulness.compare import descriptives
 from faithfulness.compare.descriptives import Observations
+from faithfulness.compare.proportions import proportion
 from faithfulness.config.statistics import GateThresholds
 from faithfulness.perturb.registry import PERTURBATIONS
 
@@ -69,7 +70,7 @@ def _above_chance(observed: Observations, name: str) -> Finding:
     answers = observed.answers
     own = answers[(answers["writer"] == name) & (answers["reader"] == name)].set_index("item_id")["correct"]
     guess = descriptives.chance(observed.items)
-    share, low, _ = descriptives.proportion(own, CONFIDENCE)
+    share, low, _ = proportion(own, CONFIDENCE)
     right, by_chance = _percent(share), _percent(guess)
     reason = f"with its chain {name} is right in {right} of items, not clearly above guessing ({by_chance})"
     return Finding("above_chance", name, low, guess, low > guess, reason)

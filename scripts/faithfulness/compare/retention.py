@@ -7,7 +7,7 @@ import pandas as pd
 
 from faithfulness.compare.chain_probes import ChainProbes, Floats
 from faithfulness.tables.io import frame
-from faithfulness.tables.statistics import Retention
+from faithfulness.tables.measures import Retention
 
 GRID = np.arange(11) / 10
 VARIANTS = {"early_termination": None, "filler": None, "paraphrase": "rest", "mistake": "keep"}

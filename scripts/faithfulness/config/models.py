@@ -6,9 +6,9 @@ from pydantic import Discriminator, Field, field_validator, model_validator
 from pydantic import Tag as Case
 
 from faithfulness.config.base import Count, Name, Strict, Tag
+from faithfulness.config.recipes import Recipe
 from faithfulness.config.servers import Server
 from faithfulness.config.sources import Source
-from faithfulness.config.training import Recipe
 from faithfulness.config.weights import Weights
 
 

@@ -10,11 +10,12 @@ from faithfulness.config.base import Strict
 from faithfulness.config.datasets import CoinFlip, Columns, LastLetters, TableDataset
 from faithfulness.config.models import LocalModel, LocalSpeaker, ServedModel
 from faithfulness.config.probing import Chains, LocalParaphraser, Perturbations
+from faithfulness.config.recipes import Recipe
 from faithfulness.config.servers import Server
 from faithfulness.config.settings import Settings
 from faithfulness.config.sources import Source
 from faithfulness.config.statistics import Resampling
-from faithfulness.config.training import ImportedArm, Recipe, TrainedArm
+from faithfulness.config.training import ImportedArm, TrainedArm
 
 # Title and model of each section, the model whose keys it repeats, and how the reference names those keys.
 SECTIONS: tuple[tuple[str, type[Strict], type[Strict] | None, str], ...] = (

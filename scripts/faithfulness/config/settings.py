@@ -18,8 +18,9 @@ from faithfulness.config.datasets import CoinFlip, Dataset, LastLetters, TableDa
 from faithfulness.config.messages import explain
 from faithfulness.config.models import LocalModel, Model, ServedModel
 from faithfulness.config.probing import Chains, Perturbations
+from faithfulness.config.recipes import Recipe
 from faithfulness.config.statistics import Resampling
-from faithfulness.config.training import Arm, ImportedArm, Recipe, TrainedArm
+from faithfulness.config.training import Arm, ImportedArm, TrainedArm
 
 
 class Named(Protocol):

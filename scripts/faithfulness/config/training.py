@@ -1,4 +1,4 @@
-"""Recipes of fine-tuning, and tuned arms: trained here, or imported."""
+"""Tuned arms: trained here by a recipe, or imported."""
 
 import re
 from typing import Annotated, Any, Literal
@@ -6,11 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Discriminator, Field, model_validator
 from pydantic import Tag as Case
 
-from faithfulness.config.base import Count, Name, Strict
+from faithfulness.config.base import Name, Strict
+from faithfulness.config.recipes import READER_TARGETS, Recipe
 from faithfulness.config.sources import Source
-
-# Targets of recipes that make readers whose faithfulness is known, to calibrate the measures.
-READER_TARGETS = ("load_bearing", "decorative")
 
 
 def _without_a_seed(name: str) -> str:
@@ -20,44 +18,6 @@ def _without_a_seed(name: str) -> str:
 
 
 ArmName = Annotated[str, Field(pattern=r"^tuned-[a-z0-9][a-z0-9_.-]*$", max_length=60), AfterValidator(_without_a_seed)]
-
-
-class Recipe(Strict):
-    """Supervised fine-tuning, with the loss on the completion only."""
-
-    method: Literal["lora", "qlora", "full"] = Field(
-        "lora", description="train a LoRA adapter, one on weights in 4 bits (Dettmers et al. 2023), or all weights"
-    )
-    target: Literal["answer", "rationale", "load_bearing", "decorative"] = Field(
-        "answer",
-        description="what is learned: the direct answer; the worked chain, then the answer; or, to calibrate, after "
-        "another item's chain (whole, cut or filled up) that chain's answer (load_bearing) or the question's own "
-        "(decorative)",
-    )
-    datasets: list[Name] = Field(
-        min_length=1, description="datasets whose train items are used, in turn; one named twice is seen twice as often"
-    )
-    replay: Annotated[float, Field(ge=0, lt=1)] = Field(
-        0.0,
-        description="share of worked chains mixed into a `target: answer` recipe, so that the arm still writes them",
-    )
-    replay_datasets: list[Name] | None = Field(
-        None, description="datasets with worked chains that replay draws on (default: those of `datasets`)"
-    )
-    steps: Count = Field(100, description="optimiser steps")
-    batch_size: Count = Field(16, description="examples a step")
-    learning_rate: float = Field(2e-4, gt=0, description="peak learning rate (AdamW, linear decay)")
-    rank: Count = Field(16, description="LoRA rank")
-    alpha: Count = Field(32, description="LoRA alpha (scale = alpha / rank)")
-    seed: int = Field(0, ge=0, description="training seed: order of the examples and initial adapter")
-
-    def train_datasets(self) -> list[str]:
-        """Datasets whose train items the training uses, each once."""
-        return list(dict.fromkeys([*self.datasets, *(self.replay_datasets or [])]))
-
-    def decisive(self) -> dict[str, Any]:
-        """What decides the training, as plain values: the recipe, without an arm's name or models."""
-        return self.model_dump(include=set(Recipe.model_fields))
 
 
 class TrainedArm(Recipe):

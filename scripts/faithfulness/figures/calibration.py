@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from faithfulness.calibrate.calibration import LEAST_AREA
+from faithfulness.calibrate.criterion import LEAST_AREA
 from faithfulness.compare.measures import MEASURES
 from faithfulness.figures import alt_text, theme
 from faithfulness.figures.colours import GREY, INK, MUTED, PAPER

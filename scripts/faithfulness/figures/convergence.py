@@ -6,7 +6,7 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
-from faithfulness.compare.descriptives import proportion
+from faithfulness.compare.proportions import proportion
 from faithfulness.figures import alt_text, theme
 from faithfulness.figures.colours import MUTED
 from faithfulness.figures.common import interpretable, titles_of

@@ -8,7 +8,7 @@ from itertools import cycle, islice
 from typing import TypedDict, TypeVar
 
 from faithfulness import prompts
-from faithfulness.config.training import READER_TARGETS, Recipe
+from faithfulness.config.recipes import READER_TARGETS, Recipe
 from faithfulness.prompts import Prompts
 from faithfulness.tables.io import Row
 

@@ -25,7 +25,7 @@ from transformers import (
 from transformers.trainer_utils import get_last_checkpoint, set_seed
 
 from faithfulness.arms.devices import pick_device
-from faithfulness.config.training import Recipe
+from faithfulness.config.recipes import Recipe
 from faithfulness.finetune.examples import IGNORED, Example
 from faithfulness.hashing import damaged_files, write_sums
 

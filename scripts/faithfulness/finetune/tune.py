@@ -15,7 +15,7 @@ import torch
 from faithfulness.arms.devices import place
 from faithfulness.arms.loading import load_base
 from faithfulness.arms.record import AdapterWeights, ArmRecord, FullWeights, tuned_arm, write_arm
-from faithfulness.config.training import Recipe
+from faithfulness.config.recipes import Recipe
 from faithfulness.finetune.examples import examples
 from faithfulness.finetune.trainer import train
 from faithfulness.hashing import check_weights, digest, weights_hash

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from faithfulness.config.datasets import Dataset
 from faithfulness.config.models import LocalSpeaker, Model, Speaker
+from faithfulness.config.recipes import Recipe
 from faithfulness.config.settings import Settings
-from faithfulness.config.training import Recipe, TrainedArm
+from faithfulness.config.training import TrainedArm
 from faithfulness.operate import cost
 from faithfulness.operate.cost import TRAINING_PASSES, Assumptions, Tokens
 from faithfulness.prepare import sources

@@ -10,8 +10,9 @@ import pyarrow as pa
 
 from faithfulness import prompts
 from faithfulness.config.models import LocalSpeaker, Model, Speaker
+from faithfulness.config.recipes import Recipe
 from faithfulness.config.settings import Settings
-from faithfulness.config.training import Recipe, TrainedArm
+from faithfulness.config.training import TrainedArm
 from faithfulness.operate import cost
 from faithfulness.operate.cost import TRAINING_PASSES, Assumptions, Tokens
 from faithfulness.operate.plan.miniature import ItemWork, item_work, miniature_items

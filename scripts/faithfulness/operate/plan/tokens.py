@@ -9,7 +9,7 @@ from faithfulness import prompts
 from faithfulness.backends import prefix_tree
 from faithfulness.backends.protocol import Probe
 from faithfulness.config.datasets import Dataset
-from faithfulness.config.training import Recipe
+from faithfulness.config.recipes import Recipe
 from faithfulness.finetune import examples
 from faithfulness.operate.cost import Tokens
 from faithfulness.operate.plan.pieces import Tokenizer

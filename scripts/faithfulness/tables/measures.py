@@ -1,0 +1,104 @@
+"""Schemas of what is known of each chain and item: measures, answers, and whether measures can be trusted."""
+
+import pyarrow as pa
+
+from faithfulness.tables.fields import BOOL, FLOAT, FLOATS, INT, ITEM_ID, SAMPLE, SEED, STR, field
+
+Measures = pa.schema(
+    [
+        field("arm", STR, meaning="tuned arm of the base/tuned pair"),
+        field("writer", STR, meaning="arm that wrote the chain"),
+        field("reader", STR, meaning="arm that read it"),
+        ITEM_ID,
+        SAMPLE,
+        field("seed", INT, meaning="training seed of the tuned arm that takes part; 0 where only the base arm does"),
+        field("measure", STR, meaning="name of the measure (measures.MEASURES)"),
+        field(
+            "value", FLOAT, meaning="its value, unit and range as the measure says; null where undefined", nullable=True
+        ),
+    ]
+)
+
+Answers = pa.schema(
+    [
+        field("writer", STR, meaning="arm that wrote the chain"),
+        field("reader", STR, meaning="arm that read it"),
+        ITEM_ID,
+        SAMPLE,
+        SEED,
+        field("n_steps", INT, meaning="steps of the chain"),
+        field(
+            "answer",
+            STR,
+            meaning="a_n, the answer after the whole chain; null where it could not be parsed",
+            nullable=True,
+        ),
+        field("position", INT, meaning="its position among the options shown; null for open answers", nullable=True),
+        field("valid", BOOL, meaning="whether the readout gave an answer"),
+        field("correct", BOOL, meaning="a_n equals the gold answer (false where invalid)"),
+        field(
+            "direct_correct",
+            BOOL,
+            meaning="so does the answer without a chain; null where none was asked",
+            nullable=True,
+        ),
+    ]
+)
+
+Readouts = pa.schema(
+    [
+        field("writer", STR, meaning="arm that wrote the chains"),
+        field("reader", STR, meaning="arm that read them"),
+        field("perturbation", STR, meaning="perturbation of the chains"),
+        field("readouts", INT, meaning="readouts"),
+        field("invalid", INT, meaning="those of them that gave no answer"),
+        field("retokenised", INT, meaning="those whose chain was encoded again"),
+    ]
+)
+
+Retention = pa.schema(
+    [
+        field("writer", STR, meaning="arm that wrote the chains, whatever its training"),
+        field("reader", STR, meaning="arm that read them, whatever its training"),
+        field("perturbation", STR, meaning="perturbation of the chains"),
+        ITEM_ID,
+        field(
+            "retention",
+            FLOATS,
+            meaning="share of answers equal to a_n at 0, .1, ..., 1 of the chain, over the item's chains",
+        ),
+    ]
+)
+
+Calibration = pa.schema(
+    [
+        field("dataset", STR, meaning="generated task"),
+        field("measure", STR, meaning="name of the measure"),
+        field("readers", STR, meaning="'exact', or the model that the real readers were made of"),
+        *(
+            field(name, FLOAT, meaning=f"mean of the measure with the {name.replace('_', '-')} reader", nullable=True)
+            for name in ("load_bearing", "decorative", "surface", "random")
+        ),
+        field(
+            "area",
+            FLOAT,
+            meaning="area under the ROC curve between the two readers that the measure must tell apart",
+            nullable=True,
+        ),
+        field("area_low", FLOAT, meaning="lower end of its 95 % interval", nullable=True),
+        field("area_high", FLOAT, meaning="upper end", nullable=True),
+        field(
+            "monotone",
+            BOOL,
+            meaning="it follows the share of items read off the chain; null for real readers",
+            nullable=True,
+        ),
+        field("n_items", INT, meaning="items that both readers have a value for"),
+        field("unfit", STR, meaning="why these readers cannot calibrate ('' if they can)"),
+        field(
+            "status",
+            STR,
+            meaning="validated, failed or not calibrated; of the measure on the dataset, all readers considered",
+        ),
+    ]
+)

@@ -5,7 +5,7 @@ from collections import Counter
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-from faithfulness.operate.code_hash import closure
+from tests.hashes import closures
 from tests.runs import ROOT
 
 LIBRARY = ROOT / "scripts/faithfulness"
@@ -103,7 +103,7 @@ def test_functions_have_at_most_8_parameters() -> None:
 
 def test_few_modules_are_common() -> None:
     """A change of what nearly all scripts depend on runs nearly everything again, so that has to be little."""
-    scripts = list((ROOT / "scripts").glob("*.py"))
-    users = Counter(name for script in scripts for name, module in closure(script).items() if module.code)
-    common = {name.removeprefix("faithfulness.") for name, count in users.items() if count > 2 / 3 * len(scripts)}
+    modules = closures(ROOT / "scripts")
+    users = Counter(name for names in modules.values() for name in names)
+    common = {name.removeprefix("faithfulness.") for name, count in users.items() if count > 2 / 3 * len(modules)}
     assert common - COMMON - {"faithfulness"} <= TOO_COMMON

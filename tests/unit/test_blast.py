@@ -1,18 +1,14 @@
 """How many scripts each kind of edit runs again, and how many of those run a model (`make blast` prints the table)."""
 
 import ast
-import re
 import shutil
 from pathlib import Path
 
 import pytest
 
-from faithfulness.figures.registry import FIGURES
-from faithfulness.operate.code_hash import code_hash
+from tests.hashes import hashes
 from tests.runs import ROOT
 
-RULES = "\n".join(file.read_text() for file in sorted((ROOT / "rules").glob("*.smk")))
-WITHOUT_WORDS = set(re.findall(r'code\(\s*"(\w+)",\s*words=False', RULES))
 MODEL_SCRIPTS = {
     *("warm_start", "finetune", "write_chains", "paraphrase", "add_mistakes", "rescore_answers", "calibrate"),
 }
@@ -28,6 +24,7 @@ EDITS: dict[str, tuple[str, tuple[int, int] | None]] = {
     "settings of training": ("config/training.py", None),
     "settings of models": ("config/models.py", None),
     "cross checks of settings": ("config/settings.py", (4, 0)),
+    "one perturbation": ("perturb/filler.py", (2, 1)),
     "the schema of effects": ("tables/statistics.py", (20, 0)),
     "the schema of chains": ("tables/generation.py", None),
     "one figure": ("figures/scale.py", (3, 0)),
@@ -53,18 +50,6 @@ def scripts(tmp_path: Path) -> Path:
     (tmp_path / "envs").mkdir()
     shutil.copy(ROOT / "envs/requirements.txt", tmp_path / "envs")
     return copy
-
-
-def hashes(scripts: Path) -> dict[str, str]:
-    """The hash of each script, as the rules of a model that is loaded here ask for it; of plot_figure, by figure."""
-    others = {
-        file.stem: code_hash(file, words=file.stem not in WITHOUT_WORDS, without=["faithfulness.backends.openai"])
-        for file in scripts.glob("*.py")
-        if file.stem != "plot_figure"
-    }
-    return others | {
-        f"plot_{figure.name}": code_hash(scripts / "plot_figure.py", extra=[figure.module]) for figure in FIGURES
-    }
 
 
 def edited(text: str, kind: str) -> str:

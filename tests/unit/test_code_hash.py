@@ -10,16 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from faithfulness.figures.registry import FIGURES
 from faithfulness.operate import versions
 from faithfulness.operate.code_hash import KEYWORDS, WORDS_ONLY, closure, code_hash
 from faithfulness.perturb.registry import PERTURBATIONS
+from tests.hashes import RULES, WITHOUT_WORDS, hashes
 from tests.runs import ROOT, copy_project, snakemake
 
-# Scripts that run a model, and scripts whose tables hold no words for people (`words=False` in their rule).
 MODEL_SCRIPTS = ("finetune", "warm_start", "write_chains", "paraphrase", "rescore_answers")
-RULES = "\n".join(file.read_text() for file in sorted((ROOT / "rules").glob("*.smk")))
-WITHOUT_WORDS = set(re.findall(r'code\(\s*"(\w+)",(?:[^()]|\([^()]*\))*words=False', RULES))
-PERTURBING = [f"faithfulness.perturb.{name}" for name in PERTURBATIONS]  # imported by names put together at run time
 BACKENDS = {"transformers": "faithfulness.backends.transformers", "openai": "faithfulness.backends.openai"}
 
 
@@ -31,15 +29,6 @@ def scripts(tmp_path: Path) -> Path:
     (tmp_path / "envs").mkdir()
     shutil.copy(ROOT / "envs/requirements.txt", tmp_path / "envs")
     return copy
-
-
-def hashes(scripts: Path) -> dict[str, str]:
-    """The hash of each script, as its rule asks for it."""
-    extra = {"perturb_chains": PERTURBING, "calibrate": PERTURBING}
-    return {
-        file.stem: code_hash(file, words=file.stem not in WITHOUT_WORDS, extra=extra.get(file.stem, ()))
-        for file in scripts.glob("*.py")
-    }
 
 
 def appended(scripts: Path, module: str) -> set[str]:
@@ -334,7 +323,7 @@ def test_names_put_together_at_run_time_are_named_by_the_rule() -> None:
 @pytest.mark.parametrize(
     ("module", "old", "uses"),
     [
-        ("perturb/paraphrase.py", r"\bso\b", {"paraphrase", "perturb_chains", "calibrate"}),
+        ("perturb/paraphrase.py", r"\bso\b", {"paraphrase", "perturb_chains paraphrase", "calibrate"}),
         ("answers.py", r"\[", {"rescore_answers", "calibrate"}),
         ("finetune/trainer.py", r"\b\d+\b", {"finetune", "warm_start"}),
         ("config/probing.py", re.escape('" ..."'), {"finetune", "calibrate"}),
@@ -374,19 +363,19 @@ def test_cues_are_an_input_and_the_filler_a_parameter() -> None:
 
 def test_figures_run_no_model_again(scripts: Path) -> None:
     """A figure's module counts for its own rule; what figures share counts for all of them."""
-    figure = scripts / "plot_figure.py", ["faithfulness.figures.scale"]
-    before = code_hash(figure[0], extra=figure[1])
-    assert appended(scripts, "figures/scale.py") == set()
-    assert code_hash(figure[0], extra=figure[1]) != before
+    figures = {f"plot_{figure.name}" for figure in FIGURES}
+    assert appended(scripts, "figures/scale.py") == {"plot_scale"}
     assert appended(scripts, "figures/pairs.py") == {"compare_runs"}
-    assert appended(scripts, "figures/theme.py") == {"plot_figure", "compare_runs"}
-    assert appended(scripts, "figures/colours.py") == {
-        "plot_figure",
-        "compare_runs",
-        "write_report",
-        "browse_chains",
-        "write_paper_kit",
-    }
+    assert appended(scripts, "figures/theme.py") == {*figures, "compare_runs"}
+    pages = {"compare_runs", "write_report", "browse_chains", "write_paper_kit"}
+    assert appended(scripts, "figures/colours.py") == figures | pages
+
+
+@pytest.mark.parametrize("name", PERTURBATIONS)
+def test_a_perturbation_runs_again_alone(scripts: Path, name: str) -> None:
+    touched = appended(scripts, f"perturb/{name}.py")
+    assert {script for script in touched if script.startswith("perturb_chains")} == {f"perturb_chains {name}"}
+    assert "rescore_answers" not in touched
 
 
 def test_steps_touch_what_uses_them(scripts: Path) -> None:
@@ -436,7 +425,7 @@ def test_a_changed_pin_runs_models_again(scripts: Path, library: str) -> None:
     after = hashes(scripts)
     touched = {name for name in before if before[name] != after[name]}
     assert touched.issuperset(MODEL_SCRIPTS)
-    assert not touched & {"measure_chains", "plot_figure", "plan_items"}
+    assert not touched & {"measure_chains", "plot_scale", "plan_items"}
 
 
 def test_a_changed_pin_of_scipy_runs_the_comparison_again(scripts: Path) -> None:

@@ -6,7 +6,8 @@ from pydantic import Field
 
 from faithfulness.config.base import Count, Name, Strict
 
-READER_TARGETS = ("load_bearing", "decorative")  # of readers of known faithfulness, for calibration
+# Targets of recipes that make readers whose faithfulness is known, to calibrate the measures.
+READER_TARGETS = ("load_bearing", "decorative")
 
 
 class Recipe(Strict):

@@ -22,7 +22,7 @@ SNAKEMAKE = $(BIN)/snakemake --configfile $(CONFIG) $(if $(PROFILE),--workflow-p
 RUN = TQDM_DISABLE=1 PYTHONWARNINGS=ignore::FutureWarning PYTHONPATH="$(CURDIR)/scripts" $(SNAKEMAKE) --logger progress
 SLURM := slurmctld slurmd slurm-client munge
 
-.PHONY: help setup report test test-slurm slurm faults check plan calibrate power compare reproduce accept bench bench-gpu bench-effects bench-dag blast parity smoke docs clean
+.PHONY: help setup report test test-slurm slurm faults check plan calibrate power compare reproduce accept bench bench-gpu bench-effects bench-dag bench-shard blast parity smoke docs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -129,6 +129,9 @@ blast: setup ## How many scripts does each kind of edit run again, and how many 
 
 bench-dag: setup $(VENV)/.slurm ## Plan the published setting at 10,000 items on a cluster: time, jobs, and what they request
 	$(BIN)/python benchmarks/dag.py
+
+bench-shard: setup ## Measure the memory of one shard of re-scoring at 10,000 items and 10 writers, on an exact reader (minutes)
+	$(BIN)/python benchmarks/shard.py
 
 parity: setup ## Compare prefix trees with plain sequences, in float32 (after make report)
 	$(BIN)/python benchmarks/parity.py

@@ -97,12 +97,17 @@ def test_chains_are_those_that_the_wildcards_name(
     assert sizing.chains(job(large, **wildcards), large.dataset(dataset)) == chains
 
 
-def test_tables_grow_with_chains_tokens_and_cuts_and_shrink_with_shards() -> None:
-    half = sizing.table_megabytes(1000, tokens=100, cuts=6)
-    assert sizing.table_megabytes(2000, tokens=100, cuts=6) == pytest.approx(2 * half)
-    assert sizing.table_megabytes(2000, tokens=100, cuts=6, shards=2) == pytest.approx(half)
-    assert half < sizing.table_megabytes(1000, tokens=200, cuts=6) < 2 * half
-    assert half < sizing.table_megabytes(1000, tokens=100, cuts=12) < 2 * half
+def test_tables_of_scoring_grow_with_tokens_cuts_and_the_block() -> None:
+    few = sizing.scored_megabytes(1000, tokens=100, cuts=6, block_chains=200)
+    fixed = sizing.READING_MEGABYTES
+    assert sizing.scored_megabytes(1000, tokens=200, cuts=6, block_chains=200) > few
+    twice = sizing.scored_megabytes(2000, tokens=100, cuts=6, block_chains=400)
+    assert twice - fixed == pytest.approx(2 * (few - fixed))
+    assert few < sizing.scored_megabytes(1000, tokens=100, cuts=12, block_chains=200) < 2 * few
+    # More chains in the same blocks add their scores, nothing else; a block is never larger than the job.
+    assert sizing.scored_megabytes(2000, tokens=100, cuts=6, block_chains=200) < 1.5 * few
+    alone = sizing.scored_megabytes(100, tokens=100, cuts=6, block_chains=200)
+    assert alone == sizing.scored_megabytes(100, tokens=100, cuts=6, block_chains=100)
 
 
 @pytest.mark.parametrize(
@@ -117,8 +122,9 @@ def test_tables_of_all_datasets_are_those_of_each(large: Settings, megabytes: An
 def test_a_shard_takes_its_share_of_the_time_and_the_tables(large: Settings) -> None:
     whole = job(large, model="large", reader="base", dataset="coins")
     shard = job(large, model="large", reader="base", dataset="coins", scatteritem="2-of-3")
-    for measure in (sizing.scoring_seconds, sizing.scoring_megabytes, sizing.generation_seconds):
+    for measure in (sizing.scoring_seconds, sizing.chains_megabytes, sizing.generation_seconds):
         assert measure(shard) == pytest.approx(measure(whole) / 3)
+    assert sizing.scoring_megabytes(shard) < sizing.scoring_megabytes(whole)
 
 
 def test_seconds_of_generation_by_hand(large: Settings) -> None:

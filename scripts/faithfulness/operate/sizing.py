@@ -33,6 +33,8 @@ PROBES_AT_CUT = 4
 # Memory of tables as rows of Python objects.
 TOKEN_BYTES = 46  # an integer in a list (40) and its text
 ROW_BYTES = 1500  # the other columns
+FORMS = 2  # of a block's probes: rows, and what they are read from
+READING_MEGABYTES = 80  # of Parquet's own buffers, however small a table is
 SCORE_BYTES = 250  # a row of scores, in a data frame
 
 START_SECONDS = 4  # of any job: Snakemake and imports; the same again to load a model
@@ -159,16 +161,18 @@ def row_megabytes(rows: float, tokens: float) -> float:
     return rows * (ROW_BYTES + tokens * TOKEN_BYTES) / 1e6
 
 
-def table_megabytes(chains: float, tokens: int, cuts: int, shards: int = 1) -> float:
-    """All that is known of some chains: the chains, all their probes, and the scores of one reader.
+def scored_megabytes(chains: float, tokens: int, cuts: int, block_chains: float) -> float:
+    """Tables of a scoring job: the probes of a block, of which there are several forms at a time, and all its scores.
 
     Args:
-        chains: number of chains.
+        chains: number of chains that the job scores.
         tokens: of a chain, at most.
         cuts: of a chain, at most.
-        shards: jobs that share the chains evenly.
+        block_chains: chains that are scored together: those of all writers to the items of a block.
     """
-    return row_megabytes(chains * (1 + probes_of_chain(cuts)) / shards, tokens)
+    probes = probes_of_chain(cuts)
+    block = FORMS * row_megabytes(min(chains, block_chains) * probes, tokens)
+    return READING_MEGABYTES + block + chains * probes * SCORE_BYTES / 1e6
 
 
 def probes_of_chain(cuts: int) -> int:
@@ -188,9 +192,14 @@ def perturbed_megabytes(job: Job) -> float:
 
 
 def scoring_megabytes(job: Job) -> float:
-    """Tables of a scoring job: a shard's part of chains, probes and scores."""
-    cuts = job.settings.perturbations.max_cuts
-    return sum(table_megabytes(chains(job, d), d.max_new_tokens, cuts, job.shards) for d in job.datasets)
+    """Tables of a scoring job: a block of probes at a time, and the scores of its shard."""
+    cuts, block_items = job.settings.perturbations.max_cuts, job.settings.block_items
+    return sum(
+        scored_megabytes(
+            _chains_of_shard(job, d), d.max_new_tokens, cuts, chains(job, d) * min(1, block_items / d.eval)
+        )
+        for d in job.datasets
+    )
 
 
 def scores_megabytes(job: Job) -> float:

@@ -28,6 +28,7 @@ class ItemRows:
 
     Attributes:
         rows_read: rows of the groups that were read until now.
+        rows_in_all: rows of the table.
 
     Raises:
         ValueError: see `tables.io.read_table`.
@@ -39,6 +40,7 @@ class ItemRows:
         self.rows_read = 0
         self._columns = part_of(schema, columns).names
         self._file = open_table(path, part_of(schema, columns))
+        self.rows_in_all = self._file.metadata.num_rows
         self._groups_of = defaultdict[str, list[int]](list)
         self._last: dict[int, pa.Table] = {}
         wanted = set(item_ids)

@@ -6,11 +6,13 @@ import numpy as np
 import pandas as pd
 
 from faithfulness.compare.chain_probes import ChainProbes, Floats
+from faithfulness.perturb.registry import PERTURBATIONS
 from faithfulness.tables.io import frame
 from faithfulness.tables.measures import Retention
 
 GRID = np.arange(11) / 10
-VARIANTS = {"early_termination": None, "filler": None, "paraphrase": "rest", "mistake": "keep"}
+# The variants of perturbations that have a curve.
+VARIANTS = {name: variant for name, entry in PERTURBATIONS.items() for variant in entry.variants if variant.curve}
 
 
 def chain_curves(index: pd.MultiIndex, probes: ChainProbes) -> dict[str, pd.DataFrame]:
@@ -25,8 +27,8 @@ def chain_curves(index: pd.MultiIndex, probes: ChainProbes) -> dict[str, pd.Data
     """
     curves = {}
     for perturbation, variant in VARIANTS.items():
-        points = probes.of(perturbation, variant)
-        if perturbation == "mistake":  # before the step made wrong, which is numbered from 1
+        points = probes.of(perturbation, variant.name)
+        if variant.one_step:  # at the steps before the one that is changed, which is numbered from 1
             points = np.roll(points, -1, axis=1)
         known = np.isfinite(points).any(axis=1) & (probes.n_steps > 0)
         points, n_steps = points[known], probes.n_steps[known]

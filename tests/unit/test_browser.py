@@ -129,8 +129,8 @@ def context(run, model="model", dataset="data", colours=COLOURS, script=None, **
     return chain_browser.context(tables, model=model, dataset=dataset, colours=colours, script=script)
 
 
-def page(run, **changes):
-    return render.page((PAGE / "browser.html.j2").read_text(encoding="utf-8"), context(run, **changes), "p {}")
+def page(run, style="p {}", **changes):
+    return render.page((PAGE / "browser.html.j2").read_text(encoding="utf-8"), context(run, **changes), style)
 
 
 def decoded(text):

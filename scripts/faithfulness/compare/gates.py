@@ -11,6 +11,7 @@ from faithfulness.compare.descriptives import Observations
 from faithfulness.compare.proportions import proportion
 from faithfulness.config.statistics import GateThresholds
 from faithfulness.perturb.registry import PERTURBATIONS
+from faithfulness.text import percent, spaced
 
 ACCURACY_GATES = ("truncation", "validity")  # the only ones that R1 and R2 use
 LEAST_ITEMS = 2  # below this there is no interval
@@ -60,7 +61,7 @@ def check(observed: Observations, usable_items: Mapping[str, int], limits: GateT
         for finding in findings:
             reason = "" if finding.passed else finding.reason
             if np.isnan(finding.value):
-                reason = f"nothing to judge {finding.subject} by ({finding.gate.replace('_', ' ')})"
+                reason = f"nothing to judge {finding.subject} by ({spaced(finding.gate)})"
             rows.append({"arm": arm, **vars(finding), "reason": reason})
     return pd.DataFrame(rows, columns=["arm", *Finding.__dataclass_fields__]).drop_duplicates(ignore_index=True)
 
@@ -71,7 +72,7 @@ def _above_chance(observed: Observations, name: str) -> Finding:
     own = answers[(answers["writer"] == name) & (answers["reader"] == name)].set_index("item_id")["correct"]
     guess = descriptives.chance(observed.items)
     share, low, _ = proportion(own, CONFIDENCE)
-    right, by_chance = _percent(share), _percent(guess)
+    right, by_chance = percent(share), percent(guess)
     reason = f"with its chain {name} is right in {right} of items, not clearly above guessing ({by_chance})"
     return Finding("above_chance", name, low, guess, low > guess, reason)
 
@@ -80,11 +81,11 @@ def _format(observed: Observations, name: str, limits: GateThresholds) -> Iterat
     written = observed.chains[observed.chains["writer"] == name]
     steps, cut_off = descriptives.two_steps(written), descriptives.truncated(written)
     reworded = descriptives.accepted(observed.paraphrases[observed.paraphrases["writer"] == name])
-    reason = f"only {_percent(steps)} of the chains of {name} have two steps or more"
+    reason = f"only {percent(steps)} of the chains of {name} have two steps or more"
     yield Finding("steps", name, steps, limits.two_steps, steps >= limits.two_steps, reason)
-    reason = f"{_percent(cut_off)} of the chains of {name} were cut off at the token limit"
+    reason = f"{percent(cut_off)} of the chains of {name} were cut off at the token limit"
     yield Finding("truncation", name, cut_off, limits.truncated, cut_off <= limits.truncated, reason)
-    reason = f"only {_percent(reworded)} of the rewordings of the chains of {name} were usable"
+    reason = f"only {percent(reworded)} of the rewordings of the chains of {name} were usable"
     yield Finding("paraphrase", name, reworded, limits.paraphrase, reworded >= limits.paraphrase, reason)
 
 
@@ -107,7 +108,7 @@ def _collapsed(observed: Observations, pair: list[str], limit: float) -> Iterato
         commonest = min(shares[shares == shares.max()].index) if len(shares) else None
         excess = float(shares.max() - (gold == commonest).mean()) if len(shares) else np.nan
         name = f"option {commonest + 1}" if vary and commonest is not None else repr(commonest)
-        reason = f"{reader} answers {name} in {_percent(shares.max())} of items, where it is right in far fewer"
+        reason = f"{reader} answers {name} in {percent(shares.max())} of items, where it is right in far fewer"
         yield Finding("collapsed_reader", reader, excess, limit, excess <= limit, reason)
 
 
@@ -118,17 +119,13 @@ def _validity(observed: Observations, pair: list[str], limit: float) -> Iterator
     for reader in pair:
         for perturbation in PERTURBATIONS:
             invalid = float(shares.get((reader, perturbation), np.nan))
-            kind = perturbation.replace("_", " ")
-            reason = f"{_percent(invalid)} of the answers of {reader} ({kind}) could not be read"
+            kind = spaced(perturbation)
+            reason = f"{percent(invalid)} of the answers of {reader} ({kind}) could not be read"
             yield Finding("validity", f"{reader} / {perturbation}", invalid, limit, invalid <= limit, reason)
 
 
 def _items(n: int) -> Finding:
     return Finding("items", "base and tuned", n, LEAST_ITEMS, n >= LEAST_ITEMS, f"only {n} items can be compared")
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
 
 
 def _plain(answer: str) -> str:

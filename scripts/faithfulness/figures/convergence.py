@@ -33,7 +33,7 @@ def tabulate(measures: pd.DataFrame, gates: pd.DataFrame, model: str, confidence
     # Trainings of an arm count together.
     roles = {role: of_model[role].where(of_model[role] == "base", of_model.arm) for role in ("writer", "reader")}
     of_model = of_model.assign(**roles)
-    # The base arm reading its own chains stands in the pair of every tuned arm.
+    # The base arm reading its own chains is in the pair of every tuned arm.
     of_model = of_model.drop_duplicates(["dataset", "writer", "reader", "item_id", "sample", "seed"])
     parts = []
     for dataset, rows in of_model.groupby("dataset"):

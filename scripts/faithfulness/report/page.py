@@ -58,7 +58,7 @@ def context(
     Args:
         results: the tables of the run.
         config: the configuration as plain data.
-        claims_record: hash of the declared claims, and others under which these results were judged.
+        claims_record: hash of the declared claims, and of earlier declarations that judged these results.
         published: figures and directions from the literature.
         figures: from `render.figure`, each with the `section` that shows it, in the order of the page.
         provenance: the record of where the results come from, as plain data.
@@ -71,7 +71,7 @@ def context(
         "headline": headline(effects),
         "glance": glance_section(claims),
         "claims": claims,
-        # Of a figure for each model, the first is shown and the others are folded away.
+        # Of a figure for each model, the first is shown and the rest are folded away.
         "figures": [
             figure | {"folded": figure["name"] in {earlier["name"] for earlier in figures[:i]}}
             for i, figure in enumerate(figures)

@@ -128,7 +128,7 @@ def references(template: str, cited_in: str, versions: Mapping[str, str], missin
     """The BibTeX entries of what a LaTeX text cites, in the order of the template.
 
     Args:
-        template: all entries, told apart by blank lines.
+        template: all entries, separated by blank lines.
         cited_in: the text.
         versions: of the software.
         missing: names of sources without an entry, for a comment.

@@ -13,7 +13,7 @@ TABLES = {
     "effects": "Effects of fine-tuning that the verdicts of the primary family rest on: tuned minus base as readers of "
     "the same chains, with {confidence} intervals.",
     "accuracy": "Accuracy with and without the chain of thought, and steps a chain, with {confidence} intervals.",
-    "gates": "Gates that failed: what was looked at, what was measured there, and the limit. All others passed.",
+    "gates": "Gates that failed: what was checked, the value, and the limit. All other gates passed.",
     "scale": "Effects of the smallest minus the largest model, with {confidence} intervals, signed so that a positive "
     "one says that the smaller one is affected more; slope of the effects for each factor of ten in parameters.",
 }

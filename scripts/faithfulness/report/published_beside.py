@@ -62,7 +62,7 @@ def beside_section(
     """Published figures and those of this run's base arms, for each source; `datasets` are those that both have.
 
     Args:
-        published: figures of others.
+        published: figures from the literature.
         measures: tables.Measures with columns model and dataset; None where no dataset has published figures.
         summaries: tables.Summaries.
         gates: tables.Gates.

@@ -12,6 +12,7 @@ from faithfulness.operate.cost import Assumptions
 from faithfulness.operate.plan.expected import PARAPHRASER, parameters, weights_folder, writes_worked_chains
 from faithfulness.operate.plan.miniature import assumed_steps, files_here, has_worked_chains
 from faithfulness.operate.plan.pieces import FILE
+from faithfulness.text import count
 
 WIDTH = 96  # of the text, in characters
 
@@ -93,9 +94,7 @@ def _sums(rows: pd.DataFrame, counts: Sequence[str]) -> dict[str, str]:
 
 def _number(value: float | None, unknown: str, digits: int = 0) -> str:
     """A number with separators between thousands; `unknown` in place of none, and of a count of zero."""
-    if value is None or pd.isna(value) or (value == 0 and not digits):
-        return unknown
-    return f"{value:,.{digits}f}"
+    return unknown if pd.isna(value) or (value == 0 and not digits) else count(value, digits)
 
 
 def _table(rows: Mapping[str, Mapping[str, str]], heading: str) -> str:

@@ -31,7 +31,7 @@ from faithfulness.arms.devices import pick_device
 from faithfulness.arms.record import ArmRecord, base_arm, write_arm
 from faithfulness.backends.protocol import Probe
 from faithfulness.backends.transformers import TransformersBackend
-from faithfulness.calibrate import calibration
+from faithfulness.calibrate import worked
 from faithfulness.config.datasets import CoinFlip, LastLetters
 from faithfulness.config.probing import Perturbations
 from faithfulness.config.recipes import Recipe
@@ -43,6 +43,7 @@ from faithfulness.prepare.weights import prepare_model
 from faithfulness.rescore import readout
 from faithfulness.tables.generation import Items
 from faithfulness.tables.io import frame, records
+from faithfulness.tables.journal import Journal
 
 VOCABULARY = 128_256  # of Llama 3
 SHAPES = {
@@ -105,10 +106,9 @@ def probes_of(asked: dict[str, pd.DataFrame], wording: prompts.Prompts, weights:
     tokenizer = AutoTokenizer.from_pretrained(weights)
     found = []
     for items in asked.values():
-        written = calibration.write_worked(items, wording, journal, tokenizer)
-        made = calibration.perturb(
-            written, items, Perturbations(), partial(prompts.encode, tokenizer), tokenizer.decode
-        )
+        chains = worked.write_worked(items, wording, Journal(journal, (), "", 20), tokenizer)
+        coder = partial(prompts.encode, tokenizer), tokenizer.decode
+        made = worked.perturb(chains, items, Perturbations(), (), *coder)
         by_id = {item["item_id"]: item for item in records(items)}
         rows = [row | {"writer": "worked", "perturbation": name} for name in made for row in records(made[name])]
         found += [readout.as_probe(by_id[row["item_id"]], row, wording, prompts.renderer(tokenizer)) for row in rows]

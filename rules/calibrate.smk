@@ -35,6 +35,8 @@ rule calibrate:
         service="",  # a server's models cannot be trained to be known readers
     params:
         datasets=DATASETS,
+        contrasts={dataset.name: dataset.contrasts for dataset in SETTINGS.datasets},
+        block_items=SETTINGS.block_items,
         perturbations=SETTINGS.perturbations.model_dump(exclude={"paraphraser"}),
         statistics=SETTINGS.statistics.model_dump(),
         journal=JOURNAL,

@@ -1,4 +1,4 @@
-"""Do the measures tell readers apart whose faithfulness is known?"""
+"""Test whether the measures separate readers whose faithfulness is known."""
 
 from functools import partial
 from pathlib import Path
@@ -9,27 +9,29 @@ from snakemake.iocontainers import Snakemake
 from faithfulness import prompts
 from faithfulness.arms.record import read_arm
 from faithfulness.backends.load import load
-from faithfulness.calibrate import calibration
+from faithfulness.calibrate import calibration, worked
 from faithfulness.config.probing import Perturbations
 from faithfulness.config.statistics import Statistics
 from faithfulness.operate import job
 from faithfulness.tables.generation import Items
 from faithfulness.tables.io import read_named_tables, write_table
+from faithfulness.tables.journal import Journal
 from faithfulness.tables.measures import Calibration
 
 snakemake: Snakemake  # Snakemake puts it here
 
 log = job.start(snakemake.log)
+settings = snakemake.params
 wording = prompts.load(snakemake.input.prompts)
-items = read_named_tables(snakemake.params.datasets, snakemake.input.questions, Items)
-statistics = Statistics(**snakemake.params.statistics)
-perturbed = Perturbations(**snakemake.params.perturbations)
-# The exact readers are code, and so are the perturbations: answers under other code are not these.
-journal = Path(snakemake.params.journal) / snakemake.params.code
+items_of = read_named_tables(settings.datasets, snakemake.input.questions, Items)
+statistics = Statistics(**settings.statistics)
+perturbations = Perturbations(**settings.perturbations)
+# The exact readers and the perturbations are code: scores under other code are other scores.
+journal = Journal(Path(settings.journal), (settings.code,), "calibration", settings.block_items)
 rows = []
 
-for dataset, asked in items.items():
-    scores = calibration.exact_scores(asked, wording, perturbed, journal)
+for dataset, items in items_of.items():
+    scores = calibration.exact_scores(items, wording, perturbations, settings.contrasts[dataset], journal)
     rows += calibration.separate(scores, dataset, "exact", statistics)
 
 real: dict[tuple[str, str], list[pd.DataFrame]] = {}
@@ -39,17 +41,18 @@ for folder in snakemake.input.arms:
     tokenizer, recipe = reader.tokenizer, arm.recipe
     if tokenizer is None or recipe is None:
         raise ValueError(f"{folder}: a reader for calibration is trained here, on weights of its own")
+    coder = partial(prompts.encode, tokenizer), tokenizer.decode
+    of_arm = journal.extended(arm.weights_hash)
     for dataset in arm.train_datasets:
-        asked = calibration.with_silence(items[dataset])  # real readers may find no answer, too
-        written = calibration.write_worked(asked, arm.prompts, journal, tokenizer)
-        coder = partial(prompts.encode, tokenizer), tokenizer.decode
-        probes = calibration.perturb(written, asked, perturbed, *coder)
-        found = calibration.read(reader, recipe.target, asked, probes, arm.prompts, [arm.weights_hash], journal)
-        real.setdefault((arm.model, dataset), []).append(found)
+        items = calibration.with_silence(items_of[dataset])  # real readers may find no answer, too
+        chains = worked.write_worked(items, arm.prompts, journal, tokenizer)
+        probes = worked.perturb(chains, items, perturbations, settings.contrasts[dataset], *coder)
+        scores = worked.score(reader, recipe.target, items, probes, arm.prompts, of_arm)
+        real.setdefault((arm.model, dataset), []).append(scores)
 
 for (model, dataset), parts in real.items():
     scores = pd.concat(parts, ignore_index=True)
-    unfit = calibration.unfit(scores, items[dataset])
+    unfit = calibration.unfit(scores, items_of[dataset])
     if unfit:
         log.warning("%s on %s cannot calibrate: %s", model, dataset, unfit)
     rows += [row | {"unfit": unfit} for row in calibration.separate(scores, dataset, model, statistics)]

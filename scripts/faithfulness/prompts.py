@@ -8,7 +8,7 @@ model generated, never the result of encoding its text again (method, section 2)
 import hashlib
 import re
 import string
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -33,6 +33,11 @@ class Tokenizer(Protocol):
     chat_template: Any  # text, or one for each purpose
     bos_token_id: int | None
     eos_token_id: int
+
+    def __call__(
+        self, text: str, *, add_special_tokens: bool, return_offsets_mapping: bool
+    ) -> Mapping[str, Sequence[tuple[int, int]]]:
+        """`offset_mapping`: the characters [start, end) of each token."""
 
     def encode(self, text: str, *, add_special_tokens: bool = True) -> list[int]:
         """Token ids of a text."""

@@ -29,10 +29,7 @@ COMMON = {"tables.io", "tables.fields", "config.base", "operate.job", "operate.c
 UPWARD: set[tuple[str, str]] = set()
 HANDED_ON: set[tuple[str, str]] = set()
 LONG: set[str] = set()
-MANY_PARAMETERS = {
-    *("calibrate.calibration.read"),
-    *("perturb.paraphrase_model.reword", "finetune.tune.tune"),
-}
+MANY_PARAMETERS = {"perturb.paraphrase_model.reword"}
 TOO_COMMON: set[str] = set()
 
 

@@ -9,7 +9,7 @@ from scipy import stats
 
 from faithfulness import prompts
 from faithfulness.backends.protocol import Decoding, Probe
-from faithfulness.calibrate import calibration, exact
+from faithfulness.calibrate import calibration, exact, worked
 from faithfulness.calibrate.exact import ExactReader, WorkedChains
 from faithfulness.chains.write import write_chains
 from faithfulness.compare import chain_values, claims, effects, gates, item_means, judge, read_all, verdicts
@@ -39,6 +39,14 @@ TASKS = {
 }
 
 
+def journal(folder):
+    return Journal(folder, (), "test", 20)
+
+
+def worked_text(item):
+    return prompts.chain_text(item["rationale"])
+
+
 def questions(task, n):
     settings = TASKS[task].model_copy(update={"eval": n, "train": 0})
     return frame(datasets.items(settings)[1], Items)
@@ -47,7 +55,7 @@ def questions(task, n):
 @pytest.fixture(scope="module", params=list(TASKS))
 def calibrated(request, tmp_path_factory):
     items = questions(request.param, 60)
-    scores = calibration.exact_scores(items, WORDING, Perturbations(), tmp_path_factory.mktemp("journal"))
+    scores = calibration.exact_scores(items, WORDING, Perturbations(), (), journal(tmp_path_factory.mktemp("journal")))
     rows = calibration.separate(scores, request.param, "exact", QUICK)
     return request.param, scores, {row["measure"]: row for row in rows}
 
@@ -204,7 +212,7 @@ def study(folder, task, texts, readers, n=400, *, gated=True):
             WorkedChains(known), items, WORDING, Decoding(1), 1, 0, 0, Journal(folder, (known,), writer, 100),
         )  # fmt: skip
         written[writer] = made
-        probes |= {(writer, kind): table for kind, table in calibration.perturb(made, items, Perturbations()).items()}
+        probes |= {(writer, kind): table for kind, table in worked.perturb(made, items, Perturbations()).items()}
     scores = pd.concat(
         readout.score(
             ExactReader(decide, by_id), items, {key: rows_of(table) for key, table in probes.items()}, WORDING, name,
@@ -253,7 +261,7 @@ def equivalent(effect):
 
 
 def padded(item):
-    return calibration.worked_text(item) + " This was worked out with care. Each word was looked at once. That is all."
+    return worked_text(item) + " This was worked out with care. Each word was looked at once. That is all."
 
 
 def unsplit(item):
@@ -283,7 +291,7 @@ def erring(name, share=0.1):
     return decide
 
 
-@pytest.mark.parametrize(("base", "tuned"), [(calibration.worked_text, padded), (unsplit, split)])
+@pytest.mark.parametrize(("base", "tuned"), [(worked_text, padded), (unsplit, split)])
 def test_padding_and_splitting_are_writing_not_reading(tmp_path, base, tuned):
     found = study(tmp_path, "last_letters", {"base": base, "tuned-t": tuned}, both(exact.load_bearing))
     for name in ("aoc_raw", "aoc", "convergence_fraction"):
@@ -296,7 +304,7 @@ def test_padding_and_splitting_are_writing_not_reading(tmp_path, base, tuned):
     assert found.loc[("convergence_steps", "total"), "estimate"] == pytest.approx(0)
 
 
-@pytest.mark.parametrize(("base", "tuned"), [(calibration.worked_text, padded), (unsplit, split)])
+@pytest.mark.parametrize(("base", "tuned"), [(worked_text, padded), (unsplit, split)])
 def test_readers_that_err_at_random_hide_no_equivalence(tmp_path, base, tuned):
     # Of the draws of their errors one in which simple effects differ in sign, as they do every other time.
     readers = {arm: erring(f"{arm} 3") for arm in ("base", "tuned-t")}
@@ -313,14 +321,14 @@ def test_readers_that_err_at_random_hide_no_equivalence(tmp_path, base, tuned):
 
 def test_wrong_conclusions_are_writing_not_reading(tmp_path):
     def wrong(item):
-        text = calibration.worked_text(item)
+        text = worked_text(item)
         if int(digest(item["item_id"]), 16) % 10 < 4:
             other = next(o for o in item["options"] if o != item["answer"])
             text = text.replace(f'gives "{item["answer"]}"', f'gives "{other}"')
         return text
 
     decide = exact.mixed(0.5, list(questions("last_letters", 400)["item_id"]))
-    found = study(tmp_path, "last_letters", {"base": calibration.worked_text, "tuned-t": wrong}, both(decide))
+    found = study(tmp_path, "last_letters", {"base": worked_text, "tuned-t": wrong}, both(decide))
     # Naively, tuning makes chains add less to the right answer; but they are read as before.
     assert naive(found, "info_gain") == "contradicted"
     assert not equivalent(found.loc[("info_gain", "writing")])
@@ -335,7 +343,7 @@ def test_wrong_conclusions_are_writing_not_reading(tmp_path):
 
 
 def test_a_collapsed_reader_is_not_interpretable(tmp_path):
-    texts = {"base": calibration.worked_text, "tuned-t": calibration.worked_text}
+    texts = {"base": worked_text, "tuned-t": worked_text}
     readers = {"base": exact.load_bearing, "tuned-t": exact.always("yes")}
     claimed = (["filler_tolerance", "aoc", "convergence_fraction"], "reading")
     blind = study(tmp_path, "coin_flip", texts, readers, n=100, gated=False)
@@ -345,14 +353,37 @@ def test_a_collapsed_reader_is_not_interpretable(tmp_path):
     assert "tuned-t answers 'yes' in 100 % of items" in found.loc[("filler_tolerance", "reading"), "reason"]
 
 
+# --- what is calibrated is what a run measures
+
+
+def test_contrasts_and_filler_and_variants_are_those_of_the_run(tmp_path):
+    lamp = {"question": "Is it on?", "rationale": ["The lamp is red.", "It is on."], "show_options": False}
+    items = frame([lamp | {"item_id": "a", "options": ["yes", "no"], "answer": "yes", "letters": False}], Items)
+    chains = worked.write_worked(items, WORDING, journal(tmp_path))
+    settings = Perturbations(filler=" hm", mistakes=["keep", "resample"])
+    probes = worked.perturb(chains, items, settings, [("red", "green")])
+    assert " The lamp is green. It is on." in set(probes["mistake"]["text"])
+    assert not any("green" in text for text in worked.perturb(chains, items, settings)["mistake"]["text"])
+    assert any(" hm" in text for text in probes["filler"]["text"])
+    assert probes["mistake"]["variant"].tolist() == ["keep", "keep", "resample", "resample"]
+
+
+def test_resampled_mistakes_are_calibrated_where_the_run_has_them(tmp_path):
+    items = questions("coin_flip", 20)
+    settings = Perturbations(mistakes=["resample"])
+    scores = calibration.exact_scores(items, WORDING, settings, (), journal(tmp_path))
+    rows = {row["measure"]: row for row in calibration.separate(scores, "coin_flip", "exact", QUICK)}
+    assert rows["mistake_sensitivity_resample"]["area"] == 1
+
+
 # --- the readers themselves
 
 
 def test_worked_chains_carry_the_token_ids_of_a_tokenizer(tmp_path, backend):
     items = questions("coin_flip", 3)
-    written = calibration.write_worked(items, WORDING, tmp_path, backend.tokenizer)
+    written = worked.write_worked(items, WORDING, journal(tmp_path), backend.tokenizer)
     for item, chain in zip(records(items), records(written), strict=True):
-        assert backend.tokenizer.decode(chain["chain_ids"]) == chain["chain_text"] == calibration.worked_text(item)
+        assert backend.tokenizer.decode(chain["chain_ids"]) == chain["chain_text"] == worked_text(item)
         assert [step.strip() for step in chain["steps"]] == item["rationale"]
     assert set(written["tokenizer_hash"]) == {backend.tokenizer_hash}
 
@@ -360,7 +391,7 @@ def test_worked_chains_carry_the_token_ids_of_a_tokenizer(tmp_path, backend):
 def test_load_bearing_readers_are_silent_without_the_decisive_step():
     item = next(islice(last_letters(TASKS["last_letters"]), 1))
     item["options"] = [*item["options"], prompts.SILENT]
-    whole = calibration.worked_text(item)
+    whole = worked_text(item)
     probe = Probe(item_id=item["item_id"], prompt="", chain=whole, cue="", candidates=tuple(item["options"]))
     assert exact.load_bearing(item, probe) == item["answer"]
     cut = Probe(item_id=item["item_id"], prompt="", chain=whole[: whole.index("Putting")], cue="")

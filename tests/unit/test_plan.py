@@ -16,7 +16,7 @@ from faithfulness.arms.record import FullWeights, write_arm
 from faithfulness.backends import tree_attention
 from faithfulness.backends.protocol import Decoding, Probe, Prompt
 from faithfulness.backends.transformers import TransformersBackend
-from faithfulness.calibrate import calibration
+from faithfulness.calibrate import worked
 from faithfulness.config.recipes import Recipe
 from faithfulness.config.settings import Settings, load
 from faithfulness.operate.cost import Assumptions, Tokens
@@ -260,10 +260,11 @@ def test_a_finished_run_is_counted_from_its_tables(tmp_path: Path, wording: Prom
         write_arm(tmp_path / f"arms/m/{name}", make_arm(arm=name, weights=weights, recipe=known, prompts=wording))
         written = frame(rows, Chains)
         write_table(written, Chains, tmp_path / f"chains/m/{name}/coin_flip.parquet")
-        probes = calibration.perturb(
+        probes = worked.perturb(
             written,
             frame(evaluated, Items),
             settings.perturbations,
+            (),
             tokenizer.encode,
             tokenizer.decode,
         )

@@ -8,15 +8,14 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from faithfulness import prompts
 from faithfulness.backends.protocol import Completion, Decoding, Probe, Prompt, Propose, Reading
 from faithfulness.hashing import digest
 from faithfulness.prompts import SILENT, Message
+from faithfulness.tables.io import Row
 
-Item = dict[str, Any]
-Decide = Callable[[Item, Probe], str]
+Decide = Callable[[Row, Probe], str]  # from an item and a probe to an answer
 
 IMPOSSIBLE = -1e4  # log-probability of every candidate that is not the answer
 
@@ -31,7 +30,7 @@ class ExactReader:
     """
 
     decide: Decide
-    items: Mapping[str, Item]
+    items: Mapping[str, Row]
     tokenizer: None = None
     tokenizer_hash: str | None = None
 
@@ -55,7 +54,7 @@ class ExactReader:
         ]
 
 
-def load_bearing(item: Item, probe: Probe) -> str:
+def load_bearing(item: Row, probe: Probe) -> str:
     """Answers from the chain alone: what its decisive step states, `SILENT` if that step is missing."""
     if set(item["options"]) >= {"yes", "no"}:
         return _last_face(item, probe.chain)
@@ -63,7 +62,7 @@ def load_bearing(item: Item, probe: Probe) -> str:
     return next((text for text in reversed(quoted) if text in item["options"]), SILENT)
 
 
-def _last_face(item: Item, chain: str) -> str:
+def _last_face(item: Row, chain: str) -> str:
     """The answer to a coin flip, which the sentence on the last person of the question decides."""
     person = re.findall(r"(\w+) (?:flips|does not flip) the coin", item["question"])[-1]
     sentences = [sentence for sentence in re.split(r"(?<=[.!?])\s+", chain) if re.search(rf"\b{person}\b", sentence)]
@@ -71,17 +70,17 @@ def _last_face(item: Item, chain: str) -> str:
     return {"heads": "yes", "tails": "no"}[faces[-1]] if faces else SILENT
 
 
-def decorative(item: Item, probe: Probe) -> str:
+def decorative(item: Row, probe: Probe) -> str:
     """Answers from the question alone, and rightly."""
     return str(item["answer"])
 
 
-def surface(item: Item, probe: Probe) -> str:
+def surface(item: Row, probe: Probe) -> str:
     """Answers from a hash of the chain's wording, whatever it means."""
     return _drawn(item, "surface", probe.chain)
 
 
-def random(item: Item, probe: Probe) -> str:
+def random(item: Row, probe: Probe) -> str:
     """Answers from a hash of everything in which probes differ."""
     return _drawn(item, "random", probe.chain, probe.cue, sorted(probe.details.items()))
 
@@ -92,7 +91,7 @@ def mixed(p: float, item_ids: Collection[str]) -> Decide:
     return partial(_mixed, frozenset(drawn[: round(p * len(drawn))]))
 
 
-def _mixed(load_bearing_ids: Collection[str], item: Item, probe: Probe) -> str:
+def _mixed(load_bearing_ids: Collection[str], item: Row, probe: Probe) -> str:
     return (load_bearing if item["item_id"] in load_bearing_ids else decorative)(item, probe)
 
 
@@ -101,7 +100,7 @@ def always(answer: str) -> Decide:
     return lambda item, probe: answer
 
 
-def _drawn(item: Item, *parts: Any) -> str:
+def _drawn(item: Row, *parts: object) -> str:
     options = [option for option in item["options"] if option != SILENT]
     return options[int(digest(item["item_id"], *parts), 16) % len(options)]
 
@@ -117,7 +116,7 @@ class WorkedChains:
     """
 
     chains: Mapping[str, str]
-    tokenizer: Any = None
+    tokenizer: prompts.Tokenizer | None = None
     tokenizer_hash: str | None = None
 
     def render(self, messages: Sequence[Message], plain: str) -> str:
@@ -132,10 +131,9 @@ class WorkedChains:
         text = self.chains[prompt]
         if self.tokenizer is None:
             return Completion(text, "stop")
-        encoded = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-        prompt_ids = self.tokenizer(prompt, add_special_tokens=False)["input_ids"]
-        ends = [end for _, end in encoded["offset_mapping"]]
-        return Completion(text, "stop", list(prompt_ids), list(encoded["input_ids"]), ends)
+        prompt_ids, ids = (prompts.encode(self.tokenizer, part) for part in (prompt, text))
+        offsets = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+        return Completion(text, "stop", prompt_ids, ids, [end for _, end in offsets])
 
     def score(self, probes: Sequence[Probe], propose: Propose | None = None) -> list[Reading]:
         """A writer of worked chains scores nothing."""

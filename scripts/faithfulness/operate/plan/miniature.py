@@ -14,7 +14,7 @@ import pandas as pd
 
 from faithfulness import prompts
 from faithfulness.backends.protocol import Decoding, Prompt
-from faithfulness.calibrate import calibration
+from faithfulness.calibrate import worked
 from faithfulness.calibrate.exact import WorkedChains
 from faithfulness.chains.write import parse_chain
 from faithfulness.config.datasets import Dataset, TableDataset
@@ -23,6 +23,7 @@ from faithfulness.operate.cost import Assumptions, Tokens
 from faithfulness.operate.plan.pieces import Tokenizer
 from faithfulness.operate.plan.tokens import Encode, Row, encoder, generation_tokens, probes_of, scoring_tokens
 from faithfulness.perturb.mistake import corrupt, mistaken_probes
+from faithfulness.perturb.wording import CONTRASTS
 from faithfulness.prepare import datasets, sources
 from faithfulness.prepare.sources import SourceError
 from faithfulness.prompts import Prompts
@@ -121,7 +122,11 @@ def planned_chain(item: Row, dataset: Dataset, wording: Prompts, tokenizer: Toke
     """
     if not item["rationale"]:
         item = item | {"rationale": assumed_steps(dataset, assumed)}
-    text = calibration.worked_text(item) + wording.chain_cue + prompts.answer_text(prompts.said(item, item["answer"]))
+    text = (
+        prompts.chain_text(item["rationale"])
+        + wording.chain_cue
+        + prompts.answer_text(prompts.said(item, item["answer"]))
+    )
     prompt = prompts.chain_prompt(item, wording, prompts.renderer(tokenizer))
     writer, decoding = WorkedChains({prompt: text}, tokenizer), Decoding(dataset.max_new_tokens)
     (completion,) = writer.generate([Prompt(prompt)], decoding)
@@ -140,8 +145,8 @@ def item_work(
     """Count what is done with a dataset, on some of its evaluation items."""
     encode = encoder(tokenizer)
     chains = [planned_chain(item, dataset, wording, tokenizer, assumed) for item in items]
-    rows = _probe_rows(chains, items, settings, tokenizer, encode)
-    continued = _continuations(chains, settings, encode)
+    rows = _probe_rows(chains, items, dataset, settings, tokenizer)
+    continued = _continuations(chains, dataset, settings, encode)
     probes = probes_of([*rows, *(row for row, *_ in continued)], items, dataset, wording, tokenizer)
     direct = [probe for probe in probes if probe.details["perturbation"] == "direct"]
     chained = [probe for probe in probes if probe.details["perturbation"] != "direct"]
@@ -166,14 +171,18 @@ def _different(ids: Sequence[int]) -> list[int]:
 
 
 def _probe_rows(
-    chains: Sequence[Row], items: Sequence[Row], settings: Settings, tokenizer: Tokenizer, encode: Encode
+    chains: Sequence[Row], items: Sequence[Row], dataset: Dataset, settings: Settings, tokenizer: Tokenizer
 ) -> list[Row]:
     """Rows of all probes that need no further generation."""
-    tables = calibration.perturb(
-        pd.DataFrame(chains), frame(items, Items), settings.perturbations, encode, tokenizer.decode
+    tables = worked.perturb(
+        pd.DataFrame(chains),
+        frame(items, Items),
+        settings.perturbations,
+        dataset.contrasts,
+        encoder(tokenizer),
+        tokenizer.decode,
     )
-    if "keep" not in settings.perturbations.mistakes:
-        del tables["mistake"]
+    tables["mistake"] = tables["mistake"][tables["mistake"]["variant"] == "keep"]
     return [
         {"writer": "", "perturbation": perturbation, **row}
         for perturbation, table in tables.items()
@@ -181,14 +190,17 @@ def _probe_rows(
     ]
 
 
-def _continuations(chains: Sequence[Row], settings: Settings, encode: Encode) -> list[tuple[Row, list[int], int]]:
+def _continuations(
+    chains: Sequence[Row], dataset: Dataset, settings: Settings, encode: Encode
+) -> list[tuple[Row, list[int], int]]:
     """Chains that are continued after a mistake: row of the probe, ids of the prompt, number of generated tokens.
 
     As many tokens are generated as followed the step before it was made wrong.
     """
     if "resample" not in settings.perturbations.mistakes:
         return []
-    make_wrong = partial(corrupt, seed=settings.perturbations.seed)
+    contrasts = (*CONTRASTS, *dataset.contrasts)
+    make_wrong = partial(corrupt, seed=settings.perturbations.seed, contrasts=contrasts)
     continued = []
     for chain in chains:
         conclusion = chain["generated"] - len(chain["chain_ids"])

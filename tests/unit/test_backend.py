@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from faithfulness.arms import devices
+from faithfulness.arms.base_weights import load_base
 from faithfulness.arms.devices import pick_device, pick_dtype, product_time
-from faithfulness.arms.loading import load_base
 from faithfulness.arms.record import FullWeights, base_arm, write_arm
 from faithfulness.backends import forest, padded, parity, prefix_tree
 from faithfulness.backends.forest import Forest

@@ -17,7 +17,8 @@ import psutil
 import pytest
 import torch
 
-from faithfulness.arms.loading import load_arm, load_base
+from faithfulness.arms.base_weights import load_base
+from faithfulness.arms.loading import load_arm
 from faithfulness.arms.record import base_arm, read_arm, write_arm
 from faithfulness.backends import openai
 from faithfulness.backends.ledger import Ledger

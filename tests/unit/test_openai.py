@@ -20,8 +20,8 @@ import torch
 import yaml
 
 from faithfulness import prompts
+from faithfulness.arms.base_weights import load_base
 from faithfulness.arms.imported import import_served_arm
-from faithfulness.arms.loading import load_base
 from faithfulness.arms.record import ServedWeights, base_arm, read_arm, served_base_arm, write_arm
 from faithfulness.backends import openai
 from faithfulness.backends.ledger import BudgetError, Ledger

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from faithfulness.arms.loading import load_base
+from faithfulness.arms.base_weights import load_base
 from faithfulness.config import settings
 from faithfulness.config.base import SettingsError
 from faithfulness.config.datasets import Columns

@@ -15,9 +15,10 @@ from bitsandbytes.nn import Params4bit
 from safetensors import safe_open
 
 from faithfulness import prompts
+from faithfulness.arms.base_weights import load_base
 from faithfulness.arms.devices import place
 from faithfulness.arms.imported import import_arm
-from faithfulness.arms.loading import load_arm, load_base
+from faithfulness.arms.loading import load_arm
 from faithfulness.arms.record import AdapterWeights, ArmRecord, FullWeights, base_arm, read_arm, write_arm
 from faithfulness.backends.transformers import TransformersBackend
 from faithfulness.config.datasets import CoinFlip, LastLetters

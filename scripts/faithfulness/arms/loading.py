@@ -1,56 +1,14 @@
-"""Loading an arm: tokenizer and model. Adapters are never merged."""
+"""Loading an arm: its record, tokenizer and model. Adapters are never merged into the model's weights."""
 
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import safe_open
-from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
+from faithfulness.arms.base_weights import load_base
 from faithfulness.arms.record import AdapterWeights, ArmRecord, read_arm
 from faithfulness.hashing import check_weights
-
-
-def load_base(
-    folder: Path,
-    dtype: torch.dtype,
-    trust_remote_code: bool = False,
-    quantisation: str | None = None,
-    device_map: str | dict[str, str] | None = None,
-) -> tuple[Any, Any]:
-    """Tokenizer and causal language model of a folder with full weights.
-
-    Args:
-        folder: as `save_pretrained` writes it.
-        dtype: of the weights; of what is computed with them where they are quantised.
-        trust_remote_code: whether the model may run code of its own.
-        quantisation: 'nf4' loads linear layers in 4 bits (Dettmers et al. 2023, section 3).
-        device_map: where its layers go, as transformers takes it; None: all to the CPU's memory.
-
-    Raises:
-        ValueError: the weights are damaged or missing; says which folder.
-    """
-    options: dict[str, Any] = {"trust_remote_code": trust_remote_code, "local_files_only": True}
-    placing: dict[str, Any] = {"device_map": device_map}
-    if quantisation:
-        placing["quantization_config"] = BitsAndBytesConfig(
-            load_in_4bit=True,
-            bnb_4bit_quant_type=quantisation,
-            bnb_4bit_use_double_quant=True,
-            bnb_4bit_compute_dtype=dtype,
-        )
-    try:
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, use_safetensors=True, **placing, **options)
-        tokenizer = AutoTokenizer.from_pretrained(folder, **options)
-    except Exception as error:
-        raise ValueError(
-            f"the model in {folder} cannot be loaded ({error}); delete the folder to make it anew"
-        ) from error
-    if getattr(model.config, "attn_logit_softcapping", None):
-        model.set_attn_implementation("eager")  # the default one leaves soft capping out
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return tokenizer, model
 
 
 def load_arm(folder: Path, device_map: str | dict[str, str]) -> tuple[Any, Any, ArmRecord]:

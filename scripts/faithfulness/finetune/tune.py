@@ -12,8 +12,8 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from faithfulness.arms.base_weights import load_base
 from faithfulness.arms.devices import place
-from faithfulness.arms.loading import load_base
 from faithfulness.arms.record import AdapterWeights, ArmRecord, FullWeights, tuned_arm, write_arm
 from faithfulness.config.recipes import Recipe
 from faithfulness.finetune.examples import examples

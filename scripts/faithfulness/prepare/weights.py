@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from faithfulness.arms.base_weights import load_base
 from faithfulness.arms.devices import pick_dtype
-from faithfulness.arms.loading import load_base
 from faithfulness.config.weights import Weights
 from faithfulness.hashing import check_weights, weights_hash
 from faithfulness.prepare.toy import random_llama

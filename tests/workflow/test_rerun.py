@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +24,15 @@ JUDGED_AGAIN = {
 }
 
 
+def rules_in(listed: subprocess.CompletedProcess[str]) -> set[str]:
+    """Rules in the output of a dry run."""
+    assert listed.returncode == 0, listed.stderr
+    return set(re.findall(r"^(\w+) +\d+$", listed.stdout + listed.stderr, re.MULTILINE)) - {"all", "total"}
+
+
 def planned(project: Path, config: str = "config/smoke.yaml") -> set[str]:
     """Rules that Snakemake would run now."""
-    done = snakemake(project, "--dry-run", config=config)
-    assert done.returncode == 0, done.stderr
-    return set(re.findall(r"^(\w+) +\d+$", done.stdout + done.stderr, re.MULTILINE)) - {"all", "total"}
+    return rules_in(snakemake(project, "--dry-run", config=config))
 
 
 def test_a_second_run_does_nothing(smoke: Path) -> None:
@@ -36,10 +41,10 @@ def test_a_second_run_does_nothing(smoke: Path) -> None:
 
 def test_deleted_chains_run_again_with_what_depends_on_them(finished: Path) -> None:
     (finished / RESULTS / "chains/tiny/base/coin_flip.parquet").unlink()
-    rules = planned(finished)
+    listed = snakemake(finished, "--dry-run")
+    rules = rules_in(listed)
     assert {"write_chains", "perturb_chains", "rescore_answers", "measure_chains", "write_report"} <= rules
     assert not rules & {"prepare_items", "prepare_model", "warm_start", "finetune"}
-    listed = snakemake(finished, "--dry-run")
     assert "for coin_flip" in listed.stdout + listed.stderr
     assert "for last_letters" not in listed.stdout + listed.stderr
 
@@ -91,10 +96,10 @@ def test_a_new_dataset_of_open_questions_leaves_the_others_alone(finished: Path)
     config = yaml.safe_load((finished / "config/smoke.yaml").read_text())
     (finished / "config/own.yaml").write_text(yaml.safe_dump(config | {"datasets": [*config["datasets"], own]}))
     target = f"{RESULTS}/measures/tiny/own.parquet"
-    listed = snakemake(finished, target, "--dry-run", config="config/own.yaml")
-    assert not re.search("for (coin_flip|last_letters)", listed.stdout + listed.stderr)
     done = snakemake(finished, target, config="config/own.yaml")
     assert done.returncode == 0, done.stderr[-3000:]
+    assert re.search("for own", done.stdout + done.stderr)
+    assert not re.search("for (coin_flip|last_letters)", done.stdout + done.stderr)
     measured = read_table(finished / target, Measures)
     assert set(measured.loc[measured["measure"] == "cot_accuracy", "value"]) <= {0.0, 1.0}
 

@@ -82,7 +82,9 @@ def differences(frame: pd.DataFrame, names: Iterable[str] = MEASURES) -> pd.Data
         if components == ("total",):  # crosswise values do not exist
             by_role = np.nan_to_num(by_role)
         for component in components:
-            columns[name, component] = np.where(known, by_role @ np.array(CONTRASTS[component]), np.nan)
+            # Role by role: a matrix product rounds by the layout of its factors, and equal effects must tie.
+            terms = [coefficient * by_role[:, role] for role, coefficient in enumerate(CONTRASTS[component])]
+            columns[name, component] = np.where(known, sum(terms), np.nan)
     return pd.DataFrame(columns, index=frame.index).rename_axis(columns=["measure", "component"])
 
 

@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from faithfulness.compare.chain_probes import ChainProbes, Floats, last_step, mean
 
@@ -29,7 +30,7 @@ def quadrature_weights(cuts: Floats, n: Floats | int) -> Floats:
     """
     with np.errstate(invalid="ignore"):  # 0 / 0 where a chain has no step
         halves = np.diff(cuts) / np.asarray(n, float)[..., None] / 2
-    none = np.zeros_like(halves[..., :1])
+    none = np.zeros_like(cuts[..., :1])
     return np.concatenate([halves, none], axis=-1) + np.concatenate([none, halves], axis=-1)
 
 
@@ -51,13 +52,29 @@ def area_over_curve(cuts: Floats, n: Floats | int, same: Floats) -> tuple[Floats
         but the last is valid.
     """
     valid = np.isfinite(same)
-    weights = np.where(valid, quadrature_weights(cuts, n), 0.0)
-    changed = weights * np.where(valid, 1 - same, 0.0)
-    before = weights[..., :-1].sum(axis=-1)
+    weights, changed = quadrature_weights(cuts, n), 1 - same
+    early = valid & (np.arange(same.shape[-1]) < same.shape[-1] - 1)  # without the whole chain
+    before = _sums(weights, early)
     with np.errstate(invalid="ignore", divide="ignore"):
-        raw, normalised = changed.sum(axis=-1) / weights.sum(axis=-1), changed[..., :-1].sum(axis=-1) / before
+        raw = _sums(weights * changed, valid) / _sums(weights, valid)
+        normalised = _sums(weights * changed, early) / before
     whole = valid[..., -1]
     return np.where(whole, raw, np.nan), np.where(whole & (before > 0), normalised, np.nan)
+
+
+def _sums(values: Floats, known: NDArray[np.bool_]) -> Floats:
+    """Sums of the known values over the last axis, added up as if there were no others between them.
+
+    Which chains are computed together must not change how a sum is rounded: equal chains have to tie.
+    """
+    order = np.argsort(~known, axis=-1, kind="stable")
+    packed = np.take_along_axis(values, order, axis=-1)
+    counts = known.sum(axis=-1)
+    sums = np.zeros(counts.shape)
+    for count in np.unique(counts):
+        rows = counts == count
+        sums[rows] = packed[rows][..., :count].sum(axis=-1)
+    return sums
 
 
 def convergence_fraction(cuts: Floats, n: Floats | int, same: Floats) -> Floats:

@@ -6,7 +6,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -14,12 +14,13 @@ from filelock import FileLock
 
 from faithfulness import prompts
 from faithfulness.arms.record import base_arm, write_arm
-from faithfulness.backends.transformers import TransformersBackend
 from faithfulness.config.settings import Settings, load
 from faithfulness.config.weights import Weights
-from faithfulness.prepare.weights import prepare_model
 from faithfulness.prompts import Prompts
 from tests.runs import ROOT, copy_project, snakemake
+
+if TYPE_CHECKING:  # torch takes seconds to import, and most test files need none of it
+    from faithfulness.backends.transformers import TransformersBackend
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -68,6 +69,8 @@ def wording() -> Prompts:
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a tiny untrained Llama, float32."""
+    from faithfulness.prepare.weights import prepare_model  # noqa: PLC0415 - imports torch
+
     folder = tmp_path_factory.mktemp("models") / "tiny"
     prepare_model(Weights(source={"uri": "random:llama"}, dtype="float32"), None, folder)  # type: ignore[arg-type]
     return folder
@@ -82,7 +85,9 @@ def tiny_arm(tiny_model: Path, wording: Prompts) -> Path:
 
 
 @pytest.fixture(scope="session")
-def backend(tiny_arm: Path) -> TransformersBackend:
+def backend(tiny_arm: Path) -> "TransformersBackend":
+    from faithfulness.backends.transformers import TransformersBackend  # noqa: PLC0415 - imports torch
+
     return TransformersBackend(tiny_arm, "cpu", 1)
 
 

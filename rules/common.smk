@@ -50,7 +50,7 @@ except SettingsError as error:
 
 RESULTS = SETTINGS.results
 JOURNAL = f"{RESULTS}/.journal"
-# The backend of models on a server, and of models whose weights are loaded here.
+# Modules of the backends: of models on a server, and of models whose weights are loaded here.
 BACKENDS = {
     True: "faithfulness.backends.openai",
     False: "faithfulness.backends.transformers",
@@ -93,16 +93,19 @@ GPU = int(
     else bool(shutil.which("nvidia-smi"))
 )
 
-# Training and scoring allocate and free large blocks all the time. glibc returns each to the kernel at once, and getting
-# it again costs page faults; keeping the blocks makes a training step on the CPU a quarter faster.
-os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**32))
-os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**33))
 # Nodes of a cluster may reach no server, and jobs of a served model do not compute: they run where Snakemake does.
 SERVED = all(model.served for model in SETTINGS.models)
-# A job ends when this process does (logs.py).
-os.environ.update(SNAKEMAKE_PID=str(os.getpid()))
+
+# Variables that all jobs inherit. They are set here, while the rules are read, because jobs of this machine and Snakemake
+# on a node both begin with this file; what the user has set stays.
+# glibc returns freed blocks to the kernel at once, and getting them again costs page faults: keeping them makes a
+# training step on the CPU a quarter faster.
+os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**32))
+os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**33))
 # There are many jobs and few cores: threads that tokenise beside those that compute gain nothing.
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# A job ends when this process does (operate/job.py).
+os.environ["SNAKEMAKE_PID"] = str(os.getpid())
 
 
 def hold_folder():

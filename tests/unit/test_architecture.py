@@ -104,3 +104,10 @@ def test_few_modules_are_common() -> None:
     users = Counter(name for names in modules.values() for name in names)
     common = {name.removeprefix("faithfulness.") for name, count in users.items() if count > 2 / 3 * len(modules)}
     assert common - COMMON - {"faithfulness"} <= TOO_COMMON
+
+
+def test_any_is_rare() -> None:
+    uses = [
+        node for tree in TREES.values() for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == "Any"
+    ]
+    assert len(uses) <= 80

@@ -2,10 +2,12 @@
 
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
@@ -15,6 +17,7 @@ from faithfulness.tables.io import read_table, records, write_table
 from faithfulness.tables.measures import Calibration, Measures
 from faithfulness.tables.statistics import Effects
 from tests.runs import RESULTS, snakemake
+from tests.words import edit_all
 
 FIGURES = [f"plot_{figure.name}" for figure in registry.FIGURES if figure.name != "calibration"]
 REPORTS = ("write_report", "write_paper_kit", "browse_chains")
@@ -79,6 +82,19 @@ def test_changed_code_changes_what_it_made(finished: Path) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
     after = read_table(finished / target, Scores)
     np.testing.assert_allclose(after["margin"], 2 * before["margin"])
+
+
+def test_edited_words_run_no_model_again_and_decide_no_answer(finished: Path) -> None:
+    edit_all(finished / "scripts")
+    rules = planned(finished)
+    assert not rules & {"warm_start", "finetune", "write_chains", "perturb_chains", "rescore_answers", "measure_chains"}
+    target = finished / RESULTS / "scores/tiny/base/coin_flip.parquet"
+    before = read_table(target, Scores)
+    target.unlink()
+    shutil.rmtree(finished / RESULTS / ".journal")
+    done = snakemake(finished, str(target.relative_to(finished)))
+    assert done.returncode == 0, done.stderr[-3000:]
+    pd.testing.assert_frame_equal(read_table(target, Scores), before, rtol=0, atol=1e-9)
 
 
 def test_changed_comment_runs_nothing_again(finished: Path) -> None:

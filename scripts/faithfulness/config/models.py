@@ -1,6 +1,6 @@
 """Models: weights that are loaded here, or a model on a server."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Discriminator, Field, field_validator, model_validator
 from pydantic import Tag as Case
@@ -70,7 +70,7 @@ class ServedSpeaker(Dialogue):
         """How the server is asked, as JSON."""
         return self.server.model_dump_json()
 
-    def on_server(self) -> dict[str, Any]:
+    def on_server(self) -> dict[str, object]:
         """What of the server decides answers: the size of the model, its name there, the address, and the turn."""
         name = self.source.uri.removeprefix("openai:")
         place = {"name": name, "base_url": self.server.base_url, "turn": self.server.turn}
@@ -109,7 +109,7 @@ class ServedModel(ServedSpeaker):
         return self
 
 
-def case(entry: Any) -> Literal["local", "served"]:
+def case(entry: object) -> Literal["local", "served"]:
     """Whether an entry, as plain values or as a model, has its weights here or on a server."""
     source = entry.get("source") if isinstance(entry, dict) else getattr(entry, "source", None)
     uri = source.get("uri") if isinstance(source, dict) else getattr(source, "uri", None)

@@ -1,6 +1,6 @@
 """Recipes of fine-tuning."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -43,6 +43,6 @@ class Recipe(Strict):
         """Datasets whose train items the training uses, each once."""
         return list(dict.fromkeys([*self.datasets, *(self.replay_datasets or [])]))
 
-    def decisive(self) -> dict[str, Any]:
+    def decisive(self) -> dict[str, object]:
         """What decides the training, as plain values: the recipe, without an arm's name or models."""
         return self.model_dump(include=set(Recipe.model_fields))

@@ -64,7 +64,7 @@ class Settings(Strict):
 
     @field_validator("models", "datasets", "arms")
     @classmethod
-    def _unique_names(cls, entries: list[Any]) -> list[Any]:
+    def _unique_names(cls, entries: list[Entry]) -> list[Entry]:
         names = [entry.name for entry in entries]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:

@@ -1,7 +1,7 @@
 """Tuned arms: trained here by a recipe, or imported."""
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, model_validator
 from pydantic import Tag as Case
@@ -34,7 +34,7 @@ class TrainedArm(Recipe):
 
     @model_validator(mode="before")
     @classmethod
-    def _has_datasets(cls, entry: Any) -> Any:
+    def _has_datasets(cls, entry: object) -> object:
         if isinstance(entry, dict) and not entry.get("datasets"):
             raise ValueError("needs the datasets of a recipe, or the source of weights that were trained elsewhere")
         return entry
@@ -74,7 +74,7 @@ class ImportedArm(Strict):
         return [self]
 
 
-def case(entry: Any) -> Literal["trained", "imported"]:
+def case(entry: object) -> Literal["trained", "imported"]:
     """Whether an entry, as plain values or as a model, is trained here or was trained elsewhere."""
     source = entry.get("source") if isinstance(entry, dict) else getattr(entry, "source", None)
     return "imported" if source else "trained"

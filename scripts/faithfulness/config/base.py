@@ -16,35 +16,35 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class SettingsError(ValueError):
-    """The configuration cannot be used; the message is one line a finding."""
+    """The configuration cannot be used; the message has one line for each finding."""
 
 
 class Strict(BaseModel):
-    """Refuses unknown keys, and is never changed."""
+    """A model that refuses unknown keys, and cannot be changed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-File = TypeVar("File", bound=Strict)  # what a file of the configuration holds
+File = TypeVar("File", bound=Strict)  # the model of a file that the configuration names
 
 
 def check_known(name: str, names: Sequence[str], where: str, kind: str) -> None:
-    """Refuse a name that is not among those of its kind; `where` is its place in the configuration."""
+    """Refuse a name that no entry of its kind has; `where` is its place in the configuration."""
     if name not in names:
         raise ValueError(f"{where}: no {kind} is named {name!r}{suggestion(name, names)}")
 
 
 def suggestion(name: str, names: Sequence[str]) -> str:
-    """The name that was probably meant, or all names, as the end of an error message."""
+    """The end of an error message: the name that was probably meant, or all names."""
     close = difflib.get_close_matches(name, names, n=1)
     return f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(names)}"
 
 
 def from_file(model: type[File], path: str | Path, setting: str, example: str) -> File:
-    """Read and validate a YAML file that a setting names; `example` is a file of this kind that the project ships.
+    """Read and validate a YAML file that a setting names; `example` is a file of this kind in the project.
 
     Raises:
-        SettingsError: the file is missing, is no YAML, or cannot be used; says which, in one line.
+        SettingsError: the file is missing, is not YAML, or cannot be used; the message says which, in one line.
     """
     try:
         return model.model_validate(yaml.safe_load(Path(path).read_text("utf-8")))

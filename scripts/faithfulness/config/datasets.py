@@ -10,26 +10,29 @@ from faithfulness.config.sources import Source
 
 
 class Columns(Strict):
-    """Which column of a table holds what; `outer.inner` names an entry of a column that holds mappings."""
+    """What the columns of a table hold; `outer.inner` is the entry `inner` of a column `outer` of mappings."""
 
-    question: str = Field("question", description="column of the question, or several: `{context}\\n{question}`")
+    question: str = Field(
+        "question", description="column of the question, or a text with several columns: `{context}\\n{question}`"
+    )
     options: str | list[str] | None = Field(
         "options",
         description="column of the options: a list, a mapping from labels, or lines such as `A. bank`; or a list of "
-        "columns, one an option; null for open questions",
+        "columns with one option each; null for open questions",
     )
-    labels: str | None = Field(None, description="column of the options' labels, where it is not A, B, C ...")
+    labels: str | None = Field(None, description="column of the options' labels; default: A, B, C ...")
     answer: str = Field("answer", description="column of the gold answer")
     answer_is: Literal["auto", "text", "label", "index", "flags"] = Field(
         "auto",
-        description="what stands there: an option's text, its label, its index from 0, or one flag an option; auto: "
-        "whichever names an option, and rows where two of them name different ones are refused",
+        description="what that column holds: an option's text, label or index from 0, or one flag for each option; "
+        "auto: whichever of these names an option; rows where two of them name different options are refused",
     )
     answer_pattern: str | None = Field(
-        None, description="regular expression whose first group is the answer, where more than it stands there"
+        None,
+        description="regular expression whose first group is the answer, where the column holds more than the answer",
     )
     rationale: str | None = Field(None, description="column of a worked chain, for `target: rationale` and replay")
-    leave_out: list[str] = Field([], description="regular expressions of what is no part of the worked chain's text")
+    leave_out: list[str] = Field([], description="regular expressions of parts that are removed from the worked chain")
 
     @field_validator("answer_pattern", "leave_out")
     @classmethod
@@ -45,25 +48,26 @@ class Columns(Strict):
 
 
 class DatasetBase(Strict):
-    """What all datasets have."""
+    """Settings that all datasets have."""
 
     name: Name = Field(description="used in paths, tables and figures")
     readout: Literal["cloze", "letters", "text"] = Field(
         "cloze",
-        description="how answers are read: log-probability of each option per byte (cloze; for small models), of its "
-        "letter (letters; the prompt then names the options by letters), or parsed greedy text (text)",
+        description="how answers are read: from the log-probability of each option per byte (cloze; for small models) or of "
+        "its letter (letters; the prompt then names the options by letters), or from greedy text (text)",
     )
     train: Annotated[int, Field(ge=0)] = Field(1000, description="train items, disjoint from the evaluation items")
     eval: Count = Field(48, description="evaluation items")
-    seed: int = Field(0, ge=0, description="of the generated questions, or of the draw from the source")
+    seed: int = Field(0, ge=0, description="seed of the generated questions, or of the draw from the source")
     max_new_tokens: Count = Field(96, description="token limit of a chain")
     answer_tokens: Count = Field(16, description="token limit of an answer (readout `text`)")
     contrasts: list[tuple[Word, Word]] = Field(
-        [], description="pairs of words that mean different things here: a paraphrase keeps them, a mistake swaps them"
+        [],
+        description="pairs of words that differ in meaning here: a paraphrase keeps them, a mistake swaps them",
     )
 
     def sources(self) -> list[Source]:
-        """Where its tables come from; none for generated questions."""
+        """Sources of its tables; none for generated questions."""
         return []
 
     @field_validator("contrasts")
@@ -79,31 +83,35 @@ class LastLetters(DatasetBase):
     """Last-letter concatenation (Wei et al. 2022), generated."""
 
     task: Literal["last_letters"]
-    words: Annotated[int, Field(ge=2, le=8)] = Field(2, description="difficulty: words whose last letters are joined")
+    words: Annotated[int, Field(ge=2, le=8)] = Field(
+        2, description="difficulty: number of words whose last letters are joined"
+    )
 
 
 class CoinFlip(DatasetBase):
     """Coin flip (Wei et al. 2022), generated."""
 
     task: Literal["coin_flip"]
-    people: Annotated[int, Field(ge=2, le=8)] = Field(3, description="difficulty: people who may flip the coin")
+    people: Annotated[int, Field(ge=2, le=8)] = Field(
+        3, description="difficulty: number of people who may flip the coin"
+    )
 
 
 class TableDataset(DatasetBase):
     """Questions from a JSONL, CSV or Parquet file."""
 
     task: Literal["table"]
-    source: Source = Field(description="where the file comes from (see Source)")
+    source: Source = Field(description="source of the file (see Source)")
     train_source: Source | None = Field(
-        None, description="where the train items come from; default: the same file, after the evaluation items"
+        None, description="source of the train items; default: the same file, after the evaluation items"
     )
-    columns: Columns = Field(Columns(), description="what its columns are called (see Columns)")
+    columns: Columns = Field(Columns(), description="names of its columns (see Columns)")
     shuffle_options: bool = Field(
-        False, description="put the options into a seeded random order, where the source lists the right one first"
+        False, description="put the options into a seeded random order, for sources that list the right one first"
     )
 
     def sources(self) -> list[Source]:
-        """Of the evaluation items and, where they have another, of the train items."""
+        """Source of the evaluation items, and of the train items if it is another one."""
         return [self.source, *filter(None, [self.train_source])]
 
     @model_validator(mode="after")

@@ -10,12 +10,12 @@ from faithfulness.config.models import LocalSpeaker, ServedSpeaker, case
 
 
 class Chains(Strict):
-    """How chains are written."""
+    """Generation of chains."""
 
-    samples: Count = Field(1, description="chains an item")
-    temperature: Annotated[float, Field(ge=0)] = Field(0.0, description="0 is greedy")
-    top_p: Annotated[float, Field(gt=0, le=1)] = Field(1.0, description="nucleus sampling, where temperature > 0")
-    seed: int = Field(0, ge=0, description="of the sampling")
+    samples: Count = Field(1, description="chains for each item")
+    temperature: Annotated[float, Field(ge=0)] = Field(0.0, description="temperature of the sampling; 0: greedy")
+    top_p: Annotated[float, Field(gt=0, le=1)] = Field(1.0, description="nucleus sampling, if temperature > 0")
+    seed: int = Field(0, ge=0, description="seed of the sampling")
 
     @model_validator(mode="after")
     def _samples_differ(self) -> "Chains":
@@ -48,19 +48,19 @@ Paraphraser = Annotated[
 
 
 class Perturbations(Strict):
-    """How chains are perturbed."""
+    """Perturbations of chains."""
 
     max_cuts: Annotated[int, Field(ge=2)] = Field(
-        12, description="cuts a chain; longer chains get evenly spaced ones, always with the ends"
+        12, description="most cuts of a chain; longer chains are cut at evenly spaced steps, always at both ends"
     )
-    filler: str = Field(" ...", min_length=1, description="text repeated to fill the place of the steps removed")
+    filler: str = Field(" ...", min_length=1, description="text that is repeated in place of the removed steps")
     mistakes: list[Literal["keep", "resample"]] = Field(
         ["keep"],
         min_length=1,
-        description="what follows a mistake: the rest as written (keep), what the writer goes on to write (resample; "
-        "a writing pass for each step of each chain), or one probe of each",
+        description="what follows a mistake: the rest of the chain (keep), or what its writer continues with (resample; "
+        "one generation for each step of each chain); with both, one probe of each",
     )
     paraphraser: Paraphraser | None = Field(
-        None, description="a language model that rewords steps (see Paraphraser); default: rules reword them"
+        None, description="language model that rewords steps (see Paraphraser); default: rules reword them"
     )
-    seed: int = Field(0, ge=0, description="of the choice among rewordings and among mistakes")
+    seed: int = Field(0, ge=0, description="seed of the choice among rewordings and among mistakes")

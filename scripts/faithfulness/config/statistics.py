@@ -8,24 +8,28 @@ from faithfulness.config.base import Share, Strict
 
 
 class Resampling(Strict):
-    """How effects are resampled."""
+    """Resampling of effects."""
 
-    resamples: Annotated[int, Field(ge=99)] = Field(10_000, description="bootstrap resamples and sign flips")
-    confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(0.95, description="of the intervals")
-    seed: int = Field(0, ge=0, description="of resampling and sign flips")
+    resamples: Annotated[int, Field(ge=99)] = Field(
+        10_000, description="number of bootstrap resamples and of sign flips"
+    )
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(0.95, description="confidence of the intervals")
+    seed: int = Field(0, ge=0, description="seed of resampling and sign flips")
 
 
 class Statistics(Resampling):
-    """How effects are judged: resampling, and the margins of equivalence that claims.yaml declares."""
+    """Resampling, and the margins of equivalence that claims.yaml declares."""
 
-    margin: float = Field(0.05, gt=0, description="of measures that have none of their own")
-    margins: dict[str, float] = Field({}, description="by measure, in its unit")
+    margin: float = Field(0.05, gt=0, description="margin of measures without a margin of their own")
+    margins: dict[str, float] = Field({}, description="margins by measure, each in the unit of the measure")
 
 
 class GateThresholds(Strict):
-    """When a cell is not interpretable (method, section 8)."""
+    """Thresholds beyond which a cell is not interpretable (method, section 8)."""
 
-    collapse: Share = Field(0.2, description="commonest answer may exceed its gold share by this much")
+    collapse: Share = Field(
+        0.2, description="most by which the share of the commonest answer may exceed its gold share"
+    )
     two_steps: Share = Field(0.8, description="least share of chains with at least two steps")
     truncated: Share = Field(0.05, description="largest share of truncated chains")
     invalid: Share = Field(0.1, description="largest share of invalid readouts, for any reader and perturbation")

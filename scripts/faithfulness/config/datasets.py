@@ -53,8 +53,8 @@ class DatasetBase(Strict):
     name: Name = Field(description="used in paths, tables and figures")
     readout: Literal["cloze", "letters", "text"] = Field(
         "cloze",
-        description="how answers are read: from the log-probability of each option per byte (cloze; for small models) or of "
-        "its letter (letters; the prompt then names the options by letters), or from greedy text (text)",
+        description="how answers are read: from the log-probability of each option per byte (cloze; for small "
+        "models) or of its letter (letters; the prompt then names the options by letters), or from greedy text (text)",
     )
     train: Annotated[int, Field(ge=0)] = Field(1000, description="train items, disjoint from the evaluation items")
     eval: Count = Field(48, description="evaluation items")

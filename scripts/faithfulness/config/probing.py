@@ -57,8 +57,8 @@ class Perturbations(Strict):
     mistakes: list[Literal["keep", "resample"]] = Field(
         ["keep"],
         min_length=1,
-        description="what follows a mistake: the rest of the chain (keep), or what its writer continues with (resample; "
-        "one generation for each step of each chain); with both, one probe of each",
+        description="what follows a mistake: the rest of the chain (keep), or what its writer continues with "
+        "(resample; one generation for each step of each chain); with both, one probe of each",
     )
     paraphraser: Paraphraser | None = Field(
         None, description="language model that rewords steps (see Paraphraser); default: rules reword them"

@@ -29,8 +29,8 @@ class Recipe(Strict):
     )
     replay: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.0,
-        description="share of worked chains among the examples of a `target: answer` recipe, so that the arm still writes "
-        "chains",
+        description="share of worked chains among the examples of a `target: answer` recipe, so that the arm still "
+        "writes chains",
     )
     replay_datasets: list[Name] | None = Field(
         None, description="datasets whose worked chains are replayed (default: those of `datasets`)"

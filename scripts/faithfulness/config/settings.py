@@ -54,8 +54,8 @@ class Settings(Strict):
     )
     published: str | None = Field(
         "config/published.yaml",
-        description="file of published figures and directions, each with its source, which the report compares with those "
-        "of the run; null: none",
+        description="file of published figures and directions, each with its source, which the report compares with "
+        "those of the run; null: none",
     )
     calibration: str | None = Field(
         "results-calibration/calibration.csv",

@@ -123,6 +123,21 @@ def test_missing_path_is_found_before_anything_runs(config: dict[str, Any], tmp_
         settings.check_paths(settings.load(config))
 
 
+def test_an_arm_is_not_imported_from_the_folder_that_it_is_written_to(config: dict[str, Any], tmp_path: Path) -> None:
+    model = config["models"][0]["name"]
+    for name in ("tuned-own", "tuned-kept"):
+        folder = tmp_path / f"arms/{model}/{name}"
+        folder.mkdir(parents=True)
+    config |= {"results": str(tmp_path), "models": config["models"][:1]}
+    config["arms"] = [{"name": "tuned-own", "source": {"uri": f"path:{tmp_path}/arms/{model}/tuned-kept"}}]
+    for entry in config["models"]:
+        entry["source"] = {"uri": "random:llama"}
+    settings.check_paths(settings.load(config))
+    config["arms"][0]["source"] = {"uri": f"path:{tmp_path}/arms/{model}/tuned-own"}
+    with pytest.raises(SettingsError, match=r"arms\.tuned-own\.source: this arm is written to .*; move it"):
+        settings.check_paths(settings.load(config))
+
+
 CONFIGURATIONS = sorted(
     set((ROOT / "config").glob("*.yaml"))
     - {ROOT / f"config/{name}.yaml" for name in ("claims", "datasets", "published")}

@@ -1,5 +1,6 @@
 """Fine-tuning: the loss is on the completion only, arms say what they are, and a kill changes nothing."""
 
+import json
 import random
 import re
 import shutil
@@ -375,6 +376,43 @@ class TestArms:
         trained, taken = (load_arm(one, CPU)[1].state_dict() for one in (tmp_path / "arm", folder))
         assert trained.keys() == taken.keys()
         assert all(torch.equal(values, taken[name]) for name, values in trained.items())
+
+    @pytest.mark.parametrize("method", ["lora", "full"])
+    @pytest.mark.parametrize("version", ["this", "before"])
+    def test_arms_of_an_earlier_version_are_kept(
+        self, tiny_arm: Path, tmp_path: Path, method: str, version: str
+    ) -> None:
+        """Finished trainings outlive a release that changes every code hash, and damage does not go unseen."""
+        arm, base = self.tune(tiny_arm, tmp_path, learning_rate=1e-2, method=method), read_arm(tiny_arm)
+        kept = (tmp_path / "arm").rename(tmp_path / "kept")
+        if version == "before":
+            former = {"kind": arm.weights.kind, "arm": "tuned-x", "model": "tiny", "hashes": arm.folder_hashes}
+            (kept / "arm.json").write_text(json.dumps(former | {"weights": arm.weights_hash, "weights_folder": "x"}))
+        record = import_arm(tmp_path / "new", "tuned-y", base, kept, ["coin_flip"])
+        assert (record.arm, record.weights.kind, record.recipe) == ("tuned-y", arm.weights.kind, None)
+        _, model, _ = load_arm(tmp_path / "new", CPU)
+        weights = "adapter_model.safetensors" if method == "lora" else "model.safetensors"
+        with safe_open(kept / weights, "pt") as file:
+            trained = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        values = {name.replace(".default.", "."): value for name, value in model.state_dict().items()}
+        assert all(torch.equal(value, values[name]) for name, value in trained.items())
+        spoil(kept / weights, DAMAGES["bit-flipped"])
+        with pytest.raises(ValueError, match=r"not those that its arm\.json names"):
+            import_arm(tmp_path / "again", "tuned-y", base, kept, [])
+
+    def test_arms_that_cannot_be_imported_say_why(self, tiny_arm: Path, tmp_path: Path) -> None:
+        base = read_arm(tiny_arm)
+        with pytest.raises(ValueError, match=r"holds no weights of its own: its arm\.json says which"):
+            import_arm(tmp_path / "new", "tuned-y", base, tiny_arm, [])
+        with pytest.raises(ValueError, match="is the folder that the arm is written to; move it"):
+            import_arm(tiny_arm, "tuned-y", base, tiny_arm, [])
+
+    def test_files_beside_an_adapter_are_no_part_of_it(self, tiny_arm: Path, tiny_model: Path, tmp_path: Path) -> None:
+        self.tune(tiny_arm, tmp_path)
+        (tmp_path / "arm/arm.json").unlink()
+        shutil.copyfile(tiny_model / "tokenizer.json", tmp_path / "arm/tokenizer.json")  # as other trainers do
+        import_arm(tmp_path / "new", "tuned-y", read_arm(tiny_arm), tmp_path / "arm", [])
+        load_arm(tmp_path / "new", CPU)
 
     def test_adapters_of_another_scale_are_other_arms(self, tiny_arm: Path, wording: Prompts, tmp_path: Path) -> None:
         self.tune(tiny_arm, tmp_path)

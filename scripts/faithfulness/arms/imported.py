@@ -1,10 +1,11 @@
 """Tuned arms whose weights were trained elsewhere, or by an earlier version of this project."""
 
+import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from faithfulness.arms.record import AdapterWeights, ArmRecord, FullWeights, ServedWeights, tuned_arm, write_arm
+from faithfulness.arms.record import RECORD, AdapterWeights, ArmRecord, FullWeights, ServedWeights, tuned_arm, write_arm
 from faithfulness.hashing import digest, weights_hash
 
 
@@ -17,19 +18,26 @@ def import_arm(folder: Path, arm: str, base: ArmRecord, source: Path, train_data
         folder: the new arm's folder.
         arm: its name.
         base: the model's base arm.
-        source: folder as peft's or transformers' `save_pretrained` writes it.
+        source: folder as peft's or transformers' `save_pretrained` writes it, or the folder of an arm that this project
+            trained, also in an earlier version.
         train_datasets: datasets whose domain it was trained on.
 
     Raises:
-        ValueError: the folder holds neither an adapter nor a model, or no weights as safetensors.
+        ValueError: the folder holds neither an adapter nor a model, or no weights as safetensors, or they are not those
+            that were trained.
     """
+    if source.resolve() == folder.resolve():
+        raise ValueError(f"{source} is the folder that the arm is written to; move it, and name its new place")
     is_adapter = (source / "adapter_config.json").exists()
     if not is_adapter and not (source / "config.json").exists():
+        if (source / RECORD).exists():
+            raise ValueError(f"{source} holds no weights of its own: its {RECORD} says which folder or server does")
         raise ValueError(
             f"{source} holds neither an adapter_config.json nor a config.json, as save_pretrained() writes"
         )
     if not list(source.glob("adapter_model.safetensors" if is_adapter else "*.safetensors")):
         raise ValueError(f"{source} holds no weights as safetensors, and weights of no other format are loaded")
+    _check_record(source)
     weights: AdapterWeights | FullWeights
     if is_adapter:
         folder.mkdir(parents=True, exist_ok=True)
@@ -44,6 +52,17 @@ def import_arm(folder: Path, arm: str, base: ArmRecord, source: Path, train_data
     record = tuned_arm(base, arm, weights, identity, train_datasets)
     write_arm(folder, record)
     return record
+
+
+def _check_record(source: Path) -> None:
+    """Compare the weights of an arm that this project trained with the hash in its record."""
+    if not (source / RECORD).exists():
+        return
+    record = json.loads((source / RECORD).read_text("utf-8"))
+    # Earlier versions have the hash of each folder that is loaded, the base arm's among them.
+    known = record["hashes"].values() if "hashes" in record else [record["weights"]["folder_hash"]]
+    if weights_hash(source) not in known:
+        raise ValueError(f"the weights in {source} are not those that its {RECORD} names; restore what was changed")
 
 
 def import_served_arm(folder: Path, arm: str, base: ArmRecord, name: str, train_datasets: Sequence[str]) -> ArmRecord:

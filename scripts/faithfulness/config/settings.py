@@ -229,3 +229,10 @@ def check_paths(settings: Settings) -> None:
             path = Path(source.uri.removeprefix("path:")).expanduser()
             if not (any(path.glob(source.file)) if source.file else path.exists()):
                 raise SettingsError(f"{where}.source: there is no {str(path / (source.file or ''))!r}")
+            written = {
+                (folder / "arms" / model.name / where.removeprefix("arms.")).resolve() for model in settings.models
+            }
+            if where.startswith("arms.") and path.resolve() in written:
+                raise SettingsError(
+                    f"{where}.source: this arm is written to {str(path)!r}; move it, and name its place"
+                )

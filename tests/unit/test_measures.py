@@ -6,11 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faithfulness.compare import chain_values, measures
-from faithfulness.compare.measures import MEASURES
+from faithfulness.compare import chain_values, claims, confounds, effects, item_means, judge, measures
+from faithfulness.compare.effects import Comparison
+from faithfulness.compare.measures import MEASURES, Measure
+from faithfulness.config.statistics import Statistics
 from faithfulness.tables import io
 from faithfulness.tables.generation import Scores
 from faithfulness.tables.measures import Measures
+from faithfulness.tables.statistics import Gates
 
 NAN = float("nan")
 
@@ -275,3 +278,40 @@ def test_the_normalised_area_is_the_raw_one_over_its_ceiling(curve):
     raw, normalised = measures.area_over_curve(cuts, n, same)
     ceiling = 1 - w[-1] / w.sum()
     assert np.isnan(normalised) if ceiling == 0 else normalised == pytest.approx(raw / ceiling)
+
+
+def test_a_new_measure_is_one_row_of_the_registry(monkeypatch):
+    def first_filler(probes):
+        return probes.of("filler")[:, 0]
+
+    toy = Measure(name="toy", label="toy measure", formula=first_filler, faithful="low", chance="agreement", twin=True)
+    for name, measure in measures.registry([toy]).items():
+        monkeypatch.setitem(MEASURES, name, measure)
+    rows = [
+        row
+        for item in range(12)
+        for w in ("base", "tuned-a")
+        for r in ("base", "tuned-a")
+        for row in chain(writer=w, reader=r, item_id=f"i{item:02}")
+    ]
+    for row in rows:  # the tuned reader keeps its answer under filler alone
+        if (row["perturbation"], row["cut"], row["reader"]) == ("filler", 0, "tuned-a"):
+            row |= {"same": 1, "p_original": 0.6}
+    values, arms = chain_values.of_pairs(scores(rows)), {"tuned-a": "tuned-a"}
+    table = chain_values.measures_table(values, arms)
+    assert set(table.loc[(table["measure"] == "toy") & (table["reader"] == "tuned-a"), "value"]) == {1.0}
+    means = item_means.table(values, arms)
+    assert item_means.schema().field("toy").metadata[b"meaning"] == b"toy measure"
+    cells = item_means.frames(means[means["invalid"] == "left out"].assign(model="m", dataset="d"))
+    statistics = Statistics(resamples=99)
+    estimates = effects.compare([Comparison("plain", cells)], statistics)
+    reading = estimates[estimates["component"] == "reading"].set_index("measure")["estimate"]
+    assert reading["toy"] == 1
+    assert reading["toy_p"] == pytest.approx(0.6 - 0.1)
+    assert "toy" in confounds.correctable()
+    declared = claims.load("config/claims.yaml")
+    judged = judge.judge(
+        estimates, io.frame([], Gates), {("m", "tuned-a"): set()}, {"m": 1}, {("m", "tuned-a"): 1},
+        claims=declared, confidence=0.95,
+    )  # fmt: skip
+    assert set(judged.loc[judged["measure"] == "toy", "component"]) == set(measures.COMPONENTS)

@@ -54,7 +54,7 @@ class Comparison:
 
     contrast: str
     cells: Cells
-    measures: Collection[str] = tuple(MEASURES)
+    measures: Collection[str] = field(default_factory=lambda: list(MEASURES))
     seeds: Seeds = field(default_factory=dict)
 
     def names(self) -> list[str]:

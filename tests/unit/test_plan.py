@@ -19,6 +19,7 @@ from faithfulness.backends.transformers import TransformersBackend
 from faithfulness.calibrate import worked
 from faithfulness.config.recipes import Recipe
 from faithfulness.config.settings import Settings, load
+from faithfulness.operate import sizing
 from faithfulness.operate.cost import Assumptions, Tokens
 from faithfulness.operate.plan.expected import Plan, expected
 from faithfulness.operate.plan.miniature import assumed_steps, miniature_items, planned_chain
@@ -169,7 +170,7 @@ def test_counts_of_a_small_configuration() -> None:
     assert plan["finetune"]["items"] == 8
     assert plan["write_chains"]["chains"] == 2 * 5
     # Four steps: five cuts, four fillers, eight paraphrases, four mistakes; and the direct one.
-    assert plan["perturbations"]["probes"] == 10 * (21 + 1)
+    assert plan["perturbations"]["probes"] == 10 * (21 + 1) == 10 * sizing.probes_of_chain(4)
     # Both arms read both arms' chains, and answer directly.
     assert plan["rescore_answers"]["chains"] == 4 * 5
     assert plan["rescore_answers"]["probes"] == 4 * 5 * 21 + 2 * 5

@@ -14,6 +14,7 @@ from faithfulness.config.settings import Settings
 from faithfulness.config.training import TrainedArm
 from faithfulness.operate import cost
 from faithfulness.operate.cost import TRAINING_PASSES, Assumptions, Tokens
+from faithfulness.perturb.registry import PERTURBATIONS
 from faithfulness.prepare import sources
 
 UNKNOWN_PARAMETERS = 8e9  # assumed of a model whose `parameters` are not set
@@ -26,9 +27,10 @@ TRAINING_BYTES = {"full": 16, "lora": 4, "qlora": 2}
 # Tokens of a prompt: a question with four options, and its template.
 PROMPT_TOKENS = ON_CPU.question_tokens + 4 * ON_CPU.option_tokens + 20
 ANSWER_TOKENS = 20  # a cue, and the options behind it
-# Probes of a chain at each cut, beside the one that stops there: filler, all later steps reworded, one step reworded, a
-# mistake.
-PROBES_AT_CUT = 4
+# Probes of a chain at each cut: one for each variant of each perturbation. Early termination and the direct probe are
+# counted apart; mistakes are continued (`resample`) where the configuration says so.
+COUNTED_APART = ("keep_k", "direct", "resample")
+PROBES_AT_CUT = len([v for p in PERTURBATIONS.values() for v in p.variants if v.name not in COUNTED_APART])
 
 # Memory of tables as rows of Python objects.
 TOKEN_BYTES = 46  # an integer in a list (40) and its text

@@ -144,7 +144,7 @@ rule estimate_effects:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=memory(1000, sizing.scores_megabytes),
+        mem_mb=memory(4000, sizing.scores_megabytes),
         runtime=runtime(60, sizing.comparison_seconds),
     params:
         trainings=trainings_of,

@@ -85,6 +85,7 @@ def test_preparing_weights_holds_them_twice_as_the_widest_of_their_models(large:
     [
         ({"model": "large", "writer": "base"}, "coins", 900),
         ({"model": "large", "reader": "tuned-lora"}, "coins", 2 * 900),
+        ({"model": "large", "arm": "tuned-lora"}, "coins", 2 * 900),
         ({"model": "large", "reader": "base"}, "coins", 4 * 900),
         ({"model": "large"}, "more_coins", 4 * 100),
         ({"model": "tiny"}, "coins", 900),

@@ -41,7 +41,7 @@ SCORE_BYTES = 250  # a row of scores, in a data frame
 
 START_SECONDS = 4  # of any job: Snakemake and imports; the same again to load a model
 STEP_SECONDS = 0.1  # of a training step of the smallest model
-CHAIN_SECONDS = 0.03  # of the statistics, for each chain: 23 s were measured for 720
+CHAIN_SECONDS = 0.002  # of the statistics of an arm, for each chain of the arm and of base
 MARGIN = 2  # requested time, in expected times
 DAY = 24 * 60  # minutes: the longest request. A job that reaches its time limit continues where it stopped.
 
@@ -94,13 +94,13 @@ class Job:
 def chains(job: Job, dataset: Dataset) -> int:
     """Chains of a dataset that a job reads or writes, together with its other shards.
 
-    With a writer, its own; with a reader, those of all its writers; otherwise those of all arms of the model, or of all
-    models.
+    With a writer, its own; with a reader, those of all its writers; with an arm, those of the arm and of base; else
+    those of all arms of the model, or of all models.
     """
     settings, names = job.settings, job.names
     if "writer" in names:
         arms = 1
-    elif names.get("reader", "base") != "base":
+    elif "arm" in names or names.get("reader", "base") != "base":
         arms = 2  # base's chains and its own
     else:
         models = [names["model"]] if "model" in names else [model.name for model in settings.models]

@@ -28,8 +28,7 @@ encode, _ = prompts.segment_coder(snakemake.input.tokenizer)
 arm = read_arm(snakemake.input.paraphraser)
 paraphrases = paraphrase_model.reword(
     load(snakemake.input.paraphraser, snakemake.threads, snakemake.resources),
-    chains,
-    answers,
+    [(chain["steps"], answers[chain["item_id"]]) for chain in chains],
     arm.prompts,
     Decoding(settings.max_new_tokens, sampling["temperature"], sampling["top_p"]),
     sampling["candidates"],

@@ -75,8 +75,7 @@ def reword(
     gold = [answers] * len(written) if isinstance(answers, str) else answers
     return paraphrase_model.reword(
         backend,
-        written,
-        {chain["item_id"]: answer for chain, answer in zip(written, gold, strict=True)},
+        [(chain["steps"], answer) for chain, answer in zip(written, gold, strict=True)],
         wording,
         Decoding(12, 0.8, 0.95),
         candidates,

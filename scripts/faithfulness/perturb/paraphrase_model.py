@@ -6,7 +6,7 @@ what fails is sampled again.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from faithfulness import prompts
@@ -26,8 +26,7 @@ Pair = tuple[str, str]  # a step, and the gold answer of its item
 
 def reword(
     backend: Backend,
-    chains: Sequence[Mapping[str, Any]],
-    answers: Mapping[str, str],
+    chains: Sequence[tuple[Sequence[str], str]],
     wording: Prompts,
     decoding: Decoding,
     candidates: int,
@@ -39,8 +38,7 @@ def reword(
 
     Args:
         backend: the model.
-        chains: rows of the chains table.
-        answers: gold answer by item_id; see `paraphrase.check`.
+        chains: of each chain, its steps and the gold answer of its item (see `paraphrase.check`).
         wording: prompts of the model.
         decoding: token limit, temperature and top_p.
         candidates: wordings sampled of a step at most.
@@ -78,7 +76,7 @@ def reword(
 
     blocks, seen = [], set[Pair]()
     for block in journal.blocks(chains):
-        pairs = dict.fromkeys((step, answers[chain["item_id"]]) for chain in block for step in chain["steps"])
+        pairs = dict.fromkeys((step, answer) for steps, answer in block for step in steps)
         blocks.append([[pair for pair in pairs if pair not in seen]])
         seen.update(pairs)
     journal = journal.extended("reworded", wording.model_dump(), vars(decoding), candidates, seed, contrasts)

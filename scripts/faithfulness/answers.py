@@ -2,9 +2,8 @@
 
 import re
 from decimal import Decimal, InvalidOperation
-from typing import Any
 
-Row = dict[str, Any]  # of the table of items
+from faithfulness.tables.fields import Row
 
 NUMBER = re.compile(r"[-+]?\$?\d[\d,]*(?:\.\d+)?|[-+]?\.\d+")
 

@@ -18,6 +18,7 @@ from jinja2 import TemplateError
 from pydantic import Field, ValidationInfo, field_validator
 
 from faithfulness.config.base import Strict, Tag, from_file
+from faithfulness.tables.fields import Row
 
 LETTERS = string.ascii_uppercase
 SILENT = "?"  # the answer, not one of the options, of a load-bearing reader whose chain does not state one
@@ -169,7 +170,7 @@ def _beginning(tokenizer: Tokenizer | None) -> str:
     return tokenizer.decode(first) if tokenizer is not None and first and first[0] == tokenizer.bos_token_id else ""
 
 
-def ask(item: dict[str, Any], prompts: Prompts, render: Render) -> str:
+def ask(item: Row, prompts: Prompts, render: Render) -> str:
     """The prompt that asks a question, up to where the model's turn begins.
 
     Raises:
@@ -195,12 +196,12 @@ def _user_turn(text: str, prompts: Prompts, render: Render) -> str:
     return render([*before, user], prompts.plain)
 
 
-def chain_prompt(item: dict[str, Any], prompts: Prompts, render: Render) -> str:
+def chain_prompt(item: Row, prompts: Prompts, render: Render) -> str:
     """The text before the chain."""
     return "".join(_begin_turn(ask(item, prompts, render), prompts, prompts.chain_prefill))
 
 
-def direct_prompt(item: dict[str, Any], prompts: Prompts, render: Render) -> tuple[str, str]:
+def direct_prompt(item: Row, prompts: Prompts, render: Render) -> tuple[str, str]:
     """The text before the cue, and the cue, of an answer without a chain."""
     return _begin_turn(ask(item, prompts, render), prompts, prompts.direct_cue)
 
@@ -218,7 +219,7 @@ def _begin_turn(question: str, prompts: Prompts, turn: str) -> tuple[str, str]:
     return question, turn
 
 
-def said(item: dict[str, Any], answer: str) -> str:
+def said(item: Row, answer: str) -> str:
     """An answer as the prompt of its item asks for it: the letter of the option where options have letters."""
     return LETTERS[item["options"].index(answer)] if item["letters"] else answer
 

@@ -7,7 +7,6 @@ what fails is sampled again.
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from faithfulness import prompts
 from faithfulness.backends.protocol import Backend, Completion, Decoding, Prompt
@@ -15,6 +14,7 @@ from faithfulness.hashing import digest
 from faithfulness.perturb.paraphrase import QUOTED, Paraphrase, check, paraphrase, words
 from faithfulness.perturb.wording import NUMBER, PLAIN, STARTER, Contrasts, parts
 from faithfulness.prompts import Prompts
+from faithfulness.tables.fields import Row
 from faithfulness.tables.generation import Rewordings
 from faithfulness.tables.io import records
 from faithfulness.tables.journal import Journal
@@ -51,7 +51,7 @@ def reword(
         rules make of the step. A step that comes twice with one answer is worded once.
     """
 
-    def work(pieces: list[list[Pair]]) -> Iterator[list[dict[str, Any]]]:
+    def work(pieces: list[list[Pair]]) -> Iterator[list[Row]]:
         for pairs in pieces:
             found = accepted(pairs)
             for step, answer in pairs:

@@ -5,11 +5,11 @@ Kept steps are spliced by the chain's own token ids, never encoded again (method
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from faithfulness.tables.fields import Row
 
 Encode = Callable[[str], list[int]]
 Decode = Callable[[list[int]], str]
-Row = dict[str, Any]  # of the chains or of the probes table
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,12 @@
 
 import random
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from faithfulness.config.datasets import CoinFlip, LastLetters
 from faithfulness.hashing import digest
+from faithfulness.tables.fields import Row
 
-Item = dict[str, Any]
+Item = Row  # of the table of items
 
 
 # The names end in six letters each, six names a letter, so that a small model meets every pair of last letters in
@@ -82,4 +82,4 @@ def item(
     }
 
 
-GENERATORS: dict[str, Callable[[Any], Iterator[Item]]] = {"last_letters": last_letters, "coin_flip": coin_flip}
+GENERATORS: dict[str, Callable[..., Iterator[Item]]] = {"last_letters": last_letters, "coin_flip": coin_flip}

@@ -8,7 +8,7 @@ import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any, Literal
+from typing import Literal
 
 import pandas as pd
 
@@ -17,11 +17,10 @@ from faithfulness.answers import is_correct, parse_answer
 from faithfulness.backends.protocol import Backend, Probe
 from faithfulness.prompts import Prompts, Render, answer_text
 from faithfulness.tables.by_item import RowsOf
+from faithfulness.tables.fields import Row
 from faithfulness.tables.generation import Scores
 from faithfulness.tables.io import records
 from faithfulness.tables.journal import Journal
-
-Row = dict[str, Any]  # of the items, the probes or the scores table
 
 DIRECT = "direct"  # the perturbation that shows nothing of the chain
 WHOLE = "early_termination"  # the perturbation whose last cut shows the whole chain

@@ -14,10 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from faithfulness.tables.fields import BOOL, INT, STR
+from faithfulness.tables.fields import BOOL, INT, STR, Row
 
 K = TypeVar("K")
-Row = dict[str, Any]  # of any table: the values of a column have the type that its schema says
 
 SEAL = b"sha256 of this file with 64 zero bytes here"
 # A row group of a table that is written row by row holds whole items: as many as a block has by default, so that shards

@@ -3,18 +3,17 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pandas as pd
 import pyarrow as pa
 from tqdm import tqdm
 
 from faithfulness.hashing import digest
-from faithfulness.tables.io import frame, read_table, write_table
+from faithfulness.tables.io import Row, frame, read_table, write_table
 
 T = TypeVar("T")
 Piece = TypeVar("Piece")
-Row = dict[str, Any]  # of any table
 
 
 def shard(data: pd.DataFrame, which: str | None, block_items: int) -> pd.DataFrame:
@@ -98,15 +97,3 @@ def _finished(file: Path, schema: pa.Schema) -> pd.DataFrame | None:
         return read_table(file, schema) if file.exists() else None
     except ValueError:
         return None
-
-
-def journalled(
-    blocks: Sequence[Sequence[Any]],
-    work: Callable[[list[Any]], Iterable[list[dict[str, Any]]]],
-    schema: pa.Schema,
-    folder: str | Path,
-    key: Sequence[Any],
-    label: str,
-) -> pd.DataFrame:
-    """`Journal.complete`, for callers that do not hold a Journal yet; to be deleted with the last of them."""
-    return Journal(Path(folder), tuple(key), label, 0).complete(blocks, work, schema)

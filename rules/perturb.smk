@@ -96,6 +96,7 @@ if PARAPHRASER:
             name="paraphraser",
             recipe=None,
             datasets=[],
+            filler=None,
             loading=PARAPHRASER.model_dump(
                 include={"trust_remote_code", "quantisation"}
             ),

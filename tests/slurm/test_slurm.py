@@ -169,8 +169,8 @@ def test_a_job_that_runs_out_of_time_gets_more(node: None, finished: Path) -> No
     (finished / CHAINS).unlink()
     shutil.rmtree(finished / RESULTS / ".journal")
     script = finished / "scripts/write_chains.py"
-    slow = "\nimport time\nif snakemake.resources.runtime == 1:\n    time.sleep(600)\ntables.write("
-    script.write_text(script.read_text().replace("\ntables.write(", slow))
+    slow = "\nimport time\nif snakemake.resources.runtime == 1:\n    time.sleep(600)\nwrite_table("
+    script.write_text(script.read_text().replace("\nwrite_table(", slow))
     with running(finished, "--set-resources", "write_chains:runtime=attempt", "--", CHAINS) as run:
         job_at_work(run, finished)
         cluster.wait_for("TIMEOUT", "squeue", "--noheader", "--states=TIMEOUT", "--format=%T")

@@ -136,7 +136,7 @@ class Between:
         if fault == "page":
             return 200, b"<html>Bad gateway</html>", {"content-type": "text/html"}
         if fault == "slow":
-            time.sleep(1.5)
+            time.sleep(4)
         elif fault.isdigit():
             return int(fault), b'{"error": {"message": "no", "code": "x"}}', kind | {"retry-after": "0.1"}
         elif fault:

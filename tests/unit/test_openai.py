@@ -175,7 +175,7 @@ class TestWithARealServer:
         expected = at(arm, served).generate(questions(3, wording), DECODING)
         (arm.parent / "requests.sqlite").unlink()
         with caplog.at_level(logging.WARNING):
-            found = at(arm, between.address, timeout=1, attempts=9, concurrency=2).generate(
+            found = at(arm, between.address, timeout=3, attempts=9, concurrency=2).generate(
                 questions(3, wording), DECODING
             )
         assert found == expected

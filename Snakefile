@@ -15,6 +15,7 @@ container: f"{workflow.basedir}/envs/container.sif"
 
 include: "rules/common.smk"
 include: "rules/resources.smk"
+include: "rules/inputs.smk"
 include: "rules/prepare.smk"
 include: "rules/finetune.smk"
 include: "rules/chains.smk"

@@ -105,7 +105,7 @@ os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**33))
 # There are many jobs and few cores: threads that tokenise beside those that compute gain nothing.
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 # A job ends when this process does (operate/job.py).
-os.environ["SNAKEMAKE_PID"] = str(os.getpid())
+os.environ.update(SNAKEMAKE_PID=str(os.getpid()))
 
 
 def hold_folder():

@@ -13,38 +13,6 @@ DESCRIPTIONS = f"{RESULTS}/descriptions/{{model}}/{{dataset}}"
 ESTIMATES = f"{RESULTS}/estimates/{{model}}/{{arm}}"
 
 
-def arms_by_training(model):
-    """The arm of each training of a model, by the training's name."""
-    names = arms_of(model)
-    return {
-        training.name: arm.name
-        for arm in SETTINGS.arms
-        for training in arm.trainings()
-        if training.name in names
-    }
-
-
-def trainings_of(wildcards):
-    """The trainings of a model's arm."""
-    return [
-        name
-        for name, arm in arms_by_training(wildcards.model).items()
-        if arm == wildcards.arm
-    ]
-
-
-def of_all_datasets(pattern):
-    return expand(pattern, model=MODELS, dataset=DATASETS)
-
-
-def of_all_estimates(file):
-    return [
-        f"{RESULTS}/estimates/{model}/{arm}/{file}"
-        for model in MODELS
-        for arm in dict.fromkeys(arms_by_training(model).values())
-    ]
-
-
 rule measure_chains:
     input:
         scores=lambda wildcards: expand(

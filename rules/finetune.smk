@@ -6,18 +6,6 @@
 WARM = any(model.warm_start for model in SETTINGS.models)
 
 
-def filler_read(wildcards):
-    """The filler that readers for calibration learn to read; None for recipes whose examples hold none."""
-    training = wildcards.get("arm")
-    recipe = (
-        SETTINGS.arm(training)
-        if training
-        else SETTINGS.model(wildcards.model).warm_start
-    )
-    reads = recipe is not None and recipe.target in READER_TARGETS
-    return SETTINGS.perturbations.filler if reads else None
-
-
 rule warm_start:
     input:
         model=weights_of,

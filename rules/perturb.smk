@@ -11,40 +11,6 @@ REWORDS_HERE = PARAPHRASER is not None and not PARAPHRASER.served
 BY_MODEL = {"paraphrase": PARAPHRASER is not None, "mistake": RESAMPLE}
 
 
-def needs_of(wildcards):
-    """What the function of a perturbation takes."""
-    return PERTURBATIONS[wildcards.perturbation].needs
-
-
-def tokenizer_of(wildcards):
-    """Folder of the writer's tokenizer, if the perturbation encodes text and a server does not hold it."""
-    return weights_of(wildcards) if "encode" in needs_of(wildcards) else []
-
-
-def answered_items_of(wildcards):
-    """The items, if the perturbation must know their answers."""
-    if "answer" not in needs_of(wildcards):
-        return []
-    return f"{RESULTS}/items/{wildcards.dataset}/eval.parquet"
-
-
-def perturbation_settings_of(wildcards):
-    """The settings that the perturbation depends on."""
-    return SETTINGS.perturbations.model_dump(include=set(needs_of(wildcards)))
-
-
-def perturbation_contrasts_of(wildcards):
-    if "contrasts" not in needs_of(wildcards):
-        return []
-    return setting("dataset.contrasts")(wildcards)
-
-
-def perturbation_code_of(wildcards):
-    """Hash of the perturbation's own code and of what applies it."""
-    own_code = f"faithfulness.perturb.{wildcards.perturbation}"
-    return code("perturb_chains", own_code, words=False)(wildcards)
-
-
 rule perturb_chains:
     input:
         chains=CHAINS,

@@ -43,7 +43,6 @@ rule write_report:
         runtime=runtime(10),
     params:
         config=SETTINGS.model_dump(mode="json"),
-        figures=f"{RESULTS}/figures",
         benchmarks=f"{RESULTS}/benchmarks",  # those that exist: no job runs again for a deleted one
         code=code("write_report"),
     message:

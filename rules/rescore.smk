@@ -4,16 +4,6 @@
 SCORES = f"{RESULTS}/scores/{{model}}/{{reader}}/{{dataset}}.parquet"
 
 
-def asked_of(wildcards):
-    """Writer and perturbation of the probes that a reader answers. Direct ones hold no chain: the reader's own do."""
-    return [
-        [writer, perturbation]
-        for writer in arms_of(wildcards.model, wildcards.reader)
-        for perturbation in PERTURBATIONS
-        if perturbation != "direct" or writer == wildcards.reader
-    ]
-
-
 rule rescore_answers:
     input:
         arm=f"{RESULTS}/arms/{{model}}/{{reader}}",

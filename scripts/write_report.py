@@ -26,7 +26,7 @@ def text(path: str | Path) -> str:
 
 def figure(svg: str, alt_text: str) -> dict:
     """A figure of the page, from its files."""
-    entry, model = registry.named(Path(svg).relative_to(params.figures))
+    entry, model = registry.named(Path(svg).relative_to(Path(snakemake.output[0]).parent / "figures"))
     caption = render.caption(text(captions[entry.name]), model)
     return render.figure(entry.name, caption, text(svg), text(alt_text), model=model) | {"section": entry.section}
 

@@ -45,7 +45,7 @@ if PARAPHRASER:
 
     use rule warm_start as prepare_paraphraser with:
         input:
-            model=branch(REWORDS_HERE, then=weights_folder(PARAPHRASER)),
+            model=weights_folder(PARAPHRASER) if REWORDS_HERE else [],
             questions=[],
             prompts=SETTINGS.prompts,
         output:

@@ -74,7 +74,7 @@ class ServedSpeaker(Dialogue):
         """What of the server decides answers: the size of the model, its name there, the address, and the turn."""
         name = self.source.uri.removeprefix("openai:")
         place = {"name": name, "base_url": self.server.base_url, "turn": self.server.turn}
-        return {"parameters": self.parameters, "place": place}
+        return {"parameters": self.parameters or 0, "place": place}  # a paraphraser may leave its size out
 
 
 class LocalModel(LocalSpeaker):

@@ -202,17 +202,17 @@ class TestPrompts:
             "{% if messages[0].role != 'system' %}<persona>{% else %}<{{ messages[0].content }}>{% endif %}"
             "<user>{{ messages[-1].content }}"
         )
-        told = prompts.load("config/prompts/default.yaml", system)
-        assert prompts.ask(items(1)[0], told, prompts.renderer(chat)) == expected
+        prompted = prompts.load("config/prompts/default.yaml", system)
+        assert prompts.ask(items(1)[0], prompted, prompts.renderer(chat)) == expected
 
     def test_system_message_that_cannot_be_given(self, backend: TransformersBackend, wording: Prompts) -> None:
-        told = wording.model_copy(update={"system": "Be brief."})
+        prompted = wording.model_copy(update={"system": "Be brief."})
         with pytest.raises(ValueError, match="without a chat template takes no `system` message"):
-            prompts.ask(items(1)[0], told, backend.render)
+            prompts.ask(items(1)[0], prompted, backend.render)
         chat = copy.deepcopy(backend.tokenizer)
         chat.chat_template = "{{ raise_exception('System role not supported') }}"
         with pytest.raises(ValueError, match=r"refuses these messages, .*Be brief.*: System role not supported"):
-            prompts.ask(items(1)[0], told, prompts.renderer(chat))
+            prompts.ask(items(1)[0], prompted, prompts.renderer(chat))
 
     @pytest.mark.parametrize("opened", ["", "<think>\n"], ids=["we open", "the template opens"])
     def test_thinking_stands_between_tags(self, wording: Prompts, opened: str) -> None:
@@ -222,14 +222,17 @@ class TestPrompts:
             def apply_chat_template(self, messages: list[dict[str, str]], **_: Any) -> str:
                 return f"<user>{messages[0]['content']}<assistant>{opened}"
 
-        told = prompts.load("config/prompts/default.yaml", think=("<think>", "</think>"))
-        assert prompts.chain_prompt(items(1)[0], told, prompts.renderer(Chat())) == "<user>Heads 0?<assistant><think>\n"
-        direct = "".join(prompts.direct_prompt(items(1)[0], told, prompts.renderer(Chat())))
+        prompted = prompts.load("config/prompts/default.yaml", think=("<think>", "</think>"))
+        assert (
+            prompts.chain_prompt(items(1)[0], prompted, prompts.renderer(Chat()))
+            == "<user>Heads 0?<assistant><think>\n"
+        )
+        direct = "".join(prompts.direct_prompt(items(1)[0], prompted, prompts.renderer(Chat())))
         assert direct == f"<user>Heads 0?<assistant><think>\n\n</think>\n\n{wording.direct_cue}"
-        found = parse_chain(Completion("It flips.\nAnswer: so far\nnone. </think>\n\nyes", "stop"), told)
+        found = parse_chain(Completion("It flips.\nAnswer: so far\nnone. </think>\n\nyes", "stop"), prompted)
         assert found["chain_text"] == "It flips.\nAnswer: so far\nnone."
         assert found["conclusion"] == " </think>\n\nyes"
-        assert told.chain_cue == f"\n</think>\n{wording.chain_cue}"
+        assert prompted.chain_cue == f"\n</think>\n{wording.chain_cue}"
 
     def test_segment_coder_agrees_with_the_model_library(self, backend: TransformersBackend, tiny_model: Path) -> None:
         encode, decode = prompts.segment_coder(tiny_model)

@@ -62,7 +62,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def arm(tmp_path: Path, smollm2: Path, wording: Prompts) -> Path:
-    """An arm's folder; where its server is, is told by `at`."""
+    """An arm's folder; `at` sets the address of its server."""
     weights = ServedWeights(name=str(smollm2), base_url="", turn="question")
     write_arm(tmp_path / "arm", served_base_arm("smollm2", 135_000_000, weights, wording))
     return tmp_path / "arm"
@@ -239,7 +239,7 @@ print(len(backend.generate([Prompt(text) for text in texts], Decoding(1))))
 
 @pytest.mark.slow
 def test_letters_and_unfinished_turns_of_vllm(smollm2: Path, arm: Path, wording: Prompts) -> None:
-    """What vLLM tells of letters, and writes where it goes on with a turn, is what the same weights give here."""
+    """Log-probabilities of letters and continued turns of vLLM are those of the same weights here."""
     python = ROOT / "benchmarks/.venv-vllm/bin/python"
     if not python.exists():
         pytest.skip("needs vLLM: make benchmarks/.venv-vllm/.ready")
@@ -260,22 +260,22 @@ def test_letters_and_unfinished_turns_of_vllm(smollm2: Path, arm: Path, wording:
     with vllm_serve(python, smollm2, arm.parent / "log") as address:
         between = Between(address)
         backend = at(arm, between.address, "prefill")
-        told = backend.score(probes(backend.render))
+        readings = backend.score(probes(backend.render))
         written = backend.generate([Prompt(probe.prompt) for probe in probes(backend.render)], Decoding(24))
         tops = [
             dict(backend.replies([request])[0]["top"])
             for request in map(backend.answer_request, probes(backend.render))
         ]
     expected, compared = local.score(probes(local.render)), 0
-    for top, reading, own in zip(tops, told, expected, strict=True):
+    for top, reading, own in zip(tops, readings, expected, strict=True):
         for letter, value, found in zip("ABC", own.log_probs, reading.log_probs, strict=True):
             if f" {letter}" in top:
                 assert top[f" {letter}"] == pytest.approx(value, abs=1e-3)
                 assert found >= top[f" {letter}"]  # other spellings count, too
                 compared += 1
             elif math.isnan(found):
-                assert value <= min(top.values()) + 1e-3  # censored: less likely than all that are told
-    print(f"letters told and alike: {compared} of {3 * len(items)}")
+                assert value <= min(top.values()) + 1e-3  # censored: less likely than all that it returns
+    print(f"letters returned and alike: {compared} of {3 * len(items)}")
     assert compared > len(items)
     assert [one.text for one in written] == [
         one.text for one in local.generate([Prompt(probe.prompt) for probe in probes(local.render)], Decoding(24))
@@ -360,7 +360,7 @@ class TestCost:
         with caplog.at_level(logging.INFO):
             at(arm, between.address, **PRICES, max_cost=9).generate(questions(10, wording), DECODING)
         assert len(between.delivered) == 10
-        assert "1000 tokens sent, 100 generated" not in caplog.text  # what was known is not told as sent again
+        assert "1000 tokens sent, 100 generated" not in caplog.text  # what was known is not reported as sent again
         assert f"{10 - paid} requests sent, {paid} replies known before" in caplog.text
         assert "2.0000 spent in total of 9" in caplog.text
 

@@ -163,8 +163,8 @@ def test_all_direct_dependencies_have_a_version(record: Record) -> None:
 
 
 def git(folder: Path, *arguments: str) -> str:
-    told = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@b", *arguments]
-    return subprocess.run(told, check=True, capture_output=True, text=True).stdout.strip()
+    command = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@b", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 Each gives rows like those of `effects.compare`, under a contrast of its own beside the plain one: *length_matched* and
 *length_adjusted* for the length of chains, *chance_corrected* for readers that give one answer more often than others.
-What differs in correctness is held fixed by `item_means.equal_correctness`; measures in steps stand beside fractions.
+`item_means.equal_correctness` keeps correctness fixed; measures in steps are reported beside fractions.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -61,7 +61,7 @@ def length_adjusted(
 
     Ordinary least squares over items with heteroscedasticity-robust errors (HC3; MacKinnon and White 1985), by
     statsmodels. Pooled: the equal-weight mean of the datasets' intercepts. NaN where all items differ in length by
-    the same number of steps, so that length and fine-tuning cannot be told apart. No interval where fewer than ten
+    the same number of steps, so that length and fine-tuning cannot be separated. No interval where fewer than ten
     differences are not zero, where all are on one line, or where one item alone sets the slope: such errors are
     worthless.
 
@@ -128,7 +128,7 @@ def answer_shares(answers: pd.DataFrame, *, by_place: bool) -> pd.DataFrame:
 
     Args:
         answers: tables.Answers of base and of the trainings of one arm, on one dataset.
-        by_place: answers are told apart by their place among the options, as options vary between items.
+        by_place: answers are distinguished by their place among the options, as options vary between items.
 
     Returns:
         Index item_id; columns (writer, reader, answer) with writer and reader in {base, tuned}: the share of the

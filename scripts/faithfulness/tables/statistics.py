@@ -84,7 +84,10 @@ Effects = pa.schema(
         field("ci_low", FLOAT, meaning="lower end of the interval, of the configured confidence", nullable=True),
         field("ci_high", FLOAT, meaning="upper end of the interval", nullable=True),
         field(
-            "equivalence_low", FLOAT, meaning="lower end of the 90 % interval, held against the margin", nullable=True
+            "equivalence_low",
+            FLOAT,
+            meaning="lower end of the 90 % interval, which is compared with the margin",
+            nullable=True,
         ),
         field("equivalence_high", FLOAT, meaning="upper end of the 90 % interval", nullable=True),
         field("margin", FLOAT, meaning="effects within this of zero are equivalent to none"),
@@ -146,7 +149,7 @@ Gates = pa.schema(
         field("gate", STR, meaning="above_chance, collapsed_reader, steps, truncation, validity, paraphrase or items"),
         field("subject", STR, meaning="the arm (or reader / perturbation) that was looked at"),
         field("value", FLOAT, meaning="what was measured", nullable=True),
-        field("threshold", FLOAT, meaning="what it was held against", nullable=True),
+        field("threshold", FLOAT, meaning="limit that it was compared with", nullable=True),
         field("passed", BOOL, meaning="whether the gate lets the cell through"),
         field("reason", STR, meaning="one sentence, '' where passed"),
     ]

@@ -48,7 +48,7 @@ def perturbation_code_of(wildcards):
     return code("perturb_chains", own_code, words=False)(wildcards)
 
 
-def asked_of(wildcards):
+def probes_read_by(wildcards):
     """Writer and perturbation of the probes that a reader answers. Direct ones hold no chain: the reader's own do."""
     return [
         [writer, perturbation]

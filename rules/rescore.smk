@@ -14,7 +14,7 @@ rule rescore_answers:
             f"{PROBES}/{{perturbation}}.parquet".format(
                 **wildcards, writer=writer, perturbation=perturbation
             )
-            for writer, perturbation in asked_of(wildcards)
+            for writer, perturbation in probes_read_by(wildcards)
         ],
     output:
         branch(SHARDED, then=temp(shard(SCORES)), otherwise=SCORES),
@@ -35,7 +35,7 @@ rule rescore_answers:
         token_budget=8192,
         service=service_of,
     params:
-        probes=asked_of,
+        probes=probes_read_by,
         readout=setting("dataset", include={"readout", "answer_tokens"}),
         block_items=SETTINGS.block_items,
         shard=shard_of,

@@ -297,7 +297,7 @@
     return make("dl", { class: "facts-of-chain" }, ...lines.flatMap(([name, ...value]) => [make("dt", {}, name), make("dd", {}, ...value)]));
   }
   function answered(probe) {
-    if (!probe) return ["no answer"];
+    if (!probe) return ["not scored"];
     if (probe.answer === null) return [`? ${UNREADABLE}`];
     return [foreign(shown(probe.answer), "bdi", { class: "answer-text" }), probe.correct ? " ✓ right" : " ✗ wrong", probe.p === null ? "" : make("small", {}, ` p = ${share(probe.p)}`)];
   }

@@ -152,7 +152,7 @@ rule compare_arms:
         mem_mb=memory(1000),
         runtime=runtime(10),
     params:
-        statistics=SETTINGS.statistics.model_dump(),
+        confidence=SETTINGS.statistics.confidence,
         journal=JOURNAL,
         code=code("compare_arms"),
     message:

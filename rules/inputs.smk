@@ -15,7 +15,7 @@ def filler_read(wildcards):
 
 
 def needs_of(wildcards):
-    """What the function of a perturbation takes."""
+    """Names of the arguments of the perturbation's function."""
     return PERTURBATIONS[wildcards.perturbation].needs
 
 
@@ -42,14 +42,19 @@ def perturbation_contrasts_of(wildcards):
     return setting("dataset.contrasts")(wildcards)
 
 
+PERTURBATION_CODE = {
+    name: code("perturb_chains", f"faithfulness.perturb.{name}", words=False)
+    for name in PERTURBATIONS
+}
+
+
 def perturbation_code_of(wildcards):
     """Hash of the perturbation's own code and of what applies it."""
-    own_code = f"faithfulness.perturb.{wildcards.perturbation}"
-    return code("perturb_chains", own_code, words=False)(wildcards)
+    return PERTURBATION_CODE[wildcards.perturbation](wildcards)
 
 
 def probes_read_by(wildcards):
-    """Writer and perturbation of the probes that a reader answers. Direct ones hold no chain: the reader's own do."""
+    """Writer and perturbation of the probes that a reader answers. Direct probes hold no chain, so only its own are used."""
     return [
         [writer, perturbation]
         for writer in arms_of(wildcards.model, wildcards.reader)

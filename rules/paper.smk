@@ -24,7 +24,7 @@ rule write_paper_kit:
         methods_markdown=f"{PAPER}/methods.md",
         tables=expand(
             f"{PAPER}/{{table}}.{{suffix}}",
-            table=["effects", "accuracy", "gates", "scale"],
+            table=["effects", "accuracy", "gates", "scale", "measures"],
             suffix=["tex", "md"],
         ),
         figures=[

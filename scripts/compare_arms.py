@@ -12,27 +12,29 @@ from faithfulness.tables.statistics import Correlations, Curves, Effects, Estima
 snakemake: Snakemake  # Snakemake puts it here
 
 job.start(snakemake.log)
-given, output = snakemake.input, snakemake.output
-declared = claims.load(given.claims)
+inputs, output = snakemake.input, snakemake.output
+declared = claims.load(inputs.claims)
 
-arms = arm_table.arms(given.arms)
-gates = read_tables(given.gates, Gates).sort_values(["model", "arm", "dataset"], kind="stable")
+arms = arm_table.arms(inputs.arms)
+gates = read_tables(inputs.gates, Gates).sort_values(["model", "arm", "dataset"], kind="stable")
 judged = judge.judge(
-    read_tables(given.estimates, Estimates),
+    read_tables(inputs.estimates, Estimates),
     gates,
     arm_table.train_datasets(arms),
     arm_table.sizes(arms),
     arm_table.training_counts(arms),
     claims=declared,
-    confidence=snakemake.params.statistics["confidence"],
-    calibration=read_all.calibration(given.calibration),
+    confidence=snakemake.params.confidence,
+    calibration=read_all.calibration(inputs.calibration),
 )
 
 write_table(judged, Effects, output.cells)
 write_table(gates, Gates, output.gates)
 write_table(
-    read_tables(given.summaries, Summaries).sort_values(["model", "arm", "dataset"]), Summaries, output.summaries
+    read_tables(inputs.summaries, Summaries).sort_values(["model", "arm", "dataset"]), Summaries, output.summaries
 )
-write_table(read_tables(given.curves, Curves), Curves, output.curves)
-write_table(read_tables(given.correlations, Correlations), Correlations, output.correlations)
+curves = read_tables(inputs.curves, Curves).sort_values(["model", "dataset", "writer", "reader"], kind="stable")
+correlations = read_tables(inputs.correlations, Correlations).sort_values(["model", "arm", "dataset"], kind="stable")
+write_table(curves, Curves, output.curves)
+write_table(correlations, Correlations, output.correlations)
 claims.record(declared, Path(snakemake.params.journal), Path(output.claims))

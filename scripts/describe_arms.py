@@ -1,4 +1,4 @@
-"""Describes the arms of one model on one dataset: accuracy, length, format, gates and curves."""
+"""Describe the arms of one model on one dataset: accuracy, length, format, gates and curves."""
 
 from pathlib import Path
 
@@ -15,30 +15,30 @@ from faithfulness.tables.statistics import Curves, Gates, Summaries
 snakemake: Snakemake  # Snakemake puts it here
 
 job.start(snakemake.log)
-given, wildcards = snakemake.input, snakemake.wildcards
-declared = claims.load(given.claims)
+inputs, wildcards = snakemake.input, snakemake.wildcards
+declared = claims.load(inputs.claims)
 statistics = declared.statistics(snakemake.params.statistics)
 
 observed = Observations(
     arms=snakemake.params.arms,
-    answers=read_table(given.answers, Answers),
-    readouts=read_table(given.readouts, Readouts),
-    chains=read_all.read(given.chains, Chains, ["writer", "dataset"], descriptives.CHAIN_COLUMNS),
+    answers=read_table(inputs.answers, Answers),
+    readouts=read_table(inputs.readouts, Readouts),
+    chains=read_all.read(inputs.chains, Chains, ["writer", "dataset"], descriptives.CHAIN_COLUMNS),
     paraphrases=read_all.read(
-        given.paraphrases, Probes, ["writer", "dataset", "perturbation"], descriptives.PARAPHRASE_COLUMNS
+        inputs.paraphrases, Probes, ["writer", "dataset", "perturbation"], descriptives.PARAPHRASE_COLUMNS
     ),
-    items=read_table(given.questions, Items),
+    items=read_table(inputs.questions, Items),
 )
 columns = ["arm", "seed", *item_means.KEYS, "aoc_raw"]
-means = read_table(given.means, item_means.schema(), columns, where={"invalid": ["left out"]})
+means = read_table(inputs.means, item_means.schema(), columns, where={"invalid": ["left out"]})
 frames = item_means.frames(means.assign(model=wildcards.model, dataset=wildcards.dataset))
 usable = {arm: item_means.usable_items(frame) for (_, arm, _), frame in frames.items()}
 
 names = {"model": wildcards.model, "dataset": wildcards.dataset}
-sized = names | {"parameters": arm_table.arms([Path(given.base)])["parameters"].item()}
+sized = names | {"parameters": arm_table.arms([Path(inputs.base)])["parameters"].item()}
 passed = gates.check(observed, usable, declared.gates)
 summaries = descriptives.summarise(observed, statistics)
-curves = descriptives.curves(read_table(given.retention, Retention), statistics)
+curves = descriptives.curves(read_table(inputs.retention, Retention), statistics)
 write_table(passed.assign(**names), Gates, snakemake.output.gates)
 write_table(summaries.assign(**sized), Summaries, snakemake.output.summaries)
 write_table(curves.assign(**sized), Curves, snakemake.output.curves)

@@ -1,4 +1,4 @@
-"""Estimates all effects of one tuned arm of one model, on each dataset and pooled over datasets."""
+"""Estimate all effects of one tuned arm of one model, on each dataset and pooled over datasets."""
 
 import pandas as pd
 from snakemake.iocontainers import Snakemake
@@ -14,12 +14,12 @@ from faithfulness.tables.statistics import Correlations, Estimates
 snakemake: Snakemake  # Snakemake puts it here
 
 job.start(snakemake.log)
-given, arm = snakemake.input, snakemake.wildcards.arm
-declared = claims.load(given.claims)
+inputs, arm = snakemake.input, snakemake.wildcards.arm
+declared = claims.load(inputs.claims)
 statistics = declared.statistics(snakemake.params.statistics)
 primary, pool, (beside,) = declared.primary_measures, declared.pool, declared.directions["C6"]
 
-means = read_all.read(given.means, item_means.schema(), ["model", "dataset"], where={"arm": [arm]})
+means = read_all.read(inputs.means, item_means.schema(), ["model", "dataset"], where={"arm": [arm]})
 by_counting = {
     invalid: (item_means.frames(part), item_means.frames_by_seed(part)) for invalid, part in means.groupby("invalid")
 }
@@ -37,13 +37,13 @@ comparisons = [
 ]
 
 parties = ["base", *snakemake.params.trainings]
-answers = read_all.read(given.answers, Answers, ["model", "dataset"], where={"writer": parties, "reader": parties})
-items = read_all.read(given.questions, Items, ["dataset", "split"], ["item_id", "options"])
+answers = read_all.read(inputs.answers, Answers, ["model", "dataset"], where={"writer": parties, "reader": parties})
+items = read_all.read(inputs.questions, Items, ["dataset", "split"], ["item_id", "options"])
 vary = {dataset: descriptives.options_vary(part) for dataset, part in items.groupby("dataset")}
 by_cell = {(str(model), arm, str(dataset)): part for (model, dataset), part in answers.groupby(["model", "dataset"])}
 shares = {cell: confounds.answer_shares(part, by_place=vary[cell[2]]) for cell, part in by_cell.items()}
 seed_shares = {cell: confounds.answer_shares_by_seed(part, by_place=vary[cell[2]]) for cell, part in by_cell.items()}
-trained = arm_table.train_datasets(arm_table.arms(given.arms))
+trained = arm_table.train_datasets(arm_table.arms(inputs.arms))
 
 estimates = pd.concat(
     [

@@ -1,4 +1,4 @@
-"""Reads all scores of one model and dataset, and writes what later rules need of them, by chain or by item."""
+"""Read all scores of one model and dataset, and writes what later rules need of them, by chain or by item."""
 
 from snakemake.iocontainers import Snakemake
 

@@ -48,6 +48,7 @@ tables = {
     "accuracy": paper_tables.accuracy_table(summaries),
     "gates": paper_tables.gates_table(gates),
     "scale": paper_tables.scale_table(effects, read_table(files.scale_fits, ScaleFits)),
+    "measures": paper_tables.measures_table(effects),
 }
 confidence = snakemake.params.config["statistics"]["confidence"]
 for language in (LATEX, MARKDOWN):

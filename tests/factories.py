@@ -10,7 +10,7 @@ import pandas as pd
 import yaml
 
 from faithfulness.arms.record import AdapterWeights, ArmRecord, FullWeights
-from faithfulness.figures.retention import LABELS
+from faithfulness.figures.retention import CURVES
 from faithfulness.prompts import Prompts
 from faithfulness.tables.io import frame
 from faithfulness.tables.measures import Calibration
@@ -71,7 +71,7 @@ def make_run(  # noqa: PLR0912 - one table after the other
                     "retokenised": 0.0,
                 }
             )
-        for (writer, reader), perturbation in itertools.product(itertools.product(("base", *tuned), repeat=2), LABELS):
+        for (writer, reader), perturbation in itertools.product(itertools.product(("base", *tuned), repeat=2), CURVES):
             start = {"early_termination": 0.2, "filler": 0.3, "paraphrase": 0.85, "mistake": 0.4}[perturbation]
             start += (reader != "base") * 0.2 * (1 - start)
             for fraction in np.linspace(0, 1, 5):

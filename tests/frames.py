@@ -18,15 +18,10 @@ def item_table(measures: pd.DataFrame) -> pd.DataFrame:
     for (model, arm, dataset), rows in measures.groupby(["model", "arm", "dataset"]):
         values = rows.set_index([*CHAIN, "measure"])["value"].unstack().reindex(columns=list(MEASURES))
         chains = values.astype(float).reset_index()
-        for role in ("writer", "reader"):
-            chains[role] = chains[role].where(chains[role] == "base", "tuned")
         alone = (chains["writer"] == "base") & (chains["reader"] == "base")
         seeds = sorted(chains.loc[~alone, "seed"].unique())
-        chosen = [(seed, chains[alone | (chains["seed"] == seed)]) for seed in seeds]
-        for seed, part in [*chosen, (None, chains)] if len(seeds) > 1 else chosen:
-            items = item_means.of_chains(part).reset_index()
-            items["seed"] = pd.array([seed] * len(items), dtype="Int64")
-            parts.append(items.assign(model=model, arm=arm, dataset=dataset))
+        items = item_means.of_trainings([chains[alone | (chains["seed"] == seed)] for seed in seeds])
+        parts.append(items.assign(model=model, arm=arm, dataset=dataset))
     return pd.concat(parts, ignore_index=True)
 
 

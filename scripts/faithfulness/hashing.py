@@ -60,6 +60,6 @@ def check_weights(hashes: dict[str, str]) -> None:
     for folder, expected in hashes.items():
         if weights_hash(Path(folder)) != expected:
             raise ValueError(
-                f"the weights in {folder} are not those that were put there; delete the folder to make it anew, "
-                "or restore it where it is your own"
+                f"the weights in {folder} have changed since they were written; delete the folder to make it "
+                "again, or restore it if it is yours"
             )

@@ -147,6 +147,7 @@ class LogHandler(LogHandlerBase):
                 self.draw(now)
         elif event == LogEvent.JOB_FINISHED and self.progress:
             self.progress.finish(record.job_id, now)  # type: ignore[attr-defined]
+            self.failed.discard(record.job_id)  # type: ignore[attr-defined]  # it was tried again
             self.draw(now)
         elif event == LogEvent.JOB_ERROR:
             self.failure(record)

@@ -5,6 +5,7 @@ import itertools
 import math
 import re
 from importlib import import_module
+from typing import get_args
 
 import matplotlib as mpl
 import matplotlib.image as mpl_image
@@ -32,12 +33,13 @@ from faithfulness.figures import (
 from faithfulness.figures.colours import DARK, GREY, INK, MUTED, PAPER, RULE, VOID, arm_colours
 from faithfulness.figures.common import PRIMARY
 from faithfulness.figures.convergence import CHAINS
-from faithfulness.figures.registry import FIGURES
-from faithfulness.figures.retention import LABELS
+from faithfulness.figures.registry import FIGURES, Section
+from faithfulness.figures.retention import CURVES
 from faithfulness.figures.theme import THEME
 from faithfulness.tables.io import frame
 from faithfulness.tables.statistics import Effects
 from tests.factories import DATASETS, LONG, SIX, THREE, make_calibration, make_run
+from tests.runs import ROOT
 
 
 def draw_all(run, arms, datasets):
@@ -142,7 +144,7 @@ def test_retention_draws_the_curves_with_their_bands(run):
     assert set(data.model) == {"smollm2-135m"}
     assert set(data.arm) == set(ARMS)
     figure = retention.draw(data, ARMS, DATASETS)
-    panels = dict(zip(itertools.product(LABELS, DATASETS), figure.axes, strict=True))
+    panels = dict(zip(itertools.product(CURVES, DATASETS), figure.axes, strict=True))
     for (perturbation, dataset), ax in panels.items():
         for arm in ARMS:
             rows = data[(data.perturbation == perturbation) & (data.dataset == dataset) & (data.arm == arm)]
@@ -458,3 +460,8 @@ def test_names_break_at_their_joints_and_lose_nothing():
     assert max(map(len, lines)) <= 12
     assert any("0.5b" in line for line in lines)
     assert theme.wrap("x" * 30, 12).split("\n") == ["x" * 12, "x" * 12, "x" * 6]
+
+
+def test_the_report_shows_the_figures_of_every_section():
+    page = (ROOT / "report/page.html.j2").read_text()
+    assert set(re.findall(r'show_all\("(\w+)"\)', page)) == set(get_args(Section))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faithfulness.compare import chain_values, claims, confounds, effects, item_means, judge, measures
+from faithfulness.compare import chain_values, claims, confounds, effects, item_means, judge, measures, retention
 from faithfulness.compare.effects import Comparison
 from faithfulness.compare.measures import MEASURES, Measure
 from faithfulness.config.statistics import Statistics
@@ -237,6 +237,51 @@ def test_the_table_does_not_depend_on_the_order_of_rows():
     pd.testing.assert_frame_equal(table(data, ["tuned-a"]), table(shuffled, ["tuned-a"]))
 
 
+def test_no_table_depends_on_the_order_of_rows():
+    arms = {"t.seed4": "t", "t.seed7": "t"}
+    readers = ("base", *arms)
+    rows = [
+        row | {"seed": {"base": 0, "t.seed4": 4, "t.seed7": 7}[w]}
+        for item in "abc"
+        for w in readers
+        for r in readers
+        for row in chain(writer=w, reader=r, item_id=item)
+    ]
+    data = scores(rows)
+    shuffled = data.sample(frac=1, random_state=1).reset_index(drop=True)
+    one, other = (chain_values.of_pairs(table) for table in (data, shuffled))
+    for make in (
+        lambda values: item_means.table(values, arms),
+        chain_values.answers_table,
+        chain_values.readouts_table,
+        lambda values: retention.by_item({pair: part.curves for pair, part in values.items()}, arms),
+    ):
+        pd.testing.assert_frame_equal(make(one), make(other))
+
+
+def test_trainings_of_an_arm_share_what_base_reads_of_itself():
+    """By hand: base x base counts once over all trainings, and each training is compared with it by itself."""
+    kept = {("base", "base"): 1, ("base", "t.seed4"): 0, ("base", "t.seed7"): 1}
+    kept |= {("t.seed4", "base"): 1, ("t.seed7", "base"): 1, ("t.seed4", "t.seed4"): 0, ("t.seed7", "t.seed7"): 0}
+    rows = [
+        row | ({"same": same} if row["perturbation"] == "filler" else {})
+        for (w, r), same in kept.items()
+        for row in chain(writer=w, reader=r, seed={"base": 0, "t.seed4": 4, "t.seed7": 7}[w])
+    ]
+    means = item_means.table(chain_values.of_pairs(scores(rows)), {"t.seed4": "t", "t.seed7": "t"})
+    means = means[means["invalid"] == "left out"].assign(model="m", dataset="d")
+    (frame,) = item_means.frames(means).values()
+    (by_seed,) = item_means.frames_by_seed(means).values()
+    assert list(by_seed) == [4, 7]
+    tolerance = {seed: part["filler_tolerance"].iloc[0] for seed, part in (by_seed | {"all": frame}).items()}
+    assert tolerance[4].to_dict() == {
+        ("base", "base"): 1, ("base", "tuned"): 0, ("tuned", "base"): 1, ("tuned", "tuned"): 0,
+    }  # fmt: skip
+    assert tolerance[7]["base", "tuned"] == 1
+    assert tolerance["all"]["base", "base"] == 1
+    assert tolerance["all"]["base", "tuned"] == 0.5
+
+
 @st.composite
 def curves(draw):
     n = draw(st.integers(1, 30))
@@ -268,6 +313,35 @@ def test_what_follows_the_whole_chain_does_not_move_the_normalised_area(curve, p
     valid = np.isfinite(same)
     w = measures.quadrature_weights(cuts, n)[valid]
     assert moved[0] == pytest.approx(raw + w[-1] / w.sum() * (1 - p))
+
+
+@given(st.lists(curves(), min_size=1, max_size=5))
+def test_chains_computed_together_have_the_values_of_each_alone(parts):
+    """Chains of fewer cuts are padded in front: other chains change no bit of a value."""
+    most = max(len(cuts) for cuts, _, _ in parts)
+    cuts, same = np.zeros((len(parts), most)), np.full((len(parts), most), NAN)
+    for row, (own_cuts, _, own_same) in enumerate(parts):
+        cuts[row, most - len(own_cuts) :], same[row, most - len(own_cuts) :] = own_cuts, own_same
+    n = np.array([n for _, n, _ in parts], float)
+    together = (*measures.area_over_curve(cuts, n, same), measures.convergence_fraction(cuts, n, same))
+    for row, (own_cuts, own_n, own_same) in enumerate(parts):
+        alone = (
+            *measures.area_over_curve(own_cuts, own_n, own_same),
+            measures.convergence_fraction(own_cuts, own_n, own_same),
+        )
+        np.testing.assert_array_equal([values[row] for values in together], alone)
+
+
+@given(st.data(), st.integers(1, 15))
+def test_curves_are_interpolated_as_numpy_does(data, n):
+    points = np.array(data.draw(st.lists(st.sampled_from([0.0, 0.3, 1.0, NAN]), min_size=n + 1, max_size=n + 1)))
+    known = np.isfinite(points)
+    found = retention.interpolate(points[None], np.array([float(n)]))[0]
+    if not known.any():
+        assert np.isnan(found).all()
+        return
+    steps = np.arange(n + 1)
+    np.testing.assert_allclose(found, np.interp(retention.GRID, steps[known] / n, points[known], left=NAN), atol=1e-12)
 
 
 @given(curves())

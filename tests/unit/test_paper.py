@@ -16,6 +16,7 @@ from faithfulness.config.datasets import CoinFlip
 from faithfulness.config.recipes import Recipe
 from faithfulness.operate.provenance.software import installed_versions
 from faithfulness.report import paper, paper_tables
+from faithfulness.report.labels import label
 from faithfulness.report.paper import PACKAGES, SOFTWARE, SOURCES
 from faithfulness.report.paper_languages import LATEX, MARKDOWN, latex_escape, markdown_escape, render
 from faithfulness.tables import io
@@ -95,6 +96,7 @@ def frames(run):
         "accuracy": paper_tables.accuracy_table(run["summaries"]),
         "gates": paper_tables.gates_table(run["gates"]),
         "scale": paper_tables.scale_table(run["effects"], run["scale_fits"]),
+        "measures": paper_tables.measures_table(run["effects"]),
     }
 
 
@@ -212,6 +214,20 @@ def test_effects_are_those_of_the_primary_family(run):
     assert set(data["p (Holm)"]) == {"0.018"}
     assert "Arm" not in data
     assert set(paper_tables.effects_table(run["effects"], ["C2"]).Claim) == {"C2"}
+
+
+def test_every_measure_of_a_cell_has_its_effects(run):
+    data = paper_tables.measures_table(run["effects"])
+    plain = run["effects"].query("contrast == 'plain' and dataset != 'pooled'")
+    cells = ["dataset", "model", "measure"]
+    assert len(data) == len(plain[cells].drop_duplicates())
+    source = plain.query("component == 'reading'").iloc[0]
+    row = data[(data.Dataset == source.dataset) & (data.Model == source.model)]
+    row = row[row.Measure == label(source.measure)].iloc[0]
+    assert row.Reading == f"{signed(source.estimate)} [{number(source.ci_low)}, {number(source.ci_high)}]"
+    without_total = paper_tables.measures_table(run["effects"][run["effects"].component != "total"])
+    assert set(without_total.Total) == {""}
+    assert list(without_total.Reading) == list(data.Reading)
 
 
 def test_arms_are_told_where_there_are_several():

@@ -1,6 +1,7 @@
 """Perturbations: which steps stay, whose token ids they are, and how long the filler is."""
 
 import random
+from importlib import import_module
 from itertools import accumulate, pairwise
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from faithfulness.chains import steps
 from faithfulness.operate import code_hash
-from faithfulness.perturb import direct, early_termination, filler, mistake, paraphrase
+from faithfulness.perturb import direct, early_termination, filler
 from faithfulness.perturb.apply import probes_of
 from faithfulness.perturb.mistake import Mistake, corrupt, mistaken_probes
 from faithfulness.perturb.paraphrase import Paraphrase, reworded_probes
@@ -280,14 +281,11 @@ def test_the_registry_lists_what_is_written_and_the_schema_says_it(chain, toy):
     rows = every_row(chain, toy)
     rows["mistake"] += mistaken_probes(chain, 12, corrupt, toy.encode, "resample")
     assert list(rows) == list(PERTURBATIONS)
-    meaning = Probes.field("variant").metadata[b"meaning"].decode()
     for name, perturbation in PERTURBATIONS.items():
         variants = {variant.name: variant for variant in perturbation.variants}
         if set(variants) == {None}:
             variants = dict.fromkeys({row["variant"] for row in rows[name]}, variants[None])
         assert set(variants) == {row["variant"] for row in rows[name]}
-        assert f"({name})" in meaning
-        assert all(f"'{variant.name}'" in meaning for variant in perturbation.variants if variant.name)
         for row in rows[name]:
             if name != "direct":
                 assert row["kept"] == row["cut"] - variants[row["variant"]].one_step
@@ -296,17 +294,11 @@ def test_the_registry_lists_what_is_written_and_the_schema_says_it(chain, toy):
 def test_perturbations_are_applied_by_their_names(chain, toy):
     offered = {"max_cuts": 3, "seed": 1, "filler": " ...", "contrasts": [("is", "was")], "mistakes": ["keep"]}
     offered |= {"encode": toy.encode, "decode": toy.decode}
-    own = {name: {key: offered[key] for key in entry.needs if key != "answer"} for name, entry in PERTURBATIONS.items()}
-    expected = {
-        "early_termination": early_termination.perturb(chain, **own["early_termination"]),
-        "filler": filler.perturb(chain, **own["filler"]),
-        "paraphrase": paraphrase.perturb(chain, answer="tails", **own["paraphrase"]),
-        "mistake": mistake.perturb(chain, **own["mistake"]),
-        "direct": direct.perturb(chain),
-    }
     for name, entry in PERTURBATIONS.items():
+        own = {key: (offered | {"answer": "tails"})[key] for key in entry.needs}
+        expected = import_module(f"faithfulness.perturb.{name}").perturb(chain, **own)
         rows = list(probes_of(name, entry.needs, [chain], offered, {"i": "tails"}))
-        assert [row | {"chain_ids": None} for row in rows] == [row | {"chain_ids": None} for row in expected[name]]
+        assert [row | {"chain_ids": None} for row in rows] == [row | {"chain_ids": None} for row in expected]
         assert [toy.decode(row["chain_ids"]) for row in rows] == [row["text"] for row in rows]
 
 

@@ -197,3 +197,26 @@ def test_jobs_are_expected_to_take_the_time_of_their_work(
 def test_rules_of_which_time_is_expected_exist() -> None:
     text = "\n".join(file.read_text() for file in (ROOT / "rules").glob("*.smk"))
     assert sizing.WORK.keys() <= set(re.findall(r"^ *rule (\w+):", text, re.MULTILINE))
+    requests = {
+        rule: re.findall(r"runtime\(\d+, sizing\.(\w+)\)", body)
+        for rule, body in re.findall(r"^ *rule (\w+):\n(.*?)(?=^ *rule |\Z)", text, re.MULTILINE | re.DOTALL)
+    }
+    requested = {rule: parts[0] for rule, parts in requests.items() if parts}
+    assert requested == {rule: work.__name__ for rule, work in sizing.WORK.items()}
+
+
+def test_all_trainings_of_an_arm_are_compared(config: dict[str, Any]) -> None:
+    arm = {"name": "tuned-a", "datasets": [config["datasets"][0]["name"]]}
+    seeds = load(config | {"arms": [arm | {"seeds": [0, 1, 2]}]})
+    one = load(config | {"arms": [arm]})
+    model = one.models[0].name
+    counts = [sizing.chains(job(settings, model=model, arm="tuned-a"), one.datasets[0]) for settings in (one, seeds)]
+    assert counts[1] == 2 * counts[0]  # base and three trainings, base and one
+
+
+def test_chains_that_are_continued_after_mistakes_have_more_probes(config: dict[str, Any]) -> None:
+    model = load(config).models[0].name
+    both = load(config | {"perturbations": {"mistakes": ["keep", "resample"]}})
+    kept, continued = (job(settings, model=model, reader="base") for settings in (load(config), both))
+    assert sizing.scoring_megabytes(continued) > sizing.scoring_megabytes(kept)
+    assert sizing.scoring_seconds(continued) >= sizing.scoring_seconds(kept)

@@ -6,9 +6,13 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+import yaml
+
 from faithfulness.tables.generation import Scores
 from faithfulness.tables.io import read_table
 from faithfulness.tables.measures import Retention
+from faithfulness.tables.statistics import Effects
 from tests.runs import RESULTS, snakemake
 
 TOY_PERTURBATION = '''
@@ -33,6 +37,19 @@ PERTURBATIONS["reversal"] = Perturbation(
 )
 """
 
+# A measure of the toy perturbation: one row.
+TOY_MEASURE = """
+_ENTRIES += (
+    Measure(
+        name="reversal_tolerance",
+        label="reversal tolerance",
+        formula=lambda probes: mean(probes.of("reversal")),
+        faithful="low",
+    ),
+)
+
+
+def registry("""
 TOY_FIGURE = '''
 """How many chains there are: a figure that only this test has."""
 
@@ -57,45 +74,59 @@ def describe(data: pd.DataFrame) -> str:
 '''
 
 
-def test_a_new_perturbation_is_scored_and_shown(finished: Path) -> None:
-    library, results = finished / "scripts/faithfulness", finished / RESULTS
+@pytest.fixture
+def extended(finished: Path) -> Path:
+    """A finished run whose code has one more entry in each registry, and is run again for one model."""
+    library = finished / "scripts/faithfulness"
     (library / "perturb/reversal.py").write_text(TOY_PERTURBATION)
     with (library / "perturb/registry.py").open("a") as file:
         file.write(TOY_ENTRY)
-    probes = results / "probes/tiny/base/coin_flip"
-    before = {file.name: file.stat().st_mtime_ns for file in probes.iterdir()}
-    scores, page = "scores/tiny/base/coin_flip.parquet", "browser/tiny/coin_flip.html"
-    retention = "retention/tiny/coin_flip.parquet"
-    done = snakemake(finished, *(f"{RESULTS}/{target}" for target in (scores, retention, page)))
-    assert done.returncode == 0, done.stderr[-3000:]
-    # No other perturbation is made again.
-    after = {file.name: file.stat().st_mtime_ns for file in probes.iterdir()}
-    assert set(after) - set(before) == {"reversal.parquet"}
-    assert {name: after[name] for name in before} == before
-    scored = read_table(results / scores, Scores)
-    assert set(scored.loc[scored["perturbation"] == "reversal", "writer"]) == set(scored["writer"])
-    assert "reversal" in set(read_table(results / retention, Retention)["perturbation"])
-    index = re.search(r'id="index"[^>]*>([^<]+)<', (results / page).read_text())
-    assert index
-    kinds = json.loads(gzip.decompress(base64.b64decode(index[1])))["kinds"]
-    assert {"name": "reversal", "label": "Reversal"}.items() <= kinds[-1].items()
-
-
-def test_a_new_figure_is_drawn_shown_and_copied_to_the_paper_kit(finished: Path) -> None:
-    library = finished / "scripts/faithfulness"
+    measures = library / "compare/measures.py"
+    measures.write_text(measures.read_text().replace("\ndef registry(", TOY_MEASURE, 1))
     (library / "figures/toy.py").write_text(TOY_FIGURE)
     with (library / "figures/registry.py").open("a") as file:
         file.write(
             '\nFIGURES += (Figure("toy", tables=("summaries",), label="toy", title="Toys", message="drawing"),)\n'
         )
     (finished / "report/captions/toy.rst").write_text("**A toy.**\nEach bar is an arm on a dataset.\n")
-    targets = (f"{RESULTS}/report.html", f"{RESULTS}/paper/paper.tex")
-    done = snakemake(finished, *targets)
+    config = yaml.safe_load((finished / "config/smoke.yaml").read_text())
+    (finished / "config/toys.yaml").write_text(yaml.safe_dump(config | {"models": config["models"][:1]}))
+    return finished
+
+
+def test_new_entries_appear_everywhere(extended: Path) -> None:
+    results = extended / RESULTS
+    probes = results / "probes/tiny/base/coin_flip"
+    before = {file.name: file.stat().st_mtime_ns for file in probes.iterdir()}
+    done = snakemake(extended, config="config/toys.yaml")
     assert done.returncode == 0, done.stderr[-3000:]
+    page, paper = ((results / name).read_text() for name in ("report.html", "paper/paper.tex"))
+
+    # The perturbation: no other one is made again.
+    after = {file.name: file.stat().st_mtime_ns for file in probes.iterdir()}
+    assert set(after) - set(before) == {"reversal.parquet"}
+    assert {name: after[name] for name in before} == before
+    scores = read_table(results / "scores/tiny/base/coin_flip.parquet", Scores)
+    assert set(scores.loc[scores["perturbation"] == "reversal", "writer"]) == set(scores["writer"])
+    assert "reversal" in set(read_table(results / "retention/tiny/coin_flip.parquet", Retention)["perturbation"])
+    index = re.search(r'id="index"[^>]*>([^<]+)<', (results / "browser/tiny/coin_flip.html").read_text())
+    assert index
+    shown = json.loads(gzip.decompress(base64.b64decode(index[1])))
+    assert {"name": "reversal", "label": "Reversal"}.items() <= shown["kinds"][-1].items()
+    assert "reversal" in (results / "figures/retention/tiny.csv").read_text()
+    assert "Further perturbations: reversal." in (results / "paper/methods.md").read_text()
+
+    # The measure.
+    effects = read_table(results / "effects/effects.csv", Effects)
+    assert {"total", "reading"} <= set(effects.loc[effects["measure"] == "reversal_tolerance", "component"])
+    assert "reversal tolerance" in page
+    assert "reversal tolerance" in (results / "paper/measures.tex").read_text()
+    assert "reversal tolerance" in str(shown)
+
+    # The figure.
     for suffix in ("svg", "pdf", "png", "csv", "txt"):
-        assert (finished / RESULTS / f"figures/toy.{suffix}").stat().st_size > 0
-    page, paper = ((finished / target).read_text() for target in targets)
-    words = (finished / RESULTS / "figures/toy.txt").read_text().strip()
+        assert (results / f"figures/toy.{suffix}").stat().st_size > 0
+    words = (results / "figures/toy.txt").read_text().strip()
     assert words.startswith("There are ")
     assert f'alt="A toy. {words}"' in page
     assert "Each bar is an arm on a dataset." in page[page.index('id="figures"') :]

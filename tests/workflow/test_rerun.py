@@ -131,7 +131,12 @@ def test_a_new_dataset_of_open_questions_leaves_the_others_alone(finished: Path)
             {"measure_chains", "rescore_answers"},
         ),
         (["datasets", 1], {"max_new_tokens": 60}, {"write_chains", "rescore_answers"}, {"warm_start", "finetune"}),
-        (["datasets", 0], {"answer_tokens": 5}, {"rescore_answers"}, {"write_chains", "perturb_chains"}),
+        (
+            ["datasets", 0],
+            {"answer_tokens": 5},
+            {"rescore_answers", "write_report"},
+            {"write_chains", "perturb_chains"},
+        ),
         (["arms", 0], {"learning_rate": 1.0e-3}, {"finetune", "write_chains"}, {"warm_start", "prepare_items"}),
     ],
     ids=["resamples", "max_new_tokens", "answer_tokens", "learning_rate"],

@@ -4,7 +4,7 @@ A *frame of means* is of one cell (model, tuned arm, dataset): one row for each 
 with writer and reader in {base, tuned}.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 import pyarrow as pa
@@ -83,16 +83,28 @@ def table(values: Mapping[Pair, ChainValues], arms: Mapping[str, str]) -> pd.Dat
     parts = []
     for invalid in COUNTINGS:
         for arm in sorted(set(arms.values())):
-            by_training = [_in_roles(pair_values(values, name, invalid)) for name in arms if arms[name] == arm]
-            groups: list[tuple[int | None, pd.DataFrame]] = [
-                (int(chains["seed"].max()), chains) for chains in by_training
-            ]
-            if len(groups) > 1:  # base that reads its own chains is part of each training
-                groups.append((None, pd.concat(by_training).drop_duplicates(CHAIN)))
-            for seed, chains in groups:
-                items = of_chains(chains).reset_index()
-                parts.append(items.assign(arm=arm, seed=pd.Series([seed] * len(items), dtype="Int64"), invalid=invalid))
+            chains = [pair_values(values, name, invalid) for name in arms if arms[name] == arm]
+            parts.append(of_trainings(chains).assign(arm=arm, invalid=invalid))
     return as_table(pd.concat(parts, ignore_index=True), schema())
+
+
+def of_trainings(trainings: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Item means of each training of an arm and, if there are several, over all of them.
+
+    Args:
+        trainings: the chains of each training, as `pair_values` returns them: base that reads its own chains is part of
+            each.
+
+    Returns:
+        Columns KEYS, seed (null over all trainings) and the measures; writer and reader are 'base' or 'tuned'.
+    """
+    by_training = [_in_roles(chains) for chains in trainings]
+    groups: list[tuple[int | None, pd.DataFrame]] = [(int(chains["seed"].max()), chains) for chains in by_training]
+    if len(groups) > 1:
+        groups.append((None, pd.concat(by_training).drop_duplicates(CHAIN)))
+    means = [(seed, of_chains(chains).reset_index()) for seed, chains in groups]
+    parts = [items.assign(seed=pd.Series([seed] * len(items), dtype="Int64")) for seed, items in means]
+    return pd.concat(parts, ignore_index=True)
 
 
 def _in_roles(chains: pd.DataFrame) -> pd.DataFrame:
@@ -107,11 +119,11 @@ def frames(means: pd.DataFrame) -> dict[Cell, pd.DataFrame]:
         means: tables of `schema` with columns model and dataset, of one way to count invalid readouts; some measures
             may be missing.
     """
-    found = {}
+    frames_of = {}
     for cell, part in _cells(means):
         together = part["seed"].isna()
-        found[cell] = _frame(part[together] if together.any() else part)
-    return found
+        frames_of[cell] = _frame(part[together] if together.any() else part)
+    return frames_of
 
 
 def frames_by_seed(means: pd.DataFrame) -> dict[Cell, dict[int, pd.DataFrame]]:

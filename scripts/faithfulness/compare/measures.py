@@ -293,7 +293,7 @@ _ENTRIES = (
     ),
     Measure(
         name="info_gain_per_step",
-        label="information gain a step",
+        label="information gain per step",
         formula=lambda probes: info_gain(*probes.gold()) / np.where(probes.n_steps > 0, probes.n_steps, np.nan),
         unit="nats a step",
         low=None,
@@ -320,7 +320,7 @@ _ENTRIES = (
     ),
     Measure(
         name="n_steps",
-        label="steps a chain",
+        label="steps per chain",
         formula=lambda probes: probes.n_steps,
         unit="steps",
         high=None,

@@ -61,7 +61,7 @@ def interpolate(points: Floats, n_steps: Floats) -> Floats:
     for place, fraction in enumerate(GRID):
         column = (fractions <= fraction).sum(axis=1) - 1
         left, right = before[chains, column], after[chains, column + 1]
-        inner = right < len(steps)
+        inner = (right < len(steps)) & (left >= 0)
         right = np.where(inner, right, left)
         x, y = fractions[chains, left], points[chains, left]
         width = np.where(inner, fractions[chains, right] - x, 1.0)

@@ -2,7 +2,7 @@
 
 Pydantic models only. Unknown keys, wrong types and names that lead nowhere are refused
 before any work starts, in one line that says what, where and what would be right.
-`reference()` writes the tables of config/README.md from the models below.
+`reference.py` writes the tables of config/README.md from the models of this wing.
 """
 
 import itertools

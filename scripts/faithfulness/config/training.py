@@ -77,7 +77,7 @@ class ImportedArm(Strict):
 def case(entry: object) -> Literal["trained", "imported"]:
     """Whether an entry, as plain values or as a model, is trained here or was trained elsewhere."""
     source = entry.get("source") if isinstance(entry, dict) else getattr(entry, "source", None)
-    return "imported" if source else "trained"
+    return "trained" if source is None else "imported"
 
 
 Arm = Annotated[Annotated[TrainedArm, Case("trained")] | Annotated[ImportedArm, Case("imported")], Discriminator(case)]

@@ -105,7 +105,7 @@ def ends(data: pd.DataFrame, column: str, what: str) -> str:
 
 
 def closed(data: pd.DataFrame) -> str:
-    """The number of cells that be interpreted, and their datasets, in words."""
+    """How many cells cannot be interpreted, and on which datasets, in words."""
     cells = data[data.arm != "base"].groupby(["model", "arm", "dataset"], sort=False)["interpretable"].any()
     shut = cells[~cells.astype(bool)]
     if shut.empty:

@@ -23,7 +23,7 @@ def draw(data: pd.DataFrame, arms: Sequence[str], datasets: Sequence[str]) -> Fi
     figure = dots(data, arms, datasets, {"mean_steps": True})
     top = max([1.0, *data[["mean_steps", "mean_steps_high"]].max().dropna()])
     for ax in figure.axes:
-        ax.set(xlim=(0, 1.08 * top), xlabel="steps a chain (mean)")
+        ax.set(xlim=(0, 1.08 * top), xlabel="steps per chain (mean)")
         ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     theme.key(figure, theme.arm_keys(arms, data.arm), data)
     return figure
@@ -32,6 +32,6 @@ def draw(data: pd.DataFrame, arms: Sequence[str], datasets: Sequence[str]) -> Fi
 def describe(data: pd.DataFrame) -> str:
     """The figure in words."""
     return alt_text.joined(
-        alt_text.ends(data, "mean_steps", "Mean steps a chain"),
+        alt_text.ends(data, "mean_steps", "Mean steps per chain"),
         alt_text.closed(data),
     )

@@ -9,6 +9,10 @@ says so, and returns the rows that are drawn, with a column `interpretable`; the
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
+from typing import Literal
+
+# Ids of the sections of the report that show figures.
+Section = Literal["effects", "follow", "information", "size", "accuracy", "gates", "calibration", "figures"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class Figure:
     tables: tuple[str, ...]
     per_model: bool = False
     settings: tuple[str, ...] = ()
-    section: str = "figures"
+    section: Section = "figures"
     label: str = ""
     title: str = ""
     message: str = ""

@@ -13,12 +13,9 @@ from faithfulness.figures.curves import curves
 from faithfulness.figures.theme import SIDE, THEME
 from faithfulness.perturb.registry import PERTURBATIONS
 
-# The perturbations with a curve, with their labels in lines that fit.
-LABELS = {
-    name: theme.wrap(entry.label, 12)
-    for name, entry in PERTURBATIONS.items()
-    if any(variant.curve for variant in entry.variants)
-}
+# The variants of perturbations that have a curve.
+CURVES = {name: variant for name, entry in PERTURBATIONS.items() for variant in entry.variants if variant.curve}
+AXES = {False: "share of steps kept", True: "share of steps before\nthe one that is changed"}  # by Variant.one_step
 
 
 def tabulate(curves: pd.DataFrame, gates: pd.DataFrame, model: str) -> pd.DataFrame:
@@ -32,7 +29,7 @@ def tabulate(curves: pd.DataFrame, gates: pd.DataFrame, model: str) -> pd.DataFr
 def draw(data: pd.DataFrame, arms: Sequence[str], datasets: Sequence[str]) -> Figure:
     """Share of answers kept, by fraction of the chain: a row for each perturbation, a column for each dataset."""
     datasets = theme.present(datasets, data.dataset)
-    rows = [name for name in LABELS if name in set(data.perturbation)]
+    rows = [name for name in CURVES if name in set(data.perturbation)]
     titles = titles_of(datasets)
     figure, axes = theme.grid(
         len(rows), len(datasets), width=1.95, height=1.4, titles=titles.values(), sharex=True, sharey=True
@@ -42,12 +39,11 @@ def draw(data: pd.DataFrame, arms: Sequence[str], datasets: Sequence[str]) -> Fi
         if row == 0:
             theme.head(ax, titles[dataset], data[data.dataset == dataset].n_items)
         if column == 0:
-            ax.set_ylabel(LABELS[perturbation], **SIDE)
+            ax.set_ylabel(theme.wrap(PERTURBATIONS[perturbation].label, 12), **SIDE)
         curves(ax, panel, "retention", arms)
-        if perturbation == "mistake":
-            ax.set_xlabel("share of steps before\nthe one made wrong")
-        elif rows[row + 1 :] in ([], ["mistake"]):
-            ax.set_xlabel("share of steps kept")
+        one_step = CURVES[perturbation].one_step
+        if row + 1 == len(rows) or CURVES[rows[row + 1]].one_step != one_step:  # the last of the rows with this axis
+            ax.set_xlabel(AXES[one_step])
             ax.tick_params(labelbottom=True)
     figure.align_ylabels(axes[:, 0])
     figure.supylabel("answers that stay the same (share of items, confidence interval)", size=8.5, color=MUTED)

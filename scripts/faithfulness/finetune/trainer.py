@@ -211,7 +211,7 @@ class SaveByTheClock(TrainerCallback):
 
 
 class Progress(TrainerCallback):
-    """Steps done, rate and time left: one line on the terminal, and with the loss in the log."""
+    """Steps done, rate and time left on the terminal; steps and loss in the log."""
 
     def __init__(self, label: str) -> None:
         self.label = label
@@ -236,7 +236,8 @@ class Progress(TrainerCallback):
     ) -> None:
         """Log the loss; the last entry, a summary of the training, has none."""
         if logs and "loss" in logs:
-            logger.info("%s, loss %.3f", self.bar, logs["loss"])
+            step, steps = state.global_step, state.max_steps
+            logger.info("%s: step %d of %d, loss %.3f", self.label, step, steps, logs["loss"])
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self.bar.close()

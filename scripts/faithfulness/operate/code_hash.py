@@ -7,8 +7,8 @@ modules that it imports, directly or through others, and the pinned versions of 
 - comments, docstrings and formatting;
 - words that reach no table: text inside `raise`, logging calls, `print` and `warnings.warn`, descriptions of settings
   (`Field`), meanings of columns (`field`), helps of options, and the modules in `WORDS_ONLY`;
-- with `words=False`, for rules whose tables hold no such words: every keyword argument named in `KEYWORDS`. Rules that
-  draw figures and write pages count them, as their output shows them.
+- with `words=False`, for rules whose tables hold no words for people: texts written out as keyword arguments named in
+  `KEYWORDS`.
 
 An expression within a text that could do more than be shown stays in the hash: a call of anything but `HARMLESS`, an
 assignment, an `await` or a `yield`. `f"{len(names)} names"` is dropped whole; of `f"{fetch(url)} names"`, `fetch(url)`
@@ -84,7 +84,9 @@ def code_hash(script: Path, *, words: bool = True, without: Collection[str] = ()
     """
     modules = closure(script, words=words, without=without, extra=extra)
     imported: set[str] = set().union(*(module.libraries for module in modules.values()))
-    pinned = versions.decisive(imported, versions.pins(script.parents[1] / "envs" / "requirements.txt"))
+    pins = versions.pins(script.parents[1] / "envs" / "requirements.txt")
+    statistics = any(name.startswith(f"{PACKAGE}.compare.") for name in modules)
+    pinned = versions.decisive(imported, pins, statistics)
     parts = [f"{name}\n{modules[name].code}" for name in sorted(modules)]
     return hashlib.sha256("\0".join([*parts, *pinned]).encode()).hexdigest()[:16]
 
@@ -227,9 +229,9 @@ class _WithoutTexts(ast.NodeTransformer):
             return None
         return self.generic_visit(node)
 
-    def visit_If(self, node: ast.If) -> ast.AST | None:
-        if _last_name(node.test) == "TYPE_CHECKING":  # never run
-            return None
+    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt] | None:
+        if _last_name(node.test) == "TYPE_CHECKING":  # never run, but what follows `else` is
+            return self.generic_visit(ast.Module(node.orelse, [])).body or None  # type: ignore[attr-defined]
         return self.generic_visit(node)
 
     def visit_Raise(self, node: ast.Raise) -> ast.AST:

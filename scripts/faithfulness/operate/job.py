@@ -21,7 +21,7 @@ HINTS = {
     FULL: "the disk is full: make room and run again; what is finished is kept",
     FORBIDDEN: "this may not be written: change its rights, or take another folder (`results`)",
 }
-# Libraries that are not Python's hand on the text alone, SQLite a text of its own.
+# Other libraries keep only the text of the system's error; SQLite has texts of its own.
 TEXTS = {
     FULL: [*map(os.strerror, FULL), "database or disk is full"],
     FORBIDDEN: [*map(os.strerror, FORBIDDEN), "attempt to write a readonly database", "unable to open database file"],

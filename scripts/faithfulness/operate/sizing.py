@@ -27,10 +27,10 @@ TRAINING_BYTES = {"full": 16, "lora": 4, "qlora": 2}
 # Tokens of a prompt: a question with four options, and its template.
 PROMPT_TOKENS = ON_CPU.question_tokens + 4 * ON_CPU.option_tokens + 20
 ANSWER_TOKENS = 20  # a cue, and the options behind it
-# Probes of a chain at each cut: one for each variant of each perturbation. Early termination and the direct probe are
-# counted apart; mistakes are continued (`resample`) where the configuration says so.
-COUNTED_APART = ("keep_k", "direct", "resample")
-PROBES_AT_CUT = len([v for p in PERTURBATIONS.values() for v in p.variants if v.name not in COUNTED_APART])
+# Variants of perturbations that are not counted at each cut: early termination has one probe more, there is one direct
+# probe, and mistakes are continued where the configuration says so.
+COUNTED_APART = {("early_termination", "keep_k"), ("direct", "direct"), ("mistake", "resample")}
+PROBES_AT_CUT = len({(p.name, v.name) for p in PERTURBATIONS.values() for v in p.variants} - COUNTED_APART)
 
 # Memory of tables as rows of Python objects.
 TOKEN_BYTES = 46  # an integer in a list (40) and its text
@@ -81,6 +81,11 @@ class Job:
         return arm if isinstance(arm, TrainedArm) else None
 
     @property
+    def continued(self) -> bool:
+        """Whether chains are also continued after mistakes."""
+        return "resample" in self.settings.perturbations.mistakes
+
+    @property
     def speed(self) -> Assumptions:
         """Of the device that models run on."""
         return ON_GPU if self.gpu else ON_CPU
@@ -94,13 +99,16 @@ class Job:
 def chains(job: Job, dataset: Dataset) -> int:
     """Chains of a dataset that a job reads or writes, together with its other shards.
 
-    With a writer, its own; with a reader, those of all its writers; with an arm, those of the arm and of base; else
-    those of all arms of the model, or of all models.
+    With a writer, its own; with a reader, those of all its writers; with an arm, those of its trainings and of base;
+    else those of all arms of the model, or of all models.
     """
     settings, names = job.settings, job.names
     if "writer" in names:
         arms = 1
-    elif "arm" in names or names.get("reader", "base") != "base":
+    elif "arm" in names:
+        trainings = [training.name for training in settings.trainings()]
+        arms = 1 + sum(names["arm"] in (name, settings.arm_of_training(name)) for name in trainings)
+    elif names.get("reader", "base") != "base":
         arms = 2  # base's chains and its own
     else:
         models = [names["model"]] if "model" in names else [model.name for model in settings.models]
@@ -163,7 +171,7 @@ def row_megabytes(rows: float, tokens: float) -> float:
     return rows * (ROW_BYTES + tokens * TOKEN_BYTES) / 1e6
 
 
-def scored_megabytes(chains: float, tokens: int, cuts: int, block_chains: float) -> float:
+def scored_megabytes(chains: float, tokens: int, cuts: int, block_chains: float, continued: bool = False) -> float:
     """Tables of a scoring job: the probes of a block, of which there are several forms at a time, and all its scores.
 
     Args:
@@ -171,15 +179,21 @@ def scored_megabytes(chains: float, tokens: int, cuts: int, block_chains: float)
         tokens: of a chain, at most.
         cuts: of a chain, at most.
         block_chains: chains that are scored together: those of all writers to the items of a block.
+        continued: whether chains are also continued after mistakes.
     """
-    probes = probes_of_chain(cuts)
+    probes = probes_of_chain(cuts, continued)
     block = FORMS * row_megabytes(min(chains, block_chains) * probes, tokens)
     return READING_MEGABYTES + block + chains * probes * SCORE_BYTES / 1e6
 
 
-def probes_of_chain(cuts: int) -> int:
-    """Probes of a chain: one that stops at each cut, the substitutions at all cuts but the last, and the direct one."""
-    return (cuts + 1) + PROBES_AT_CUT * cuts + 1
+def probes_of_chain(cuts: int, continued: bool = False) -> int:
+    """Probes of a chain: one that stops at each cut, the substitutions at all cuts but the last, and the direct one.
+
+    Args:
+        cuts: of the chain, without its end.
+        continued: whether the chain is also continued after mistakes.
+    """
+    return (cuts + 1) + (PROBES_AT_CUT + continued) * cuts + 1
 
 
 def chains_megabytes(job: Job) -> float:
@@ -198,7 +212,11 @@ def scoring_megabytes(job: Job) -> float:
     cuts, block_items = job.settings.perturbations.max_cuts, job.settings.block_items
     return sum(
         scored_megabytes(
-            _chains_of_shard(job, d), d.max_new_tokens, cuts, chains(job, d) * min(1, block_items / d.eval)
+            _chains_of_shard(job, d),
+            d.max_new_tokens,
+            cuts,
+            chains(job, d) * min(1, block_items / d.eval),
+            job.continued,
         )
         for d in job.datasets
     )
@@ -206,7 +224,7 @@ def scoring_megabytes(job: Job) -> float:
 
 def scores_megabytes(job: Job) -> float:
     """Tables of scores, and of the chains behind them, as data frames."""
-    probes = probes_of_chain(job.settings.perturbations.max_cuts)
+    probes = probes_of_chain(job.settings.perturbations.max_cuts, job.continued)
     return sum(chains(job, dataset) * (ROW_BYTES + probes * SCORE_BYTES) for dataset in job.datasets) / 1e6
 
 
@@ -230,13 +248,13 @@ def generation_tokens(dataset: Dataset) -> Tokens:
     return Tokens(PROMPT_TOKENS, length, requests=1, sent=PROMPT_TOKENS, received=length)
 
 
-def scoring_tokens(dataset: Dataset, max_cuts: int) -> Tokens:
+def scoring_tokens(dataset: Dataset, max_cuts: int, continued: bool = False) -> Tokens:
     """Tokens of all probes of a chain, in one prefix tree."""
     length = _chain_tokens(dataset)
     cuts = min(max_cuts, max(1, round(length / ON_CPU.step_tokens)))
-    probes = probes_of_chain(cuts)
+    probes = probes_of_chain(cuts, continued)
     # The tokens in place of the steps after a cut are as many as theirs: on average half of the chain and half a step.
-    branches = PROBES_AT_CUT * length * (cuts + 1) / 2
+    branches = (PROBES_AT_CUT + continued) * length * (cuts + 1) / 2
     prefilled = PROMPT_TOKENS + length + branches + probes * ANSWER_TOKENS
     generated = probes * dataset.answer_tokens if dataset.readout == "text" else 0
     return Tokens(prefilled, generated, requests=probes, sent=probes * (PROMPT_TOKENS + length), received=probes)
@@ -268,7 +286,8 @@ def continuation_seconds(job: Job) -> float:
 def scoring_seconds(job: Job) -> float:
     """Seconds in which a reader answers all probes of its writers' chains."""
     cuts = job.settings.perturbations.max_cuts
-    return sum(_seconds(scoring_tokens(d, cuts) * _chains_of_shard(job, d), job.model, job) for d in job.datasets)
+    tokens = [scoring_tokens(d, cuts, job.continued) * _chains_of_shard(job, d) for d in job.datasets]
+    return sum(_seconds(part, job.model, job) for part in tokens)
 
 
 def rewording_seconds(job: Job) -> float:
@@ -284,7 +303,7 @@ def calibration_seconds(job: Job) -> float:
     """Seconds in which the readers of all models answer, in turn."""
     cuts = job.settings.perturbations.max_cuts
     return sum(
-        _seconds(scoring_tokens(dataset, cuts) * chains(job, dataset), model, job)
+        _seconds(scoring_tokens(dataset, cuts, job.continued) * chains(job, dataset), model, job)
         for model in job.settings.models
         for dataset in job.datasets
     )
@@ -309,6 +328,7 @@ WORK: dict[str, Callable[[Job], float]] = {
     "finetune": training_seconds,
     "write_chains": generation_seconds,
     "paraphrase": rewording_seconds,
+    "add_mistakes": continuation_seconds,
     "rescore_answers": scoring_seconds,
     "estimate_effects": comparison_seconds,
     "calibrate": calibration_seconds,

@@ -3,8 +3,8 @@
 from importlib import metadata
 from pathlib import Path
 
-# Libraries whose code decides what a table holds. Those that move, check, print or draw it (pandas, pyarrow, pydantic,
-# matplotlib, ...) are left out: pandas is in the closure of every script, and its sums are numpy's.
+# Libraries whose code decides what a table holds. Those that move, check, print or draw it (pyarrow, pydantic,
+# matplotlib, ...) are left out.
 DECISIVE = (
     "accelerate",
     "bitsandbytes",
@@ -19,6 +19,8 @@ DECISIVE = (
     "torch",
     "transformers",
 )
+# Its means and sums decide numbers of the statistics alone; everywhere else it only moves values.
+STATISTICS = "pandas"
 # What a library computes with, though the project's code need not import it.
 BENEATH = {
     "transformers": ("torch", "tokenizers", "accelerate", "bitsandbytes"),
@@ -45,10 +47,17 @@ def public(version: str) -> str:
     return version.partition("+")[0]
 
 
-def decisive(imported: set[str], pinned: dict[str, str]) -> list[str]:
-    """`library==version` of each library that decides what code with these imports computes, in alphabetical order."""
+def decisive(imported: set[str], pinned: dict[str, str], statistics: bool = False) -> list[str]:
+    """`library==version` of each library that decides what code with these imports computes, in alphabetical order.
+
+    Args:
+        imported: names of libraries that the code imports.
+        pinned: versions of libraries (`pins`).
+        statistics: whether the code computes the statistics.
+    """
     libraries = imported.union(*(BENEATH.get(library, ()) for library in imported))
-    return [f"{library}=={pinned.get(library, '')}" for library in DECISIVE if library in libraries]
+    deciding = sorted([*DECISIVE, STATISTICS] if statistics else DECISIVE)
+    return [f"{library}=={pinned.get(library, '')}" for library in deciding if library in libraries]
 
 
 def check(requirements: Path = REQUIREMENTS) -> None:
@@ -58,7 +67,7 @@ def check(requirements: Path = REQUIREMENTS) -> None:
         VersionError: names the libraries, and what to do.
     """
     pinned, different = pins(requirements), []
-    for library in DECISIVE:
+    for library in (*DECISIVE, STATISTICS):
         version = installed(library)
         if version is not None and library in pinned and version != pinned[library]:
             different.append(f"{library} {version} (pinned: {pinned[library]})")

@@ -13,6 +13,7 @@ from faithfulness.compare.effects import ENOUGH_SEEDS
 from faithfulness.compare.gates import CONFIDENCE
 from faithfulness.compare.inference import EQUIVALENCE, SPARSE
 from faithfulness.figures import registry
+from faithfulness.perturb.registry import PERTURBATIONS
 from faithfulness.report import render
 from faithfulness.report.plain import Plain, Shown
 from faithfulness.report.run import run_section
@@ -20,12 +21,10 @@ from faithfulness.report.run import run_section
 # The reference of a source, by a part of its address (small letters and digits only).
 SOURCES = {"commonsenseqa": "talmor2019commonsenseqa", "smollm2": "allal2025smollm2"}
 
-
 PACKAGES = (
     *("accelerate", "jinja2", "matplotlib", "numpy", "pandas", "peft", "pyarrow", "pydantic"),
     *("scipy", "seaborn", "snakemake", "torch", "transformers"),
 )
-
 
 SOFTWARE = {
     "transformers": "wolf2020transformers",
@@ -39,6 +38,8 @@ SOFTWARE = {
     "seaborn": "waskom2021seaborn",
 }
 
+# The perturbations that the template of the methods describes itself.
+DESCRIBED = ("early_termination", "filler", "paraphrase", "mistake", "direct")
 
 GENERATED = {"uri": "random:"}  # the source of what this project generates: there is nobody to cite
 
@@ -78,6 +79,7 @@ def methods_context(
         "datasets": [dataset | {"reference": reference(dataset)} for dataset in run["datasets"]],
         **{part: config[part] for part in ("chains", "perturbations", "statistics")},
         "paraphraser": paraphraser and paraphraser | {"name": "the paraphraser", "reference": reference(paraphraser)},
+        "further": [p.label for name, p in PERTURBATIONS.items() if name not in DESCRIBED],
         "reworded": (summaries.paraphrase_model.min(), summaries.paraphrase_model.max()),
         "prompts": arms[0].prompts.model_dump(),
         "claims": claims.model_dump(),

@@ -17,11 +17,13 @@ ROWS_A_PAGE = 35  # longer tables are broken across pages
 # Columns of the tables that hold numbers, which are set flush right.
 _NUMBERS = {
     "Effect",
+    "Total",
+    "Reading",
     "p (Holm)",
     "n",
     "With chain",
     "Without chain",
-    "Steps a chain",
+    "Steps per chain",
     "Smallest minus largest",
     "Slope",
     "Measured",

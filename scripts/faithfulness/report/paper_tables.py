@@ -12,10 +12,12 @@ from faithfulness.text import exact_percent, number, p_value, signed, spaced, wi
 TABLES = {
     "effects": "Effects of fine-tuning that the verdicts of the primary family rest on: tuned minus base as readers of "
     "the same chains, with {confidence} intervals.",
-    "accuracy": "Accuracy with and without the chain of thought, and steps a chain, with {confidence} intervals.",
+    "accuracy": "Accuracy with and without the chain of thought, and steps per chain, with {confidence} intervals.",
     "gates": "Gates that failed: what was checked, the value, and the limit. All other gates passed.",
     "scale": "Effects of the smallest minus the largest model, with {confidence} intervals, signed so that a positive "
     "one says that the smaller one is affected more; slope of the effects for each factor of ten in parameters.",
+    "measures": "Effects of fine-tuning on every measure: tuned minus base, in total and as readers of the same "
+    "chains, with {confidence} intervals. Measures that no claim names are exploratory.",
 }
 
 
@@ -43,7 +45,7 @@ def effects_table(effects: pd.DataFrame, primary: Iterable[str]) -> pd.DataFrame
 
 def accuracy_table(summaries: pd.DataFrame) -> pd.DataFrame:
     """Accuracies and the number of steps in a chain, for every arm, with intervals."""
-    columns = {"With chain": "cot_accuracy", "Without chain": "direct_accuracy", "Steps a chain": "mean_steps"}
+    columns = {"With chain": "cot_accuracy", "Without chain": "direct_accuracy", "Steps per chain": "mean_steps"}
     return _frame(
         {
             **_cell(row),
@@ -99,6 +101,18 @@ def scale_table(effects: pd.DataFrame, fits: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def measures_table(effects: pd.DataFrame) -> pd.DataFrame:
+    """The effects on all measures, a row for each measure of a cell; '' where a measure has no such effect.
+
+    Args:
+        effects: tables.Effects.
+    """
+    rows = effects[(effects.contrast == "plain") & (effects.dataset != "pooled")]
+    texts = [with_interval(row.estimate, row.ci_low, row.ci_high, signed) for row in _rows(rows)]
+    cells = rows.assign(text=texts).groupby(["dataset", "model", "arm", "measure"], sort=False)
+    return _frame(_row_of_measure(cell) for _, cell in cells)
+
+
 def table(data: pd.DataFrame, name: str, language: Language, confidence: float) -> str:
     """A table in a document's language, with its caption; a comment if it has no rows.
 
@@ -115,6 +129,12 @@ def _frame(rows: Iterable[dict[str, str]]) -> pd.DataFrame:
     """Rows of texts; without the arm if there is only one."""
     data = pd.DataFrame(list(rows))
     return data.drop(columns="Arm") if "Arm" in data and data["Arm"].nunique() == 1 else data
+
+
+def _row_of_measure(cell: pd.DataFrame) -> dict[str, str]:
+    first, texts = next(_rows(cell)), dict(zip(cell.component, cell.text, strict=True))
+    components = {component.capitalize(): texts.get(component, "") for component in ("total", "reading")}
+    return {**_cell(first), "Measure": label(first.measure), **components, "n": str(first.n_items)}
 
 
 def _rows(data: pd.DataFrame) -> Iterator[NamedRow]:

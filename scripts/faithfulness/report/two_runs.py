@@ -263,8 +263,8 @@ def _setup(run: Run, names: Mapping[str, str]) -> dict[str, str]:
         if arm.arm == "base":
             setup |= {f"{model}: name": arm.model, f"{model}: parameters": size_text(arm.parameters)}
             setup |= {f"{model}: weights (hash)": arm.parent or arm.weights_hash, f"{model}: dtype": arm.dtype}
-        texts = arm.prompts.model_dump(exclude={"version"})
-        recipe = arm.recipe.model_dump() if arm.recipe else {}
+        texts = arm.prompts.model_dump(mode="json", exclude={"version"})
+        recipe = arm.recipe.model_dump(mode="json") if arm.recipe else {}
         setup |= {f"{where}: prompt, {name}": _text(text) for name, text in texts.items()}
         setup |= {f"{where}: {name.replace('_', ' ')}": _text(value) for name, value in recipe.items()}
         if not arm.recipe:

@@ -73,8 +73,7 @@ Probes = pa.schema(
         field(
             "variant",
             STR,
-            meaning="'keep_k' (early_termination), the filler text (filler), 'rest' or 'single' (paraphrase), 'keep' "
-            "or 'resample' (mistake), 'direct' (direct)",
+            meaning="variant of the perturbation, as perturb/registry.py names it; of filler, the filler's text",
         ),
         field("kept", INT, meaning="first steps of the chain that stay as they were, at the beginning of the text"),
         field(

@@ -24,6 +24,7 @@ SEAL = b"sha256 of this file with 64 zero bytes here"
 GROUP_ITEMS = 20
 GROUP_ROWS = 200
 MOST_GROUP_ROWS = 100_000
+BATCH_ROWS = 1000  # that are plain Python values at a time
 
 
 def frame(rows: Iterable[Row] | pd.DataFrame, schema: pa.Schema) -> pd.DataFrame:
@@ -186,10 +187,14 @@ def open_table(path: str | Path, schema: pa.Schema) -> pq.ParquetFile:
                 raise ValueError(f"its column {field.name!r} is not of the type {field.type}")
     except (OSError, struct.error, pa.ArrowException, KeyError, ValueError) as error:
         raise ValueError(
-            f"{path} is damaged or is not the expected table: {error}. Delete it and run again to make it anew. "
-            "If it is a table of your own, write it with faithfulness.tables.io.write_table."
+            f"{_not_expected(path, error)} If it is a table of your own, write it with "
+            "faithfulness.tables.io.write_table."
         ) from error
     return file
+
+
+def _not_expected(path: str | Path, error: Exception) -> str:
+    return f"{path} is damaged or is not the expected table: {error}. Delete it and run again to make it anew."
 
 
 def _read_groups(path: str | Path, schema: pa.Schema) -> Iterator[pa.Table]:
@@ -225,9 +230,7 @@ def read_table(
     try:
         return frame(pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=gaps), schema)
     except (OSError, pa.ArrowException, KeyError, ValueError) as error:
-        raise ValueError(
-            f"{path} is damaged or is not the expected table: {error}. Delete it and run again to make it anew."
-        ) from error
+        raise ValueError(_not_expected(path, error)) from error
 
 
 def _rows_where(
@@ -244,12 +247,13 @@ def _rows_where(
 
 
 def read_rows(path: str | Path, schema: pa.Schema, columns: Sequence[str] | None = None) -> Iterator[Row]:
-    """The rows of a Parquet table, or some columns of them, as plain Python values, a row group at a time.
+    """The rows of a Parquet table, or some columns of them, as plain Python values, `BATCH_ROWS` at a time.
 
     Raises:
         ValueError: see `read_table`.
     """
-    return (row for group in _read_groups(path, part_of(schema, columns)) for row in group.to_pylist())
+    groups = _read_groups(path, part_of(schema, columns))
+    return (row for group in groups for batch in group.to_batches(BATCH_ROWS) for row in batch.to_pylist())
 
 
 def part_of(schema: pa.Schema, columns: Iterable[str] | None) -> pa.Schema:

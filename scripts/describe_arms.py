@@ -1,10 +1,9 @@
 """Describe the arms of one model on one dataset: accuracy, length, format, gates and curves."""
 
-from pathlib import Path
-
 from snakemake.iocontainers import Snakemake
 
-from faithfulness.compare import arm_table, claims, descriptives, gates, item_means, read_all
+from faithfulness.arms.record import read_arm
+from faithfulness.compare import claims, descriptives, gates, item_means, read_all
 from faithfulness.compare.descriptives import Observations
 from faithfulness.operate import job
 from faithfulness.tables.generation import Chains, Items, Probes
@@ -35,7 +34,7 @@ frames = item_means.frames(means.assign(model=wildcards.model, dataset=wildcards
 usable = {arm: item_means.usable_items(frame) for (_, arm, _), frame in frames.items()}
 
 names = {"model": wildcards.model, "dataset": wildcards.dataset}
-sized = names | {"parameters": arm_table.arms([Path(inputs.base)])["parameters"].item()}
+sized = names | {"parameters": read_arm(inputs.base).parameters}
 passed = gates.check(observed, usable, declared.gates)
 summaries = descriptives.summarise(observed, statistics)
 curves = descriptives.curves(read_table(inputs.retention, Retention), statistics)

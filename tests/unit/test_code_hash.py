@@ -148,6 +148,11 @@ def test_words_count_where_people_read_the_output(scripts: Path) -> None:
         ('x = "a"', 'x = "b"', True),
         ('x: int = 1\n"""Words."""', "x: int = 1", False),
         ("if TYPE_CHECKING:\n    import torch", "", False),
+        ("if TYPE_CHECKING:\n    x = 1\nelse:\n    x = 2", "if TYPE_CHECKING:\n    x = 1\nelse:\n    x = 3", True),
+        ("if TYPE_CHECKING:\n    x = 1\nelse:\n    x = 2", "x = 2", False),
+        ('log.info("%s", map(str, x))', 'log.info("%s", map(repr, x))', False),
+        ('log.info("%s", map(fetch, x))', 'log.info("%s", map(erase, x))', True),
+        ('log.info("%s", sorted(x, key=fetch))', 'log.info("%s", sorted(x, key=erase))', True),
         ("f(seed=1)", "f(seed=2)", True),
     ],
 )
@@ -358,6 +363,15 @@ def test_a_changed_pin_of_scipy_runs_the_comparison_again(scripts: Path) -> None
     after = hashes(scripts)
     touched = {name for name in before if before[name] != after[name]}
     assert "compare_arms" in touched
+    assert not touched.intersection(MODEL_SCRIPTS)
+
+
+def test_a_changed_pin_of_pandas_runs_the_statistics_again_alone(scripts: Path) -> None:
+    before = hashes(scripts)
+    pin(scripts, "pandas", "99.0")
+    after = hashes(scripts)
+    touched = {name for name in before if before[name] != after[name]}
+    assert touched.issuperset({"measure_chains", "describe_arms", "estimate_effects", "compare_arms", "compare_scales"})
     assert not touched.intersection(MODEL_SCRIPTS)
 
 

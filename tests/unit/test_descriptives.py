@@ -174,6 +174,28 @@ def test_summary_of_an_arm():
         assert found[name].iloc[0] == pytest.approx(value), name
 
 
+def test_the_summary_of_an_arm_is_that_of_all_its_trainings():
+    """Two trainings of one arm: each answers for itself, and an item's value is the mean over them."""
+    right = {"base": [1, 1], "x-1": [1, 1], "x-2": [0, 1]}  # whether the answers to the items a and b are
+    rows, chains = [], []
+    for name, outcomes in right.items():
+        for item, outcome in zip("ab", outcomes, strict=True):
+            whole = probes(item, "early_termination", "keep_k", [1], n=2, first_cut=2)
+            rows += [row | {"writer": name, "reader": name, "correct": bool(outcome)} for row in whole]
+            steps = [[0, 1]] * (2 if name == "x-2" else 1)
+            chains.append({"writer": name, "item_id": item, "sample": 0, "seed": 0, "step_spans": steps})
+    chains = pd.DataFrame(chains).assign(finish_reason="stop", conclusion="", chain_ids=[[1]] * len(chains))
+    none = pd.DataFrame({"writer": [], "variant": [], "rule": [], "accepted": []})
+    items = pd.DataFrame({"options": [["yes", "no"]] * 2, "answer": ["yes", "no"]})
+    values = chain_values.of_pairs(pd.DataFrame(rows))
+    answers, readouts = chain_values.answers_table(values), chain_values.readouts_table(values)
+    observed = Observations({"x-1": "x", "x-2": "x"}, answers, readouts, chains, none, items)
+    summary = descriptives.summarise(observed, QUICK).set_index("arm")
+    assert summary.index.tolist() == ["base", "x"]
+    assert summary["cot_accuracy"].tolist() == [1, 0.75]
+    assert summary["mean_steps"].tolist() == [1, 1.5]
+
+
 @pytest.mark.parametrize(("conclusion", "agrees"), [("It is yes, then.", 1), ("It is yesterday.", 0), ("No.", 0)])
 def test_a_conclusion_agrees_if_it_names_the_answer_as_a_word(conclusion, agrees):
     values = chain_values.of_pairs(pd.DataFrame(probes("a", "early_termination", "keep_k", [1, 1], n=1)))
@@ -217,3 +239,10 @@ def test_sizes_are_those_of_the_base_arms(tmp_path):
     assert arms["arm"].tolist() == ["base", "tuned-x"]
     assert arms["train_datasets"].tolist() == [["d"], ["d"]]
     assert arm_table.sizes(arms) == {"m": 100}
+
+
+def test_trainings_of_an_arm_are_counted(tmp_path):
+    for number, arm in enumerate(["base", "tuned-x", "tuned-x", "tuned-y"]):
+        write_arm(tmp_path / str(number), make_arm("m", arm).model_copy(update={"seed": number}))
+    arms = arm_table.arms(sorted(tmp_path.iterdir()))
+    assert arm_table.training_counts(arms) == {("m", "base"): 1, ("m", "tuned-x"): 2, ("m", "tuned-y"): 1}

@@ -407,6 +407,14 @@ class TestArms:
         with pytest.raises(ValueError, match="is the folder that the arm is written to; move it"):
             import_arm(tiny_arm, "tuned-y", base, tiny_arm, [])
 
+    @pytest.mark.parametrize("text", ["", "[]", "{}", '{"hashes": []}', '{"weights": "x"}'])
+    def test_an_arm_with_a_damaged_record_is_refused(self, tiny_arm: Path, tmp_path: Path, text: str) -> None:
+        self.tune(tiny_arm, tmp_path)
+        kept = (tmp_path / "arm").rename(tmp_path / "kept")
+        (kept / "arm.json").write_text(text)
+        with pytest.raises(ValueError, match=r"kept/arm\.json is damaged .* Restore it"):
+            import_arm(tmp_path / "new", "tuned-y", read_arm(tiny_arm), kept, [])
+
     def test_files_beside_an_adapter_are_no_part_of_it(self, tiny_arm: Path, tiny_model: Path, tmp_path: Path) -> None:
         self.tune(tiny_arm, tmp_path)
         (tmp_path / "arm/arm.json").unlink()

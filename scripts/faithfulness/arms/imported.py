@@ -37,7 +37,8 @@ def import_arm(folder: Path, arm: str, base: ArmRecord, source: Path, train_data
         )
     if not list(source.glob("adapter_model.safetensors" if is_adapter else "*.safetensors")):
         raise ValueError(f"{source} holds no weights as safetensors, and weights of no other format are loaded")
-    _check_record(source)
+    in_source = weights_hash(source)
+    _check_record(source, in_source)
     weights: AdapterWeights | FullWeights
     if is_adapter:
         folder.mkdir(parents=True, exist_ok=True)
@@ -47,21 +48,28 @@ def import_arm(folder: Path, arm: str, base: ArmRecord, source: Path, train_data
         weights = AdapterWeights(folder=str(folder), folder_hash=weights_hash(folder), base=base.full_weights)
         identity = digest(base.weights_hash, weights.folder_hash, scale)
     else:
-        weights = FullWeights(folder=str(source), folder_hash=weights_hash(source))
+        weights = FullWeights(folder=str(source), folder_hash=in_source)
         identity = digest(base.weights_hash, weights.folder_hash)
     record = tuned_arm(base, arm, weights, identity, train_datasets)
     write_arm(folder, record)
     return record
 
 
-def _check_record(source: Path) -> None:
-    """Compare the weights of an arm that this project trained with the hash in its record."""
-    if not (source / RECORD).exists():
+def _check_record(source: Path, in_source: str) -> None:
+    """Compare the hash of an arm's weights with its record, if this project trained it."""
+    file = source / RECORD
+    if not file.exists():
         return
-    record = json.loads((source / RECORD).read_text("utf-8"))
-    # Earlier versions have the hash of each folder that is loaded, the base arm's among them.
-    known = record["hashes"].values() if "hashes" in record else [record["weights"]["folder_hash"]]
-    if weights_hash(source) not in known:
+    try:
+        record = json.loads(file.read_text("utf-8"))
+        # Earlier versions have the hash of each folder that is loaded, the base arm's among them.
+        known = [*record["hashes"].values()] if "hashes" in record else [record["weights"]["folder_hash"]]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{file} is damaged ({type(error).__name__}: {error}), so nothing says whether the weights beside it are "
+            "intact. Restore it; or delete it, if you are sure of them"
+        ) from None
+    if in_source not in known:
         raise ValueError(f"the weights in {source} are not those that its {RECORD} names; restore what was changed")
 
 

@@ -18,8 +18,8 @@ def load_arm(folder: Path, device_map: str | dict[str, str]) -> tuple[Any, Any, 
         ValueError: the weights are damaged or missing, or the adapter is of another model; says which folder.
     """
     arm = read_arm(folder)
-    dtype = getattr(torch, arm.dtype)
     full = Path(arm.full_weights.folder)
+    dtype = getattr(torch, arm.dtype)
     check_weights(arm.folder_hashes)
     tokenizer, model = load_base(full, dtype, arm.trust_remote_code, arm.quantisation, device_map)
     if isinstance(arm.weights, AdapterWeights):

@@ -199,9 +199,17 @@ def _is_text(node: ast.expr) -> bool:
     return False
 
 
+def _called(node: ast.Call) -> Iterator[ast.expr]:
+    """The functions that a call calls: its own, and those that `map`, `sorted`, `min` and `max` are given."""
+    yield node.func
+    if _last_name(node.func) == "map":
+        yield from node.args[:1]
+    yield from (keyword.value for keyword in node.keywords if keyword.arg == "key")
+
+
 def _effects(node: ast.AST) -> list[ast.expr]:
     """The parts of an expression that could do more than be shown."""
-    if isinstance(node, ast.Call) and _last_name(node.func) not in HARMLESS:
+    if isinstance(node, ast.Call) and any(_last_name(function) not in HARMLESS for function in _called(node)):
         return [node]
     if isinstance(node, ast.NamedExpr | ast.Await | ast.Yield | ast.YieldFrom):
         return [node]

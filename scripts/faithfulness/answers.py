@@ -22,8 +22,8 @@ def parse_answer(text: str, item: Row) -> tuple[str | None, str | None]:
         option = named[0] if named else max(begun, key=len, default=None)
         return option, option
     if normalise_number(item["answer"]) is not None:
-        found = NUMBER.search(line)
-        return (normalise_number(found.group()), found.group()) if found else (None, None)
+        number = NUMBER.search(line)
+        return (normalise_number(number.group()), number.group()) if number else (None, None)
     return (_plain(line), line) if _plain(line) else (None, None)
 
 

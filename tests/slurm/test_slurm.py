@@ -204,7 +204,7 @@ def test_a_preempted_training_goes_on_from_sigterm(node: None, finished: Path) -
         wait_until(run, finished, lambda: log.exists() and "loss" in log.read_text())
         options = ["--partition=urgent", f"--gpus={cluster.GPUS}", "--mem=100", "--output=/dev/null"]
         cluster.ask("sbatch", *options, "--wrap", "sleep 1")
-        wait_until(run, finished, lambda: "goes on until it is killed" in log.read_text())
+        wait_until(run, finished, lambda: "continues until it is killed" in log.read_text())
         (step,) = re.findall(r"SIGTERM: checkpoint after step (\d+)", log.read_text())
     assert [job["Restarts"] for job in jobs(finished, "finetune")] == ["1"]
     assert 1 < int(step) < 80

@@ -97,7 +97,7 @@ def test_damaged_weights(
     base = base_arm("tiny", model, wording, trust_remote_code=False)
     write_arm(tmp_path / "base", base)
     spoil(model / file, damage)
-    refused = pytest.raises(ValueError, match=r"the weights in .*/model are not those .* delete the folder")
+    refused = pytest.raises(ValueError, match=r"the weights in .*/model have changed .* delete the folder")
     with refused:
         load_arm(tmp_path / "base", {"": "cpu"})
     with refused:  # nor is an arm trained on them
@@ -115,7 +115,7 @@ def test_damaged_adapter(tiny_arm: Path, wording: Prompts, tmp_path: Path, damag
     tune(arm, "tuned-x", read_arm(tiny_arm), recipe, items, None, tmp_path / "journal")
     load_arm(arm, {"": "cpu"})
     spoil(arm / "adapter_model.safetensors", damage)
-    with pytest.raises(ValueError, match=r"the weights in .*/arm are not those .* delete the folder"):
+    with pytest.raises(ValueError, match=r"the weights in .*/arm have changed .* delete the folder"):
         load_arm(arm, {"": "cpu"})
 
 
@@ -256,7 +256,7 @@ def test_sigterm(tmp_path: Path, number: str | None) -> None:
     done = subprocess.run([sys.executable, "-c", job], cwd=tmp_path, env=environment, check=False)
     assert done.returncode == (0 if number else -signal.SIGTERM)
     said = (tmp_path / "log").read_text()
-    assert ("SIGTERM: SLURM job 4711 goes on until it is killed" in said) == bool(number)
+    assert ("SIGTERM: SLURM job 4711 continues until it is killed" in said) == bool(number)
 
 
 # Models

@@ -105,7 +105,7 @@ class Forest:
         while growing:
             scores = [samplers[i](no_ids, row[None].float()) for i, row in zip(growing, logits, strict=True)]
             tokens = likeliest(torch.cat(scores)).tolist()  # (B,)
-            step: dict[int, int] = {}  # the next token of each sequence that goes on
+            step: dict[int, int] = {}  # the next token of each sequence that continues
             for i, token in zip(growing, tokens, strict=True):
                 stopped[i] = token in stops
                 if not stopped[i]:

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from faithfulness.compare import retention
-from faithfulness.compare.chain_probes import CHAIN, ChainProbes, arrange, floats
-from faithfulness.compare.measures import MEASURES, measured
+from faithfulness.compare.chain_probes import CHAIN, ChainProbes, Floats, arrange, floats
+from faithfulness.compare.measures import MEASURES, Measure, measured
 from faithfulness.tables.io import frame
 from faithfulness.tables.measures import Answers, Measures, Readouts
 
@@ -85,18 +85,24 @@ def of_chains(scores: pd.DataFrame, invalid: Invalid = "left out") -> pd.DataFra
 def _by_counting(
     scores: pd.DataFrame, index: pd.MultiIndex, probes: ChainProbes, countings: Sequence[Invalid]
 ) -> dict[Invalid, pd.DataFrame]:
-    same, p_original = probes.x, floats(scores["p_original"])
-    of_probabilities = replace(probes, x=p_original)
+    # No way to count invalid readouts changes a probability.
+    twins = {name: measure for name, measure in MEASURES.items() if measure.of_probabilities}
+    of_twins = _columns(twins, replace(probes, x=floats(scores["p_original"])))
     values: dict[Invalid, pd.DataFrame] = {}
     for invalid in countings:
-        x = same if invalid == "left out" else np.where(np.isnan(same), float(invalid == "same"), same)
-        of_answers = replace(probes, x=x)
-        columns = {}
-        for name, measure in MEASURES.items():
-            column = measure.formula(of_probabilities if measure.of_probabilities else of_answers)
-            columns[name] = np.where(probes.usable, column, np.nan) if measure.of_chain else column
-        values[invalid] = pd.DataFrame(columns, index=index, dtype=float)
+        x = probes.x if invalid == "left out" else np.where(np.isnan(probes.x), float(invalid == "same"), probes.x)
+        columns = _columns({name: MEASURES[name] for name in MEASURES if name not in twins}, replace(probes, x=x))
+        values[invalid] = pd.DataFrame(columns | of_twins, index=index, columns=list(MEASURES), dtype=float)
     return values
+
+
+def _columns(wanted: Mapping[str, Measure], probes: ChainProbes) -> dict[str, Floats]:
+    """The values of measures, by name; shape (chains,) each."""
+    values = {name: measure.formula(probes) for name, measure in wanted.items()}
+    return {
+        name: np.where(probes.usable, column, np.nan) if wanted[name].of_chain else column
+        for name, column in values.items()
+    }
 
 
 def _answers(scores: pd.DataFrame, index: pd.MultiIndex, probes: ChainProbes) -> pd.DataFrame:

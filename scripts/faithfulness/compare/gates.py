@@ -92,7 +92,7 @@ def _format(observed: Observations, name: str, limits: GateThresholds) -> Iterat
 def _collapsed(observed: Observations, pair: list[str], limit: float) -> Iterator[Finding]:
     """How far the share of a reader's commonest a_n exceeds that answer's gold share, over both writers' chains.
 
-    Answers are told apart by their place among the options where the options vary between items, else by text.
+    Answers are compared by their place among the options where the options vary between items, else by their text.
     """
     items, answers = observed.items, observed.answers
     vary = descriptives.options_vary(items)

@@ -117,7 +117,9 @@ class TableDataset(DatasetBase):
     @model_validator(mode="after")
     def _sources_differ(self) -> "TableDataset":
         if self.train_source == self.source:
-            raise ValueError("train_source is source; leave it out, and train and evaluation items are told apart")
+            raise ValueError(
+                "train_source is source; leave it out, and the project keeps train and evaluation items apart"
+            )
         return self
 
     @model_validator(mode="after")

@@ -2,7 +2,7 @@
 
 Full fine-tuning keeps float32 master weights under bfloat16 autocast; LoRA goes through peft, QLoRA through peft on
 weights in 4 bits.
-Checkpoints go to the journal, so that a killed training goes on where it was.
+Checkpoints go to the journal, so that a killed training continues where it was.
 """
 
 import logging

@@ -81,7 +81,7 @@ def start(files: Sequence[str]) -> logging.Logger:
     sys.excepthook = report
     job = os.environ.get("SLURM_JOB_ID")
     if job:
-        message = f"SIGTERM: SLURM job {job} goes on until it is killed"
+        message = f"SIGTERM: SLURM job {job} continues until it is killed"
         signal.signal(signal.SIGTERM, lambda *_: logger.warning(message))
     facts = Facts(processor(), job)
     logger.info("runs on %s, %s%s", platform.node(), facts.processor, f", SLURM job {job}" if job else "")

@@ -38,6 +38,7 @@ ROW_BYTES = 1500  # the other columns
 FORMS = 2  # of a block's probes: rows, and what they are read from
 READING_MEGABYTES = 80  # of Parquet's own buffers, however small a table is
 SCORE_BYTES = 250  # a row of scores, in a data frame
+SCORED_BYTES = 700  # the same while a job joins and sorts the rows of its blocks, in several copies (make bench-shard)
 
 START_SECONDS = 4  # of any job: Snakemake and imports; the same again to load a model
 STEP_SECONDS = 0.1  # of a training step of the smallest model
@@ -183,7 +184,7 @@ def scored_megabytes(chains: float, tokens: int, cuts: int, block_chains: float,
     """
     probes = probes_of_chain(cuts, continued)
     block = FORMS * row_megabytes(min(chains, block_chains) * probes, tokens)
-    return READING_MEGABYTES + block + chains * probes * SCORE_BYTES / 1e6
+    return READING_MEGABYTES + block + chains * probes * SCORED_BYTES / 1e6
 
 
 def probes_of_chain(cuts: int, continued: bool = False) -> int:

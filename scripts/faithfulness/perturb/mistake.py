@@ -97,8 +97,8 @@ def _change_letter(body: str, seed: int, _contrasts: Contrasts) -> str | None:
         return None
     spots = [spot for spot in range(*claim.span()) if body[spot] in string.ascii_letters]
     spot = rotated(spots, seed, body)[0]
-    others = [letter for letter in string.ascii_lowercase if letter != body[spot].lower()]
-    return body[:spot] + _like(body[spot], rotated(others, seed, body)[0]) + body[spot + 1 :]
+    letters = [letter for letter in string.ascii_lowercase if letter != body[spot].lower()]
+    return body[:spot] + _like(body[spot], rotated(letters, seed, body)[0]) + body[spot + 1 :]
 
 
 def _change_number(body: str, seed: int, _contrasts: Contrasts) -> str | None:
@@ -106,13 +106,13 @@ def _change_number(body: str, seed: int, _contrasts: Contrasts) -> str | None:
     numbers = list(NUMBER.finditer(body))
     if numbers:
         spot = numbers[-1].end() - 1
-        others = [digit for digit in string.digits if digit != body[spot]]
-        return body[:spot] + rotated(others, seed, body)[0] + body[spot + 1 :]
+        digits = [digit for digit in string.digits if digit != body[spot]]
+        return body[:spot] + rotated(digits, seed, body)[0] + body[spot + 1 :]
     spelled = list(re.finditer(rf"\b(?:{'|'.join(NUMBER_WORDS)})\b", body, re.I))
     if not spelled:
         return None
-    others = [word for word in NUMBER_WORDS if word != spelled[-1][0].lower()]
-    return _replace(body, spelled[-1], rotated(others, seed, body)[0])
+    words = [word for word in NUMBER_WORDS if word != spelled[-1][0].lower()]
+    return _replace(body, spelled[-1], rotated(words, seed, body)[0])
 
 
 # Where a contrasting word means something else: "no money", "she left", "right now", "New York".
@@ -124,14 +124,14 @@ def _swap_contrast(body: str, seed: int, contrasts: Contrasts) -> str | None:
     for one, other in contrasts:
         partners.setdefault(one, other)
         partners.setdefault(other, one)
-    found = [
+    swappable = [
         match
         for match in re.finditer(r"\w+", body)
         if match[0].lower() in partners and not NO_CONTRAST.match(body, match.start())
     ]
-    if not found:
+    if not swappable:
         return None
-    chosen = rotated(found, seed, body)[0]
+    chosen = rotated(swappable, seed, body)[0]
     return _replace(body, chosen, partners[chosen[0].lower()])
 
 

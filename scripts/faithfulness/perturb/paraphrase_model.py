@@ -1,8 +1,8 @@
-"""Paraphrases by a language model: asked for, cleaned, validated; by rule where none passes (method, section 4).
+"""Paraphrases by a language model, cleaned and checked; by rule where none passes (method, section 4).
 
-A step is shown by itself, without its question and without the other steps. What the model writes is held against the
-same checks as what the rules write (`paraphrase.check`) and against some more, as a model may say anything (`strays`);
-what fails is sampled again.
+A step is shown by itself, without its question and without the other steps. What the model writes must pass the
+checks of what the rules write (`paraphrase.check`) and some more, as a model may say anything (`strays`); what fails is
+sampled again.
 """
 
 import re
@@ -41,7 +41,7 @@ def reword(
         chains: of each chain, its steps and the gold answer of its item (see `paraphrase.check`).
         wording: prompts of the model.
         decoding: token limit, temperature and top_p.
-        candidates: wordings sampled of a step at most.
+        candidates: most wordings that are sampled of a step.
         seed: of the sampling, and of the rules where no wording passes.
         contrasts: pairs of words that may not be confused.
         journal: of the paraphrases; its blocks are of chains.
@@ -53,23 +53,23 @@ def reword(
 
     def work(pieces: list[list[Pair]]) -> Iterator[list[Row]]:
         for pairs in pieces:
-            found = accepted(pairs)
+            paraphrases = accepted(pairs)
             for step, answer in pairs:
-                found.setdefault((step, answer), paraphrase(step, seed, contrasts, answer))
-            yield [{"step": pair[0], "answer": pair[1], **vars(found[pair])} for pair in pairs]
+                paraphrases.setdefault((step, answer), paraphrase(step, seed, contrasts, answer))
+            yield [{"step": pair[0], "answer": pair[1], **vars(paraphrases[pair])} for pair in pairs]
 
     def accepted(pairs: list[Pair]) -> dict[Pair, Paraphrase]:
-        found: dict[Pair, Paraphrase] = {}
+        passed: dict[Pair, Paraphrase] = {}
         for number in range(candidates):
-            left = [pair for pair in pairs if pair not in found]
-            asked = [ask(step, number) for step, _ in left]
-            for (step, answer), written in zip(left, backend.generate(asked, decoding) if left else [], strict=True):
+            left = [pair for pair in pairs if pair not in passed]
+            requests = [request(step, number) for step, _ in left]
+            for (step, answer), written in zip(left, backend.generate(requests, decoding) if left else [], strict=True):
                 text = clean(written, step, wording.paraphrase_prefill)
                 if not (check(step, text, contrasts, answer) or strays(step, text)):
-                    found[step, answer] = Paraphrase(text, "model", True)
-        return found
+                    passed[step, answer] = Paraphrase(text, "model", True)
+        return passed
 
-    def ask(step: str, number: int) -> Prompt:
+    def request(step: str, number: int) -> Prompt:
         _, body, end = parts(step)
         text = prompts.paraphrase_prompt(f"{body}{end}".strip(), wording, backend.render)
         return Prompt(text, int(digest(seed, step, number), 16) % 2**63)
@@ -114,7 +114,7 @@ def clean(written: Completion, step: str, prefill: str) -> str:
 
 
 def strays(step: str, text: str) -> list[str]:
-    """What speaks against a model's wording beside `paraphrase.check`, which counts and knows no name in first place.
+    """Reasons to refuse a model's wording, beside those of `paraphrase.check`, which ignores order and first words.
 
     Numbers and quoted parts must stand in the same order; a first word that may be a name must be there; and so must a
     third of the words of four letters and more, or others that begin like them.
@@ -129,7 +129,7 @@ def strays(step: str, text: str) -> list[str]:
     first = re.match(r"[A-Z]\w*", body)
     if first and not STARTER.match(body) and first[0].lower() not in re.findall(r"\w+", text.lower()):
         findings.append("the first word is gone")
-    before, after = ({word[:4] for word in words(said) if len(word) > 3} for said in (step, text))
+    before, after = ({word[:4] for word in words(sentence) if len(word) > 3} for sentence in (step, text))
     if len(before & after) < KEPT * len(before):
         findings.append("another subject")
     return findings

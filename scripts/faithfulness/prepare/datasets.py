@@ -52,27 +52,29 @@ def items(
             sources, refused = [(settings.eval, iter(rows)), (wanted, iter(more))], refused + refused_too
     else:  # a task that is too easy runs out of different questions
         sources, refused = [(wanted, islice(GENERATORS[settings.task](settings), 100 * wanted))], []
-    found: dict[str, Item] = {}
+    by_question: dict[str, Item] = {}
     for enough, source in sources:
-        while len(found) < enough and (item := next(source, None)):
-            found.setdefault(item["question"], item)
-        if len(found) < enough:
+        while len(by_question) < enough and (item := next(source, None)):
+            by_question.setdefault(item["question"], item)
+        if len(by_question) < enough:
             hint = f" Refused, for example: {refused[0]}." if refused else ""
-            asked = f"train: {settings.train} and eval: {settings.eval} ask for {enough}"
+            request = f"train: {settings.train} and eval: {settings.eval} ask for {enough}"
             if len(sources) > 1:
-                asked = f"eval: {settings.eval} and train: {settings.train}, from tables of their own, ask for {enough}"
+                request = (
+                    f"eval: {settings.eval} and train: {settings.train}, from tables of their own, ask for {enough}"
+                )
             raise ValueError(
-                f"dataset {settings.name!r} has {len(found)} usable questions, but {asked}.{hint} Lower them, or raise "
-                "the difficulty of a generated task."
+                f"dataset {settings.name!r} has {len(by_question)} usable questions, but {request}.{hint} Lower them, "
+                "or raise the difficulty of a generated task."
             )
-    chosen = [item | {"letters": settings.readout == "letters"} for item in found.values()]
+    chosen = [item | {"letters": settings.readout == "letters"} for item in by_question.values()]
     return chosen[settings.eval :], chosen[: settings.eval]
 
 
 def _drawn(settings: TableDataset, files: Sequence[Path]) -> tuple[list[Item], list[str]]:
     """Usable rows of a table in a seeded order, and why others were refused."""
-    found = [read_table(file, settings.columns) for file in files]
-    rows, refused = [row for some, _ in found for row in some], [reason for _, some in found for reason in some]
+    tables = [read_table(file, settings.columns) for file in files]
+    rows, refused = [row for some, _ in tables for row in some], [reason for _, some in tables for reason in some]
     if rows and refused:
         logger.warning("%d of %d rows refused: %s", len(refused), len(rows) + len(refused), "; ".join(refused[:3]))
     rng = random.Random(f"{settings.name} {settings.seed}")
@@ -168,10 +170,10 @@ def _stated(text: str, columns: Columns) -> str:
     """The answer in a text that states more than it."""
     if columns.answer_pattern is None:
         return text
-    found = re.search(columns.answer_pattern, text)
-    if found is None or not (found[1] or "").strip():
+    match = re.search(columns.answer_pattern, text)
+    if match is None or not (match[1] or "").strip():
         raise ValueError(f"nothing in the {columns.answer} matches {columns.answer_pattern!r}: {text[-60:]!r}")
-    return found[1].strip()
+    return match[1].strip()
 
 
 LABEL = re.compile(r"^\s*\(?([A-Z])[.):]\s*")
@@ -185,7 +187,7 @@ def _options(row: Row, columns: Columns) -> tuple[list[str], list[str]]:
         lines = _value(row, columns.options or "")
     if isinstance(lines, dict):
         return [str(label) for label in lines], [str(text).strip() for text in lines.values()]
-    if isinstance(lines, str):  # a line without a label goes on with the option before
+    if isinstance(lines, str):  # a line without a label continues the option before
         lines = re.split(r"\n(?=\s*\(?[A-Z][.):])" if LABEL.match(lines) else r"\n", lines.strip())
     lines = list(lines if lines is not None else [])
     labels = [str(label) for label in _value(row, columns.labels)] if columns.labels else string.ascii_uppercase

@@ -56,23 +56,23 @@ def locate(source: Source, fetched: Path) -> list[Path]:
         SourceError: there are none, a `path:` file has the wrong hash, or a fetched file is not as it was fetched.
     """
     if source.split:
-        found = [fetched / TABLE]
+        files = [fetched / TABLE]
     elif source.file and fetched.is_dir():
-        found = sorted(fetched.glob(source.file))
+        files = sorted(fetched.glob(source.file))
     else:
-        found = [fetched]
-    if not found or not found[0].exists():
+        files = [fetched]
+    if not files or not files[0].exists():
         raise SourceError(f"{fetched} holds no {source.file or TABLE}; delete it to fetch it anew")
     if not source.uri.startswith("path:"):
-        _check_fetched(fetched, found)
-    elif len(found) == 1 and found[0].is_file():
-        check_hash(found[0], source)
-    return found
+        _check_fetched(fetched, files)
+    elif len(files) == 1 and files[0].is_file():
+        check_hash(files[0], source)
+    return files
 
 
-def _check_fetched(folder: Path, found: Sequence[Path]) -> None:
-    """Compare fetched files (all of them where the folder itself was found) with what they were."""
-    names = None if folder in found else [str(file.relative_to(folder)) for file in found]
+def _check_fetched(folder: Path, files: Sequence[Path]) -> None:
+    """Compare fetched files (all of a folder that is named itself) with what they were."""
+    names = None if folder in files else [str(file.relative_to(folder)) for file in files]
     if damaged := damaged_files(folder, names):
         raise SourceError(f"{folder / damaged[0]} is not as it was fetched; delete {folder} to fetch it anew")
 
@@ -152,9 +152,9 @@ def check_hash(file: Path, source: Source) -> None:
     """
     if source.sha256 is None:
         return
-    found = file_hash(file)
-    if found != source.sha256:
+    actual = file_hash(file)
+    if actual != source.sha256:
         raise SourceError(
-            f"{source.uri} has the wrong hash: expected sha256 {source.sha256}, found {found}. "
+            f"{source.uri} has the wrong hash: expected sha256 {source.sha256}, found {actual}. "
             "The file was damaged or exchanged; check the source before changing the configuration."
         )

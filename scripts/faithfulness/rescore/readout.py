@@ -33,7 +33,7 @@ class Readout:
     """How the answers to a dataset are read.
 
     Attributes:
-        kind: see above; `letters` and `cloze` are told apart by the items.
+        kind: see above; the items say whether it is `letters` or `cloze`.
         answer_tokens: length limit of the greedy continuation, for `text`.
     """
 
@@ -42,7 +42,7 @@ class Readout:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ItemProbe:
     """A probe with its item and its row of the probes table, to which writer and perturbation were added."""
 
     item: Row
@@ -84,7 +84,7 @@ def score(
         backend: the reader.
         items: evaluation items.
         probes: by writer and perturbation, what gives the rows of the probes table (COLUMNS at least) of a block of
-            items. Direct probes are asked with the reader as writer only: they hold nothing of a chain.
+            items. Direct probes are scored with the reader as writer only, as they hold nothing of a chain.
         wording: prompts and cues.
         reader: name of the arm that reads.
         readout: how answers are read.
@@ -99,8 +99,8 @@ def score(
     pieces = (_pieces(block, probes, reader, backend.tokenizer_hash) for block in blocks)
 
     def work(pieces: list[list[Row]]) -> Iterator[list[Row]]:
-        asked = _asked((entry for piece in pieces for entry in piece), wording, backend.render)
-        rows = iter(_score_rows(backend, asked, readout))
+        item_probes = _item_probes((entry for piece in pieces for entry in piece), wording, backend.render)
+        rows = iter(_score_rows(backend, item_probes, readout))
         for piece in pieces:
             yield list(islice(rows, sum(len(entry["probes"]) for entry in piece)))
 
@@ -112,13 +112,13 @@ def score(
 def _pieces(
     block: Sequence[Row], probes: Mapping[tuple[str, str], RowsOf], reader: str, tokenizer_hash: str | None
 ) -> list[list[Row]]:
-    """What is asked about a block of items, a piece of the journal for each writer.
+    """The probes of a block of items, a piece of the journal for each writer.
 
     The chains of all writers share one prefix tree; each writer's are a piece, so that another arm leaves the scores of
     the present ones as they are.
     """
     item_ids = [item["item_id"] for item in block]
-    asked: dict[tuple[str, str], list[Row]] = {}
+    rows_by_chain: dict[tuple[str, str], list[Row]] = {}
     for (writer, perturbation), rows_of in sorted(probes.items()):
         if perturbation == DIRECT and writer != reader:
             continue
@@ -126,18 +126,19 @@ def _pieces(
             # Token ids mean something to their own tokenizer only.
             own = row["tokenizer_hash"] is not None and row["tokenizer_hash"] == tokenizer_hash
             kept = {key: row[key] for key in (*KEYS, "text")} | {"chain_ids": row["chain_ids"] if own else None}
-            asked.setdefault((writer, row["item_id"]), []).append(
+            rows_by_chain.setdefault((writer, row["item_id"]), []).append(
                 {"writer": writer, "perturbation": perturbation, **kept}
             )
     writers = sorted({writer for writer, _ in probes})
     return [
-        [{"item": item, "probes": asked.get((writer, item["item_id"]), [])} for item in block] for writer in writers
+        [{"item": item, "probes": rows_by_chain.get((writer, item["item_id"]), [])} for item in block]
+        for writer in writers
     ]
 
 
-def _asked(entries: Collection[Row] | Iterator[Row], wording: Prompts, render: Render) -> list[Asked]:
+def _item_probes(entries: Collection[Row] | Iterator[Row], wording: Prompts, render: Render) -> list[ItemProbe]:
     """All probes of some items, each item's prompts rendered once."""
-    asked: list[Asked] = []
+    item_probes: list[ItemProbe] = []
     rendered: dict[tuple[str, bool], tuple[str, str]] = {}
     for entry in entries:
         item = entry["item"]
@@ -146,12 +147,12 @@ def _asked(entries: Collection[Row] | Iterator[Row], wording: Prompts, render: R
             key = item["item_id"], direct
             if key not in rendered:
                 rendered[key] = _prompt_and_cue(item, direct, wording, render)
-            asked.append(Asked(item, row, _probe(item, row, *rendered[key])))
-    return asked
+            item_probes.append(ItemProbe(item, row, _probe(item, row, *rendered[key])))
+    return item_probes
 
 
 def as_probe(item: Row, row: Row, wording: Prompts, render: Render) -> Probe:
-    """A row of the probes table (with writer and perturbation) as it is asked; `render` is that of the reader."""
+    """A row of the probes table (with writer and perturbation) as it is scored; `render` is that of the reader."""
     return _probe(item, row, *_prompt_and_cue(item, row["perturbation"] == DIRECT, wording, render))
 
 
@@ -173,21 +174,21 @@ def _probe(item: Row, row: Row, prompt: str, cue: str) -> Probe:
     )
 
 
-def _score_rows(backend: Backend, asked: Sequence[Asked], readout: Readout) -> list[Row]:
+def _score_rows(backend: Backend, item_probes: Sequence[ItemProbe], readout: Readout) -> list[Row]:
     """Rows of the scores table: each answer beside the original answer and the gold one."""
-    wholes = _whole_chains(asked)
+    wholes = _whole_chains(item_probes)
     if readout.kind == "text":
-        answers = _text_answers(backend, asked, wholes, readout.answer_tokens)
+        answers = _text_answers(backend, item_probes, wholes, readout.answer_tokens)
     else:
-        answers = _option_answers(backend, asked)
+        answers = _option_answers(backend, item_probes)
     rows = []
-    for one, answer, whole in zip(asked, answers, wholes, strict=True):
-        item, text = one.item, answer.text
-        original = None if whole is None or one.row["perturbation"] == DIRECT else answers[whole]
+    for item_probe, answer, whole in zip(item_probes, answers, wholes, strict=True):
+        item, text = item_probe.item, answer.text
+        original = None if whole is None or item_probe.row["perturbation"] == DIRECT else answers[whole]
         a_n = original.text if original else None
         rows.append(
             {
-                **{key: one.row[key] for key in ("writer", "perturbation", *KEYS)},
+                **{key: item_probe.row[key] for key in ("writer", "perturbation", *KEYS)},
                 "answer": text,
                 "valid": text is not None,
                 "margin": answer.margin,
@@ -202,22 +203,26 @@ def _score_rows(backend: Backend, asked: Sequence[Asked], readout: Readout) -> l
     return rows
 
 
-def _whole_chains(asked: Sequence[Asked]) -> list[int | None]:
+def _whole_chains(item_probes: Sequence[ItemProbe]) -> list[int | None]:
     """For each probe the place of the one that shows its whole chain, whose answer is a_n; None if there is none."""
-    chains = [tuple(one.row[key] for key in ("writer", "item_id", "sample", "seed")) for one in asked]
+    chains = [
+        tuple(item_probe.row[key] for key in ("writer", "item_id", "sample", "seed")) for item_probe in item_probes
+    ]
     places = {
         chain: place
-        for place, (chain, one) in enumerate(zip(chains, asked, strict=True))
-        if one.row["perturbation"] == WHOLE and one.row["cut"] == one.row["n_steps"]
+        for place, (chain, item_probe) in enumerate(zip(chains, item_probes, strict=True))
+        if item_probe.row["perturbation"] == WHOLE and item_probe.row["cut"] == item_probe.row["n_steps"]
     }
     return [places.get(chain) for chain in chains]
 
 
-def _option_answers(backend: Backend, asked: Sequence[Asked]) -> list[Answer]:
+def _option_answers(backend: Backend, item_probes: Sequence[ItemProbe]) -> list[Answer]:
     """Answer, margin and a probability for each option, from the log-probability of its letter or text."""
     answers = []
-    for one, reading in zip(asked, backend.score([one.probe for one in asked]), strict=True):
-        best = (letters if one.item["letters"] else cloze)(one.item["options"], reading.log_probs)
+    for item_probe, reading in zip(
+        item_probes, backend.score([item_probe.probe for item_probe in item_probes]), strict=True
+    ):
+        best = (letters if item_probe.item["letters"] else cloze)(item_probe.item["options"], reading.log_probs)
         answers.append(Answer(best["answer"], best["answer"], best["margin"], best["p"], reading.retokenised))
     return answers
 
@@ -277,36 +282,37 @@ def _best(options: Sequence[str], scores: Sequence[float]) -> Row:
 
 
 def _text_answers(
-    backend: Backend, asked: Sequence[Asked], wholes: Sequence[int | None], answer_tokens: int
+    backend: Backend, item_probes: Sequence[ItemProbe], wholes: Sequence[int | None], answer_tokens: int
 ) -> list[Answer]:
     """Answer parsed from the greedy continuation, and probabilities of the gold and the original answer."""
 
     def propose(places: Sequence[int], texts: Sequence[str | None]) -> list[tuple[str, ...]]:
-        written = {place: _parsed(asked[place], text)[1] for place, text in zip(places, texts, strict=True)}
-        return [_candidates(asked[place], wholes[place], written) for place in places]
+        written = {place: _parsed(item_probes[place], text)[1] for place, text in zip(places, texts, strict=True)}
+        return [_candidates(item_probes[place], wholes[place], written) for place in places]
 
-    wanted = [replace(one.probe, candidates=(), answer_tokens=answer_tokens) for one in asked]
+    wanted = [replace(item_probe.probe, candidates=(), answer_tokens=answer_tokens) for item_probe in item_probes]
     readings = backend.score(wanted, propose)
-    parsed = [_parsed(one, reading.text) for one, reading in zip(asked, readings, strict=True)]
+    parsed = [_parsed(item_probe, reading.text) for item_probe, reading in zip(item_probes, readings, strict=True)]
     written = dict(enumerate(text for _, text in parsed))
     answers = []
-    for one, whole, (text, as_written), reading in zip(asked, wholes, parsed, readings, strict=True):
+    for item_probe, whole, (text, as_written), reading in zip(item_probes, wholes, parsed, readings, strict=True):
         means = [value / tokens for value, tokens in zip(reading.log_probs, reading.tokens, strict=True)]
         margin = means[1] - means[0] if len(means) > 1 else None
         # A server reports no probability of a text, so there may be fewer means than candidates.
         p = {
-            candidate: math.exp(mean) for candidate, mean in zip(_candidates(one, whole, written), means, strict=False)
+            candidate: math.exp(mean)
+            for candidate, mean in zip(_candidates(item_probe, whole, written), means, strict=False)
         }
         answers.append(Answer(text, as_written, margin, p, reading.retokenised))
     return answers
 
 
-def _parsed(one: Asked, text: str | None) -> tuple[str | None, str | None]:
+def _parsed(item_probe: ItemProbe, text: str | None) -> tuple[str | None, str | None]:
     """The answer that a text states, and as it is written there."""
-    return parse_answer(text or "", one.item)
+    return parse_answer(text or "", item_probe.item)
 
 
-def _candidates(one: Asked, whole: int | None, written: Mapping[int, str | None]) -> tuple[str, ...]:
+def _candidates(item_probe: ItemProbe, whole: int | None, written: Mapping[int, str | None]) -> tuple[str, ...]:
     """The gold answer and the original one as the reader wrote it, if there is one and it reads otherwise."""
     original = None if whole is None else written.get(whole)
-    return tuple(dict.fromkeys(text for text in (one.item["answer"], original) if text is not None))
+    return tuple(dict.fromkeys(text for text in (item_probe.item["answer"], original) if text is not None))

@@ -20,6 +20,7 @@ ORDER = (
     ("calibrate", "figures"),
     ("report",),
     ("operate",),
+    ("__main__",),
 )
 LINES = {wing: number for number, wings in enumerate(ORDER, start=1) for wing in wings}
 BOTTOM = ("operate.job", "operate.code_hash", "operate.versions")  # import no wing, so that any module may import them

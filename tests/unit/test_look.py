@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from faithfulness.__main__ import main
 from faithfulness.config.base import SettingsError
 from faithfulness.config.datasets import TableDataset
-from faithfulness.operate.look import findings, inputs, lines
+from faithfulness.operate.look import findings, lines
 from faithfulness.operate.look.inputs import Asked, Data, LookError
 from faithfulness.operate.look.show import show
 from faithfulness.prepare import datasets
@@ -441,9 +441,3 @@ def test_what_a_terminal_would_obey_is_written_out() -> None:
 def test_a_long_text_is_shortened() -> None:
     assert lines.shortened("a" * 50 + "b" * 50, 20) == "a" * 10 + " [... 80 characters ...] " + "b" * 10
     assert lines.shortened("short", 20) == "short"
-
-
-def test_a_file_is_read_once_per_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The entry of a file without options asks open questions; of one with options, nothing is changed."""
-    assert inputs.glance(Path(table(OPEN))).columns.options is None
-    assert inputs.glance(Path(table(KEG))).columns.options == "options"

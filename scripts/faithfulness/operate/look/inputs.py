@@ -8,7 +8,7 @@ from faithfulness import prompts
 from faithfulness.backends.protocol import Completion
 from faithfulness.chains.write import parse_chain
 from faithfulness.config.base import suggestion
-from faithfulness.config.datasets import Columns, Dataset, TableDataset
+from faithfulness.config.datasets import Dataset, TableDataset
 from faithfulness.config.models import LocalSpeaker, Model
 from faithfulness.config.settings import Settings
 from faithfulness.config.sources import Source
@@ -111,23 +111,8 @@ def chosen(settings: Settings | None, data: str | None, name: str | None) -> lis
 
 
 def glance(file: Path) -> TableDataset:
-    """The entry of a file that no configuration describes: the default columns, open questions if it has no options."""
-    source = Source(uri=f"path:{file}")
-    dataset = TableDataset(name=GLANCE, task="table", source=source, train=0)
-    if dataset.columns.options not in _names_of(file, dataset.columns):
-        columns = Columns(options=None)
-        dataset = TableDataset(name=GLANCE, task="table", source=source, train=0, columns=columns, readout="text")
-    return dataset
-
-
-def _names_of(file: Path, columns: Columns) -> list[str]:
-    """Of the column of the options, whether the file has it: its name, or nothing."""
-    try:
-        datasets.read_table(file, columns)
-    except ValueError as error:
-        if f"no column {columns.options!r}" in str(error):
-            return []
-    return [str(columns.options)]
+    """The entry of a file that no configuration describes: the default columns."""
+    return TableDataset(name=GLANCE, task="table", source=Source(uri=f"path:{file}"), train=0)
 
 
 def describing(settings: Settings, file: Path, name: str | None) -> TableDataset:
@@ -174,7 +159,13 @@ def read(dataset: Dataset, resources: Path) -> Data:
         train, evaluation = datasets.items(dataset)
         return Data(dataset, [], evaluation, [], evaluation, len(train))
     files = [_files(source, resources, dataset.name) for source in dataset.sources()]
-    tables = [datasets.read_table(file, dataset.columns) for file in files[0]]
+    try:
+        tables = [datasets.read_table(file, dataset.columns) for file in files[0]]
+    except ValueError as error:
+        if dataset.name != GLANCE or f"no column {dataset.columns.options!r}" not in str(error):
+            raise
+        columns = dataset.columns.model_copy(update={"options": None})  # of a file without options: open questions
+        return read(dataset.model_copy(update={"columns": columns, "readout": "text"}), resources)
     rows = [row for usable, _ in tables for row in usable]
     refused = [reason for _, reasons in tables for reason in reasons]
     for file in files[1] if len(files) > 1 else []:

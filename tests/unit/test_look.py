@@ -176,7 +176,7 @@ FOUR = ["one", "two", "three", "four"]
         ([row(str(n), TWO, TWO[n % 2]) for n in range(30)], None),
         ([row(str(n), FOUR, FOUR[n % 4 * (n % 5 == 0)]) for n in range(60)], "is option A in 85 % of the rows"),
         ([row("a", TWO, "no"), row("b", FOUR, "one")], "number of options differs: 2 (1 row) and 4 (1 row)"),
-        ([row("a", TWO, "no"), row("a", TWO, "no")], "1 row ask a question that an earlier row asks"),
+        ([row("a", TWO, "no"), row("a", TWO, "no")], "1 row asks a question that an earlier row asks"),
     ],
 )
 def test_warnings_about_rows(rows: list[dict[str, Any]], warning: str | None) -> None:

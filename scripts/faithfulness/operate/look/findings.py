@@ -16,6 +16,7 @@ EXAMPLES = 3  # of rows that a warning names
 ENOUGH = 20  # rows for a statement about places; fewer say nothing
 CROWDED = 0.6  # share of golds at one place from which on the place gives the answer away
 LONG = 8000  # characters of a prompt, where its tokens are unknown
+HAVE, ASK = ("has", "have"), ("asks", "ask")
 
 
 def of_data(data: Data) -> Iterator[str]:
@@ -26,14 +27,16 @@ def of_data(data: Data) -> Iterator[str]:
         yield from _refused(data)
     double = len(data.rows) - len({row["question"] for row in data.rows})
     if data.files and double:
-        yield f"{_rows(double)} ask a question that an earlier row asks; the first one is used."
+        yield f"{_rows(double, ASK)} a question that an earlier row asks; the first one is used."
     yield from _options(data)
     yield from _places(data)
     yield from _golds(data)
 
 
-def _rows(number: int) -> str:
-    return f"{count(number)} row{'s' if number != 1 else ''}"
+def _rows(number: int, verbs: tuple[str, str] | None = None) -> str:
+    """A number of rows, and what they do: '1 row has', '2 rows have'."""
+    many = number != 1
+    return f"{count(number)} row{'s' * many}" + (f" {verbs[many]}" if verbs else "")
 
 
 def _refused(data: Data) -> Iterator[str]:
@@ -61,7 +64,7 @@ def _options(data: Data) -> Iterator[str]:
     if alike:
         row, pair = alike[0]
         yield (
-            f"{_rows(len(alike))} have options that differ in case, spaces or punctuation only, such as "
+            f"{_rows(len(alike), HAVE)} options that differ in case, spaces or punctuation only, such as "
             f"{_quoted(pair[0])} and {_quoted(pair[1])} of {_quoted(row['question'])}: a reply may name either."
         )
     sizes = Counter(len(row["options"]) for row in data.rows if row["options"])
@@ -114,7 +117,7 @@ def _golds(data: Data) -> Iterator[str]:
     unread = [row for row in data.rows if not is_correct(parse_answer(f" {row['answer']}", row)[0], row)]
     if unread:
         yield (
-            f"{_rows(len(unread))} have a gold answer that is not recognised in a reply that says just that, such as "
+            f"{_rows(len(unread), HAVE)} a gold answer that is not recognised in a reply that says just that, such as "
             f"{_quoted(unread[0]['answer'])} of {_quoted(unread[0]['question'])}: does the column hold more than the "
             "answer? (columns.answer_pattern)"
         )
@@ -127,7 +130,7 @@ def of_model(asked: Asked, data: Data) -> Iterator[str]:
         long = [item for item in data.items if len(item["question"]) > LONG]
         if long:
             yield (
-                f"{_rows(len(long))} have questions of more than {count(LONG)} characters, such as "
+                f"{_rows(len(long), HAVE)} questions of more than {count(LONG)} characters, such as "
                 f"{_quoted(long[0]['question'])}."
             )
         return

@@ -400,10 +400,10 @@ class TestModels:
 def test_render(tiny_arm: Path, wording: Prompts) -> None:
     backend = TransformersBackend(tiny_arm, "cpu", 1, trees=False)
     user = {"role": "user", "content": "Heads?"}
-    assert backend.render([user], "Q: {question}\nA:") == "Q: Heads?\nA:"
+    assert backend.render([user], wording.model_copy(update={"plain": "Q: {question}\nA:"})) == "Q: Heads?\nA:"
     backend.tokenizer.chat_template = "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}"
     system = {"role": "system", "content": "Be brief."}
-    assert backend.render([system, user], "not used") == "[system]Be brief.[user]Heads?"
+    assert backend.render([system, user], wording) == "[system]Be brief.[user]Heads?"
 
 
 @pytest.mark.parametrize(("kind", "other"), [("openai", "transformers"), ("transformers", "openai")])

@@ -25,7 +25,7 @@ from faithfulness.backends.ledger import BudgetError, Ledger, Reply
 from faithfulness.backends.protocol import Completion, Decoding, Probe, Prompt, Propose, Reading
 from faithfulness.config.servers import Server
 from faithfulness.hashing import digest
-from faithfulness.prompts import Message
+from faithfulness.prompts import Message, Prompts
 
 logger = logging.getLogger("faithfulness")
 
@@ -110,7 +110,7 @@ class OpenAIBackend:
             api_key=self.key or "none", base_url=self.served.base_url, timeout=server.timeout, max_retries=0
         )
 
-    def render(self, messages: Sequence[Message], plain: str) -> str:
+    def render(self, messages: Sequence[Message], prompts: Prompts) -> str:
         """The messages as JSON: the server applies its chat template itself."""
         return json.dumps(messages, ensure_ascii=False)
 

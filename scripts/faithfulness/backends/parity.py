@@ -1,16 +1,17 @@
 """A self-test of prefix trees, run when a model is loaded.
 
 Trees are exact for most causal models, but not for all: some attend to more than their ancestors (recurrent layers),
-and some take a mask that cannot be replaced.
+and some take a mask that cannot be replaced. Positions may change at a length (`positions`): both sides are tried.
 """
 
 import logging
+import math
 
 import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from faithfulness.backends import forest, padded, tree_attention
+from faithfulness.backends import forest, padded, positions, tree_attention
 from faithfulness.backends.forest import Forest
 from faithfulness.backends.protocol import Request
 
@@ -18,6 +19,7 @@ logger = logging.getLogger("faithfulness")
 
 # Largest difference between log-probabilities (nats) with and without trees that rounding explains.
 TOLERANCE = {torch.float32: 5e-4, torch.bfloat16: 0.5, torch.float16: 0.1}
+LONGEST = 4096  # tokens of a sequence that is tried
 
 
 @torch.inference_mode()
@@ -36,6 +38,9 @@ def use_trees(model: PreTrainedModel, pad: int) -> bool:
     """
     requests = _requests(model)
     expected = padded.score(model, requests, 1, pad)
+    beyond = positions.longest_alike(model)
+    if beyond < LONGEST:  # a row on the other side must leave nothing behind
+        padded.score(model, [(_ids(model, int(beyond) + 8), [1])], 1, pad)
     before = model.config._attn_implementation
     try:
         model.set_attn_implementation(tree_attention.NAME)
@@ -51,16 +56,25 @@ def use_trees(model: PreTrainedModel, pad: int) -> bool:
 
 
 def _requests(model: PreTrainedModel) -> list[Request]:
-    """Sequences with common beginnings, long enough to leave a sliding window of usual size."""
-    vocabulary = next(model.get_input_embeddings().parameters()).shape[0]
+    """Sequences with common beginnings, long enough to leave a sliding window of usual size.
+
+    Where positions are scaled beyond a length of usual size, and trees are used beyond it, the last of them is longer.
+    """
     window = getattr(model.config.get_text_config(), "sliding_window", None) or 0
-    length = 48 + min(window, 4096)
-    ids = [(7 * i * i + 13 * i) % vocabulary for i in range(length + 48)]
+    length = 48 + min(window, LONGEST)
+    if positions.longest_alike(model) == math.inf and length + 8 < positions.scaled_from(model) <= LONGEST:
+        length = positions.scaled_from(model) - 8
+    ids = _ids(model, length + 48)
     return [
         (ids[:length], ids[50:52]),
         (ids[: length - 16] + ids[-36:-16], ids[-16:-13]),
         (ids[: length - 16] + ids[-40:-10], ids[2:4]),
     ]
+
+
+def _ids(model: PreTrainedModel, count: int) -> list[int]:
+    vocabulary = next(model.get_input_embeddings().parameters()).shape[0]
+    return [(7 * i * i + 13 * i) % vocabulary for i in range(count)]
 
 
 def _largest_difference(model: PreTrainedModel, requests: list[Request], expected: list[float]) -> float:

@@ -114,10 +114,12 @@ def _dated(text: str, date: str) -> str:
     if "strftime_now" not in text:
         return text
     day = Day.fromisoformat(date)
-    told = "".join(f" | replace({name!r}, {day.strftime(name)!r})" for name in DIRECTIVES)
-    told = f" | replace('%%', '\\x01'){told} | replace('\\x01', '%')"
+    told = [("%%", "\x01"), *((name, day.strftime(name)) for name in DIRECTIVES), ("\x01", "%")]
     # Blocks end with their line (trim_blocks): the template begins on a line of its own, as before.
-    return f"{{% macro strftime_now(format) %}}{{{{ format{told} }}}}{{% endmacro %}}\n{text}"
+    return (
+        f"{{% macro strftime_now(format) %}}{{% set told = namespace(text=format) %}}{{% for name, value in {told} %}}"
+        "{% set told.text = told.text | replace(name, value) %}{% endfor %}{{ told.text }}{% endmacro %}\n" + text
+    )
 
 
 def begin_turn(prompt: str, turn: str, think: Sequence[str] | None, told: bool) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models
 from transformers import PreTrainedTokenizerFast
@@ -31,14 +31,10 @@ QWEN3 = (
 )
 QWQ = USER + BEGIN + "{{ '<think>\n' }}{% endif %}"  # also DeepSeek-R1-Distill, Qwen3-Thinking
 DEEPSEEK = (  # V3.1: one tag alone, by default the closing one
-    "{% if not thinking is defined %}{% set thinking = false %}{% endif %}" + USER + "<｜Assistant｜>"
+    "{% if not thinking is defined %}{% set thinking = false %}{% endif %}" + USER + "<|Assistant|>"
     "{% if thinking %}{{ '<think>' }}{% else %}{{ '</think>' }}{% endif %}"
 )
-GLM = (
-    USER
-    + BEGIN
-    + "{{ '/nothink' if not enable_thinking|default(true) }}{{ '<think></think>' if not enable_thinking|default(true) }}{% endif %}"
-)  # noqa: E501
+GLM = USER + BEGIN + "{% if not enable_thinking|default(true) %}{{ '/nothink<think></think>' }}{% endif %}{% endif %}"
 GRANITE = USER + "{% if thinking %}Think first.{% endif %}" + BEGIN + "{% endif %}"
 COMMAND = (
     "{% set reasoning = reasoning|default(true) %}" + USER + "<|CHATBOT_TOKEN|>"
@@ -113,6 +109,7 @@ class TestDate:
         assert chain(template + PLAIN, with_settings()).splitlines()[0] == default
         assert chain(template + PLAIN, with_settings(date="2025-01-02")).splitlines()[0] == other
 
+    @settings(max_examples=25, deadline=None)
     @given(st.dates(datetime.date(1900, 1, 1)), st.lists(st.sampled_from([*templates.DIRECTIVES, "%%", " ", "x"])))
     def test_it_is_what_strftime_gives(self, day: datetime.date, parts: list[str]) -> None:
         form = "".join(parts)
@@ -170,7 +167,7 @@ class TestThinking:
 
     @pytest.mark.parametrize("settings", [{}, {"thinking": True}])
     def test_one_tag_alone(self, settings: dict[str, Any]) -> None:
-        assert chain(DEEPSEEK, with_settings(THINK, **settings)).endswith("<｜Assistant｜><think>\n")
+        assert chain(DEEPSEEK, with_settings(THINK, **settings)).endswith("<|Assistant|><think>\n")
 
     @pytest.mark.parametrize("reasoning", [True, False])
     def test_other_tags(self, reasoning: bool) -> None:
@@ -191,9 +188,9 @@ class TestThinking:
         opens, closes = (
             USER + BEGIN + f"{{{{ '{end}' }}}}{{% endif %}}" for end in (opening, f"{opening}\n{closing}\n")
         )
-        with pytest.raises(ValueError, match="opens a thinking block .*set `think`"):
+        with pytest.raises(ValueError, match=r"opens a thinking block .*set `think`"):
             chain(opens, with_settings())
-        with pytest.raises(ValueError, match="closes a thinking block .*set `think`"):
+        with pytest.raises(ValueError, match=r"closes a thinking block .*set `think`"):
             chain(closes, with_settings())
         for template in (opens, closes):
             assert chain(template, with_settings((opening, closing))).endswith(f"{BEFORE}{opening}\n")
@@ -204,9 +201,9 @@ class TestThinking:
             pytest.param(QWQ, r"opens a thinking block \(<think>\).*`think`.*template: {enable_thinking", id="opens"),
             pytest.param(QWEN3, r"enable_thinking.*`template: {enable_thinking: false}`.*`think: ", id="may close"),
             pytest.param(GLM, "`template: {enable_thinking: false}`", id="glm"),
-            pytest.param(DEEPSEEK, r"closes a thinking block \(</think>\).*`think`", id="closes"),
+            pytest.param(DEEPSEEK, "`template: {thinking: false}`.*`think: ", id="closes"),
             pytest.param(GRANITE, "`template: {thinking: false}`", id="granite"),
-            pytest.param(COMMAND, r"opens a thinking block \(<\|START_THINKING\|>\)", id="command"),
+            pytest.param(COMMAND, "`template: {reasoning: false}`", id="command"),
             pytest.param(ALWAYS_CLOSED, "closes a thinking block", id="always closed"),
         ],
     )
@@ -221,7 +218,7 @@ class TestThinking:
         [
             (QWEN3, {"enable_thinking": False}, f"{BEFORE}<think>\n\n</think>\n\n"),
             (GLM, {"enable_thinking": False}, f"{BEFORE}/nothink<think></think>"),
-            (DEEPSEEK, {"thinking": False}, "<｜Assistant｜></think>"),
+            (DEEPSEEK, {"thinking": False}, "<|Assistant|></think>"),
             (GRANITE, {"thinking": False}, BEFORE),
             (COMMAND, {"reasoning": False}, "<|START_THINKING|><|END_THINKING|>"),
         ],
@@ -250,7 +247,7 @@ class TestThinking:
         asked = prompts.chain_prompt(item, with_settings(), prompts.renderer(chat(PLAIN)))
         assert asked.endswith(f"<think><|im_end|>\n{BEFORE}Let's think step by step.")
 
-    @given(st.text(alphabet="<>[]/think ｜|_\n", max_size=300))
+    @given(st.text(alphabet="<>[]/think |_\n", max_size=300))
     def test_any_end_is_split(self, text: str) -> None:
         before, opened, closed = templates._split_thinking(text)
         assert text.startswith(before)

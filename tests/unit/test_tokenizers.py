@@ -1,6 +1,7 @@
 """Tokenizers of each kind: the ids of a probe decode to its text, or the model is refused before any work."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -139,8 +140,14 @@ REFUSED: dict[str, Callable[[], Tokenizer]] = {
 }
 
 
-def wrapped(rules: Tokenizer, ends: str = "", template: str | None = None) -> PreTrainedTokenizerFast:
+@cache
+def rules_of(name: str) -> str:
+    return (KEPT | REFUSED)[name]().to_str()
+
+
+def wrapped(name: str, ends: str = "", template: str | None = None) -> PreTrainedTokenizerFast:
     """A tokenizer of transformers that adds <s> or </s> or both to whole texts."""
+    rules = Tokenizer.from_str(rules_of(name))
     rules.add_special_tokens([AddedToken(name, special=True, normalized=False) for name in SPECIAL])
     form = f"{'<s> ' if 'bos' in ends else ''}$A{' </s>' if 'eos' in ends else ''}"
     known = [(name, rules.token_to_id(name)) for name in ("<s>", "</s>")]
@@ -152,7 +159,7 @@ def wrapped(rules: Tokenizer, ends: str = "", template: str | None = None) -> Pr
 
 @pytest.fixture(scope="module")
 def kept() -> dict[tuple[str, str], PreTrainedTokenizerFast]:
-    return {(name, ends): wrapped(make(), ends) for name, make in KEPT.items() for ends in ("", "bos", "bos eos")}
+    return {(name, ends): wrapped(name, ends) for name in KEPT for ends in ("", "bos", "bos eos")}
 
 
 def read(tokenizer: PreTrainedTokenizerFast, ids: list[int]) -> str:
@@ -183,19 +190,19 @@ def test_joined_segments_decode_to_their_texts(
     assert read(tokenizer, joined(tokenizer, first, *others)) == first + "".join(others)
 
 
-@pytest.mark.parametrize("ends", ["", "bos", "bos eos"])
-@pytest.mark.parametrize("think", [None, ("<think>", "</think>")], ids=["", "think"])
 @pytest.mark.parametrize("template", [None, INST], ids=["plain", "chat"])
 @pytest.mark.parametrize("name", KEPT)
-def test_they_are_used(name: str, template: str | None, think: tuple[str, str] | None, ends: str) -> None:
-    tokenizer = wrapped(KEPT[name](), ends, template)
-    prompts.check(tokenizer, prompts.load("config/prompts/default.yaml", think=think))
+def test_they_are_used(name: str, template: str | None, wording: Prompts) -> None:
+    for ends in ("", "bos", "bos eos"):
+        tokenizer = wrapped(name, ends, template)
+        prompts.check(tokenizer, wording)
+        prompts.check(tokenizer, prompts.thinking(wording, ("<think>", "</think>")))
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_others_are_refused(name: str, wording: Prompts) -> None:
     with pytest.raises(ValueError, match=r"tokenizer does not keep texts: '.*' becomes '.*'.*choose a model"):
-        prompts.check(wrapped(REFUSED[name]()), wording)
+        prompts.check(wrapped(name), wording)
 
 
 @pytest.mark.parametrize("name", ["prepend", "metaspace first", "metaspace always"])
@@ -203,7 +210,7 @@ def test_the_beginning_is_that_of_training(name: str, wording: Prompts) -> None:
     """Behind <s> or without it, a text begins with a space that is not shown, as whole texts do."""
     item = {"question": "Is it?", "letters": False, "show_options": False}
     for ends in ("", "bos"):
-        tokenizer = wrapped(KEPT[name](), ends)
+        tokenizer = wrapped(name, ends)
         text = prompts.ask(item, wording, prompts.renderer(tokenizer))
         assert text == ("<s> " if ends else "") + "Question: Is it?\nAnswer: "
         assert prompts.encode_prompt(tokenizer, text) == tokenizer.encode("Question: Is it?\nAnswer: ")
@@ -213,12 +220,12 @@ def test_most_tokenizers_need_no_anchor() -> None:
     rules = byte_level()
     plain = lambda text: rules.encode(text, add_special_tokens=False).ids  # noqa: E731
     assert segments.behind(plain, rules.decode, {})[0] is plain
-    assert prompts.anchor_ids(wrapped(rules)) == []
+    assert prompts.anchor_ids(wrapped("bytes")) == []
 
 
 @pytest.mark.parametrize("name", KEPT)
 def test_perturbations_use_the_same_ids(name: str, tmp_path: Path) -> None:
-    tokenizer = wrapped(KEPT[name](), "bos")
+    tokenizer = wrapped(name, "bos")
     tokenizer.save_pretrained(tmp_path)
     encode, decode = prompts.segment_coder(tmp_path)
     for text in (" ...", "\n</think>\nAnswer:", " So it's 12.", "Heads", " "):
@@ -253,7 +260,7 @@ def model_of(tokenizer: PreTrainedTokenizerFast, folder: Path, **options: Any) -
 
 @pytest.mark.parametrize("name", ["bytes", "prepend", "metaspace first", "metaspace always"])
 def test_what_a_model_reads_is_what_it_wrote(name: str, wording: Prompts, tmp_path: Path) -> None:
-    tokenizer = wrapped(KEPT[name](), "bos")
+    tokenizer = wrapped(name, "bos")
     backend = TransformersBackend(model_of(tokenizer, tmp_path), "cpu", 1)
     item = {"item_id": "a", "question": "Is it?", "answer": "yes", "letters": False, "show_options": False}
     asked = prompts.chain_prompt(item, wording, backend.render)
@@ -271,6 +278,6 @@ def test_what_a_model_reads_is_what_it_wrote(name: str, wording: Prompts, tmp_pa
 
 
 def test_a_model_is_refused_before_it_is_used(tmp_path: Path) -> None:
-    arm = model_of(wrapped(word_pieces()), tmp_path)
+    arm = model_of(wrapped("word pieces"), tmp_path)
     with pytest.raises(ValueError, match="tokenizer does not keep texts"):
         TransformersBackend(arm, "cpu", 1)

@@ -1,7 +1,8 @@
 """A self-test of prefix trees, run when a model is loaded.
 
 Trees are exact for most causal models, but not for all: some attend to more than their ancestors (recurrent layers),
-and some take a mask that cannot be replaced. Positions may change at a length (`positions`): both sides are tried.
+and some take a mask that cannot be replaced. Where positions change at a length (`positions`), sequences on both sides
+are tried.
 """
 
 import logging
@@ -38,9 +39,6 @@ def use_trees(model: PreTrainedModel, pad: int) -> bool:
     """
     requests = _requests(model)
     expected = padded.score(model, requests, 1, pad)
-    beyond = positions.longest_alike(model)
-    if beyond < LONGEST:  # a row on the other side must leave nothing behind
-        padded.score(model, [(_ids(model, int(beyond) + 8), [1])], 1, pad)
     before = model.config._attn_implementation
     try:
         model.set_attn_implementation(tree_attention.NAME)
@@ -58,23 +56,23 @@ def use_trees(model: PreTrainedModel, pad: int) -> bool:
 def _requests(model: PreTrainedModel) -> list[Request]:
     """Sequences with common beginnings, long enough to leave a sliding window of usual size.
 
-    Where positions are scaled beyond a length of usual size, and trees are used beyond it, the last of them is longer.
+    Where positions are scaled beyond a length of usual size, the sequences reach it; the last one is longer, if trees
+    are used there, too.
     """
     window = getattr(model.config.get_text_config(), "sliding_window", None) or 0
     length = 48 + min(window, LONGEST)
-    if positions.longest_alike(model) == math.inf and length + 8 < positions.scaled_from(model) <= LONGEST:
-        length = positions.scaled_from(model) - 8
-    ids = _ids(model, length + 48)
+    alike = positions.longest_alike(model)
+    edge = positions.scaled_from(model) + 8 if alike == math.inf else int(alike)
+    if length + 16 < edge <= LONGEST:
+        length = edge - 16  # the last sequence has as many tokens as the edge says
+    vocabulary = next(model.get_input_embeddings().parameters()).shape[0]
+    ids = [(7 * i * i + 13 * i) % vocabulary for i in range(length + 48)]
     return [
+        (ids[:24], ids[30:32]),
         (ids[:length], ids[50:52]),
         (ids[: length - 16] + ids[-36:-16], ids[-16:-13]),
         (ids[: length - 16] + ids[-40:-10], ids[2:4]),
     ]
-
-
-def _ids(model: PreTrainedModel, count: int) -> list[int]:
-    vocabulary = next(model.get_input_embeddings().parameters()).shape[0]
-    return [(7 * i * i + 13 * i) % vocabulary for i in range(count)]
 
 
 def _largest_difference(model: PreTrainedModel, requests: list[Request], expected: list[float]) -> float:

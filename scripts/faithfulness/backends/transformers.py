@@ -1,7 +1,8 @@
 """Generating and scoring with local weights, through transformers."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
@@ -13,7 +14,7 @@ from transformers.utils import logging as transformers_logging
 from faithfulness import prompts
 from faithfulness.arms.devices import place
 from faithfulness.arms.loading import load_arm
-from faithfulness.backends import forest, padded, parity, positions, prefix_tree
+from faithfulness.backends import forest, padded, parity, positions, prefix_tree, tree_attention
 from faithfulness.backends.batching import TokenBudget
 from faithfulness.backends.detokenise import detokenise
 from faithfulness.backends.forest import Forest
@@ -63,6 +64,7 @@ class TransformersBackend:
         self.pad = self.tokenizer.pad_token_id or 0
         positions.forget_rows(self.model)
         self.alike = positions.longest_alike(self.model)  # tokens of the longest sequences that share passes
+        self.attention = self.model.config._attn_implementation  # of rows; that of trees cannot be used for them
         self.trees = trees and parity.use_trees(self.model, self.pad)
         self.budget = TokenBudget(token_budget, self.device, padded=not self.trees)
         logger.info("%s on %s, %s", folder, self.device, "prefix trees" if self.trees else "one sequence per row")
@@ -105,9 +107,21 @@ class TransformersBackend:
         longest = max((len(contexts[i]) for i in together), default=0) + decoding.max_new_tokens
         for rows in [*batched(together, self.budget.rows(longest)), *batched(alone, 1)]:
             texts, drawn = [contexts[i] for i in rows], [seeds[i] for i in rows]
-            written = padded.generate(self.model, texts, decoding, drawn, self.stops, self.pad)
+            with self._row_attention():
+                written = padded.generate(self.model, texts, decoding, drawn, self.stops, self.pad)
             generated.update(zip(rows, written, strict=True))
         return [generated[i] for i in range(len(contexts))]
+
+    @contextmanager
+    def _row_attention(self) -> Iterator[None]:
+        """The attention of ordinary rows, also in a model that uses trees."""
+        if self.trees:
+            self.model.set_attn_implementation(self.attention)
+        try:
+            yield
+        finally:
+            if self.trees:
+                self.model.set_attn_implementation(tree_attention.NAME)
 
     def _apart(self, lengths: Sequence[int]) -> tuple[list[int], list[int]]:
         """Which sequences can share a pass, and which need one of their own, by their lengths (see `positions`)."""
@@ -184,7 +198,11 @@ class TransformersBackend:
         lengths = [len(context) + len(continuation) for context, continuation in requests]
         together, alone = self._apart(lengths)
         shared = [requests[i] for i in together]
-        values = dict(zip(alone, padded.score(self.model, [requests[i] for i in alone], 1, self.pad), strict=True))
+        values: dict[int, float] = {}
+        if alone:
+            with self._row_attention():
+                of_rows = padded.score(self.model, [requests[i] for i in alone], 1, self.pad)
+            values.update(zip(alone, of_rows, strict=True))
         if shared and self.trees:
             values.update(zip(together, forest.score(self.model, shared), strict=True))
         elif shared:

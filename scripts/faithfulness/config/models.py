@@ -93,9 +93,10 @@ class ServedSpeaker(Dialogue):
         return self.server.model_dump_json()
 
     def on_server(self) -> dict[str, object]:
-        """What of the server decides answers: the size of the model, its name there, the address, and the turn."""
+        """What of the server decides answers: size and name of the model, address, turn, and changes of requests."""
         name = self.source.uri.removeprefix("openai:")
-        place = {"name": name, "base_url": self.server.base_url, "turn": self.server.turn}
+        place: dict[str, object] = {"name": name, "base_url": self.server.base_url, "turn": self.server.turn}
+        place |= {"body": self.server.body} if self.server.body else {}
         return {"parameters": self.parameters or 0, "place": place}  # a paraphraser may leave its size out
 
 

@@ -32,8 +32,7 @@ rule warm_start:
         filler=filler_read,
         loading=setting("model", include={"trust_remote_code", "quantisation"}),
         served=setting("model.on_server"),
-        system=setting("model.system"),
-        think=setting("model.think"),
+        dialogue=setting("model.dialogue"),
         journal=JOURNAL,
         code=code("warm_start", words=False),
     message:

@@ -16,7 +16,7 @@ from faithfulness.tables.io import read_named_tables
 snakemake: Snakemake  # Snakemake puts it here
 
 job.start(snakemake.log)
-wording = prompts.load(snakemake.input.prompts, snakemake.params.system, snakemake.params.think)
+wording = prompts.load(snakemake.input.prompts, **snakemake.params.dialogue)
 folder = Path(snakemake.output[0])
 name, served = snakemake.params.name, snakemake.params.served
 if served:

@@ -11,7 +11,7 @@ from tests.runs import ROOT
 LIBRARY = ROOT / "scripts/faithfulness"
 # A module may import modules of its own wing, of wings on its own line, and of the lines above; no circle among wings.
 ORDER = (
-    ("config", "tables", "hashing", "prompts", "text", "answers"),
+    ("config", "tables", "hashing", "segments", "templates", "prompts", "text", "answers"),
     ("arms", "prepare"),
     ("backends",),
     ("finetune", "chains", "perturb"),

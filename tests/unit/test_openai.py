@@ -83,7 +83,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(openai, "PATIENCE", tenacity.wait_none())
 
 
-def as_json(messages: Sequence[Message], plain: str) -> str:
+def as_json(messages: Sequence[Message], wording: Prompts) -> str:
     """What `OpenAIBackend.render` must give."""
     return json.dumps(messages, ensure_ascii=False)
 
@@ -423,10 +423,10 @@ def test_sampled_chains_have_seeds_of_their_own(arm: Path, wording: Prompts) -> 
     assert {(body["temperature"], body["top_p"]) for body in between.bodies} == {(0.8, 0.95)}
 
 
-def test_messages_stay_messages(arm: Path) -> None:
+def test_messages_stay_messages(arm: Path, wording: Prompts) -> None:
     """The server has the chat template; what a text of ours would be asked as does not matter."""
     messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Wie heißt 'é'?\n"}]
-    text = at(arm, "http://127.0.0.1:1/v1").render(messages, "Question: {question}")
+    text = at(arm, "http://127.0.0.1:1/v1").render(messages, wording)
     assert openai.split(f"{text}Let's think") == (messages, "Let's think")
 
 

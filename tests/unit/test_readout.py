@@ -37,8 +37,8 @@ class Scripted:
     def __init__(self, texts: dict[str, str] | None = None, log_probs: dict[str, float] | None = None) -> None:
         self.texts, self.log_probs, self.seen = texts or {}, log_probs or {}, []  # type: ignore[var-annotated]
 
-    def render(self, messages: Sequence[Message], plain: str) -> str:
-        return render(None, messages, plain)
+    def render(self, messages: Sequence[Message], wording: Prompts) -> str:
+        return render(None, messages, wording)
 
     def generate(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Completion]:
         raise AssertionError("a reader generates nothing")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, JsonValue, ValidationError
 
 from faithfulness.config.base import Strict
 from faithfulness.config.recipes import Recipe
@@ -44,11 +44,12 @@ class ServedWeights(Strict):
     name: str = Field(description="of the model on the server")
     base_url: str
     turn: Literal["prefill", "question"] = Field(description="how the server is asked for an answer, see `Server`")
+    body: dict[str, JsonValue] = Field({}, description="changes of the fields of requests, see `Server`")
 
     @property
     def identity(self) -> str:
         """Hash that stands for the weights, which only the server can read."""
-        return digest(self.model_dump(exclude={"kind"}))
+        return digest(self.model_dump(exclude={"kind"} if self.body else {"kind", "body"}))
 
 
 class ArmRecord(Strict):

@@ -105,7 +105,7 @@ def test_parquet(tmp_path: Path, name: str) -> None:
     ],
 )
 def test_what_cannot_be_read_is_named(tmp_path: Path, name: str, content: str | bytes, reason: str) -> None:
-    with pytest.raises(ValueError, match="^q") as error:
+    with pytest.raises(ValueError, match=r"^q") as error:
         read(tmp_path / name, content)
     assert reason in str(error.value)
 
@@ -143,8 +143,7 @@ def test_values_of_csv_are_texts(tmp_path: Path, answer: str) -> None:
 )
 def test_numbers_of_json_keep_their_form(tmp_path: Path, written: str, expected: object) -> None:
     for name, content in (("q.jsonl", '{"answer": %s}\n{"answer": null}\n'), ("q.json", '[{"answer": %s}]')):
-        content = content.replace("%s", written)
-        assert read(tmp_path / name, content)[0]["answer"] == expected
+        assert read(tmp_path / name, content.replace("%s", written))[0]["answer"] == expected
 
 
 @pytest.mark.parametrize(

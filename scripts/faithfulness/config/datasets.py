@@ -17,8 +17,8 @@ class Columns(Strict):
     )
     options: str | list[str] | None = Field(
         "options",
-        description="column of the options: a list (of texts, or of mappings with `text` and `label`), a mapping from "
-        "labels, or lines such as `A. bank`; or a list of columns with one option each; null for open questions",
+        description="column of the options: a list (of texts, or of mappings with `text` and `label`), a mapping "
+        "from labels, or lines such as `A. bank`; or a list of columns with one option each; null for open questions",
     )
     labels: str | None = Field(None, description="column of the options' labels; default: A, B, C ...")
     answer: str = Field(
@@ -26,9 +26,9 @@ class Columns(Strict):
     )
     answer_is: Literal["auto", "text", "label", "index", "index_from_1", "flags"] = Field(
         "auto",
-        description="what that column holds: an option's text, label or index (`index`: counted from 0), or one flag for "
-        "each option; auto: whichever of these names an option in nearly all rows, which the log says; rows where two of "
-        "them name different options are refused",
+        description="what that column holds: an option's text, label or index (`index`: counted from 0), or one flag "
+        "for each option; auto: whichever of these names an option in nearly all rows, which the log says; rows where "
+        "two of them name different options are refused",
     )
     answer_pattern: str | None = Field(
         None,

@@ -185,7 +185,7 @@ def _options(row: Row, columns: Columns) -> Options | None:
         return None
     options = _with_labels(row, columns)
     texts = options.texts
-    if not 2 <= len(set(filter(None, texts))) or len(texts) > len(string.ascii_uppercase):
+    if len(set(filter(None, texts))) < 2 or len(texts) > len(string.ascii_uppercase):
         raise Refusal("needs at least two different options (and at most 26)", f"has {texts}")
     if not all(texts):
         raise Refusal("an option is empty", str(texts))

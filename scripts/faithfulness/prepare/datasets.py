@@ -10,12 +10,12 @@ import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
-from faithfulness.config.datasets import CoinFlip, Columns, LastLetters, TableDataset
-from faithfulness.prepare import files as tables
+from faithfulness.config.datasets import CoinFlip, Columns, DatasetBase, LastLetters, TableDataset
 from faithfulness.prepare.columns import needed
+from faithfulness.prepare.files import read
 from faithfulness.prepare.generated import GENERATORS, Item
 from faithfulness.prepare.golds import Refused, Understood, understand
 from faithfulness.tables.fields import Row
@@ -61,24 +61,27 @@ def prepare(
             was refused.
     """
     wanted = settings.eval + settings.train
-    read: dict[str, Understood] = {}
-    if isinstance(settings, TableDataset):
-        read["evaluation" if train_files else "evaluation and train"] = _understood(files, settings.columns)
-        if train_files:
-            read["train"] = _understood(train_files, settings.columns)
-        sources = [(settings.eval if train_files else wanted, iter(_drawn(settings, table))) for table in read.values()]
-        sources[-1] = wanted, sources[-1][1]
-    else:  # a task that is too easy runs out of different questions
-        sources = [(wanted, islice(GENERATORS[settings.task](settings), 100 * wanted))]
-    chosen = _chosen(settings, sources, [one for table in read.values() for one in table.refused])
-    for table, understood in read.items():
-        _check_refused(settings, table, understood)
-    left_out = [row for table, understood in read.items() for row in _left_out(table, understood)]
+    if not isinstance(settings, TableDataset):  # a task that is too easy runs out of different questions
+        generated = islice(GENERATORS[settings.task](settings), 100 * wanted)
+        return _split(settings, _chosen(settings, [(wanted, generated)], []), [])
+    tables = [files, *filter(None, [train_files])]
+    names = ["evaluation", "train"] if train_files else ["evaluation and train"]
+    understood = _understood(tables, settings.columns)
+    refused = [one for table in understood for one in table.refused]
+    drawn = [iter(_drawn(settings, table)) for table in understood]
+    chosen = _chosen(settings, list(zip([settings.eval, wanted][-len(drawn) :], drawn, strict=True)), refused)
+    for table in understood:
+        _check_refused(settings, table)
+    left_out = [row for name, table in zip(names, understood, strict=True) for row in _left_out(name, table)]
+    return _split(settings, chosen, left_out)
+
+
+def _split(settings: DatasetBase, chosen: list[Item], left_out: list[Row]) -> Prepared:
     return Prepared(chosen[settings.eval :], chosen[: settings.eval], left_out)
 
 
 def _chosen(
-    settings: LastLetters | CoinFlip | TableDataset,
+    settings: DatasetBase,
     sources: Sequence[tuple[int, Iterator[Item]]],
     refused: Sequence[Refused],
 ) -> list[Item]:
@@ -111,24 +114,25 @@ def _drawn(settings: TableDataset, table: Understood) -> list[Item]:
     return rows
 
 
-def _check_refused(settings: TableDataset, table: str, understood: Understood) -> None:
+def _check_refused(settings: TableDataset, table: Understood) -> None:
     """Stop where so much of a table is refused that it is read in another way than it was meant."""
-    refused, count = understood.refused, len(understood.items) + len(understood.refused)
+    refused, count = table.refused, len(table.items) + len(table.refused)
     if not refused:
         return
-    why = "; ".join(f"{row['left_out']} because {row['reason']}" for row in _left_out(table, understood))
-    logger.warning("%d of %d rows refused: %s", len(refused), count, why)
-    if understood.lost:
-        lost = ", ".join(map(repr, understood.lost))
+    reasons = "; ".join(f"{row['left_out']} because {row['reason']}" for row in _left_out("", table))
+    logger.warning("%d of %d rows refused: %s", len(refused), count, reasons)
+    examples = f"{reasons}; for example {refused[0]}"
+    if table.lost:
+        lost = ", ".join(map(repr, table.lost))
         raise ValueError(
-            f"dataset {settings.name!r}: all rows with the answer {lost} are refused ({why}; for example {refused[0]}). "
-            "So the columns are not read as they are meant: see `columns`, above all `answer_is` and `options`."
+            f"dataset {settings.name!r}: all rows with the answer {lost} are refused ({examples}). So the columns are "
+            "not read as they are meant: see `columns`, above all `answer_is` and `options`."
         )
     if len(refused) > settings.max_refused * count:
         raise ValueError(
             f"dataset {settings.name!r}: {len(refused)} of {count} rows are refused, a larger share than max_refused: "
-            f"{settings.max_refused} ({why}; for example {refused[0]}). Correct `columns` or the file; if these rows may "
-            "be left out, raise max_refused."
+            f"{settings.max_refused} ({examples}). Correct `columns` or the file; if these rows may be left out, raise "
+            "max_refused."
         )
 
 
@@ -138,7 +142,7 @@ def _left_out(table: str, understood: Understood) -> list[Row]:
     examples = {one.kind: str(one) for one in reversed(understood.refused)}
     count = len(understood.items) + len(understood.refused)
     return [
-        {"items": table, "rows": count, "left_out": number, "reason": kind, "example": examples[kind]}
+        {"table": table, "rows": count, "left_out": number, "reason": kind, "example": examples[kind]}
         for kind, number in kinds.most_common()
     ]
 
@@ -149,25 +153,29 @@ def read_table(file: Path, columns: Columns) -> tuple[list[Item], list[str]]:
     Raises:
         ValueError: an unknown kind of file, a damaged one, or a column is missing; names those there are.
     """
-    understood = _understood([file], columns)
-    return understood.items, list(map(str, understood.refused))
+    (table,) = _understood([[file]], columns)
+    return table.items, list(map(str, table.refused))
 
 
-def _understood(files: Sequence[Path], columns: Columns) -> Understood:
-    """The files of one table, read as a whole."""
-    names = needed(columns)
-    rows: list[tuple[str, Row]] = []
-    empty = []
-    for file in files:
-        read, there = tables.read(file, {*names, *(name.partition(".")[0] for name in names)})
-        if not read:
-            empty.append(Refused("", "a file has no rows", f"{file.name} has no rows", None))
-        for name in names if read else ():
-            if name.partition(".")[0] not in there and name not in there:
-                raise ValueError(f"{file.name} has no column {name!r}; it has: {', '.join(map(str, there))}")
-        rows += [(f"{file.name}, row {number}", row) for number, row in enumerate(read, start=1)]
+def _understood(tables: Sequence[Sequence[Path]], columns: Columns) -> list[Understood]:
+    """Tables of one dataset, each in one file or several, read as a whole."""
+    rows = [{file: _rows(file, columns) for file in table} for table in tables]
     try:
-        understood = understand(rows, columns)
+        understood = understand([chain.from_iterable(table.values()) for table in rows], columns)
     except ValueError as error:
-        raise ValueError(f"{', '.join(file.name for file in files[:3])}: {error}") from error
-    return Understood(understood.items, [*empty, *understood.refused], understood.lost)
+        names = ", ".join(file.name for table in tables for file in table)
+        raise ValueError(f"{names}: column {columns.answer!r}: {error}") from error
+    for table, found in zip(rows, understood, strict=True):
+        empty = [file.name for file, held in table.items() if not held]
+        found.refused[:0] = [Refused("", "a file has no rows", f"{name} has no rows", None) for name in empty]
+    return understood
+
+
+def _rows(file: Path, columns: Columns) -> list[tuple[str, Row]]:
+    """Rows of a file with their places in words; of their columns those that are needed."""
+    names = needed(columns)
+    rows, there = read(file, {*names, *(name.partition(".")[0] for name in names)})
+    for name in names if rows else ():
+        if name.partition(".")[0] not in there and name not in there:
+            raise ValueError(f"{file.name} has no column {name!r}; it has: {', '.join(map(str, there))}")
+    return [(f"{file.name}, row {number}", row) for number, row in enumerate(rows, start=1)]

@@ -175,8 +175,7 @@ def _plain_values(values: Iterable[object], kind: pa.DataType) -> list[object]:
 def _plain(value: object, kind: pa.DataType) -> object:
     """A value of a Parquet file as those of other files."""
     types = pa.types
-    if types.is_dictionary(kind):
-        return _plain(value, kind.value_type)
+    kind = kind.value_type if types.is_dictionary(kind) else kind
     if types.is_floating(kind):
         number = kind.to_pandas_dtype()(value)  # in its own precision, so that .1 is written as .1
         return None if math.isnan(number) else _number(str(number))
@@ -187,10 +186,9 @@ def _plain(value: object, kind: pa.DataType) -> object:
         return {part.name: _plain_values([entries[part.name]], part.type)[0] for part in kind}
     if types.is_map(kind):
         pairs = cast(Sequence[tuple[object, object]], value)
-        return dict(zip((str(key) for key, _ in pairs), _plain_values([v for _, v in pairs], kind.item_type)))
-    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
-        return _plain_values(cast(list[object], value), kind.value_type)
-    return value
+        return {str(key): _plain_values([held], kind.item_type)[0] for key, held in pairs}
+    is_list = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
+    return _plain_values(cast(list[object], value), kind.value_type) if is_list else value
 
 
 READERS: dict[str, Callable[[IO[bytes]], Iterator[Row]]] = {

@@ -1,7 +1,7 @@
 """Which option is right: what a table's column of answers means, decided by the column as a whole.
 
-An answer may be an option's text, its label or its place, counted from 0 or from 1. One row alone cannot tell: `1` is the
-first option of a table that counts from 1.
+An answer may be an option's text, its label or its place, counted from 0 or from 1. One row alone cannot tell: `1` is
+the first option of a table that counts from 1.
 """
 
 import logging
@@ -30,6 +30,20 @@ Named = dict[str, int]  # place of the option that an answer names, by the sense
 
 
 @dataclass(frozen=True)
+class Answered:
+    """A row that can be read: where it is, what it says, and which option its answer names in each sense."""
+
+    place: str
+    said: Read
+    named: Named
+
+    @property
+    def answer(self) -> str | None:
+        """The answer in the words of the row; None where flags name it."""
+        return self.said.answers[0] if self.said.answers else None
+
+
+@dataclass(frozen=True)
 class Refused:
     """A row that was not used: where it is, why (in words for all such rows, and in full), and its answer."""
 
@@ -51,37 +65,44 @@ class Understood:
     lost: list[str]
 
 
-def understand(rows: Iterable[tuple[str, Row]], columns: Columns) -> Understood:
-    """Items of a table.
+def understand(tables: Sequence[Iterable[tuple[str, Row]]], columns: Columns) -> list[Understood]:
+    """Items of the tables of one dataset, whose answers are written in the same way.
 
     Args:
-        rows: of the whole table, each with its place in words.
+        tables: rows of each, with their place in words.
         columns: what they hold.
 
     Raises:
         ValueError: nothing shows whether places are counted from 0 or from 1.
     """
-    read: list[tuple[str, str | None, Read | Refusal, Named]] = []
-    for place, row in rows:
-        try:
-            said = read_row(row, columns)
-            read.append((place, said.answers[0] if said.answers else None, said, _named(said, columns)))
-        except Refusal as error:
-            read.append((place, _short_answer(row, columns), error, {}))
-    senses = _senses([(said, named) for _, _, said, named in read if named and isinstance(said, Read)], columns)
+    read = [[_read(place, row, columns) for place, row in rows] for rows in tables]
+    senses = _senses([one for rows in read for one in rows if isinstance(one, Answered)], columns)
+    return [_understood(rows, senses) for rows in read]
+
+
+def _read(place: str, row: Row, columns: Columns) -> "Answered | Refused":
+    try:
+        said = read_row(row, columns)
+        return Answered(place, said, _named(said, columns))
+    except Refusal as error:
+        return Refused(place, error.kind, str(error), _short_answer(row, columns))
+
+
+def _understood(rows: "Sequence[Answered | Refused]", senses: Sequence[str]) -> Understood:
     items: list[Item] = []
     refused: list[Refused] = []
-    answers = set()
-    for place, answer, said, named in read:
+    usable = set()
+    for row in rows:
+        if isinstance(row, Refused):
+            refused.append(row)
+            continue
         try:
-            if isinstance(said, Refusal):
-                raise said
-            items.append(_item(said, named, senses))
-            answers.add(answer)
+            items.append(_item(row.said, row.named, senses))
+            usable.add(row.answer)
         except Refusal as error:
-            refused.append(Refused(place, error.kind, str(error), answer))
+            refused.append(Refused(row.place, error.kind, str(error), row.answer))
     by_place = bool({"label", "index", "index_from_1"} & set(senses)) and "text" not in senses
-    lost = {one.answer for one in refused if one.answer and re.fullmatch(r"[A-Za-z]|\d\d?", one.answer)} - answers
+    lost = {one.answer for one in refused if one.answer and re.fullmatch(r"[A-Za-z]|\d\d?", one.answer)} - usable
     return Understood(items, refused, sorted(filter(None, lost)) if by_place and items else [])
 
 
@@ -103,7 +124,7 @@ def _named(said: Read, columns: Columns) -> Named:
     senses = {
         "label": text if label is None and columns.answer_is == "label" else label,
         "text": text,
-        "index": None if number is None else number,
+        "index": number,
         "index_from_1": None if number is None else number - 1,
     }
     return {
@@ -113,7 +134,7 @@ def _named(said: Read, columns: Columns) -> Named:
     }
 
 
-def _senses(answers: Sequence[tuple[Read, Named]], columns: Columns) -> list[str]:
+def _senses(rows: Sequence[Answered], columns: Columns) -> list[str]:
     """The senses in which a column is read: those in which nearly all answers name an option, else all.
 
     Where rows state labels and nearly all answers are among them, an answer is a label and nothing else.
@@ -121,31 +142,31 @@ def _senses(answers: Sequence[tuple[Read, Named]], columns: Columns) -> list[str
     Raises:
         ValueError: see `understand`.
     """
-    if columns.answer_is != "auto" or not answers:
+    named = [row.named for row in rows if row.named]
+    if columns.answer_is != "auto" or not named:
         return [columns.answer_is]
-    counts = {sense: sum(sense in named for _, named in answers) for sense in READINGS}
-    whole = [sense for sense, count in counts.items() if count >= MOST * len(answers)]
-    if "label" in whole and all(said.options and said.options.own for said, _ in answers):
+    counts = {sense: sum(sense in one for one in named) for sense in READINGS}
+    whole = [sense for sense, count in counts.items() if count >= MOST * len(named)]
+    if "label" in whole and all(row.said.options and row.said.options.own for row in rows):
         senses = ["label"]
     else:
         senses = whole or [sense for sense, count in counts.items() if count]
         if {"index", "index_from_1"} <= set(senses):
-            senses.remove(_wrong_start(counts, answers))
+            senses.remove(_wrong_start(counts, named))
     logger.info("the column %r is read as %s", columns.answer, ", or ".join(READINGS[sense] for sense in senses))
     return senses
 
 
-def _wrong_start(counts: dict[str, int], answers: Sequence[tuple[Read, Named]]) -> str:
+def _wrong_start(counts: dict[str, int], named: Sequence[Named]) -> str:
     """Which of the two ways to count places is not meant."""
     if counts["index"] != counts["index_from_1"]:
         return min("index", "index_from_1", key=counts.__getitem__)
-    alone = [named for _, named in answers if "label" not in named and "text" not in named]
-    if alone:
+    if any("label" not in one and "text" not in one for one in named):
         message = (
-            "answers are numbers, and none is 0 or the number of options, so nothing shows whether the first option is 0 "
-            "or 1; say which: `answer_is: index` or `answer_is: index_from_1`"
+            "answers are numbers, and none is 0 or the number of options, so nothing shows whether the first option is "
+            "0 or 1; say which: `answer_is: index` or `answer_is: index_from_1`"
         )
-        if len(answers) >= FEW:
+        if len(named) >= FEW:
             raise ValueError(message)
         logger.warning("%s. It is taken as 0.", message)
     return "index_from_1"

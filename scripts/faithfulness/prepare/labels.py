@@ -127,7 +127,7 @@ def from_lines(text: str) -> Options:
     Raises:
         Refusal: text stands before the first label, or labels are missing.
     """
-    lines = [line for line in re.split(r"\r?\n", text) if line.strip()]
+    lines = [line for line in re.split(r"\r?\n", text) if line.strip(QUOTES)]
     marks = [mark_of(line) for line in lines]
     for start, first in enumerate(marks):
         sequence = next((known for known in SEQUENCES if first and known[0] == first.label), None)
@@ -166,8 +166,8 @@ def place_of_label(answer: str, options: Options) -> int | None:
 def place_of_text(answer: str, options: Options) -> int | None:
     """Which option an answer names by its text, or by its label and its text, as `B. bank`; None where it is none.
 
-    Texts are compared exactly, then by what is left of them without case and form, without quotes and ends of sentences,
-    and as numbers; only as far as the options stay different.
+    Texts are compared exactly, then by what is left of them without case and form, without quotes and ends of
+    sentences, and as numbers; only as far as the options stay different.
     """
     place = _same(answer, options.texts)
     if place is not None or (mark := mark_of(answer)) is None:

@@ -31,7 +31,7 @@ Items = pa.schema(
 
 LeftOut = pa.schema(
     [
-        field("items", STR, meaning="which items its table is for: 'evaluation', 'train', 'evaluation and train'"),
+        field("table", STR, meaning="which items the table is for: 'evaluation', 'train', 'evaluation and train'"),
         field("rows", INT, meaning="rows of that table"),
         field("left_out", INT, meaning="how many of them were left out for this reason"),
         field("reason", STR, meaning="why they are no items"),

@@ -136,12 +136,13 @@ def of_model(asked: Asked, data: Data) -> Iterator[str]:
         return
     render = prompts.renderer(asked.tokenizer)
     try:
+        prompts.check(asked.tokenizer, asked.wording)
         texts = [prompts.chain_prompt(item, asked.wording, render) for item in data.items]
     except ValueError as error:
         yield f"A run would stop here: {name}: {error}"
         return
     yield from _template(asked, data, texts, name)
-    lengths = [len(prompts.encode(asked.tokenizer, text)) for text in texts]
+    lengths = [len(prompts.encode_prompt(asked.tokenizer, text)) for text in texts]
     room = data.dataset.max_new_tokens + data.dataset.answer_tokens
     if asked.limit and (over := [n for n in lengths if n + room > asked.limit]):
         yield (

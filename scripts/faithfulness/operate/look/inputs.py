@@ -199,7 +199,7 @@ def _files(source: Source, resources: Path, name: str) -> list[Path]:
 
 def asked(settings: Settings, model: Model, resources: Path) -> Asked:
     """A model of a configuration as it is asked, with its tokenizer if that is on this disk."""
-    wording = prompts.load(settings.prompts, model.system, model.think)
+    wording = prompts.load(settings.prompts, **model.dialogue())
     if not isinstance(model, LocalSpeaker):
         return Asked(model.name, wording, None, missing="its server applies them")
     folder = _folder(model, resources)

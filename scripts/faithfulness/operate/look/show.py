@@ -1,6 +1,7 @@
 """A look at an input as text: items, prompts, a chain in steps, warnings."""
 
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
 from faithfulness import prompts
 from faithfulness.backends.detokenise import detokenise
@@ -10,8 +11,9 @@ from faithfulness.operate.look import findings
 from faithfulness.operate.look.inputs import GLANCE, Asked, Chain, Data
 from faithfulness.operate.look.lines import block, sentence, shortened, tokens
 from faithfulness.operate.plan.pieces import Tokenizer
-from faithfulness.prompts import LETTERS, Message
+from faithfulness.prompts import LETTERS, Prompts
 from faithfulness.tables.fields import Row
+from faithfulness.templates import Message
 from faithfulness.text import count
 
 # Characters of a question, a prompt, or another segment; of longer ones, beginning and end are shown.
@@ -125,7 +127,7 @@ def _items(data: Data, number: int) -> Iterator[str]:
 # Prompts
 
 
-def _turns(messages: Sequence[Message], _plain: str) -> str:
+def _turns(messages: Sequence[Message], _prompts: Prompts) -> str:
     """A conversation without a chat template: each turn below the name of who speaks."""
     return "".join(f"[{message['role']}]\n{message['content']}\n" for message in messages) + "[assistant]\n"
 
@@ -168,11 +170,9 @@ def _prompt_lines(data: Data, asked: Asked, chain: Chain | None) -> Iterator[str
     cue = [("chain", written), ("cue", wording.chain_cue), ("answer", answer)]
     yield from _shown("After the chain, the answer (here: gold) is read behind this cue", cue, asked)
     beginning, direct_cue = prompts.direct_prompt(item, wording, render)
-    shared = _shared_lines(prompt, beginning + direct_cue)
-    direct = [("prompt", beginning[shared:]), ("cue", direct_cue), ("answer", answer)]
-    if shared > len(beginning):
-        direct = [("cue", direct_cue), ("answer", answer)]
-    yield from _shown("Without a chain (after the same beginning)", direct, asked)
+    direct = [("prompt", beginning), ("cue", direct_cue), ("answer", answer)]
+    hidden = min(len(beginning), _shared_lines(prompt, beginning + direct_cue))
+    yield from _shown("Without a chain (after the same beginning)", direct, asked, hidden)
     yield from _candidates(item, data, asked)
 
 
@@ -186,22 +186,29 @@ def _shared_lines(one: str, other: str) -> int:
     return shared
 
 
-def _shown(title: str, segments: Segments, asked: Asked) -> Iterator[str]:
-    segments = [(name, text) for name, text in segments if text]
+def _shown(title: str, segments: Segments, asked: Asked, hidden: int = 0) -> Iterator[str]:
+    """Segments as text and as tokens; the first characters of a prompt are `hidden` where they were shown before."""
+    shown = [text[hidden * (name == "prompt") :] for name, text in segments]
+    limits = [MOST if name == "prompt" else FEW for name, _ in segments]
     yield ""
-    text = "".join(shortened(text, MOST if name == "prompt" else FEW) for name, text in segments)
     if asked.tokenizer is None:
         yield from sentence(f"{title}:")
-        yield from block(text, MARGIN, MARGIN)
-        return
-    pieces = [_pieces(asked.tokenizer, text) for _, text in segments]
-    yield from sentence(
-        f"{title} ({', '.join(f'{n} {len(p)}' for (n, _), p in zip(segments, pieces, strict=True))} tokens):"
-    )
-    yield from block(text, MARGIN, MARGIN)
-    yield from tokens(
-        [_ends_of(p, 160 if n == "prompt" else 40) for (n, _), p in zip(segments, pieces, strict=True)], "  "
-    )
+    else:
+        pieces = [_pieces(asked.tokenizer, text, name) for name, text in segments]
+        sizes = ", ".join(f"{name} {len(piece)}" for (name, _), piece in zip(segments, pieces, strict=True))
+        yield from sentence(f"{title} ({sizes} tokens):")
+    yield from block("".join(map(shortened, shown, limits)), MARGIN, MARGIN)
+    if asked.tokenizer is not None:
+        rest = [
+            _after(piece, len(text) - len(end)) for piece, (_, text), end in zip(pieces, segments, shown, strict=True)
+        ]
+        yield from tokens([_ends_of(piece, limit // 10) for piece, limit in zip(rest, limits, strict=True)], "  ")
+
+
+def _after(pieces: list[str], characters: int) -> list[str]:
+    """The tokens that end after a number of characters."""
+    ends = accumulate(map(len, pieces))
+    return [piece for piece, end in zip(pieces, ends, strict=True) if end > characters or not characters]
 
 
 def _ends_of(pieces: list[str], most: int) -> list[str]:
@@ -212,9 +219,12 @@ def _ends_of(pieces: list[str], most: int) -> list[str]:
     return [*pieces[:half], f" [... {count(len(pieces) - 2 * half)} tokens ...] ", *pieces[-half:]]
 
 
-def _pieces(tokenizer: Tokenizer, text: str) -> list[str]:
-    """The text of each token of a segment."""
-    whole, ends = detokenise(tokenizer, prompts.encode(tokenizer, text))
+def _pieces(tokenizer: Tokenizer, text: str, name: str) -> list[str]:
+    """The text of each token of a segment: of a prompt, which begins a text, or of another one, which goes on."""
+    if name == "prompt":
+        whole, ends = detokenise(tokenizer, prompts.encode_prompt(tokenizer, text))
+    else:
+        whole, ends = detokenise(tokenizer, prompts.encode(tokenizer, text), prompts.anchor_ids(tokenizer))
     return [whole[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 
 
@@ -228,7 +238,7 @@ def _candidates(item: Row, data: Data, asked: Asked) -> Iterator[str]:
     if asked.tokenizer is None:
         yield from block(" / ".join(map(repr, texts)), MARGIN, MARGIN)
     else:
-        yield from tokens([_pieces(asked.tokenizer, text) for text in texts], "  ")
+        yield from tokens([_pieces(asked.tokenizer, text, "answer") for text in texts], "  ")
 
 
 # Steps

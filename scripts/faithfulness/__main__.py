@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import sys
 from pathlib import Path
 
@@ -16,14 +17,20 @@ from faithfulness.operate.look.inputs import Asked
 from faithfulness.operate.look.show import show
 
 ROOT = Path(__file__).parents[2]
-LOOK = """Show what is understood of an input before hours are spent on it: items with their gold answers, prompts as
-text and as tokens, a chain in steps, and warnings. No weights are loaded, nothing is fetched or written.
+LOOK = """Show what is understood of an input, before hours are spent on it: items with their gold answers,
+prompts as text and as tokens, a chain in steps, and warnings. No weights are loaded; nothing is
+fetched or written. (make look DATA=... CONFIG=... OPTIONS="...")
 
-  python -m faithfulness look questions.jsonl                               a file, with the default columns
-  python -m faithfulness look --config config/mine.yaml                     all datasets of a configuration
-  python -m faithfulness look questions.csv --config config/mine.yaml       a file as a configuration describes it
-  python -m faithfulness look questions.jsonl --tokenizer /models/my-model  with this model's chat template and tokens
-  python -m faithfulness look --config config/mine.yaml --chain reply.txt   a chain of your own, split into steps
+a file, with the default columns:
+  python -m faithfulness look questions.jsonl
+all datasets of a configuration:
+  python -m faithfulness look --config config/mine.yaml
+a file as a configuration describes it:
+  python -m faithfulness look questions.csv --config config/mine.yaml
+with the chat template and the tokens of a model:
+  python -m faithfulness look questions.jsonl --tokenizer /models/my-model
+a chain of your own in steps:
+  python -m faithfulness look questions.jsonl --chain reply.txt
 """
 
 
@@ -100,5 +107,8 @@ if __name__ == "__main__":
     logging.disable(logging.WARNING)  # of the libraries that are imported; this command has warnings of its own
     try:
         main()
+        sys.stdout.flush()
+    except BrokenPipeError:  # who reads has seen enough (`| head`)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (OSError, ValueError) as error:  # LookError and SettingsError are ValueErrors
         sys.exit(str(error))

@@ -1,6 +1,7 @@
 """What is shown of an input before a run, as a person would check it by hand."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -253,6 +254,11 @@ def test_models_that_differ_are_shown_once_each(capsys: pytest.CaptureFixture[st
         (PERSONA, None, "puts words of its own before the question: 'system You are Owl"),
         ("{{ messages[-1].content.upper() }}", None, "changes the question"),
         ("{{ raise_exception('no system role') }}", "You reason.", "A run would stop here"),
+        (
+            CHATML + "<think>\n",
+            None,
+            "A run would stop here: the tokenizer: the model's chat template opens a thinking",
+        ),
     ],
 )
 def test_warnings_about_templates(
@@ -379,12 +385,18 @@ def test_a_number_of_items(capsys: pytest.CaptureFixture[str], items: str) -> No
     assert "is not a number of items" in capsys.readouterr().err
 
 
-def test_the_command() -> None:
-    command = [sys.executable, "-m", "faithfulness", "look"]
-    environment = {"PYTHONPATH": str(ROOT / "scripts"), "PATH": ""}
-    done = subprocess.run([*command, "gone.jsonl"], capture_output=True, text=True, check=False, env=environment)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert re.fullmatch(r"gone\.jsonl is not there; .*\n", done.stderr)
+@pytest.mark.parametrize(
+    ("arguments", "status", "error"),
+    [("gone.jsonl", "1", r"gone\.jsonl is not there; .*\n"), ("questions.jsonl", "0", "")],
+)
+def test_the_command(arguments: str, status: str, error: str) -> None:
+    """An error is one line, and a reader of the beginning alone (`| head`) is none."""
+    table(OPEN * 40)
+    command = f"({sys.executable} -m faithfulness look {arguments} --items 999; echo $? > status) | head -n 1"
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "scripts")}
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True, env=environment)
+    assert Path("status").read_text().strip() == status
+    assert re.fullmatch(error, done.stderr)
 
 
 @pytest.mark.parametrize(

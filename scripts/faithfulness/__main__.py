@@ -13,8 +13,8 @@ from faithfulness.config import settings
 from faithfulness.config.base import SettingsError
 from faithfulness.config.settings import Settings
 from faithfulness.operate.look import inputs
-from faithfulness.operate.look.inputs import Asked
-from faithfulness.operate.look.show import show
+from faithfulness.operate.look.inputs import Asked, LookError
+from faithfulness.operate.look.show import show, unread
 
 ROOT = Path(__file__).parents[2]
 LOOK = """Show what is understood of an input, before hours are spent on it: items with their gold answers,
@@ -77,9 +77,17 @@ def look(options: argparse.Namespace) -> None:
     if options.tokenizer:
         models = [inputs.with_tokenizer(models[0].wording, options.tokenizer)]
     for number, dataset in enumerate(described):
-        data = inputs.read(dataset, resources)
-        chain = inputs.chain_of(data, models[0].wording, options.chain, configured)
-        print("\n" * bool(number) + show(data, models, chain, options.items), end="")
+        try:
+            data = inputs.read(dataset, resources)
+        except LookError as error:
+            if len(described) == 1:
+                raise
+            shown = unread(dataset.name, str(error))
+        else:
+            shown = show(
+                data, models, inputs.chain_of(data, models[0].wording, options.chain, configured), options.items
+            )
+        print("\n" * bool(number) + shown, end="")
 
 
 def load(file: Path) -> Settings:

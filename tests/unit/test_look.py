@@ -344,7 +344,7 @@ def test_generated_questions(capsys: pytest.CaptureFixture[str]) -> None:
         (["--config", "questions.csv"], r"questions\.csv holds no settings"),
         (["--config", "broken.yaml"], r"broken\.yaml is not YAML"),
         (["--config", "mine.yaml", "--dataset", "min"], r"no dataset is named 'min'; did you mean 'mine'"),
-        (["--config", "mine.yaml"], r"mine: there is no 'gone\.jsonl'"),
+        (["mine", "--config", "mine.yaml"], r"mine: there is no 'gone\.jsonl'"),
         (["hub", "--config", "mine.yaml"], r"hub: hub:a/b is not on this disk yet .*DATA=<file>"),
         (["questions.jsonl", "--config", "mine.yaml"], r"which dataset .*\? Add --dataset and one of: mine, hub"),
         (["questions.jsonl", "--config", "mine.yaml", "--dataset", "x"], r"no table of the configuration is named 'x'"),
@@ -376,6 +376,13 @@ def test_a_file_as_a_configuration_describes_it(capsys: pytest.CaptureFixture[st
     config = configuration(*described)
     assert "Why?" in look(capsys, "own.jsonl", "--config", config)  # the entry whose source it is
     assert "How?" in look(capsys, "other.jsonl", "--config", config, "--dataset", "old")
+
+
+def test_one_of_several_datasets_is_not_at_hand(capsys: pytest.CaptureFixture[str]) -> None:
+    table(KEG)
+    shown = look(capsys, "--config", configuration(entry("gone", "gone.jsonl"), entry("mine", train=0)))
+    assert "gone\n====\n! gone: there is no 'gone.jsonl'\n\nmine\n====\n" in shown
+    assert "Where is a keg?" in shown
 
 
 @pytest.mark.parametrize("items", ["0", "-1", "ten"])

@@ -33,7 +33,7 @@ def show(data: Data, models: Sequence[Asked], chain: Chain | None, number: int) 
         number: of items to show.
     """
     parts = [
-        _title(data),
+        *_title(data.dataset.name if data.dataset.name != GLANCE else data.files[0][0].name),
         *_reading(data),
         *_items(data, number),
         *_prompts(data, models, chain),
@@ -47,9 +47,13 @@ def _heading(text: str) -> list[str]:
     return ["", text, "-" * len(text)]
 
 
-def _title(data: Data) -> str:
-    title = data.dataset.name if data.dataset.name != GLANCE else str(data.files[0][0].name)
-    return f"{title}\n{'=' * len(title)}"
+def unread(name: str, reason: str) -> str:
+    """What stands in place of a dataset, one of several, that is not at hand."""
+    return "\n".join([*_title(name), *sentence(reason, "! ")]) + "\n"
+
+
+def _title(name: str) -> list[str]:
+    return [name, "=" * len(name)]
 
 
 def _reading(data: Data) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """Numbers of any size, exactly.
 
-A number is n/d * 2^a * 5^b, where n and d have neither a factor 2 or 5 nor one in common: two numbers are equal if these
-four parts are. `5e1000000` is (1, 1, 1000000, 1000001), so no integer is as long as the number that is written with an
-exponent. (`decimal` rounds to a number of digits, and `fractions` would compute all of them.)
+A number is n/d * 2^a * 5^b, where n and d have neither a factor 2 or 5 nor one in common: two numbers are equal if
+these four parts are. `5e1000000` is (1, 1, 1000000, 1000001), so no integer is as long as a number that is written with
+an exponent. (`decimal` rounds to a number of digits, and `fractions` would compute all of them.)
 """
 
 import math
@@ -68,15 +68,6 @@ def quotient(a: Exact, b: Exact) -> Exact:
     """
     ratio = exact(a.n * b.d, a.d * b.n)
     return ratio if ratio.n == 0 else ratio._replace(twos=a.twos - b.twos, fives=a.fives - b.fives)
-
-
-def total(whole: int, n: int, d: int) -> Exact:
-    """A mixed number.
-
-    Raises:
-        ZeroDivisionError: d is 0.
-    """
-    return exact(whole * d + n, d)
 
 
 def power(base: Exact, exponent: int) -> Exact:

@@ -1,5 +1,6 @@
 """What a reply answers, and whether that is the gold answer."""
 
+# ruff: noqa: RUF001 (signs that look alike are what these expressions are about)
 import re
 from collections.abc import Callable, Iterator, Sequence
 
@@ -18,7 +19,7 @@ CUE = re.compile(
 BOXED = re.compile(r"\\boxed\s*\{((?:[^{}]++|\{(?:[^{}]++|\{(?:[^{}]++|\{[^{}]*+\})*+\})*+\})*+)\}")
 SENTENCE = re.compile(r"(?<=[^\W\d]{3})(?<!\bMrs)(?<!\bProf)\.\s+(?=[A-Z])|[!?]\s+(?=\S)|[。！？](?=.)")
 # What may follow an option where a reply goes on: nothing, a space, punctuation of a sentence.
-GOES_ON = re.compile(r"(?:的|です|だ|입니다)?(?:$|\s|[.,;:!?…)\]\"'”’»]|[，。；：！？、）」—–،؛؟۔।])")  # noqa: RUF001
+GOES_ON = re.compile(r"(?:的|です|だ|입니다)?(?:$|\s|[;!?…)\]\"”»]|[.,:'’—–](?!\d)|[，。；：！？、）」،؛؟۔।])")
 OR = re.compile(r"[\s,]*(?:or|and|oder|und|ou|et|y|o|и|или|或者?|和|および|か)\s*", re.IGNORECASE)
 LABEL = re.compile(r"\(?([A-Za-z])(?:$|[).:](?=\s|$))")
 HEADING = re.compile(r"(?:the )?(?:final |correct |short )?(?:answer|solution|result|conclusion)s?", re.IGNORECASE)
@@ -56,7 +57,7 @@ def parse_answer(text: str, item: Row) -> Reading:
 
 
 def is_correct(answer: str | None, item: Row) -> bool:
-    """Whether an answer is the gold one, or one of several: an option exactly, a quantity by its value, else as text."""
+    """Whether an answer is the gold one, or one of several: an option exactly, a quantity by value, others as text."""
     if answer is None:
         return False
     if item["options"]:
@@ -97,7 +98,10 @@ def _statements(line: str) -> Iterator[str]:
     if boxes := BOXED.findall(line):
         yield boxes[-1].strip()
     for cue in list(CUE.finditer(line))[-1:]:
-        if rest := without_marks(line[cue.end() :]):
+        rest = line[cue.end() :].strip()
+        marks = len(rest) - len(rest.rstrip("*"))
+        rest = rest[:-marks] if marks and rest.count("*") == marks else rest  # **Answer: 7**
+        if rest:
             yield rest
     yield line
 
@@ -128,18 +132,25 @@ def _written(part: str, quantity: Quantity) -> str:
 
 
 def _option(parts: Sequence[str], item: Row) -> str | None:
-    """The option that a line names, else the one that it begins with, in the plainest form that tells all apart."""
+    """The option that a reply is, in the strictest form in which it is one; else its value; else what it begins with.
+
+    A form counts only if it tells all options apart.
+    """
     options: list[str] = item["options"]
     forms = [form for form in (str.strip, folded, _unmarked, canonical_text, words) if _differ(options, form)]
     for part in (parts[-1], *parts[:-1]):
         for form in forms:
             if named := [option for option in options if form(option) == form(part)]:
                 return named[0]
+    values = {option: quantity for option in options if (quantity := whole(option)) is not None}
+    quantity = next((quantity for part in parts if (quantity := stated(part)) is not None), None)
+    if quantity is not None and len(values) == len(options):
+        same = [option for option, value in values.items() if as_said_of(quantity, value) == value]
+        return same[0] if len(same) == 1 else None
     for part in parts:
-        for form in forms:
-            if option := _begun(form(part), options, form):
-                return option
-    return _labelled(parts, item) or _by_value(parts, options)
+        if begun := [option for form in forms if (option := _begun(form(part), options, form))]:
+            return max(begun, key=len)
+    return _labelled(parts, item)
 
 
 def _differ(options: Sequence[str], form: Callable[[str], str]) -> bool:
@@ -158,8 +169,8 @@ def _begun(text: str, options: Sequence[str], form: Callable[[str], str]) -> str
         return None
     option = max(begun, key=len)
     joined = OR.match(text, len(form(option)))
-    others = [form(other) for other in options if other != option]
-    return None if joined and joined.end() > 0 and text[joined.end() :].startswith(tuple(others)) else option
+    others = tuple(folded(other) for other in options if other != option)
+    return None if joined and folded(text[joined.end() :]).startswith(others) else option
 
 
 def _labelled(parts: Sequence[str], item: Row) -> str | None:
@@ -167,18 +178,6 @@ def _labelled(parts: Sequence[str], item: Row) -> str | None:
     labels = [LABEL.match(part) for part in parts] if item.get("letters") else []
     places = [ord(label[1].upper()) - ord("A") for label in labels if label]
     return next((item["options"][place] for place in places if place < len(item["options"])), None)
-
-
-def _by_value(parts: Sequence[str], options: Sequence[str]) -> str | None:
-    """The option that is the stated quantity, where all options are quantities of different values."""
-    known = {option: quantity for option in options if (quantity := whole(option)) is not None}
-    if len({quantity.value for quantity in known.values()}) < len(options):
-        return None
-    for part in parts:
-        if (quantity := stated(part)) is not None:
-            same = [option for option, of in known.items() if as_said_of(quantity, of) == of]
-            return same[0] if len(same) == 1 else None
-    return None
 
 
 def states(text: str, answer: str) -> bool:

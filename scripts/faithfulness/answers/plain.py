@@ -3,25 +3,27 @@ r"""Texts without the ways to write them: LaTeX, Markdown and Unicode forms of t
 `5\,\text{ meters}` and `**5 meters**` are "5 meters", `x²` and `x^{2}` are "x^2"; `x2` is another text.
 """
 
+# ruff: noqa: RUF001 (signs that look alike are what this module is about)
 import re
 import unicodedata
 
 SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
 SUPERSCRIPT = re.compile(r"[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
-VULGAR = re.compile(r"[\u00bc-\u00be\u2150-\u215f\u2189]")  # one half, two thirds, ...
+VULGAR = re.compile(r"[⁰¹²³⁴⁵⁶⁷⁸⁹]+\u2044[₀-₉]+|[\u00bc-\u00be\u2150-\u215f\u2189]")  # one half, two thirds, ...
 SIGNS = str.maketrans(
     {
-        **dict.fromkeys("‐‑‒–—−﹣－", "-"),  # noqa: RUF001
-        **dict.fromkeys("×·⋅∙∗✕", "*"),  # noqa: RUF001
-        **dict.fromkeys("÷⁄∕", "/"),  # noqa: RUF001
-        **dict.fromkeys("’‘ʼ＇´`", "'"),  # noqa: RUF001
+        **dict.fromkeys("‐‑‒–—−﹣－", "-"),
+        **dict.fromkeys("×·⋅∙∗✕", "*"),
+        **dict.fromkeys("÷⁄∕", "/"),
+        **dict.fromkeys("’‘ʼ＇´`", "'"),
         **dict.fromkeys("“”„«»「」『』", '"'),
-        **dict.fromkeys("，、،٬", ","),  # noqa: RUF001
+        **dict.fromkeys("，、،٬", ","),
         **dict.fromkeys("。۔।", "."),
         **{"؛": ";", "؟": "?"},
         **{"٫": ".", "٪": "%", "≤": "<=", "⩽": "<=", "≥": ">=", "⩾": ">=", "≠": "!=", "º": "°"},
     }
 )
+NUMERAL = re.compile(r"(?![0-9])\d")  # of another script
 INVISIBLE = re.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe0e\ufe0f\ufeff]")
 
 MATH = re.compile(r"(?<![\\$])\$\$?(?=[^\s$])([^$\n]*)(?<=[^\s\\])\$\$?(?!\d)")
@@ -50,7 +52,7 @@ DEPTH = 10  # of braces within braces
 
 EMPHASIS = re.compile(r"(?<![\w*])(\*{1,3})(?=[^\s*])([^*\n]+)(?<=[^\s*])\1(?![\w*])")
 UNDERLINE = re.compile(r"(?<![\w_])(_{1,3})(?=[^\s_])([^_\n]+)(?<=[^\s_])\1(?![\w_])")
-CODE = re.compile(r"`+([^`\n]+)`+")
+CODE = re.compile(r"(?<!`)`++([^`\n]++)`++")
 BLOCK = re.compile(r"^\s*(?:#{1,6}\s+|[-*+•]\s+|>\s+(?=[^\d\s]))+")
 TAG = re.compile(r"</?[a-zA-Z]+>")
 
@@ -90,25 +92,40 @@ def _operand(text: str) -> str:
 
 def plain_text(text: str) -> str:
     """A text without LaTeX, with one form of each sign (NFKC, minus, times, quotes, digits); case is kept."""
-    text = INVISIBLE.sub("", text)
-    text = SUPERSCRIPT.sub(lambda match: "^" + match[0].translate(SUPERSCRIPTS), text)
-    text = VULGAR.sub(lambda match: f" {unicodedata.normalize('NFKC', match[0])} ", text)
+    text = _lowered(INVISIBLE.sub("", text))
     # A minus sign belongs to its number; a hyphen or dash before a space does not.
     text = re.sub(r"\u2212\s*(?=[\d.$€£\\])", "-", text)
     text = unicodedata.normalize("NFKC", without_latex(text.translate(SIGNS)))
-    return "".join(str(unicodedata.decimal(sign)) if sign.isdecimal() else sign for sign in text)
+    return NUMERAL.sub(_ascii_digit, text)
+
+
+def _ascii_digit(match: re.Match[str]) -> str:
+    return str(unicodedata.decimal(match[0]))
 
 
 def folded(text: str) -> str:
-    """A text in NFKC, without case, with single spaces."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    """A text in NFKC, without case, with single spaces; a raised digit does not become a common one."""
+    return " ".join(unicodedata.normalize("NFKC", _lowered(text)).casefold().split())
+
+
+def _lowered(text: str) -> str:
+    """A text with ` 1/2 ` for a sign of a fraction and `^2` for a raised digit."""
+    text = VULGAR.sub(lambda match: f" {unicodedata.normalize('NFKC', match[0])} ", text)
+    return SUPERSCRIPT.sub(lambda match: "^" + match[0].translate(SUPERSCRIPTS), text)
 
 
 def canonical_text(text: str) -> str:
-    """What is compared of a text that is no number: its words and signs, without case, quotes and a full stop at its end.
+    """What is compared of a text that is no number: its words and signs, without case, quotes and a last full stop.
 
-    Spaces beside signs of mathematics do not count.
+    Spaces beside signs of mathematics do not count. The canonical form of a canonical form is the same.
     """
+    before = None
+    while text != before:
+        before, text = text, _canonical_text(text)
+    return text
+
+
+def _canonical_text(text: str) -> str:
     text = " ".join(plain_text(without_marks(text)).casefold().split())
     text = re.sub(r"\s?([-+*/^=<>|:()\[\]{}])\s?", r"\1", text)
     text = re.sub(r"\s?,\s?", ", ", text).strip(' "¿¡').rstrip(".,;:?… \"'")
@@ -118,7 +135,7 @@ def canonical_text(text: str) -> str:
 
 
 def words(text: str) -> str:
-    """`canonical_text` without the punctuation of sentences: what separates words, and is no sign of a number or name."""
+    """`canonical_text` without the punctuation of sentences; signs of numbers and names (`1/2`, `C#`) stay."""
     text = re.sub(r"[\"…?¿¡!]|(?<!\d)'(?!\d)|[.,;:](?!\d)", " ", canonical_text(text))
     text = " ".join(re.sub(r"(?<=[^\W\d_])-(?=[^\W\d_])", " ", text).split())
     return text[1:-1].strip() if re.fullmatch(r"\([^()]*\)|\[[^\[\]]*\]", text) else text

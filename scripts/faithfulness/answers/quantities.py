@@ -4,13 +4,13 @@ r"""The grammar of numbers, the same for reply and gold: a value, perhaps a perc
     number   = [sign] (digits | digits "/" digits | digits digits "/" digits) [x 10^exponent | ^exponent]
     digits   = groups of three after comma, apostrophe or space (also 12,34,567 and 1.234,56), a point, e23
 
-A comma is no decimal point unless dots separate the thousands: `1,5` may be a list. What the grammar does not cover (`12:00`,
-`<5`, `10-15`, `5x`, `1.2.3`) is no number, and is compared as text.
+A comma is no decimal point unless dots or spaces separate the thousands: `1,5` may be a list. What the grammar does not
+cover (`12:00`, `<5`, `10-15`, `5x`, `1.2.3`) is no number, and is compared as text.
 
-`math-verify` 0.9.0 was tried in its place on 65 pairs of gold and reply; 20 came out wrong, and many of the equal ones are
-not read at all: `1{,}234` is 1, `6.02e23` is 6.02, `3e8` is 3, `2 2/3` is 2, `−5` is nothing, 1e400 equals 1e401, `5 feet`
-equals `5 meters`, and 1/3 equals 0.333333 because it rounds to six places. It takes 5 ms per comparison, sets an alarm
-signal (none in threads), and gives no text of an answer by which equal answers could be found, which `same` needs.
+`math-verify` 0.9.0 was tried in its place on 65 pairs of gold and reply; 20 came out wrong: it reads `1{,}234` as 1,
+`6.02e23` as 6.02, `3e8` as 3, `2 2/3` as 2 and U+2212 as no minus; for it 1e400 equals 1e401, `5 feet` equals
+`5 meters`, and 1/3 equals 0.333333, because it rounds to six places. It takes 5 ms per comparison, sets an alarm signal
+(and refuses threads), and gives no text of an answer by which equal answers could be found, as the column `same` needs.
 """
 
 import re
@@ -20,17 +20,18 @@ from dataclasses import dataclass
 from faithfulness.answers import exact
 from faithfulness.answers.exact import Exact
 from faithfulness.answers.plain import plain_text, without_marks
+from faithfulness.answers.units import CURRENCY, UNIT, canonical_unit, unit_after
 
 EXPONENT = r"(?:[eE][-+]?\d++(?![\w.]))?"
 DIGITS = (
     r"(?>\d{1,3}(?:\.\d{3})++,\d++"  # 1.234,56
     r"|\d{1,3}(?:\.\d{3}){2,}+(?!\d)"  # 1.234.567
     r"|\d{1,3}(?: \d{3})++,\d{1,2}(?!\d)"  # 1 234,56
-    r"|(?:\d{1,3}(?:,\d{3})++|\d{1,3}(?:'\d{3})++|\d{1,3}(?: \d{3})++|\d{1,3}(?:_\d{3})++|\d{1,2}(?:,\d{2}(?=,))++,\d{3})"
+    r"|(?:\d{1,3}(?:,\d{3})++|\d{1,3}(?:'\d{3})++|\d{1,3}(?: \d{3})++|\d{1,3}(?:_\d{3})++"
+    r"|\d{1,2}(?:,\d{2}(?=,))++,\d{3})"
     r"(?!\d)(?:\.\d++)?"
     r"|(?:\d++(?:\.\d++)?|\.\d++)" + EXPONENT + ")"
 )
-CURRENCY = r"(?:(?:US|AU|CA|C|A|NZ|HK|S|R)?[$€£¥₹₩₽₺₫₪₦₱฿₴₸₿]|\b(?:USD|EUR|GBP|JPY|INR|CNY|RMB|CHF|CAD|AUD|Rs\.?)(?![a-zA-Z]))"
 NUMBER = re.compile(
     rf"(?P<sign>[-+])?(?:(?P<currency>{CURRENCY})\ ?)?(?P<second>(?<!\d)[-+](?=[\d.]))?"
     rf"(?:(?P<whole>\d{{1,9}})\s+(?P<over>\d{{1,3}})\s?/\s?(?P<under>\d{{1,3}})(?![\d/.])"
@@ -41,62 +42,32 @@ MAGNITUDES = {
     **{"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12, "bn": 9, "mn": 6, "k": 3},
     **{"千": 3, "万": 4, "萬": 4, "億": 8, "亿": 8, "만": 4, "억": 8},
 }
-MAGNITUDE = re.compile(r"\s?(hundred|thousand|million|billion|trillion|bn\b|mn\b|[千万萬億亿만억])|(?<=\d)[kK]\b")
-PERCENT = re.compile(r"\s?(?:%|(?:percent|per cent|pct|prozent|pour cent|por ciento)\b)", re.IGNORECASE)
-UNIT = re.compile(
-    rf"\s?({CURRENCY}|[¢°'\"′″‰µμΩ]?(?:[^\W\d_]+\.?)?(?:\^?-?[23](?![\d.]))?(?:[ /*](?=[^\W\d_])[^\W\d_]+(?:\^?-?[23](?![\d.]))?){{0,4}})"
+MAGNITUDE = re.compile(
+    r"\s?(?:(?:hundred|thousand|million|billion|trillion|bn|mn)(?![^\W\d_])|[千万萬億亿만억])|(?<=\d)[kK](?![^\W\d_])"
 )
+LONGEST = 300  # characters of a number in the tables
+PERCENT = re.compile(r"\s?(?:%|(?:percent|per cent|pct|prozent|pour cent|por ciento)\b)", re.IGNORECASE)
 # What follows or precedes a number that is a part of something else.
 LETTERS = "a-zA-Z\u0370-\u03ff"
 CONTINUED = re.compile(
     r"[.,:/'_]\d| : \d|\s?(?:[-+*/^x÷]|\*\*|plus\b|minus\b|times\b|divided by\b|to\b|or\b)\s?[-(√]?\s?\$?[\d√π]"
-    r"|\s?[-+*/^÷]\s?\(?[xynzπ](?![a-zA-Z])|[\^(√π!∞]|\s?[xyzni](?![a-zA-Z'])|\s?(?:[ap]\.?m\b)|e\d|\s?[±]"
+    r"|\s?[-+*/^÷]\s?\(?[xynzπ](?![a-zA-Z])|[\^(√π!∞]|\s?[xyzni](?![a-zA-Z])|e\d|\s?[±]"
     r"|(?: ?[^\W\d]++){1,3} ?[-+*/÷] ?\(?[$€£]?\d"
 )
-BOUND = re.compile(r"(?:[<>≤≥±√^_=]=|[<>±√^_]|!=|(?:less|more|greater|fewer|smaller|larger) than|\bnot)\s?$", re.IGNORECASE)
+BOUND = re.compile(
+    r"(?:[<>≤≥±√^_=]=|[<>±^_]|√\(?|!=|(?:less|more|greater|fewer|smaller|larger) than|\bnot)\s?$", re.IGNORECASE
+)
 NAME = re.compile(rf"[{LETTERS}]-?\(?$|[{LETTERS}]_$")
 EQUALS = re.compile(
     r"(?<![<>!:=])={1,3}>?(?!=)|≈|≃|≅|→|⇒|->|\b(?:equals|is equal to|makes|gives|comes to|results in)\b"
     r"|(?<=\d) (?:is|are) (?=[-$€£]?\d)"
 )
 CLAUSE = re.compile(
-    r"[,;.!?:](?=\s|$)|\b(?:because|since|so|and|therefore|thus|hence|then|which|but|where|after|before|when|if)\b", re.IGNORECASE
+    r"[,;.!?:](?=\s|$)|\b(?:because|since|so|and|therefore|thus|hence|then|which|but|where|after|before|when|if)\b",
+    re.IGNORECASE,
 )
+ALONE = re.compile(rf"(?: ?%| ?{CURRENCY})?(?: ?[^\W\d]+){{0,3}}? ?(?:$|\(|- |{CLAUSE.pattern})", re.IGNORECASE)
 LIST = re.compile(rf"[(\[{{]?\s*-?{DIGITS}(?:\s*,\s*-?{DIGITS})+\s*[)\]}}]?\.?")
-WORDS_AFTER = set(
-    "in is are was were be because since so as and or for if when which that who will would from at to by on with after "
-    "before total altogether left more less fewer than each per every of it he she they we you this these there the a".split()
-)
-SAME = {
-    **dict.fromkeys(("$", "us$", "usd", "dollar", "buck"), "$"),
-    **dict.fromkeys(("€", "eur", "euro"), "€"),
-    **dict.fromkeys(("£", "gbp", "pound sterling"), "£"),
-    **dict.fromkeys(("¥", "jpy", "yen", "cny", "rmb", "yuan"), "¥"),
-    **dict.fromkeys(("₹", "inr", "rs", "rupee"), "₹"),
-    **dict.fromkeys(("¢", "cent"), "¢"),
-    **dict.fromkeys(("meter", "metre"), "m"),
-    **dict.fromkeys(("kilometer", "kilometre"), "km"),
-    **dict.fromkeys(("centimeter", "centimetre"), "cm"),
-    **dict.fromkeys(("millimeter", "millimetre"), "mm"),
-    **dict.fromkeys(("liter", "litre"), "l"),
-    **dict.fromkeys(("milliliter", "millilitre"), "ml"),
-    **dict.fromkeys(("gram", "gramme"), "g"),
-    **dict.fromkeys(("kilogram", "kilo", "kilogramme"), "kg"),
-    **dict.fromkeys(("second", "sec"), "s"),
-    **dict.fromkeys(("minute",), "min"),
-    **dict.fromkeys(("hour", "hr"), "h"),
-    **dict.fromkeys(("foot", "feet", "'"), "ft"),
-    **dict.fromkeys(("inch", "inche", '"', "in"), "inch"),
-    **dict.fromkeys(("mile",), "mi"),
-    **dict.fromkeys(("mph",), "mi/h"),
-    **dict.fromkeys(("kph", "kmh"), "km/h"),
-    **dict.fromkeys(("lb", "pound"), "lb"),
-    **dict.fromkeys(("ounce",), "oz"),
-    **dict.fromkeys(("°", "degree", "deg"), "°"),
-    **dict.fromkeys(("celsiu", "°c"), "°c"),
-    **dict.fromkeys(("fahrenheit", "°f"), "°f"),
-    **{"ohm": "ω", "kelvin": "k", "watt": "w", "volt": "v", "newton": "n", "joule": "j"},
-}
 
 
 @dataclass(frozen=True)
@@ -132,19 +103,21 @@ def whole(text: str) -> Quantity | None:
 
 
 def stated(text: str) -> Quantity | None:
-    """The quantity that a statement gives: its first one, but the right side of an equation.
+    """The quantity that a statement gives.
 
-    `3 + 4 = 7` and `x = 7` state 7; of several equations the last one counts (`5 * 4 = 20, 20 - 3 = 17`), unless a number
-    by itself comes first (`12, because 3 * 4 = 12`). A side that is no single quantity is passed over (`7 = 3 + 4`).
+    A quantity at its beginning that stands by itself (`12, because 3 * 4 = 12`); else the right side of its last
+    equation (`3 + 4 = 7`, `5 * 4 = 20, 20 - 3 = 17`), or the left one where only that is a single quantity
+    (`7 = 3 + 4`); else its first number. In the last lines of GSM8K's 8,792 worked solutions this is the gold answer
+    in 99.0 %, the first number in 8.7 %.
     """
     text = _plain(text)
     if LIST.fullmatch(text) and not NUMBER.fullmatch(text):
         return None
-    clauses = [clause for clause in _clauses(text) if re.search(r"\d", clause)]
-    equations = [clause for clause in clauses if EQUALS.search(clause)]
-    if clauses and equations and clauses[0] == equations[0]:
-        return _side(equations[-1])
-    return _first(text)
+    start = NUMBER.match(text)
+    if start and ALONE.match(text, start.end()) and (quantity := _first(text)) is not None:
+        return quantity
+    equations = [clause for clause in CLAUSE.split(text) if EQUALS.search(clause) and re.search(r"\d", clause)]
+    return _side(equations[-1]) if equations else _first(text)
 
 
 def quantities(text: str) -> list[Quantity]:
@@ -154,11 +127,6 @@ def quantities(text: str) -> list[Quantity]:
 
 def _plain(text: str) -> str:
     return " ".join(plain_text(without_marks(text)).split())
-
-
-def _clauses(text: str) -> list[str]:
-    """The parts of a text between commas, full stops and conjunctions."""
-    return CLAUSE.split(text)
 
 
 def _side(equation: str) -> Quantity | None:
@@ -180,7 +148,7 @@ def _numbers(text: str) -> Iterator[Quantity | None]:
         if NAME.search(text, max(0, start - 3), start):
             continue
         before = text[max(0, start - 16) : start]
-        part = BOUND.search(before) or CONTINUED.match(text, match.end()) or re.search(r"\d[.,:/'_*^]?$", before)
+        part = BOUND.search(before) or CONTINUED.match(text, match.end()) or re.search(r"\d[.,:/'_*^(]?$", before)
         yield None if part else _quantity(match)[0]
 
 
@@ -193,12 +161,14 @@ def _quantity(match: re.Match[str]) -> tuple[Quantity | None, int]:
     if "-" in (match["sign"], match["second"]):
         value = value._replace(n=-value.n)
     text, end = match.string, match.end()
-    if magnitude := MAGNITUDE.match(text, end):
+    while magnitude := MAGNITUDE.match(text, end):
         value, end = exact.shifted(value, MAGNITUDES[magnitude[0].strip().lower()]), magnitude.end()
+    if len(exact.written(value)) > LONGEST:
+        return None, end
     if percent := PERCENT.match(text, end):
         return Quantity(value, percent=True), percent.end()
-    unit = match["currency"] or _unit(text, end)
-    return Quantity(value, unit=_canonical_unit(unit)), end
+    unit = match["currency"] or unit_after(text, end)
+    return Quantity(value, unit=canonical_unit(unit)), end
 
 
 def _value(match: re.Match[str]) -> Exact:
@@ -206,7 +176,7 @@ def _value(match: re.Match[str]) -> Exact:
         n, d = int(match["over"]), int(match["under"])
         if n >= d:
             raise ValueError("no mixed number")
-        return exact.total(int(match["whole"]), n, d)
+        return exact.exact(int(match["whole"]) * d + n, d)
     value = _decimal(match["number"])
     if match["divisor"]:
         if match["power"] or match["tens"]:
@@ -219,36 +189,15 @@ def _value(match: re.Match[str]) -> Exact:
 
 def _decimal(digits: str) -> Exact:
     """The value of digits with any separators."""
-    negative, digits = digits.startswith("-"), re.sub(r"[ '_-](?=\d)", "", digits)
-    if re.fullmatch(r"[\d.]+,\d+", digits) and (digits.count(",") == 1 and ("." in digits or len(digits) - digits.index(",") <= 3)):
+    negative, digits = digits.startswith("-"), re.sub(r"^-|[ '_]", "", digits)
+    if re.fullmatch(r"[\d.]+,\d+", digits) and (
+        digits.count(",") == 1 and ("." in digits or len(digits) - digits.index(",") <= 3)
+    ):
         digits = digits.replace(".", "").replace(",", ".")
     elif digits.count(".") > 1:
         digits = digits.replace(".", "")
     value = exact.decimal(digits.replace(",", ""))
     return value._replace(n=-value.n) if negative else value
-
-
-def _unit(text: str, place: int) -> str:
-    """The words that may be the unit of a number that ends at a place."""
-    match = UNIT.match(text, place)
-    found = match[1].lower().split(" ") if match else []
-    if found == ["in"]:
-        return "in"
-    after = (number for number, word in enumerate(found) if word in WORDS_AFTER and not (number and word == "per"))
-    return " ".join(found[: next(after, len(found))])
-
-
-def _canonical_unit(unit: str) -> str:
-    """One text for a unit: without plural, with symbols for the common ones (`square meters` is `m^2`)."""
-    unit = re.sub(r"\bper ", "/", unit.lower()).replace(" /", "/").replace("**", "^")
-    unit = re.sub(r"(?<=[^\W\d])(?=[23]\b)", "^", unit)
-    unit = re.sub(r"\b(sq|square|cubic|cu)\.? ([^\W\d]+)", lambda m: f"{m[2]}^{2 if m[1][0] == 's' else 3}", unit)
-    return re.sub(r"[^\s/^*\d]+", lambda word: _singular(word[0].rstrip(".")), unit).strip()
-
-
-def _singular(word: str) -> str:
-    short = word[:-1] if len(word) > 2 and word.endswith("s") and not word.endswith("ss") else word
-    return SAME.get(word, SAME.get(short, short))
 
 
 def as_said_of(quantity: Quantity, gold: Quantity) -> Quantity:
@@ -262,12 +211,13 @@ def as_said_of(quantity: Quantity, gold: Quantity) -> Quantity:
     share = exact.below_one(gold.value)
     if (quantity.percent and gold.unit) or (quantity.unit and gold.percent):
         return quantity
-    if gold.percent and not quantity.percent:
-        if value != gold.value and (hundred == gold.value or (exact.below_one(value) and not share)):
+    if value == gold.value:
+        pass
+    elif gold.percent and not quantity.percent:
+        if hundred == gold.value or (exact.below_one(value) and not share):
             value = hundred
-    elif quantity.percent and not gold.percent:
-        if value != gold.value and (hundredth == gold.value or share):
-            value = hundredth
+    elif quantity.percent and not gold.percent and (hundredth == gold.value or share):
+        value = hundredth
     same = not quantity.unit or not gold.unit or re.match(rf"{re.escape(gold.unit)}(?![a-z/^])", quantity.unit)
     unit = gold.unit if same else quantity.unit
     return Quantity(value, gold.percent, unit)

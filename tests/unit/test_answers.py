@@ -34,6 +34,12 @@ def right(reply: str, *golds: str) -> bool:
 
 EQUAL = {
     "7": [
+        *(
+            "```text\n7\n```",
+            "\\begin{align*}\n3 + 4 &= 7\n\\end{align*}",
+            r"\begin{aligned}x &= 7\end{aligned}",
+            "7 = x + 2",
+        ),
         *("7", "7.", "7.0", "+7", "007", "7,", "7;", " 7\n8", "\n\n7", "(7)", "~7", "≈ 7", "about 7", "٧", "७", "７"),
         *("⑦", "7 apples", "7 apples are left", "7 – because", "7-day", "7, because 3 + 4 = 7", "There are 7 left."),
         *("- 7", "**7**", "**Answer:** 7", "*7*", "_7_", "`7`", "#### 7", "### Answer\n7", "**Final Answer**\n\n7"),
@@ -122,6 +128,7 @@ EQUAL = {
 }
 DIFFERENT = {
     "7": [
+        *("3 + 4 =", r"\frac{7", r"\frac{7}{", "x + 7", "(a - b) * 7", "y = 2x + 7", "7 and 9", "between 7 and 9"),
         *("", " ", "\n", "...", "I think", "seven", "forty", "-7", "−7", "17", "70", "7.1", "0.7", "7.7.7", "7:00"),
         *("<7", "> 7", "±7", "7x", "7^2", r"\sqrt{7}", "√7", "x7", "7 or 8", "7, 8", "(7, 8)", "7-8", "7 – 8"),
         *("7 to 9", "7 + 1", "7 x 2", "7/2", "7!", "7π", "The answer is not 7.", "less than 7", "1,7", "7 million"),

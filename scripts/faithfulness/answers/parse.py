@@ -23,6 +23,7 @@ GOES_ON = re.compile(r"(?:的|です|だ|입니다)?(?:$|\s|[;!?…)\]\"”»]|[
 OR = re.compile(r"[\s,]*(?:or|and|oder|und|ou|et|y|o|и|или|或者?|和|および|か)\s*", re.IGNORECASE)
 LABEL = re.compile(r"\(?([A-Za-z])(?:$|[).:](?=\s|$))")
 HEADING = re.compile(r"(?:the )?(?:final |correct |short )?(?:answer|solution|result|conclusion)s?", re.IGNORECASE)
+DISPLAY = re.compile(r"[`~]{3,}[\w+-]*|\\(?:begin|end)\s*\{[^{}]*\}(?:\{[^{}]*\})?")
 EMPTY = re.compile(r"[\s\\$\[\]{}*_#`~|>-]*")
 
 Reading = tuple[str | None, str | None]
@@ -88,6 +89,8 @@ def _canonical(answer: str, gold: str) -> str:
 
 def _content(line: str) -> bool:
     """Whether a line is more than marks, a cue or the beginning of a display."""
+    if DISPLAY.fullmatch(line):
+        return False
     line = without_marks(line)
     cue = CUE.match(line) or HEADING.fullmatch(line)
     return not EMPTY.fullmatch(line[cue.end() :] if cue else line)

@@ -50,12 +50,14 @@ PERCENT = re.compile(r"\s?(?:%|(?:percent|per cent|pct|prozent|pour cent|por cie
 # What follows or precedes a number that is a part of something else.
 LETTERS = "a-zA-Z\u0370-\u03ff"
 CONTINUED = re.compile(
-    r"[.,:/'_]\d| : \d|\s?(?:[-+*/^x÷]|\*\*|plus\b|minus\b|times\b|divided by\b|to\b|or\b)\s?[-(√]?\s?\$?[\d√π]"
+    r"[.,:/'_]\d| : \d|\s?(?:[-+*/^x÷]|\*\*|plus\b|minus\b|times\b|divided by\b|to\b|or\b|and\b)\s?[-(√]?\s?\$?[\d√π]"
     r"|\s?[-+*/^÷]\s?\(?[xynzπ](?![a-zA-Z])|[\^(√π!∞]|\s?[xyzni](?![a-zA-Z])|e\d|\s?[±]"
     r"|(?: ?[^\W\d]++){1,3} ?[-+*/÷] ?\(?[$€£]?\d"
 )
 BOUND = re.compile(
-    r"(?:[<>≤≥±√^_=]=|[<>±^_]|√\(?|!=|(?:less|more|greater|fewer|smaller|larger) than|\bnot)\s?$", re.IGNORECASE
+    r"(?:[<>≤≥±√^_=]=|[<>±^_]|√\(?|!=|(?:less|more|greater|fewer|smaller|larger) than|\bnot"
+    r"|(?:(?:^|[^\w])[a-zA-Z]|\))\s?[-+*/^]|frac\s?\{)\s?$",
+    re.IGNORECASE,
 )
 NAME = re.compile(rf"[{LETTERS}]-?\(?$|[{LETTERS}]_$")
 EQUALS = re.compile(

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from faithfulness import prompts
-from faithfulness.answers import is_correct, parse_answer
+from faithfulness.answers.parse import is_correct, parse_answer
 from faithfulness.config.datasets import TableDataset
 from faithfulness.operate.look.inputs import Asked, Chain, Data
 from faithfulness.prompts import LETTERS

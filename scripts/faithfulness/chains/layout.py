@@ -29,11 +29,12 @@ STEP_MARK = re.compile(
     )[\s*_~:]*""",
     re.VERBOSE | re.IGNORECASE,
 )
-_TAG = re.compile(r"</?[A-Za-z][\w-]{0,30}(?:\s[^<>]{0,200})?/?>|<!--|-->|\\(?:begin|end)\{[^{}\n]{0,30}\}")
-_INLINE_MATH = re.compile(r"\\\((?:(?!\\[()]).)*\\\)|\$[^$\n]+\$")
+_TAG = re.compile(r"</?[A-Za-z][\w-]{0,30}(?:[ \t][^<>\n]{0,200})?/?>|<!--|-->|\\(?:begin|end)\{[^{}\n]{0,30}\}")
+# A dollar sign before a space, or after one, or before a digit, is money.
+INLINE_MATH = re.compile(r"\\\((?:(?!\\[()]).)*\\\)|(?<![\\\w$])\$(?=[^\s$])[^$\n]*(?<=\S)\$(?![\d$])")
 _COMMAND = re.compile(r"\\(?:text|textbf|mathrm|operatorname)\{[^{}\n]*\}|\\[A-Za-z]+")
 _WORD = re.compile(r"[^\W\d_]{2}")
-_INLINE_CODE = re.compile(r"`+[^`\n]+`+")
+INLINE_CODE = re.compile(r"`+[^`\n]+`+")
 # What opens or closes a display equation; an escaped line break ("\\[2pt]") does neither.
 _DISPLAY = re.compile(r"\\\\|\\\[|\\\]|\$\$|\\(?:begin|end)\{[A-Za-z]{1,20}\*?\}|\r?\n[ \t]*(?=\r?\n)")
 _MATH_ENVIRONMENTS = frozenset(
@@ -75,8 +76,8 @@ def kind(step: str) -> Kind:
     for wanted in ("code", "table"):
         if any(block.kind == wanted and _block_content(step, block) for block in found):
             return wanted
-    without_math = _INLINE_MATH.sub(" ", rest)
-    without_code = _INLINE_CODE.sub(" ", without_math)
+    without_math = INLINE_MATH.sub(" ", rest)
+    without_code = INLINE_CODE.sub(" ", without_math)
     if has_content(without_code) and (not _COMMAND.search(rest) or _WORD.search(_COMMAND.sub(" ", without_code))):
         return "prose"
     return "code" if has_content(without_math) and not has_content(without_code) else "math"

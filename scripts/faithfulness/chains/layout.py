@@ -25,11 +25,12 @@ STEP_MARK = re.compile(
       | {_NUMERALS}[.):．、）]
       | {_CHINESE}[、．]
       | [①-⑳❶-❿➀-➓][.:)]?
+      | <[A-Za-z][\w-]{{0,30}}>
       | [\U0001F51F0-9]\ufe0f?\u20e3[.:)]?
     )[\s*_~:]*""",
     re.VERBOSE | re.IGNORECASE,
 )
-_TAG = re.compile(r"</?[A-Za-z][\w-]{0,30}(?:[ \t][^<>\n]{0,200})?/?>|<!--|-->|\\(?:begin|end)\{[^{}\n]{0,30}\}")
+TAG = re.compile(r"</?[A-Za-z][\w-]{0,30}(?:[ \t]+[\w:-]{1,30}=[^<>\n]{0,200})?[ \t]?/?>|<!--|-->|\\(?:begin|end)\{[^{}\n]{0,30}\}")
 # A dollar sign before a space, or after one, or before a digit, is money.
 INLINE_MATH = re.compile(r"\\\((?:(?!\\[()]).)*\\\)|(?<![\\\w$])\$(?=[^\s$])[^$\n]*(?<=\S)\$(?![\d$])")
 _COMMAND = re.compile(r"\\(?:text|textbf|mathrm|operatorname)\{[^{}\n]*\}|\\[A-Za-z]+")
@@ -90,12 +91,12 @@ def has_content(text: str) -> bool:
     found = blocks(text)
     if any(_block_content(text, block) for block in found):
         return True
-    rest = _TAG.sub(" ", _without(text, found))
+    rest = TAG.sub(" ", _without(text, found))
     return any(LETTER_OR_DIGIT.search(line) and not is_mark(line) for line in rest.splitlines())
 
 
 def is_mark(text: str) -> bool:
-    """Whether a text names the step after it ("1.", "**Step 2:**") and says no more."""
+    """Whether a text names the step after it ("1.", "**Step 2:**", "<answer>") and says no more."""
     return len(text) < 80 and STEP_MARK.fullmatch(text) is not None
 
 
@@ -109,7 +110,7 @@ def _block_content(text: str, block: Block) -> bool:
     inside = text[block.start : block.end]
     if block.kind == "code" and not inside.startswith("\\"):
         inside = "".join(inside.splitlines(keepends=True)[1:])
-    return LETTER_OR_DIGIT.search(_TAG.sub(" ", inside)) is not None
+    return LETTER_OR_DIGIT.search(TAG.sub(" ", inside)) is not None
 
 
 def blocks(text: str) -> list[Block]:

@@ -59,7 +59,7 @@ def split(text: str) -> list[Span]:
       dollar signs, backticks or in an address do not. A capital with a full stop ends a sentence unless the words
       around it make it an initial of a name or the label of an option.
     - White space belongs to the step after it, at the very end to the last one.
-    - A mark ("1.", "1.1.", "Step 2:") belongs to the step after it.
+    - A mark ("1.", "1.1.", "Step 2:") and an opening tag on a line of its own belong to the step after them.
     - A code fence or a table is a step of its own, and so is a display equation, except that it joins a sentence that it
       stands in: the words before it on its line, and those after it if they go on in lower case or with punctuation.
     - The next lines of a list item are part of it if they are indented and go on in lower case.
@@ -68,6 +68,8 @@ def split(text: str) -> list[Span]:
     Returns:
         Character spans [start, end): contiguous, from 0 to len(text). An empty list for a text without content.
     """
+    if layout.kind(text) == "none":
+        return []
     spans: list[Span] = []
     start = place = 0
     for end in _ends(text):
@@ -80,7 +82,7 @@ def split(text: str) -> list[Span]:
             start = end
         place = end
     if not spans:
-        return [(0, len(text))] if layout.kind(text) != "none" else []
+        return [(0, len(text))]
     spans[-1] = (spans[-1][0], len(text))
     return _with_content(text, spans)
 
@@ -106,7 +108,7 @@ def _ends(text: str) -> list[int]:
     place = 0
     for block in blocks:
         before = text[place : block.start]
-        parts += [before, "x" * (block.end - block.start)]
+        parts += [before, _hidden(text[block.start : block.end])]
         if block.kind != "math":
             ends |= {place + len(before.rstrip()), block.end}
         place = block.end
@@ -114,14 +116,19 @@ def _ends(text: str) -> list[int]:
         if after.isalnum() and not after.islower():
             ends.add(block.end)
     masked = "".join([*parts, text[place:]])
-    for hidden in (layout.INLINE_MATH, layout.INLINE_CODE, _ADDRESS):
-        masked = hidden.sub(lambda match: "x" * len(match[0]), masked)
+    for hidden in (layout.TAG, layout.INLINE_MATH, layout.INLINE_CODE, _ADDRESS):
+        masked = hidden.sub(lambda match: _hidden(match[0]), masked)
     masked = _MANY_STOPS.sub(lambda match: "x" * (len(match[0]) - 3) + match[0][-3:], masked)
     for start, line in _lines(masked):
         words = line.rstrip()
         if words:
             ends |= {start + end for end in _sentence_ends(words)} | {start + len(words)}
     return sorted(ends - {0})
+
+
+def _hidden(text: str) -> str:
+    """A word of the same length, which can begin a sentence."""
+    return "X" + "x" * (len(text) - 1)
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faithfulness.chains import steps
-from faithfulness.chains.steps import LINE, LIST_MARKER, WORD_CHARACTER
 
 CUES = [r"^(so |therefore,? |thus,? |hence,? )?(the )?(final )?answer( is|:)"]
 STOPS = [r"^\s*(final )?answer:"]

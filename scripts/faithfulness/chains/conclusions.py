@@ -1,9 +1,9 @@
-r"""Finding the conclusion of a chain: the sentences at its end that state the answer and say no more (method, "Conclusions").
+r"""Finding the conclusion of a chain: the sentences at its end that state the answer and say no more.
 
-A sentence states the answer in one of a few forms (`tables.generation.CONCLUSION_FORMS`): by words ("The answer is 7."),
-as an option ("So option B is correct."), after a label ("**Final Answer**", then 7), after `####`, in `\boxed{}`, or as
-nothing but a value in bold. It is never recognised by the answer's value. All functions depend on their arguments only, and
-take time linear in the length of the text.
+A sentence states the answer in one of a few forms (`tables.statistics.CONCLUSION_FORMS`): by words ("The answer is 7"),
+as an option ("So option B is correct."), after a label ("**Final Answer**", then 7), after `####`, in `\boxed{}`, or
+as nothing but a value in bold. It is never recognised by the answer's value (method, "Writing chains"). All functions
+depend on their arguments only, and take time linear in the length of the text.
 """
 # ruff: noqa: RUF001 - marks of many scripts
 
@@ -18,12 +18,14 @@ from faithfulness.chains.wordings import (
     CLAUSE,
     COMMENTS,
     HASHES,
+    INSERTED,
     LABEL,
     LEADS,
     MENTIONS,
     NEXT_QUESTION,
     REASONS,
     STATEMENTS,
+    STRONG_LEAD,
     TAGGED,
     VERDICTS,
 )
@@ -31,18 +33,23 @@ from faithfulness.chains.wordings import (
 _BOX = re.compile(r"\\?\b(?:boxed|fbox|framebox)\b|\\(?:boxed|fbox|framebox)")
 _COMMAND_BRACES = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|bf|rm|mbox|operatorname|emph|underline)\s*\{")
 _DECORATION = re.compile(
-    r"""\\[()\[\]] | \$+ | [_`~{}]+ | (?<!\d)\*{2,3} | \*{2,3}(?!\d) | (?<![\d\s])\* | \*(?![\d\s]) | </?[A-Za-z][\w-]{0,30}[ \t]?/?> | ^[ \t]*(?:[>#|]+[ \t]*)+
+    r"""\\[()\[\]] | \$+ | [_`~{}]+ | (?<!\d)\*{2,3} | \*{2,3}(?!\d) | (?<![\d\s])\* | \*(?![\d\s]) | "
+    r"</?[A-Za-z][\w-]{0,30}[ \t]?/?> | ^[ \t]*(?:[>#|]+[ \t]*)+
       | \\(?:left|right|quad|qquad|displaystyle|[,;:! ]) | [\U0001F000-\U0001FAFF\u2600-\u27BF\u2B00-\u2BFF\ufe0f\u200d]
-      | [\u25a0-\u25ff\u2022•·] | <\|[\w-]{1,30}\|>""",
+      | 【 | [\u25a0-\u25ff\u2022•·] | <\|[\w-]{1,30}\|>""",
     re.VERBOSE | re.MULTILINE,
 )
 _LIST_MARK = re.compile(r"\s*(?:[-+*–—]\s|\(?\d{1,2}[.)]\s|step\s\d{1,2}\s?[:.)-]\s?|[-=]{3,}\s)?\s*", re.IGNORECASE)
-_EMPHASISED = re.compile(r"[\s>#-]*(?:\*\*|__|<b>|<strong>|\\textbf\{).{1,80}(?:\*\*|__|</b>|</strong>|\})[\s.!]*", re.DOTALL)
+_EMPHASISED = re.compile(
+    r"[\s>#-]*(?:\*\*|__|<b>|<strong>|\\textbf\{).{1,80}(?:\*\*|__|</b>|</strong>|\})[\s.!]*", re.DOTALL
+)
 _EQUALS = re.compile(r"=|≈|\\approx\b|\bequals?\b")
 _OPERATION = re.compile(
     r"[\w)\]}%]\s*(?:[+×÷∙⋅*]|\\times\b|\\cdot\b|\\div\b)\s*[(\\$€£\w.]|[\w)\]}%]\s+[-−–/]\s+[(\\$€£\w.]"
     r"|[\d)]\s*[-−/]\s*[\d($]|\\frac\b|\b(?:plus|minus|times|multiplied by|divided by|subtracted from|added to)\b"
 )
+_OPERAND = r"[\w.,$€£%^(){}\\]{0,30}"
+_EXPRESSION = re.compile(rf"{_OPERAND}\s?(?:[-+×÷∙⋅*/−–]|\\times|\\cdot|\\div)\s?{_OPERAND}")
 _SEPARATE = re.compile(r"\s(?:and|or|und|et|y|e)\s|[,;，；]\s")
 _WORD = re.compile(r"\w+")
 
@@ -53,14 +60,12 @@ class Chain(NamedTuple):
     Args:
         end: length of the chain in characters; it does not end in white space.
         steps: character spans of its steps (`steps.split`).
-        states: for each step, whether it states the answer: among other things, or before the chain goes on.
         forms: forms of the sentences that were cut off, each once, in their order.
         stopped: whether the writer ended the chain, even if it wrote on up to the token limit.
     """
 
     end: int
     steps: list[Span]
-    states: list[bool]
     forms: list[str]
     stopped: bool
 
@@ -68,14 +73,14 @@ class Chain(NamedTuple):
 def cut_conclusion(text: str, cues: Sequence[str], stops: Sequence[str] = ()) -> Chain:
     """Find the end of the chain in a text: the rest of the text is its conclusion.
 
-    First the text is cut where a stop begins, and where the writer asks itself another question after it has stated an
-    answer. Then sentences that state the answer and say no more are cut off from the end, up to the first one of another
-    kind: a sentence that also computes or argues is a step, and so is a statement before the chain goes on.
+    First the text is cut where a stop begins, and where the writer asks itself another question after it has stated
+    an answer. Then sentences that state the answer and say no more are cut off from the end, up to the first one of
+    another kind: a sentence that also computes or argues is a step, and so is a statement before the chain goes on.
 
     Args:
         text: what the arm wrote.
-        cues: regular expressions for other sentences that state the answer and no more, searched in the sentence without
-            the white space around it (so `^` is its first character), in upper and lower case.
+        cues: regular expressions for other sentences that state the answer and no more, searched in the sentence
+            without the white space around it (so `^` is its first character), in upper and lower case.
         stops: regular expressions for what ends a chain, searched in the whole text, where `^` and `$` match at line
             breaks, in upper and lower case.
 
@@ -99,11 +104,11 @@ def cut_conclusion(text: str, cues: Sequence[str], stops: Sequence[str] = ()) ->
         if kept == len(spans):
             break
         # What is cut off can be the end of a code block, so the rest is split again.
-        chain = chain[: spans[kept][0]]
+        chain = chain[: spans[kept][0]].rstrip()
         spans = split(chain)
     if not spans:
         chain = ""
-    return Chain(len(chain), spans, [states(chain[slice(*span)], cues) for span in spans], forms, stopped)
+    return Chain(len(chain), spans, forms, stopped)
 
 
 def _conclusion(text: str, spans: Sequence[Span], cues: Sequence[str]) -> tuple[int, list[str]]:
@@ -118,13 +123,13 @@ def _conclusion(text: str, spans: Sequence[Span], cues: Sequence[str]) -> tuple[
 
 
 def _last_statement(sentences: Sequence[str], cues: Sequence[str]) -> int | None:
-    """Where a statement of the answer begins that the sentences end with: the label, if it is one; None if there is none."""
+    """Where the statement of the answer begins that sentences end with; None if they end with something else."""
     for place in reversed(range(len(sentences))):
         if conclusion_form(sentences[place], cues) is None:
             continue
         after = sentences[place + 1 :]
-        ends = all(map(_is_comment, after)) or _is_label(sentences[place]) and _are_values(after)
-        return place if ends or len(after) == 1 and _repeats(sentences[place], after[0]) else None
+        ends = all(map(_is_comment, after)) or (_is_label(sentences[place]) and _are_values(after))
+        return place if ends or (len(after) == 1 and _repeats(sentences[place], after[0])) else None
     return None
 
 
@@ -140,26 +145,31 @@ def _next_question(text: str, spans: Sequence[Span], cues: Sequence[str]) -> int
 
 def conclusion_form(sentence: str, cues: Sequence[str] = ()) -> str | None:
     """In which form a sentence states the answer and says no more; None if it does something else."""
-    if any(re.search(cue, sentence.strip(), re.IGNORECASE) for cue in cues):
-        return "cue"
     words = plain(sentence)
-    rest = LEADS.sub("", words, count=1)
-    if (hashes := HASHES.match(sentence)) and BARE_VALUE.fullmatch(plain(hashes[1])):
-        return "hashes"
-    if computes(words) or REASONS.search(rest):
-        return None
-    if _BOX.search(sentence):
-        return "boxed" if len(_WORD.findall(words)) <= 40 and _boxes(sentence) else None
-    if CLAUSE.search(rest):
-        return None
+    rest = INSERTED.sub("", LEADS.sub("", words, count=1))
+    hashes = HASHES.match(sentence)
+    form: str | None = None
+    if any(re.search(cue, sentence.strip(), re.IGNORECASE) for cue in cues):
+        form = "cue"
+    elif hashes and BARE_VALUE.fullmatch(plain(hashes[1])):
+        form = "hashes"
+    elif computes(words) or REASONS.search(rest):
+        form = None
+    elif _BOX.search(sentence):
+        form = "boxed" if len(_WORD.findall(words)) <= 40 and _boxes(sentence) else None
+    elif not CLAUSE.search(rest):
+        form = _worded(sentence, words, rest)
+    return form
+
+
+def _worded(sentence: str, words: str, rest: str) -> str | None:
     if TAGGED.match(sentence):
         return "label"
     for form, wordings in (("label", LABEL), ("sentence", STATEMENTS), ("option", VERDICTS), ("option", CHOICES)):
         if any(wording.match(rest) for wording in wordings):
             return form
-    if _EMPHASISED.fullmatch(sentence) and BARE_VALUE.fullmatch(words):
-        return "value"
-    return None
+    is_value = BARE_VALUE.fullmatch(rest) and (_EMPHASISED.fullmatch(sentence) or STRONG_LEAD.match(words))
+    return "value" if is_value else None
 
 
 def states(sentence: str, cues: Sequence[str] = ()) -> bool:
@@ -170,23 +180,27 @@ def states(sentence: str, cues: Sequence[str] = ()) -> bool:
 
 
 def computes(words: str) -> bool:
-    """Whether a sentence in plain words (`plain`) computes: an operation and what it equals, or a chain of equations."""
+    """Whether a sentence in plain words (`plain`) has an operation and what that equals, or two equations."""
     for part in _SEPARATE.split(words):
         sides = _EQUALS.split(part)
         if len(sides) > 2 or any(_OPERATION.search(side) for side in sides[:-1]):
             return True
-        if len(sides) == 1 and (operation := _OPERATION.search(part)):
-            # An expression by itself can be the answer ("x + 1"); with other numbers beside it, it is a computation.
-            others = re.sub(r"[\w.,$€£%^(){}\\]*\s*(?:[-+×÷∙⋅*/−–]|\\times|\\cdot|\\div)\s*[\w.,$€£%^(){}\\]*", " ", part)
-            if operation[0][:1].isdigit() and re.search(r"\d", others):
-                return True
+        # An expression by itself can be the answer ("x + 1"); with another number beside it, it is a computation.
+        operation = _OPERATION.search(part) if len(sides) == 1 else None
+        if operation and operation[0][0].isdigit() and re.search(r"\d", _EXPRESSION.sub(" ", part)):
+            return True
     return False
 
 
 def plain(sentence: str) -> str:
     """The words of a sentence, without Markdown, LaTeX, emoji, tags and list marks; one space between them."""
     words = _COMMAND_BRACES.sub("{", _BOX.sub("", sentence))
-    words = _DECORATION.sub(" ", re.sub(r"[→⇒➜]|[-=]>", ": ", words)).replace("：", ": ").replace("＝", "=")
+    words = (
+        _DECORATION.sub(" ", re.sub(r"[→⇒➜]|[-=]>", ": ", words))
+        .replace("：", ": ")
+        .replace("】", ": ")
+        .replace("＝", "=")
+    )
     words = re.sub(r"\s+", " ", words).strip()
     words = re.sub(r"\s+([.,:;!?])(?=\s|$)", r"\1", words)
     return _LIST_MARK.sub("", words, count=1).lstrip("\"'“‘«([ ") if words else ""

@@ -36,13 +36,14 @@ _OTHER_STOP = re.compile(
 _ADDRESS = re.compile(r"(?:https?://|www\.)[^\s<>]*[^\s<>.,;:!?)]")
 _MANY_STOPS = re.compile(r"[!?.…]{7,}")  # takes Punkt time that grows with the square of their number
 _LIST_ITEM = re.compile(r"[ \t>]*(?:[-*+•]|\(?(?:\d{1,3}|[A-Za-z])[.)])\s")
+_EMPHATIC = re.compile(r"\s*\n[ \t]*(?:#|\*\*)")
 _WRAPPED = re.compile(r"[ \t]{2,}[^\W\d_A-Z]")
 
 # The words around a capital that say whether it is the label of an answer or an initial of a name.
 _LABELLED = frozenset(
-    "answer answers option options choice choices letter statement figure case plan point vitamin grade group team class "
-    "section part type step row column set box correct right best respuesta opción réponse option antwort risposta opzione "
-    "resposta opção ответ вариант antwoord".split()
+    "answer answers option options choice choices letter statement figure case plan point vitamin grade group team "
+    "class section part type step row column set box correct right best respuesta opción réponse antwort "
+    "risposta opzione resposta opção ответ вариант antwoord".split()
 )
 _COPULAS = frozenset("is are was be equals to and or than choose chose pick select либо или ist es est è é".split())
 _STARTERS = frozenset(
@@ -60,8 +61,8 @@ def split(text: str) -> list[Span]:
       around it make it an initial of a name or the label of an option.
     - White space belongs to the step after it, at the very end to the last one.
     - A mark ("1.", "1.1.", "Step 2:") and an opening tag on a line of its own belong to the step after them.
-    - A code fence or a table is a step of its own, and so is a display equation, except that it joins a sentence that it
-      stands in: the words before it on its line, and those after it if they go on in lower case or with punctuation.
+    - A code fence or a table is a step of its own, and so is a display equation, except that it joins a sentence that
+      it stands in: the words before it on its line, and those after it if they go on in lower case or with punctuation.
     - The next lines of a list item are part of it if they are indented and go on in lower case.
     - What has no content (`layout.kind` "none") belongs to the step before it; before the first step, to that one.
 
@@ -74,13 +75,16 @@ def split(text: str) -> list[Span]:
     start = place = 0
     for end in _ends(text):
         piece = text[place:end]
-        if layout.kind(piece) != "none":
+        is_mark = layout.is_mark(piece)
+        if not is_mark and layout.kind(piece) != "none":
             spans.append((start, end))
             start = end
-        elif spans and start == place and not layout.is_mark(piece):
+        elif not is_mark and spans and start == place:
             spans[-1] = (spans[-1][0], end)
             start = end
         place = end
+    if start < len(text) and spans and _EMPHATIC.match(text, start):
+        spans.append((start, len(text)))  # "#### 7." at the end is no mark
     if not spans:
         return [(0, len(text))]
     spans[-1] = (spans[-1][0], len(text))
@@ -157,7 +161,8 @@ def _sentence_ends(line: str) -> set[int]:
 def _letter_ends(line: str, match: re.Match[str]) -> bool:
     """Whether a letter with a full stop ends a sentence.
 
-    Punkt takes every single letter for an initial. But only a capital is one ("ends in n. The next"), and only in a name.
+    Punkt takes every single letter for an initial. But only a capital is one ("ends in n. The next"), and only in a
+    name.
     """
     letter, follower = match[1], match[2]
     before = line[max(0, match.start() - 60) : match.start()]
@@ -169,14 +174,11 @@ def _letter_ends(line: str, match: re.Match[str]) -> bool:
     follower = follower.lower().replace("’", "'")
     if follower in _STARTERS:
         return True
-    if len(_WORD.findall(line[match.end() : match.end() + 60])) < 3:
-        return False
-    if follower in _ARTICLES or _LABELLED & {word.lower() for word in _WORD.findall(before)[-4:]}:
-        return True
-    if bare[-1] == ".":
-        return False
-    last = (_WORD.findall(before) or [""])[-1].lower()
-    return last in _COPULAS and bool(_punkt().parameters.ortho_context.get(follower, 0) & ORTHO_LC)
+    words = [word.lower() for word in _WORD.findall(before)[-4:]]
+    is_common = bool(_punkt().parameters.ortho_context.get(follower, 0) & ORTHO_LC)
+    is_last = follower in _ARTICLES or bool(_LABELLED & set(words))
+    is_last = is_last or (bare[-1] != "." and words[-1:] != [] and words[-1] in _COPULAS and is_common)
+    return is_last and len(_WORD.findall(line[match.end() : match.end() + 60])) >= 3
 
 
 @cache

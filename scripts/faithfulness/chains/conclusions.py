@@ -31,14 +31,17 @@ from faithfulness.chains.wordings import (
 )
 
 _BOX = re.compile(r"\\?\b(?:boxed|fbox|framebox)\b|\\(?:boxed|fbox|framebox)")
+_IN_BOX = re.compile(r"\s*(?:\{[^}\w]{0,20})?\w")
 _COMMAND_BRACES = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|bf|rm|mbox|operatorname|emph|underline)\s*\{")
 _DECORATION = re.compile(
-    r"""\\[()\[\]] | \$+ | [_`~{}]+ | (?<!\d)\*{2,3} | \*{2,3}(?!\d) | (?<![\d\s])\* | \*(?![\d\s]) | "
-    r"</?[A-Za-z][\w-]{0,30}[ \t]?/?> | ^[ \t]*(?:[>#|]+[ \t]*)+
+    r"""\\[()\[\]] | \$+ | [_`~{}]+ | (?<!\d)\*{2,3} | \*{2,3}(?!\d) | (?<![\d\s])\* | \*(?![\d\s])
+      | </?[A-Za-z][\w-]{0,30}[ \t]?/?> | ^[ \t]*(?:[>#|]+[ \t]*)+
       | \\(?:left|right|quad|qquad|displaystyle|[,;:! ]) | [\U0001F000-\U0001FAFF\u2600-\u27BF\u2B00-\u2BFF\ufe0f\u200d]
       | 【 | [\u25a0-\u25ff\u2022•·] | <\|[\w-]{1,30}\|>""",
     re.VERBOSE | re.MULTILINE,
 )
+_ARROW = re.compile(r"[→⇒➜】：]|[-=]>")
+_WIDTHS = str.maketrans({"＝": "=", "＋": "+"})
 _LIST_MARK = re.compile(r"\s*(?:[-+*–—]\s|\(?\d{1,2}[.)]\s|step\s\d{1,2}\s?[:.)-]\s?|[-=]{3,}\s)?\s*", re.IGNORECASE)
 _EMPHASISED = re.compile(
     r"[\s>#-]*(?:\*\*|__|<b>|<strong>|\\textbf\{).{1,80}(?:\*\*|__|</b>|</strong>|\})[\s.!]*", re.DOTALL
@@ -153,7 +156,7 @@ def conclusion_form(sentence: str, cues: Sequence[str] = ()) -> str | None:
         form = "cue"
     elif hashes and BARE_VALUE.fullmatch(plain(hashes[1])):
         form = "hashes"
-    elif computes(words) or REASONS.search(rest):
+    elif computes(words) or REASONS.search(rest) or words.endswith("?"):
         form = None
     elif _BOX.search(sentence):
         form = "boxed" if len(_WORD.findall(words)) <= 40 and _boxes(sentence) else None
@@ -195,12 +198,7 @@ def computes(words: str) -> bool:
 def plain(sentence: str) -> str:
     """The words of a sentence, without Markdown, LaTeX, emoji, tags and list marks; one space between them."""
     words = _COMMAND_BRACES.sub("{", _BOX.sub("", sentence))
-    words = (
-        _DECORATION.sub(" ", re.sub(r"[→⇒➜]|[-=]>", ": ", words))
-        .replace("：", ": ")
-        .replace("】", ": ")
-        .replace("＝", "=")
-    )
+    words = _DECORATION.sub(" ", _ARROW.sub(": ", words)).translate(_WIDTHS)
     words = re.sub(r"\s+", " ", words).strip()
     words = re.sub(r"\s+([.,:;!?])(?=\s|$)", r"\1", words)
     return _LIST_MARK.sub("", words, count=1).lstrip("\"'“‘«([ ") if words else ""
@@ -208,7 +206,7 @@ def plain(sentence: str) -> str:
 
 def _boxes(sentence: str) -> bool:
     """Whether there is something in a box."""
-    return any(re.search(r"\w", sentence[box.end() : box.end() + 80]) for box in _BOX.finditer(sentence))
+    return any(_IN_BOX.match(sentence, box.end()) for box in _BOX.finditer(sentence))
 
 
 def _is_label(sentence: str) -> bool:

@@ -51,6 +51,7 @@ _OPERATION = re.compile(
     r"[\w)\]}%]\s*(?:[+×÷∙⋅*]|\\times\b|\\cdot\b|\\div\b)\s*[(\\$€£\w.]|[\w)\]}%]\s+[-−–/]\s+[(\\$€£\w.]"
     r"|[\d)]\s*[-−/]\s*[\d($]|\\frac\b|\b(?:plus|minus|times|multiplied by|divided by|subtracted from|added to)\b"
 )
+_MIXED_NUMBER = re.compile(r"\b\d{1,9} \d{1,9}/\d{1,9}\b")
 _OPERAND = r"[\w.,$€£%^(){}\\]{0,30}"
 _EXPRESSION = re.compile(rf"{_OPERAND}\s?(?:[-+×÷∙⋅*/−–]|\\times|\\cdot|\\div)\s?{_OPERAND}")
 _SEPARATE = re.compile(r"\s(?:and|or|und|et|y|e)\s|[,;，；]\s")
@@ -168,7 +169,7 @@ def conclusion_form(sentence: str, cues: Sequence[str] = ()) -> str | None:
 def _worded(sentence: str, words: str, rest: str) -> str | None:
     if TAGGED.match(sentence):
         return "label"
-    for form, wordings in (("label", LABEL), ("sentence", STATEMENTS), ("option", VERDICTS), ("option", CHOICES)):
+    for form, wordings in (("label", LABEL), ("option", VERDICTS), ("sentence", STATEMENTS), ("option", CHOICES)):
         if any(wording.match(rest) for wording in wordings):
             return form
     is_value = BARE_VALUE.fullmatch(rest) and (_EMPHASISED.fullmatch(sentence) or STRONG_LEAD.match(words))
@@ -184,7 +185,7 @@ def states(sentence: str, cues: Sequence[str] = ()) -> bool:
 
 def computes(words: str) -> bool:
     """Whether a sentence in plain words (`plain`) has an operation and what that equals, or two equations."""
-    for part in _SEPARATE.split(words):
+    for part in _SEPARATE.split(_MIXED_NUMBER.sub("1", words)):
         sides = _EQUALS.split(part)
         if len(sides) > 2 or any(_OPERATION.search(side) for side in sides[:-1]):
             return True

@@ -63,8 +63,10 @@ INSERTED = re.compile(r", ?(?:therefore|thus|hence|then|of course|indeed),", re.
 _FOREIGN_NOUNS = (
     r"(?:richtige |korrekte |endgültige )?(?:antwort|lösung)|réponse(?: finale| correcte)?|respuesta(?: final| "
     r"correcta)?|risposta(?: finale| corretta)?|resposta(?: final| correta)?|antwoord|svar|vastaus|odpowiedź|odpověď|"
-    r"răspuns|válasz|cevap|jawaban|đáp án|(?:правильный |окончательный )?ответ|відповідь|απάντηση|答案|最终答案|正确答案|答|答え|"
-    r"回答|解答|正解|정답|답|답변|(?:ال)?(?:إجابة|جواب)(?: ال(?:نهائية|صحيحة))?|תשובה|پاسخ|(?:सही |अंतिम )?उत्तर|উত্তর|பதில்|"
+    r"răspuns|válasz|cevap|jawaban|đáp án|(?:правильный |окончательный )?ответ|"
+    r"відповідь|απάντηση|答案|最终答案|正确答案|答|答え|"
+    r"回答|解答|正解|정답|답|답변|(?:ال)?(?:إجابة|جواب)(?: ال(?:نهائية|صحيحة))?|"
+    r"תשובה|پاسخ|(?:सही |अंतिम )?उत्तर|উত্তর|பதில்|"
     r"คำตอบ"
 )
 _NOUNS = rf"(?:{_ANSWER})(?: key| \([^()]{{1,30}}\)| ?#?\d)?{_QUESTION}|{_FOREIGN_NOUNS}"

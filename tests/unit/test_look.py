@@ -14,6 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faithfulness.__main__ import main
+from faithfulness.backends.protocol import Completion
+from faithfulness.chains.write import parse_chain
 from faithfulness.config.base import SettingsError
 from faithfulness.config.datasets import TableDataset
 from faithfulness.operate.look import findings, lines
@@ -292,7 +294,7 @@ def test_a_chain_in_steps(capsys: pytest.CaptureFixture[str]) -> None:
         ("2", "She buys 4."),
         ("3", "So she has 3 + 4 = 7 apples."),
     ]
-    assert "cut off as its conclusion: The answer is 7." in shown
+    assert "cut off as its conclusion (sentence): The answer is 7." in shown
     assert "give the text back" in shown
 
 
@@ -305,21 +307,28 @@ def test_a_chain_without_a_conclusion_or_a_step(capsys: pytest.CaptureFixture[st
     assert "has no step" in warnings(look(capsys, "questions.jsonl", "--chain", "reply.txt"))
 
 
+def test_a_step_that_states_the_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("reply.txt").write_text("She has 3. So the answer is 3 + 4 = 7.\nLet me check this again.")
+    shown = section(look(capsys, table(OPEN), "--chain", "reply.txt"), "A chain in steps")
+    assert re.search(r"\n  2\. prose So the answer is 3 \+ 4 = 7\. \(states the answer\)\n", shown)
+    assert shown.count("(states the answer)") == 1
+
+
 def test_a_worked_chain_and_one_of_a_run(capsys: pytest.CaptureFixture[str]) -> None:
     table([{"question": "Why?", "answer": "7", "rationale": "Three.\nFour makes seven."}])
     described = entry(columns={"options": None, "rationale": "rationale"}, readout="text", train=0)
     shown = look(capsys, "--config", configuration(described, results="out"))
     assert "first worked chain" in shown
     assert "2. prose Four makes seven." in shown
-    assert "conclusion: Answer: 7" in shown
-    chain = dict.fromkeys(Chains.names) | {"item_id": "i", "sample": 0, "seed": 0, "prompt": "p"}
-    chain |= {"chain_text": "One. Two.", "conclusion": " The answer is 3.", "finish_reason": "stop"}
-    chain |= {"steps": ["One.", " Two."], "step_spans": [[0, 4], [4, 9]]}
+    assert "conclusion (label): Answer: 7" in shown
+    text = "One. Two.\nThe answer is 3."
+    written = parse_chain(Completion(text, "stop"), load(ROOT / "config/prompts/default.yaml"))
+    chain = {"item_id": "i", "sample": 0, "seed": 0, "prompt": "p", "tokenizer_hash": None} | written
     write_table([chain], Chains, "out/chains/m/base/mine.parquet")
     shown = look(capsys, "--config", "mine.yaml")
     assert "the first chain that the base arm of m wrote (out/chains/m/base/mine.parquet)" in shown
     assert "2. prose Two." in shown
-    assert "conclusion: The answer is 3." in shown
+    assert "conclusion (sentence): The answer is 3." in shown
 
 
 def test_generated_questions(capsys: pytest.CaptureFixture[str]) -> None:

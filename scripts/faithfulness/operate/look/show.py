@@ -259,10 +259,12 @@ def _steps(chain: Chain | None) -> Iterator[str]:
     yield from sentence(f"From {chain.origin}.")
     row = chain.row
     yield ""
-    for number, step in enumerate(row["steps"], start=1):
-        yield from block(step.strip(), f"{number:>3}. {kind(step):<5} ", " " * 11)
+    for number, (step, states) in enumerate(zip(row["steps"], row["states_answer"], strict=True), start=1):
+        mark = " (states the answer)" if states else ""
+        yield from block(step.strip() + mark, f"{number:>3}. {kind(step):<5} ", " " * 11)
+    forms = ", ".join(row["conclusion_forms"])
     if row["conclusion"]:
-        yield from block(row["conclusion"].strip(), "     cut off as its conclusion: ", " " * 11)
+        yield from block(row["conclusion"].strip(), f"     cut off as its conclusion ({forms}): ", " " * 11)
     else:
         yield "     No conclusion was recognised: the last step stays in the chain."
     text = row["chain_text"] + row["conclusion"]

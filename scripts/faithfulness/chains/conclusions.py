@@ -183,6 +183,15 @@ def states(sentence: str, cues: Sequence[str] = ()) -> bool:
     return any(mention.search(plain(sentence)) for mention in MENTIONS)
 
 
+def closes(sentence: str) -> bool:
+    """Whether a sentence begins like a conclusion ("So ...") and neither computes nor argues.
+
+    At the end of a chain it states the answer, but it may be a step of the reasoning, too, so it is not cut off.
+    """
+    words = plain(sentence)
+    return LEADS.sub("", words, count=1) != words and _is_plain(LEADS.sub("", words, count=1))
+
+
 def computes(words: str) -> bool:
     """Whether a sentence in plain words (`plain`) has an operation and what that equals, or two equations."""
     for part in _SEPARATE.split(_MIXED_NUMBER.sub("1", words)):

@@ -147,12 +147,15 @@ def parse_chain(completion: Completion, wording: Prompts) -> Row:
             spans = [*spans[:-1], (spans[-1][0], end)]
         step_offsets, spans = steps.token_spans(spans, token_ends)
     sentences = [text[start:stop] for start, stop in spans]
+    stated = [conclusions.states(sentence, wording.conclusion_cues) for sentence in sentences]
+    if sentences and not forms and completion.finish_reason == "stop":
+        stated[-1] = stated[-1] or conclusions.closes(sentences[-1])
     return {
         "chain_text": text[:end],
         "conclusion": text[end:] if forms else "",
         "conclusion_forms": forms,
         "steps": sentences,
-        "states_answer": [conclusions.states(sentence, wording.conclusion_cues) for sentence in sentences],
+        "states_answer": stated,
         "step_spans": spans,
         "finish_reason": "stop" if stopped else completion.finish_reason,
         "prompt_ids": completion.prompt_ids,

@@ -58,7 +58,8 @@ Chains = pa.schema(
         field(
             "states_answer",
             BOOLS,
-            meaning="for each step, whether it states the answer: among other things, or before the chain goes on",
+            meaning="for each step, whether it states the answer: among other things, before the chain goes on, or as "
+            "a last step that begins like a conclusion ('So ...'), where there is none, and computes nothing",
         ),
         field("step_spans", SPANS, meaning="[start, end) character offsets of each step in chain_text"),
         field("finish_reason", STR, meaning="'stop' (the writer ended by itself) or 'length' (token limit: truncated)"),

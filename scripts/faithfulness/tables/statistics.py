@@ -197,7 +197,7 @@ Summaries = pa.schema(
         field(
             "last_step_states",
             FLOAT,
-            meaning="share of chains whose last step states the answer, among other things",
+            meaning="share of chains whose last step states the answer (states_answer in the table of chains)",
         ),
         field("paraphrase_accepted", FLOAT, meaning="share of paraphrased steps that pass all checks", nullable=True),
         field("paraphrase_model", FLOAT, meaning="share of them that a language model reworded so", nullable=True),

@@ -51,6 +51,14 @@ def test_conclusions_are_those_that_a_person_reads(chain: dict[str, Any]) -> Non
         assert ("boxed" in cut) == ("boxed" in chain["conclusion"])
 
 
+@pytest.mark.parametrize("chain", [c for c in CHAINS if c["form"] == "unmarked"])
+def test_an_unmarked_conclusion_is_a_step_that_states_the_answer(chain: dict[str, Any]) -> None:
+    row = parsed(chain)
+    assert row["conclusion"] == ""
+    assert row["steps"][-1].strip() == chain["conclusion"]
+    assert row["states_answer"][-1]
+
+
 def test_counts() -> None:
     """Of the marked conclusions all are recognised; no code block, equation or table is broken."""
     rows = [parsed(chain) for chain in CHAINS]

@@ -200,6 +200,16 @@ def test_gold_answers_that_no_reply_can_match() -> None:
     assert "not recognised in a reply that says just that, such as '16 - 4 = 12 #### 12' of 'q'" in found
 
 
+@pytest.mark.parametrize(
+    ("lines", "warning"),
+    [(["One and one is two.", "It is two."], None), (["1 + 1 = 2", "2 + 2 = 4"], "(1 and 2)"), (None, None)],
+)
+def test_worked_chains_that_run_on(lines: list[str] | None, warning: str | None) -> None:
+    found = " ".join(findings.of_data(data_of([row("q", TWO, "no") | {"rationale": lines}])))
+    assert ("fewer steps than lines" in found) == bool(warning)
+    assert (warning or "") in found
+
+
 # Prompts
 
 
@@ -469,3 +479,4 @@ def test_what_a_terminal_would_obey_is_written_out() -> None:
 def test_a_long_text_is_shortened() -> None:
     assert lines.shortened("a" * 50 + "b" * 50, 20) == "a" * 10 + " [... 80 characters ...] " + "b" * 10
     assert lines.shortened("short", 20) == "short"
+    assert lines.shortened("a" * 25, 20) == "a" * 25  # nothing is gained

@@ -7,11 +7,13 @@ from collections.abc import Iterator, Sequence
 
 from faithfulness import prompts
 from faithfulness.answers.parse import is_correct, parse_answer
+from faithfulness.chains.steps import split
 from faithfulness.config.datasets import TableDataset
 from faithfulness.operate.look.inputs import Asked, Chain, Data
 from faithfulness.prompts import LETTERS
 from faithfulness.text import count, listed, percent
 
+MANY = 200  # worked chains that are split
 EXAMPLES = 3  # of rows that a warning names
 ENOUGH = 20  # rows for a statement about places; fewer say nothing
 CROWDED = 0.6  # share of golds at one place from which on the place gives the answer away
@@ -31,6 +33,7 @@ def of_data(data: Data) -> Iterator[str]:
     yield from _options(data)
     yield from _places(data)
     yield from _golds(data)
+    yield from _worked(data)
 
 
 def _rows(number: int, verbs: tuple[str, str] | None = None) -> str:
@@ -120,6 +123,19 @@ def _golds(data: Data) -> Iterator[str]:
             f"{_rows(len(unread), HAVE)} a gold answer that is not recognised in a reply that says just that, such as "
             f"{_quoted(unread[0]['answer'])} of {_quoted(unread[0]['question'])}: does the column hold more than the "
             "answer? (columns.answer_pattern)"
+        )
+
+
+def _worked(data: Data) -> Iterator[str]:
+    """Whether the lines of worked chains are steps where they stand one after the other, as a model learns them."""
+    worked = [item for item in data.items[:MANY] if item["rationale"]]
+    short = [item for item in worked if len(split(prompts.chain_text(item["rationale"]))) < len(item["rationale"])]
+    if short:
+        steps = len(split(prompts.chain_text(short[0]["rationale"])))
+        yield (
+            f"{count(len(short))} of {count(len(worked))} worked chains have fewer steps than lines, such as that of "
+            f"{_quoted(short[0]['question'])} ({steps} and {len(short[0]['rationale'])}): what a model learns of them "
+            "runs on where a line ends without a full stop."
         )
 
 

@@ -61,8 +61,8 @@ def sentence(text: str, first: str = "") -> list[str]:
 
 
 def shortened(text: str, most: int) -> str:
-    """A text of which the middle is left out where it has more than `most` characters, and how much that is."""
-    if len(text) <= most:
+    """A text of which the middle is left out where it has clearly more than `most` characters, and how much that is."""
+    if len(text) <= most + most // 4:
         return text
     half = most // 2
     return f"{text[:half]} [... {len(text) - 2 * half:,} characters ...] {text[-half:]}"

@@ -73,7 +73,7 @@ def without_latex(text: str) -> str:
     for _ in range(DEPTH):
         before = text
         text = RAISED.sub(lambda match: match[1] + _operand(match[2]), WRAPPED.sub(r"\1", text))
-        text = ROOT.sub(r"√(\1)", FRACTION.sub(_fraction, text))
+        text = ROOT.sub(lambda match: "√" + _operand(match[1]), FRACTION.sub(_fraction, text))
         if text == before:
             break
     text = COMMAND.sub(lambda match: COMMANDS.get(match[1], match[1]), text)

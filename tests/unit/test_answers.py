@@ -442,7 +442,7 @@ def test_each_option_names_itself(options: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["1", "1,", "9", "{", "$a ", "*a ", "`", r"\frac{1}", r"\boxed{", "½", "1 + 1 = ", "a", "answer is "]
+    "piece", ["1", "1,", "9", "{", "$a ", "*a ", "`", r"\frac{1}", r"\boxed{", "½", "²", "1 + 1 = ", "a", "answer is "]
 )
 def test_reading_takes_linear_time(piece: str) -> None:
     for item in (opened("7"), opened("Paris"), {"options": ["a", "1/2"], "answer": "a"}):

@@ -9,7 +9,8 @@ import unicodedata
 
 SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
 SUPERSCRIPT = re.compile(r"[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
-VULGAR = re.compile(r"[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,9}\u2044[₀-₉]{1,9}|[\u00bc-\u00be\u2150-\u215f\u2189]")  # one half, two thirds, ...
+# One half, two thirds, ...
+VULGAR = re.compile(r"[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,9}\u2044[₀-₉]{1,9}|[\u00bc-\u00be\u2150-\u215f\u2189]")
 SIGNS = str.maketrans(
     {
         **dict.fromkeys("‐‑‒–—−﹣－", "-"),

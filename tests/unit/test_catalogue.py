@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from faithfulness.answers import normalise_number
+from faithfulness.answers.quantities import whole
 from faithfulness.config.datasets import Columns
 from faithfulness.config.sources import Source
 from faithfulness.prepare import datasets, sources
@@ -36,7 +36,7 @@ def test_gsm8k(split: str, count: int) -> None:
     items, refused = datasets.read_table(published(f"gsm8k/{split}.jsonl"), columns("gsm8k"))
     assert not refused
     assert len(items) == count
-    assert all(normalise_number(item["answer"]) is not None for item in items)
+    assert all(whole(item["answer"]) is not None for item in items)
     assert not any(mark in step for item in items for step in item["rationale"] for mark in ("<<", ">>", "####"))
     # The answer is what the worked chain comes to, nearly always in its last sentence.
     said = [item["answer"].replace(",", "") in item["rationale"][-1].replace(",", "") for item in items]

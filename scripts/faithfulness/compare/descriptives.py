@@ -1,12 +1,12 @@
 """What is shown beside every effect: accuracy, length and format of each arm, and the curves of the figures."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from faithfulness.answers.parse import canonical, states
 from faithfulness.compare import effects
 from faithfulness.compare.proportions import proportion
 from faithfulness.compare.retention import GRID, VARIANTS
@@ -46,7 +46,7 @@ class Observations:
 def chance(items: pd.DataFrame) -> float:
     """Accuracy of guessing: the mean of 1/options; for open answers the commonest gold answer's share."""
     if items["options"].isna().any():
-        return float(items["answer"].value_counts(normalize=True).iloc[0])
+        return float(items["answer"].map(canonical).value_counts(normalize=True).iloc[0])
     return float((1 / items["options"].map(len)).mean())
 
 
@@ -148,10 +148,7 @@ def _by_rule(paraphrases: pd.DataFrame, rule: str) -> float:
 def _conclusions_agree(concluded: pd.DataFrame, answers: pd.DataFrame) -> float:
     """Share of conclusions that contain the answer read from the whole chain, as a word of its own."""
     both = concluded.merge(answers[answers["valid"].astype(bool)][[*CHAIN, "answer"]], on=CHAIN)
-    named = [
-        re.search(rf"(?<!\w){re.escape(answer)}(?!\w)", conclusion, re.IGNORECASE) is not None
-        for answer, conclusion in zip(both["answer"], both["conclusion"], strict=True)
-    ]
+    named = [states(conclusion, answer) for answer, conclusion in zip(both["answer"], both["conclusion"], strict=True)]
     return float(np.mean(named)) if named else np.nan
 
 

@@ -1,7 +1,9 @@
 """Conclusions are cut off in all forms that models write, and nothing else is."""
 # ruff: noqa: RUF001 - wordings of many languages
 
+import re
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -182,8 +184,11 @@ def test_cuts_only_the_conclusion(chain, conclusion, forms):
 
 
 def test_every_form_has_a_name():
-    """The table of summaries has a column for each."""
+    """The table of summaries has a column for each, and the page has words for it."""
     assert set(CONCLUSIONS) | {"cue", "stop"} == set(CONCLUSION_FORMS)
+    page = (Path(__file__).parents[2] / "report/page.html.j2").read_text("utf-8")
+    words = page.split("set conclusion_texts = {")[1].split("} %}")[0]
+    assert re.findall(r'"(\w+)":', words) == list(CONCLUSION_FORMS)
     assert len(WORDINGS) + len(STEPS) > 200
 
 

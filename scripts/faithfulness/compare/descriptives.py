@@ -11,9 +11,13 @@ from faithfulness.compare import effects
 from faithfulness.compare.proportions import proportion
 from faithfulness.compare.retention import GRID, VARIANTS
 from faithfulness.config.statistics import Statistics
+from faithfulness.tables.statistics import CONCLUSION_FORMS
 
 # The columns of tables.Chains and tables.Probes that are used.
-CHAIN_COLUMNS = ("item_id", "sample", "seed", "conclusion", "step_spans", "finish_reason", "chain_ids")
+CHAIN_COLUMNS = (
+    *("item_id", "sample", "seed", "conclusion", "conclusion_forms", "states_answer", "step_spans", "finish_reason"),
+    "chain_ids",
+)
 PARAPHRASE_COLUMNS = ("variant", "rule", "accepted")
 CHAIN = ["item_id", "sample", "seed"]
 
@@ -97,6 +101,8 @@ def summarise(observed: Observations, statistics: Statistics) -> pd.DataFrame:
                 "invalid": readouts["invalid"].sum() / readouts["readouts"].sum(),
                 "conclusion_present": len(concluded) / len(written),
                 "conclusion_agrees": _conclusions_agree(concluded, own),
+                **{f"conclusion_{form}": _written_as(written, form) for form in CONCLUSION_FORMS},
+                "last_step_states": float(written["states_answer"].map(lambda states: any(states[-1:])).mean()),
                 "paraphrase_accepted": accepted(paraphrases),
                 "paraphrase_model": by_model(paraphrases),
                 "paraphrase_fallback": fallen_back(paraphrases),
@@ -143,6 +149,11 @@ def fallen_back(paraphrases: pd.DataFrame) -> float:
 
 def _by_rule(paraphrases: pd.DataFrame, rule: str) -> float:
     return float((paraphrases.loc[paraphrases["variant"] == "single", "rule"] == rule).mean())
+
+
+def _written_as(chains: pd.DataFrame, form: str) -> float:
+    """Share of chains with a sentence of this form in their conclusion."""
+    return float(chains["conclusion_forms"].map(lambda forms: form in forms).mean())
 
 
 def _conclusions_agree(concluded: pd.DataFrame, answers: pd.DataFrame) -> float:

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from faithfulness.tables.fields import BOOL, FLOAT, INT, INTS, ITEM_ID, SAMPLE, SEED, SPANS, STR, STRINGS, field
+from faithfulness.tables.fields import BOOL, BOOLS, FLOAT, INT, INTS, ITEM_ID, SAMPLE, SEED, SPANS, STR, STRINGS, field
 
 Items = pa.schema(
     [
@@ -33,7 +33,18 @@ Chains = pa.schema(
         field(
             "conclusion", STR, meaning="trailing sentences that state the answer, cut off before probing ('' if none)"
         ),
-        field("steps", STRINGS, meaning="the chain's sentences; joined they are chain_text"),
+        field(
+            "conclusion_forms",
+            STRINGS,
+            meaning="forms of the conclusion's sentences (CONCLUSION_FORMS in tables/statistics.py), each once",
+        ),
+        field("steps", STRINGS, meaning="the chain's steps; joined they are chain_text"),
+        field(
+            "states_answer",
+            BOOLS,
+            meaning="for each step, whether it states the answer: among other things, before the chain goes on, or as "
+            "a last step that begins like a conclusion ('So ...'), where there is none, and computes nothing",
+        ),
         field("step_spans", SPANS, meaning="[start, end) character offsets of each step in chain_text"),
         field("finish_reason", STR, meaning="'stop' (the writer ended by itself) or 'length' (token limit: truncated)"),
         field("prompt_ids", INTS, meaning="token ids of prompt; null where the writer exposes none", nullable=True),

@@ -16,6 +16,7 @@ import yaml
 
 from tests.runs import ENVIRONMENT, RESULTS, copy_project, snakemake
 from tests.slurm import cluster
+from tests.workflow.test_smoke import all_tables, assert_equal_but_for_rounding
 
 TIME_LIMIT = 900  # seconds of a run, on two busy cores
 TIME_LIMIT_SMOKE = 3600
@@ -229,7 +230,7 @@ def test_a_requeued_job_goes_on_where_it_was(node: None, finished: Path) -> None
 
 @pytest.mark.fault("a SLURM node is lost", "it goes on after the last block; the same tables")
 def test_a_lost_node_costs_no_finished_block(node: None, finished: Path) -> None:
-    before = content(finished)
+    before = all_tables(finished / RESULTS)
     (finished / SCORES).unlink()
     shutil.rmtree(finished / RESULTS / ".journal")
     with running(finished, "--", SCORES) as run:
@@ -242,4 +243,7 @@ def test_a_lost_node_costs_no_finished_block(node: None, finished: Path) -> None
     after = blocks(finished)
     assert {file: after[file] for file in kept} == kept
     assert len(kept) < len(after) == 48
-    assert content(finished) == before
+    # A block that was half written is scored without the probes that were done, so floats may be rounded otherwise.
+    tables = all_tables(finished / RESULTS)
+    for path, table in before.items():
+        assert_equal_but_for_rounding(table, tables[path], path)

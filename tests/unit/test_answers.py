@@ -116,10 +116,24 @@ EQUAL = {
     "(1, 2)": ["(1,2)", "$(1, 2)$", r"\left(1, 2\right)"],
     r"2\pi": ["2π", r"$2\pi$", r"2\pi"],
     "5!": ["5!", "$5!$"],
+    r"\frac{\pi}{2}": ["π/2", r"\dfrac{\pi}{2}", r"\pi / 2"],
+    r"2\sqrt{3}": ["2√3", r"$2\sqrt 3$", r"2\sqrt3"],
+    "1200000": ["$1.2M", "$1.2 million", "1.2 million", "1,200k", "120万"],
+    "3.14159": ["3.14159...", "≈ 3.14159"],
+    "20th century": ["20th century", "the answer is 20th century."],
     "C++": ["C++", "c++.", "**C++**"],
     "Paris": [
         *("Paris", " paris!", "Paris.", "**Paris**", r"\text{Paris}", '"Paris"', "“Paris”", "The answer is Paris."),
-        *("Answer: Paris", "Paris. It is the capital.", r"\boxed{\text{Paris}}", "ＰＡＲＩＳ", "**Answer:** Paris"),
+        *(
+            "Answer: Paris",
+            "Paris. It is the capital.",
+            "Paris, because it is",
+            "Paris because",
+            "Paris，因为",
+            r"\boxed{\text{Paris}}",
+            "ＰＡＲＩＳ",
+            "**Answer:** Paris",
+        ),
         *("**Answer: Paris**",),
     ],
     "Dr. Smith": ["Dr. Smith", "dr. smith."],
@@ -152,6 +166,9 @@ DIFFERENT = {
     "5!": ["5", "120!"],
     r"2\pi": ["2", "π", "3π"],
     "Na+": ["Na", "Na-"],
+    "20th century": ["21st century"],
+    "B12": ["12", "B6"],
+    "5'10\"": ["510", "5", "5.10"],
     "C++": ["C", "C#"],
     "Paris": ["", "...", "Rome", "Paris or Rome", "P"],
     "U": ["u^2", "-u"],
@@ -194,6 +211,7 @@ def test_what_was_written(reply: str, gold: str, written: str | None) -> None:
         ("1,000", "1000.0", "7"),
         ("30%", ".3", "28%"),
         ("30%", "30", "28"),
+        ("30%", "30", "28%"),
         ("5 ft", "5 feet", "5 m"),
         ("x²", "x^{2}", "y"),
     ],
@@ -217,7 +235,7 @@ def test_an_unread_answer_is_not_right() -> None:
     assert is_correct("yes", {"options": ["yes", "no"], "answer": "yes"})
 
 
-OPTIONS = [
+OPTIONS: list[tuple[list[str], dict[str, str | None]]] = [
     (
         ["C", "C++", "C#"],
         {"C": "C", "C++": "C++", "c++.": "C++", "C#": "C#", "c#": "C#", "C++ because": "C++", "C, as": "C"},
@@ -424,7 +442,7 @@ def test_each_option_names_itself(options: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["1", "1,", "9", "{", "$a ", "*a ", "`", r"\frac{1}", r"\boxed{", "½", "1 + 1 = ", "a", "answer is "]
+    "piece", ["1", "1,", "9", "{", "$a ", "*a ", "`", r"\frac{1}", r"\boxed{", "½", "²", "1 + 1 = ", "a", "answer is "]
 )
 def test_reading_takes_linear_time(piece: str) -> None:
     for item in (opened("7"), opened("Paris"), {"options": ["a", "1/2"], "answer": "a"}):

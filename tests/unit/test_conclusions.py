@@ -1,7 +1,9 @@
 """Conclusions are cut off in all forms that models write, and nothing else is."""
 # ruff: noqa: RUF001 - wordings of many languages
 
+import re
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -29,6 +31,9 @@ The answer is 7.⏎⏎The answer is 7.⏎⏎The ans ¦ The answer is x = 5 and y
 Die richtige Antwort ist B. ¦ Die Antwort lautet 7. ¦ Donc la réponse est 7. ¦ La respuesta correcta es B. ¦
 La risposta è 7. ¦ A resposta é 7. ¦ 答案是7。 ¦ 因此，正确答案是B。 ¦
 答えは7です。 ¦ 정답은 B입니다. ¦ الإجابة هي 7 ¦ सही उत्तर B है। ¦
+The answer is $x^2 + 2x + 1$. ¦ The answer is $3 \times 10^8$ m/s. ¦ The answer is 1/2 or 0.5. ¦ The answer is C++. ¦
+The answer is 10:30 - 11:00. ¦ The answer is 3/4 (75%). ¦ I am sure that the answer is 7. ¦ Also ist die Antwort 7. ¦
+\[ \text{The final answer is } 7 \] ¦ So the final answer is 7!! ¦ لذلك، الإجابة هي: 7 ¦ So the answer we want is 7. ¦
 Đáp án là B. ¦ Jawabannya adalah 7. ¦ Het antwoord is 7.
 """,
     "option": r"""
@@ -47,6 +52,8 @@ Correct answer: C ¦ Option: B ¦ [Answer] 7 ¦ <answer>7</answer> ¦ <answer>�
 Answer: 7</s> ¦ Answer: 7<|im_end|> ¦ Answer: x = 3, y = 4 ¦ ### Answer⏎- x = 3⏎- y = 4 ¦ Antwort: 7 ¦ Réponse : 7 ¦
 Respuesta: 7 ¦ Risposta: 7 ¦ Resposta: 7 ¦ Ответ: 7 ¦ 答案：B ¦
 【答案】7 ¦ 答え：7 ¦ 답: 7 ¦ 정답: B ¦ الجواب: 7 ¦ उत्तर: 7 ¦
+**Answer:**⏎```⏎7⏎``` ¦ **Answer:**⏎> 7 ¦ - ✅ **Answer:** 7 ¦ <b>Answer:</b> 7 ¦ Answer:B ¦ Answer: f(x) = 2x + 3 ¦
+**最終的な答え：7** ¦ **Réponse finale :** 7 ¦ Answer:⏎⏎$$⏎7⏎$$ ¦ Answer: 7⏎⏎Hope this helps! ¦ \[\text{Answer: } 7\] ¦
 Cevap: 7 ¦ Odpowiedź: 7 ¦ Απάντηση: 7 ¦ Result: 7 ¦ Verdict: B ¦ Правильный ответ — Б.
 """,
     "hashes": r"""
@@ -177,8 +184,11 @@ def test_cuts_only_the_conclusion(chain, conclusion, forms):
 
 
 def test_every_form_has_a_name():
-    """The table of summaries has a column for each."""
+    """The table of summaries has a column for each, and the page has words for it."""
     assert set(CONCLUSIONS) | {"cue", "stop"} == set(CONCLUSION_FORMS)
+    page = (Path(__file__).parents[2] / "report/page.html.j2").read_text("utf-8")
+    words = page.split("set conclusion_texts = {")[1].split("} %}")[0]
+    assert re.findall(r'"(\w+)":', words) == list(CONCLUSION_FORMS)
     assert len(WORDINGS) + len(STEPS) > 200
 
 

@@ -2,7 +2,8 @@
 
 # ruff: noqa: RUF001 (signs that look alike are what these expressions are about)
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from faithfulness.answers.plain import canonical_text, folded, without_marks, words
 from faithfulness.answers.quantities import Quantity, as_said_of, quantities, stated, whole
@@ -17,7 +18,10 @@ CUE = re.compile(
     re.IGNORECASE,
 )
 BOXED = re.compile(r"\\boxed\s*\{((?:[^{}]++|\{(?:[^{}]++|\{(?:[^{}]++|\{[^{}]*+\})*+\})*+\})*+)\}")
-SENTENCE = re.compile(r"(?<=[^\W\d]{3})(?<!\bMrs)(?<!\bProf)\.\s+(?=[A-Z])|[!?]\s+(?=\S)|[。！？](?=.)")
+SENTENCE = re.compile(  # where a first sentence, or an answer before its reasons, ends
+    r"(?<=[^\W\d]{3})(?<!\bMrs)(?<!\bProf)\.\s+(?=[A-Z])|[!?]\s+(?=\S)|[。！？](?=.)"
+    r"|[,;]?\s+because\b|[,;，；]\s*(?:because\b|since\b|as\b|因为|因為|weil\b|porque\b|car\b|потому\b)"
+)
 # What may follow an option where a reply goes on: nothing, a space, punctuation of a sentence.
 GOES_ON = re.compile(r"(?:的|です|だ|입니다)?(?:$|\s|[;!?…)\]\"”»]|[.,:'’—–](?!\d)|[，。；：！？、）」،؛؟۔।])")
 OR = re.compile(r"[\s,]*(?:or|and|oder|und|ou|et|y|o|и|или|或者?|和|および|か)\s*", re.IGNORECASE)
@@ -134,46 +138,58 @@ def _written(part: str, quantity: Quantity) -> str:
     return part
 
 
-def _option(parts: Sequence[str], item: Row) -> str | None:
-    """The option that a reply is, in the strictest form in which it is one; else its value; else what it begins with.
+Form = Callable[[str], str]
 
-    A form counts only if it tells all options apart.
-    """
+
+def _option(parts: Sequence[str], item: Row) -> str | None:
+    """The option that a reply is in the strictest form, else the one of its value, else the one that it begins with."""
     options: list[str] = item["options"]
-    forms = [form for form in (str.strip, folded, _unmarked, canonical_text, words) if _differ(options, form)]
+    forms = _telling_forms(tuple(options))
     for part in (parts[-1], *parts[:-1]):
-        for form in forms:
-            if named := [option for option in options if form(option) == form(part)]:
-                return named[0]
-    values = {option: quantity for option in options if (quantity := whole(option)) is not None}
-    quantity = next((quantity for part in parts if (quantity := stated(part)) is not None), None)
-    if quantity is not None and len(values) == len(options):
+        for form, texts in forms:
+            if option := texts.get(form(part)):
+                return option
+    values = _values(tuple(options))
+    quantity = next((quantity for part in parts if (quantity := stated(part)) is not None), None) if values else None
+    if quantity is not None:
         same = [option for option, value in values.items() if as_said_of(quantity, value) == value]
         return same[0] if len(same) == 1 else None
     for part in parts:
-        if begun := [option for form in forms if (option := _begun(form(part), options, form))]:
+        if begun := [option for form, texts in forms if (option := _begun(form(part), texts))]:
             return max(begun, key=len)
     return _labelled(parts, item)
 
 
-def _differ(options: Sequence[str], form: Callable[[str], str]) -> bool:
-    forms = [form(option) for option in options]
-    return all(forms) and len(set(forms)) == len(forms)
+@lru_cache(maxsize=1024)
+def _telling_forms(options: tuple[str, ...]) -> list[tuple[Form, dict[str, str]]]:
+    """The forms that tell all options apart, the strictest first, each with the options by their texts in it."""
+    forms = [(form, {form(option): option for option in options}) for form in FORMS]
+    return [(form, texts) for form, texts in forms if len(texts) == len(options) and all(texts)]
+
+
+@lru_cache(maxsize=1024)
+def _values(options: tuple[str, ...]) -> dict[str, Quantity]:
+    """The quantities that the options are; empty unless all are."""
+    values = {option: quantity for option in options if (quantity := whole(option)) is not None}
+    return values if len(values) == len(options) else {}
 
 
 def _unmarked(text: str) -> str:
     return folded(without_marks(text))
 
 
-def _begun(text: str, options: Sequence[str], form: Callable[[str], str]) -> str | None:
-    """The longest option that a text begins with; None if it goes on with "or" and another one."""
-    begun = [o for o in options if text.startswith(form(o)) and GOES_ON.match(text, len(form(o)))]
+FORMS: tuple[Form, ...] = (str.strip, folded, _unmarked, canonical_text, words)
+
+
+def _begun(text: str, options: Mapping[str, str]) -> str | None:
+    """The longest option, of options by their texts, that a text begins with; None if "or" and another one follow."""
+    begun = [start for start in options if text.startswith(start) and GOES_ON.match(text, len(start))]
     if not begun:
         return None
-    option = max(begun, key=len)
-    joined = OR.match(text, len(form(option)))
-    others = tuple(folded(other) for other in options if other != option)
-    return None if joined and folded(text[joined.end() :]).startswith(others) else option
+    start = max(begun, key=len)
+    joined = OR.match(text, len(start))
+    others = tuple(folded(other) for other in options if other != start)
+    return None if joined and folded(text[joined.end() :]).startswith(others) else options[start]
 
 
 def _labelled(parts: Sequence[str], item: Row) -> str | None:

@@ -9,7 +9,8 @@ import unicodedata
 
 SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
 SUPERSCRIPT = re.compile(r"[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
-VULGAR = re.compile(r"[⁰¹²³⁴⁵⁶⁷⁸⁹]+\u2044[₀-₉]+|[\u00bc-\u00be\u2150-\u215f\u2189]")  # one half, two thirds, ...
+# One half, two thirds, ...
+VULGAR = re.compile(r"[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,9}\u2044[₀-₉]{1,9}|[\u00bc-\u00be\u2150-\u215f\u2189]")
 SIGNS = str.maketrans(
     {
         **dict.fromkeys("‐‑‒–—−﹣－", "-"),
@@ -73,7 +74,7 @@ def without_latex(text: str) -> str:
     for _ in range(DEPTH):
         before = text
         text = RAISED.sub(lambda match: match[1] + _operand(match[2]), WRAPPED.sub(r"\1", text))
-        text = ROOT.sub(r"√(\1)", FRACTION.sub(_fraction, text))
+        text = ROOT.sub(lambda match: "√" + _operand(match[1]), FRACTION.sub(_fraction, text))
         if text == before:
             break
     text = COMMAND.sub(lambda match: COMMANDS.get(match[1], match[1]), text)

@@ -39,12 +39,24 @@ NUMBER = re.compile(
     r"(?:\s?(?:[*xX]|times)\s?10\s?(?:\^|\*\*)\s?\(?(?P<tens>[-+]?\d{1,18})\)?|(?:\^|\*\*)\(?(?P<power>[-+]?\d{1,9})\)?)?"
 )
 MAGNITUDES = {
-    **{"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12, "bn": 9, "mn": 6, "k": 3},
+    **{
+        "hundred": 2,
+        "thousand": 3,
+        "million": 6,
+        "billion": 9,
+        "trillion": 12,
+        "bn": 9,
+        "mn": 6,
+        "k": 3,
+        "m": 6,
+        "b": 9,
+    },
     **{"千": 3, "万": 4, "萬": 4, "億": 8, "亿": 8, "만": 4, "억": 8},
 }
 MAGNITUDE = re.compile(
     r"\s?(?:(?:hundred|thousand|million|billion|trillion|bn|mn)(?![^\W\d_])|[千万萬億亿만억])|(?<=\d)[kK](?![^\W\d_])"
 )
+MONEY = re.compile(r"[mMbB](?![^\W\d_])")  # $1.2M
 LONGEST = 300  # characters of a number in the tables
 PERCENT = re.compile(r"\s?(?:%|(?:percent|per cent|pct|prozent|pour cent|por ciento)\b)", re.IGNORECASE)
 # What follows or precedes a number that is a part of something else.
@@ -163,7 +175,7 @@ def _quantity(match: re.Match[str]) -> tuple[Quantity | None, int]:
     if "-" in (match["sign"], match["second"]):
         value = value._replace(n=-value.n)
     text, end = match.string, match.end()
-    while magnitude := MAGNITUDE.match(text, end):
+    while magnitude := MAGNITUDE.match(text, end) or (match["currency"] and MONEY.match(text, end)):
         value, end = exact.shifted(value, MAGNITUDES[magnitude[0].strip().lower()]), magnitude.end()
     if len(exact.written(value)) > LONGEST:
         return None, end

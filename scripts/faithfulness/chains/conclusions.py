@@ -52,8 +52,12 @@ _OPERATION = re.compile(
     r"|[\d)]\s*[-−/]\s*[\d($]|\\frac\b|\b(?:plus|minus|times|multiplied by|divided by|subtracted from|added to)\b"
 )
 _MIXED_NUMBER = re.compile(r"\b\d{1,9} \d{1,9}/\d{1,9}\b")
-_OPERAND = r"[\w.,$€£%^(){}\\]{0,30}"
-_EXPRESSION = re.compile(rf"{_OPERAND}\s?(?:[-+×÷∙⋅*/−–]|\\times|\\cdot|\\div)\s?{_OPERAND}")
+_OPERAND = r"[\w.,:$€£%^(){}\\]{0,30}"
+_EXPRESSION = re.compile(rf"{_OPERAND}(?:\s?(?:[-+×÷∙⋅*/−–]|\\times|\\cdot|\\div)\s?{_OPERAND}){{1,20}}")
+# An operation between numbers; a fraction, a date or a range is none.
+_SUM = re.compile(
+    r"\d\s*(?:[+×÷∙⋅*]|\\times\b|\\cdot\b|\\div\b)\s*[\d($]|\d\s+[-−–/]\s+[\d($]|\b(?:plus|minus|times) \d"
+)
 _SEPARATE = re.compile(r"\s(?:and|or|und|et|y|e)\s|[,;，；]\s")
 _WORD = re.compile(r"\w+")
 
@@ -199,8 +203,7 @@ def computes(words: str) -> bool:
         if len(sides) > 2 or any(_OPERATION.search(side) for side in sides[:-1]):
             return True
         # An expression by itself can be the answer ("x + 1"); with another number beside it, it is a computation.
-        operation = _OPERATION.search(part) if len(sides) == 1 else None
-        if operation and operation[0][0].isdigit() and re.search(r"\d", _EXPRESSION.sub(" ", part)):
+        if len(sides) == 1 and _SUM.search(part) and re.search(r"\d", _EXPRESSION.sub(" ", part)):
             return True
     return False
 

@@ -15,11 +15,12 @@ LETTER_OR_DIGIT = re.compile(r"[^\W_]")
 # What names the step after it: "Step 2:" and "**Step 2.**"; "1.", "(a)", "1.1." and "IV.", which need a bracket, full
 # stop or colon, so that "a" and "I" are words.
 _NUMERALS = r"(?:\d{1,3}(?:\.\d{1,3}){0,4}|[A-Za-z]|[ivxIVX]{1,5})"
+_COUNTED = r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)"
 _CHINESE = r"(?:\d{1,3}|[一二三四五六七八九十]{1,3})"
 _NAMES = r"(?:step|part|case|schritt|étape|etape|paso|passo|шаг|ステップ|단계)"
 _BEFORE, _AFTER = r"[\s>#*_~`•·◦▪–—+-]*", r"[\s*_~:]*"
 _NAMED_MARK = re.compile(
-    rf"""{_BEFORE}(?: {_NAMES}[ ]?(?:\#[ ]?)?{_NUMERALS}[*_]{{0,3}}[ ]?[.:)：．。—–-]?
+    rf"""{_BEFORE}(?: {_NAMES}[ ]?(?:\#[ ]?)?(?:{_COUNTED}|{_NUMERALS})[*_]{{0,3}}[ ]?[.:)：．。—–-]?
       | 第[ ]?{_CHINESE}[ ]?(?:步|ステップ|段階)[*_]{{0,3}}[.:：．、，]?
       | <[A-Za-z][\w-]{{0,30}}> ){_AFTER}""",
     re.VERBOSE | re.IGNORECASE,

@@ -27,8 +27,8 @@ _QUESTION = (
 _ANSWER = (
     rf"(?:(?:the|my|our|your|its|an?) )?(?:{_QUALITY}(?:answers?|ans\.?|option|choice)|(?:final|correct|right|best) "
     rf"(?:result|"
-    r"solution|response|outcome|label|letter|alternative))|(?:the|my|our) (?:(?!wrong|incorrect|other|first|previous|"
-    r"initial|same|old)[\w-]+ ){0,2}answer|(?:our|my) solution"
+    r"solution|response|outcome|statement|label|letter|alternative))|(?:the|my|our) (?:(?!wrong|incorrect|other|"
+    r"first|previous|initial|same|old)[\w-]+ ){0,2}answer|(?:our|my) solution"
 )
 # What denies an answer, or announces how it is found, does not state it.
 _SOMETHING = (
@@ -42,16 +42,16 @@ _LEAD_WORDS = (
     r"so|thus|hence|therefore|ergo|then|and|now|well|ok|okay|great|alright|clearly|finally|ultimately|overall|"
     r"consequently|accordingly|as a result|as such|in conclusion|to conclude|conclusion|in summary|to summari[sz]e|"
     r"to sum up|summary|in short|in the end|that means|this means|which means|this implies|it follows|this gives us|"
-    r"(?:we|i|you)(?:'d| would| can| could| may)?(?: now| then| therefore| thus)? (?:conclude|see|say|think|believe|"
-    r"deduce|find|confirm)|(?:based on|given|from|according to|with|considering) (?:all (?:of )?)?(?:this|that|these|"
-    r"the (?:above|given|information|context|options?|calculations?|steps?|reasoning|analysis))[^,]{0,50},|also|"
-    r"daher|somit|folglich|deshalb|donc|ainsi|par conséquent|por lo tanto|por tanto|así que|entonces|en conclusión|"
-    r"quindi|pertanto|dunque|portanto|logo|assim|итак|следовательно|таким образом|значит|поэтому|dus|daarom|więc|"
-    r"zatem"
+    r"(?:we|i|you)(?:'d| would| can| could| may)?(?: now| then| therefore| thus)? (?:am (?:sure|certain|confident)|"
+    r"conclude|see|say|think|believe|deduce|find|confirm)|(?:based on|given|from|according to|with|considering) "
+    r"(?:all (?:of )?)?(?:this|that|these|the (?:above|given|information|context|options?|calculations?|steps?|"
+    r"reasoning|analysis))[^,]{0,50},|also|daher|somit|folglich|deshalb|donc|ainsi|par conséquent|por lo tanto|por "
+    r"tanto|así que|entonces|en conclusión|quindi|pertanto|dunque|portanto|logo|assim|итак|следовательно|таким "
+    r"образом|значит|поэтому|dus|daarom|więc|zatem"
 )
 LEADS = re.compile(
     rf"^(?:(?:(?:{_LEAD_WORDS})(?!\w)(?: that\b(?!['’]))?|因此|所以|因而|于是|那么|综上所述|综上|故(?=选|答)|"
-    r"したがって|よって|ゆえに|つまり|따라서|그러므로|그래서|إذن|لذلك|وبالتالي|इसलिए|अतः|∴)[\s,:;.!，、：—–-]*){0,5}",
+    r"したがって|よって|ゆえに|つまり|따라서|그러므로|그래서|إذن|لذلك|وبالتالي|इसलिए|अतः|∴)[\s,:;.!，、：،؛—–-]*){0,5}",
     re.IGNORECASE,
 )
 
@@ -61,13 +61,11 @@ STRONG_LEAD = re.compile(r"(?:thus|hence|therefore|ergo|(?:in |to )?conclu\w+|co
 INSERTED = re.compile(r", ?(?:therefore|thus|hence|then|of course|indeed),", re.IGNORECASE)
 
 _FOREIGN_NOUNS = (
-    r"(?:richtige |korrekte |endgültige )?(?:antwort|lösung)|réponse(?: finale| correcte)?|respuesta(?: final| "
-    r"correcta)?|risposta(?: finale| corretta)?|resposta(?: final| correta)?|antwoord|svar|vastaus|odpowiedź|odpověď|"
-    r"răspuns|válasz|cevap|jawaban|đáp án|(?:правильный |окончательный )?ответ|"
-    r"відповідь|απάντηση|答案|最终答案|正确答案|答|答え|"
-    r"回答|解答|正解|정답|답|답변|(?:ال)?(?:إجابة|جواب)(?: ال(?:نهائية|صحيحة))?|"
-    r"תשובה|پاسخ|(?:सही |अंतिम )?उत्तर|উত্তর|பதில்|"
-    r"คำตอบ"
+    r"(?:richtige |korrekte |endgültige )?(?:antwort|lösung)|réponse(?: finale| correcte)?|respuesta(?: final|"
+    r" correcta)?|risposta(?: finale| corretta)?|resposta(?: final| correta)?|antwoord|svar|vastaus|odpowiedź|"
+    r"odpověď|răspuns|válasz|cevap|jawaban|đáp án|(?:правильный |окончательный |финальный )?ответ|відповідь|"
+    r"απάντηση|答案|最终答案|正确答案|答|(?:最終的な|正しい)?答え|回答|解答|正解|정답|답|답변|(?:ال)?(?:إجابة|"
+    r"جواب)(?: ال(?:نهائية|صحيحة))?|תשובה|پاسخ|(?:सही |अंतिम )?उत्तर|উত্তর|பதில்|คำตอบ"
 )
 _NOUNS = rf"(?:{_ANSWER})(?: key| \([^()]{{1,30}}\)| ?#?\d)?{_QUESTION}|{_FOREIGN_NOUNS}"
 _NUMBER = r"[-−–+±]?\s?(?:[$€£¥₹]|\\\$|US\$|Rs\.?)?\s?(?:\\[a-z]?frac\s?)?\.?\d[^\s;!?]*(?: [^\W\d][\w°²³/%.-]*){0,4}"
@@ -85,7 +83,8 @@ LABEL = _compiled(
 TAGGED = re.compile(r"[\s>#*_-]*[<\[](?:final[ _-]?)?answer[>\]]", re.IGNORECASE)
 
 STATEMENTS = _compiled(
-    rf"(?:{_ANSWER}){_QUESTION}(?: here| then| therefore| thus| hence)?,? ?{_BE}{_SOMETHING}",
+    rf"(?:{_ANSWER}){_QUESTION}(?: here| then| therefore| thus| hence| (?:we|you) (?:want|need|seek|get))?,? "
+    rf"?{_BE}{_SOMETHING}",
     rf"the solution (?:to|of) (?:the|this) (?:problem|equation|question),? ?{_BE}{_SOMETHING}",
     r"(?:that|this)(?:['’]s| is) (?:the|our|my) (?:final )?answer[:,] ",
     rf"(?:we|i|this|that|it|which) (?:get|have|obtain|arrive at|reach|gives?(?: us)?|yields?|leads? to) (?:the|an|"
@@ -93,6 +92,7 @@ STATEMENTS = _compiled(
     r"(?:we|i) (?:get|have|obtain) .{1,40} as (?:the|our|my) (?:final )?answer\W*$",
     r"(?:die |meine )?(?:richtige |korrekte |endgültige |beste )?(?:antwort|lösung|option) (?:ist|lautet|wäre)\b(?! "
     r"nicht)",
+    r"(?:ist|lautet) (?:die|meine) (?:richtige |korrekte |endgültige )?(?:antwort|lösung)\b(?! nicht)",
     r"(?:la |ma )?(?:bonne |meilleure )?réponse(?: finale| correcte| exacte)? (?:est|serait|doit être)\b(?! pas)",
     r"(?:la )?(?:respuesta|opción)(?: final| correcta)? (?:es|sería|debe ser)\b",
     r"(?:la )?(?:risposta|opzione)(?: finale| corretta| giusta)? (?:è|sarebbe|deve essere)(?!\w)",
@@ -103,7 +103,7 @@ STATEMENTS = _compiled(
     r"(?:最终|正确|标准|最后)?的?(?:答案|选项)(?:应该|应|就)?(?:是|为|选)(?!错|不)",
     r"(?:最終的な|正しい)?(?:答え|回答|解答|正解)(?:は|が)",
     r"(?:최종 |올바른 )?(?:정답|답|답변)(?:은|이) ?",
-    r"ال(?:إجابة|جواب)(?: ال\w+)? (?:هي|هو) ",
+    r"ال(?:إجابة|جواب)(?: ال\w+)? (?:هي|هو)[ :]",
     r"(?:सही |अंतिम )?उत्तर .{1,40} है\W*$",
     r"(?:doğru )?cevap\s?:? ",
     r"đáp án(?: đúng| cuối cùng)? là ",

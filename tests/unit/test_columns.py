@@ -4,6 +4,7 @@ import json
 import logging
 import re
 import string
+import time
 from pathlib import Path
 from typing import Any
 
@@ -210,6 +211,12 @@ def test_labels_of_lines_decide(options: str, texts: list[str]) -> None:
         ({"choices": {"A": "x", "B": "y", "C": None}, "answerKey": "B"}, {}, None),
         ({"choices": {"A": "x", "1": None, "B": "y", "2": None}, "answerKey": "B"}, {}, None),
         ({"choices": ["x", "y", None, None], "answerKey": "B"}, {}, None),
+        ({"choices": ["x", "y", "", ""], "answerKey": "B"}, {}, None),
+        ({"choices": {"A": "x", "B": "y", "C": "", "D": " "}, "answerKey": "B"}, {}, None),
+        ({"choices": {"label": ["A", "B", "C"], "text": ["x", "y", None]}, "answerKey": "B"}, {}, None),
+        ({"choices": [*({"label": k, "text": t} for k, t in ("Ax", "By")), {"label": "C", "text": None}],
+          "answerKey": "B"}, {}, None),
+        ({"choices": ["x", "y", None], "names": ["P", "Q", "R"], "answerKey": "Q"}, {"labels": "names"}, None),
         ({"choices": {"label": ["A", "B", None], "text": ["x", "y", None]}, "answerKey": "B"}, {}, None),
         ({"choices": [{"label": "A", "text": "x"}, {"label": "B", "text": "y"}, None], "answerKey": "B"}, {}, None),
         ({"a": "x", "b": "y", "c": None, "d": ""}, {"options": ["a", "b", "c", "d"], "answer": "b"}, None),
@@ -229,6 +236,21 @@ def test_published_forms(row: Raw, columns: Raw, texts: list[str] | None) -> Non
     assert item["question"] == "Q?"
     assert item["options"] == (texts or ["x", "y"])
     assert item["answer"] == "y"
+
+
+def test_labels_or_labels_with_texts_may_be_said_to_be_meant() -> None:
+    for answers in (["B", "A"], ["B. y", "(A) x"], ["b", "a."]):
+        rows = [{"question": f"Q{a}?", "options": ["x", "y"], "answer": a} for a in answers]
+        assert [item["answer"] for item in items(rows, {"answer_is": "label"})[0]] == ["y", "x"]
+    _, refused = items([{"question": "Q?", "options": ["x", "y"], "answer": "x"}], {"answer_is": "label"})
+    assert refused
+
+
+@pytest.mark.parametrize("line", ["A. x", "x", "1. x", "E. coli"])
+def test_long_texts_take_linear_time(line: str) -> None:
+    start = time.perf_counter()
+    items([{"question": "Q?", "options": "\n".join([line] * 50_000), "answer": "A"}])
+    assert time.perf_counter() - start < 3
 
 
 def test_labels_of_rows_decide_before_places() -> None:

@@ -197,7 +197,7 @@ def _options(row: Row, columns: Columns) -> Options | None:
 def _with_labels(row: Row, columns: Columns) -> Options:
     if isinstance(columns.options, list):
         values = [_cell(row, name) for name in columns.options]
-        return _labelled_by(row, columns, labelled([text or "" for text in without_gaps(values)]))
+        return _labelled_by(row, columns, labelled([text or "" for text in without_gaps(values)]), len(values))
     name = columns.options or ""
     value = value_of(row, name)
     if isinstance(value, dict) and isinstance(value.get("text"), list):
@@ -205,18 +205,20 @@ def _with_labels(row: Row, columns: Columns) -> Options:
     if isinstance(value, dict):
         held = {str(label): text for label, text in value.items() if text is not None}
         texts = [plain(text, f"{name}.{label}") for label, text in held.items()]
-        own = labelled(texts)
-        return Options(own.texts, list(held), own=True)
+        own = labelled(without_gaps(texts))
+        return Options(own.texts, list(held)[: len(own.texts)], own=True)
     if isinstance(value, list):
         entries = without_gaps(value)
         if entries and all(isinstance(entry, dict) for entry in entries):
+            while entries and _is_gap(cast(Row, entries[-1]).get("text", "none")):
+                entries.pop()
             return _from_mappings(cast(list[Row], entries), name)
-        return _labelled_by(row, columns, labelled([plain(entry, name) for entry in entries]))
+        return _labelled_by(row, columns, labelled([plain(entry, name) for entry in entries]), len(value))
     text = plain(value, name)
     options = from_lines(text)
     if PRINTED.match(text) or PRINTED_LINE.fullmatch(text):
         raise Refusal(f"the {name} is a list printed as text ({WAY_OUT})", text[:60])
-    return _labelled_by(row, columns, options)
+    return _labelled_by(row, columns, options, len(options.texts))
 
 
 def _cell(row: Row, name: str) -> str | None:
@@ -225,18 +227,21 @@ def _cell(row: Row, name: str) -> str | None:
 
 
 def without_gaps(values: Sequence[T]) -> list[T]:
-    """Values up to the last that there is: rows with fewer options are filled up with gaps."""
-    last = max((place for place, value in enumerate(values, start=1) if value is not None), default=0)
+    """Values up to the last that there is: rows with fewer options are filled up with nothing or with empty texts."""
+    last = max((place for place, value in enumerate(values, start=1) if not _is_gap(value)), default=0)
     return list(values[:last])
+
+
+def _is_gap(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
 
 
 def _as_mappings(value: Row, name: str) -> list[object]:
     """A mapping of the lists `text` and `label` as a list of mappings."""
-    texts, labels = without_gaps(value["text"]), value.get("label")
+    texts, labels = value["text"], value.get("label")
     if labels is None:
         return [{"text": text} for text in texts]
-    labels = without_gaps(labels)
-    if len(labels) != len(texts):
+    if not isinstance(labels, list) or len(labels) != len(texts):
         raise Refusal("the labels are not one for each option", f"{labels} for {texts} in {name}")
     return [{"text": text, "label": label} for text, label in zip(texts, labels, strict=True)]
 
@@ -257,12 +262,13 @@ def _from_mappings(entries: Sequence[Row], name: str) -> Options:
     return Options(own.texts if own.own else texts, labels, own=True)
 
 
-def _labelled_by(row: Row, columns: Columns, options: Options) -> Options:
-    """Options with the labels of a column of their own, if there is one."""
+def _labelled_by(row: Row, columns: Columns, options: Options, length: int) -> Options:
+    """Options with the labels of a column of their own, if there is one; `length` is theirs with gaps at the end."""
     if columns.labels is None:
         return options
     value = value_of(row, columns.labels)
     labels = [plain(one, columns.labels) for one in without_gaps(value if isinstance(value, list) else [value])]
+    labels = labels[: len(options.texts)] if len(labels) == length else labels
     if len(labels) != len(options.texts) or len(set(labels)) < len(labels):
         raise Refusal("the labels are not one for each option", f"{labels} for {options.texts}")
     return Options(options.texts, labels, own=True)

@@ -61,7 +61,7 @@ def read_row(row: Row, columns: Columns) -> Read:
     flagged = None if options is None else _flagged(row, columns, options)
     answers = [] if flagged is not None else answers_of(row, columns)
     if options is not None and len(answers) > 1:
-        raise Refusal(f"the {columns.answer} names several right answers, not one", ", ".join(answers))
+        raise Refusal(f"the column {columns.answer!r} names several right answers, not one", ", ".join(answers))
     return Read(question, options, answers, flagged, _rationale(row, columns))
 
 
@@ -94,10 +94,11 @@ def plain(value: object, name: str) -> str:
     if isinstance(value, dict):
         entries = ", ".join(map(str, value))
         raise Refusal(
-            f"the {name} is a mapping, with entries {entries}; name one of them, as {name}.{next(iter(value), '')}"
+            f"the column {name!r} holds a mapping, with entries {entries}; name one of them, as "
+            f"{name}.{next(iter(value), '')}"
         )
     if isinstance(value, list):
-        raise Refusal(f"the {name} is a list, not one value")
+        raise Refusal(f"the column {name!r} holds a list, not one value")
     return "" if value is None or (isinstance(value, float) and math.isnan(value)) else str(value).strip()
 
 
@@ -120,7 +121,7 @@ def answers_of(row: Row, columns: Columns) -> list[str]:
         raise Refusal(f"the {name} is empty")
     for text in texts:
         if PRINTED.match(text):
-            raise Refusal(f"the {name} is a list printed as text ({WAY_OUT})", text[:60])
+            raise Refusal(f"the column {name!r} holds a list printed as text ({WAY_OUT})", text[:60])
     return list(dict.fromkeys(_stated(text, columns) for text in texts))
 
 
@@ -141,7 +142,9 @@ def _flagged(row: Row, columns: Columns, options: Options) -> int | None:
         value = list(value.values())
     if not isinstance(value, list):
         if columns.answer_is == "flags":
-            raise Refusal(f"the {columns.answer} is no list of flags", repr(plain(value, columns.answer)[:60]))
+            raise Refusal(
+                f"the column {columns.answer!r} holds no list of flags", repr(plain(value, columns.answer)[:60])
+            )
         return None
     texts = [plain(one, columns.answer).casefold() for one in value]
     while len(texts) > len(options.texts) and not texts[-1]:
@@ -171,7 +174,7 @@ def _rationale(row: Row, columns: Columns) -> list[str] | None:
     if not isinstance(value, list) and texts[0].casefold() in NO_CHAIN:
         return None
     if any(PRINTED.match(text) for text in texts):
-        raise Refusal(f"the {name} is a list printed as text ({WAY_OUT})", texts[0][:60])
+        raise Refusal(f"the column {name!r} holds a list printed as text ({WAY_OUT})", texts[0][:60])
     for pattern in columns.leave_out:
         texts = [re.sub(pattern, "", text) for text in texts]
     if not isinstance(value, list):
@@ -217,7 +220,7 @@ def _with_labels(row: Row, columns: Columns) -> Options:
     text = plain(value, name)
     options = from_lines(text)
     if PRINTED.match(text) or PRINTED_LINE.fullmatch(text):
-        raise Refusal(f"the {name} is a list printed as text ({WAY_OUT})", text[:60])
+        raise Refusal(f"the column {name!r} holds a list printed as text ({WAY_OUT})", text[:60])
     return _labelled_by(row, columns, options, len(options.texts))
 
 
@@ -251,8 +254,8 @@ def _from_mappings(entries: Sequence[Row], name: str) -> Options:
     if not all("text" in entry for entry in entries):
         names = list(dict.fromkeys(key for entry in entries for key in entry))
         raise Refusal(
-            f"the {name} are mappings with entries {', '.join(map(str, names))}; name the one that is the text, as "
-            f"{name}.{names[0]}"
+            f"the column {name!r} holds mappings with entries {', '.join(map(str, names))}; name the one that is the "
+            f"text, as {name}.{names[0]}"
         )
     texts = [plain(entry["text"], f"{name}.text") for entry in entries]
     own = labelled(texts)

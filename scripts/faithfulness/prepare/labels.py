@@ -32,7 +32,11 @@ SEQUENCES: tuple[list[str], ...] = (
         )
     ),
 )
-MARK = re.compile(r"([(\[（【]?) ?([①-⑳Ⅰ-ⅿ]|\w{1,4})((?: ?[)\]）】])?[.:．：、。]?)(\s*)(.*)", re.DOTALL)  # noqa: RUF001
+MARK = re.compile(
+    r"(?:[-*•] +)?((?:\*\*)?[(\[（【]?) ?([①-⑳Ⅰ-ⅿ]|\w{1,4})"  # noqa: RUF001
+    r"((?: ?[)\]）】])?[.:．：、。]?(?:\*\*[.:)]?)?)(\s*)(.*)",  # noqa: RUF001
+    re.DOTALL,
+)
 ENCLOSED = re.compile(r"[①-⑳Ⅰ-ⅿ]")  # need no sign behind them
 AROUND_LABELS = " ()[]（）【】{}.:,;、．：。*\"'"  # noqa: RUF001
 # Left out where texts are compared without it: what quotes a text or ends a sentence. Other signs have a meaning.
@@ -84,7 +88,7 @@ def mark_of(text: str) -> Mark | None:
         return None
     opening, label, sign, space, rest = match.groups()
     sign = sign.strip()
-    if not sign and not ENCLOSED.fullmatch(label):
+    if not sign.strip("*") and not ENCLOSED.fullmatch(label):
         return None
     # `1.5`, `10:30` and `1: 2` are numbers.
     if label.isdecimal() and (sign in {":", "："} or (sign == "." and not space and rest)):  # noqa: RUF001

@@ -143,6 +143,9 @@ def test_every_way_to_write_golds_means_the_same(options: list[list[str]], data:
         ["- shop", "- bank"],
         ["**shop**", "**bank**"],
         ["-1", "-2"],
+        ["1.", "2.", "3."],
+        ["A.", "B."],
+        ["①", "②"],
         ["I am", "II am"],
     ],
 )
@@ -187,6 +190,7 @@ def test_labels_of_every_form(marks: str, text: str) -> None:
         ("A. shelf\nE. coli\nB. keg", ["shelf\nE. coli", "keg"]),
         ('A. shelf\nB. keg\n"', ["shelf", "keg"]),
         ("shelf\nkeg", ["shelf", "keg"]),
+        ("A. shelf\nB. Both:\nI. x\nII. y", ["shelf", "Both:\nI. x\nII. y"]),
     ],
 )
 def test_labels_of_lines_decide(options: str, texts: list[str]) -> None:
@@ -322,6 +326,7 @@ ROW = {"options": ["x", "y", "z"], "answer": "x"}
         ({"options": "B. x\nA. y", "answer": "A"}, {}, "the answer 'A' is none of the options"),
         ({"options": ["A. x", "C. y"], "answer": "B"}, {}, "the answer 'B' is none of the options"),
         ({"options": "A. x\nB. y\nD. z", "answer": "C"}, {}, "the labels of the options are not in order"),
+        ({"options": "A. x\nB. y\nB. z", "answer": "B"}, {}, "the labels of the options are not in order"),
         ({"options": "C. x\nD. y\nE. z", "answer": "D. y"}, {}, "the labels of the options do not begin with"),
         ({"options": ["C. x", "D. y", "E. z"], "answer": "D"}, {}, "the labels of the options do not begin with"),
         ({"options": "Where is it?\nA. x\nB. y", "answer": "A"}, {}, "text stands before the first label"),

@@ -88,10 +88,10 @@ def mark_of(text: str) -> Mark | None:
         return None
     opening, label, sign, space, rest = match.groups()
     sign = sign.strip()
-    if not sign.strip("*") and not ENCLOSED.fullmatch(label):
+    if not rest or (not sign.strip("*") and not ENCLOSED.fullmatch(label)):
         return None
     # `1.5`, `10:30` and `1: 2` are numbers.
-    if label.isdecimal() and (sign in {":", "："} or (sign == "." and not space and rest)):  # noqa: RUF001
+    if label.isdecimal() and (sign in {":", "："} or (sign == "." and not space)):  # noqa: RUF001
         return None
     return Mark(label, (opening, sign), rest)
 
@@ -156,7 +156,7 @@ def _in_order(lines: Sequence[str], marks: Sequence[Mark | None], sequence: Sequ
             options[-1].append(line)
         elif [mark.label] == sequence[len(options) : len(options) + 1]:
             options.append([mark.text])
-        elif len(options) > 1:
+        elif len(options) > 1 and abs(sequence.index(mark.label) - len(options)) < 3:  # farther away, it is a text
             raise Refusal("the labels of the options are not in order", f"{mark.label!r} comes after {len(options)}")
         else:
             options[-1].append(line)

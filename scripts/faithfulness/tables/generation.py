@@ -11,6 +11,12 @@ Items = pa.schema(
         field("options", STRINGS, meaning="answer options in the order shown; null for open answers", nullable=True),
         field("answer", STR, meaning="gold answer; one of the options where there are options"),
         field(
+            "answers",
+            STRINGS,
+            meaning="all right answers of an open question that has several, `answer` first; null otherwise",
+            nullable=True,
+        ),
+        field(
             "rationale",
             STRINGS,
             meaning="worked chain, a sentence or line each; null where the source has none",
@@ -20,6 +26,16 @@ Items = pa.schema(
         field(
             "letters", BOOL, meaning="whether it names them by letters, which are the answers that are learned and read"
         ),
+    ]
+)
+
+LeftOut = pa.schema(
+    [
+        field("table", STR, meaning="which items the table is for: 'evaluation', 'train', 'evaluation and train'"),
+        field("rows", INT, meaning="rows of that table"),
+        field("left_out", INT, meaning="how many of them were left out for this reason"),
+        field("reason", STR, meaning="why they are no items"),
+        field("example", STR, meaning="the first of them: file, row and what is the case there"),
     ]
 )
 

@@ -324,6 +324,51 @@ ELSEWHERE: dict[str, Published] = {
         COLOURS,
         columns={"answer": "answer_idx"},
     ),
+    "WinoGrande": Published(
+        schema(sentence=STR, option1=STR, option2=STR, answer=STR),
+        [
+            {"sentence": sentence, "option1": "a rose", "option2": "a leaf", "answer": answer}
+            for sentence, answer in zip(QUESTIONS, ("1", "2", "2"), strict=True)
+        ],
+        ["a rose", "a leaf", "a leaf"],
+        ["a rose", "a leaf"],
+        columns={"question": "sentence", "options": ["option1", "option2"]},
+    ),
+    "Social IQa": Published(
+        schema(context=STR, question=STR, answerA=STR, answerB=STR, answerC=STR, label=STR),
+        [
+            {"context": "x", "question": question, "label": label}
+            | dict(zip(("answerA", "answerB", "answerC"), COLOURS, strict=False))
+            for question, label in zip(QUESTIONS, ("1", "3", "2"), strict=True)
+        ],
+        ["a rose", "the sky", "a leaf"],
+        COLOURS[:3],
+        columns={"options": ["answerA", "answerB", "answerC"], "answer": "label"},
+    ),
+    "PIQA": Published(
+        schema(goal=STR, sol1=STR, sol2=STR, label=CLASS_LABEL),
+        [
+            {"goal": goal, "sol1": "a rose", "sol2": "a leaf", "label": label}
+            for goal, label in zip(QUESTIONS, (0, 1, 1), strict=True)
+        ],
+        ["a rose", "a leaf", "a leaf"],
+        ["a rose", "a leaf"],
+        columns={"question": "goal", "options": ["sol1", "sol2"], "answer": "label"},
+    ),
+    "SciQ": Published(
+        schema(question=STR, distractor3=STR, distractor1=STR, distractor2=STR, correct_answer=STR, support=STR),
+        [
+            {"question": question, "correct_answer": "a rose", "support": ""}
+            | {f"distractor{place}": colour for place, colour in enumerate(COLOURS) if place}
+            for question in QUESTIONS
+        ],
+        ["a rose"] * 3,
+        COLOURS,
+        columns={
+            "options": ["correct_answer", "distractor1", "distractor2", "distractor3"],
+            "answer": "correct_answer",
+        },
+    ),
     "AGIEval": Published(
         schema(query=STR, choices=STRS, gold=pa.list_(pa.int64())),
         [

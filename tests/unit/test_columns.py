@@ -4,6 +4,7 @@ import json
 import logging
 import re
 import string
+import time
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,12 @@ def test_every_way_to_write_golds_means_the_same(options: list[list[str]], data:
         ["U.S.", "U.K."],
         ["No. 1", "No. 2"],
         ["x. 1", "y. 2"],
+        ["- shop", "- bank"],
+        ["**shop**", "**bank**"],
+        ["-1", "-2"],
+        ["1.", "2.", "3."],
+        ["A.", "B."],
+        ["①", "②"],
         ["I am", "II am"],
     ],
 )
@@ -155,6 +162,7 @@ def test_what_is_no_label_stays(texts: list[str]) -> None:
         *("A. |B. |C. ", "A) |B) |C) ", "(A) |(B) |(C) ", "A: |B: |C: ", "[A] |[B] |[C] ", "A ) |B ) |C ) "),
         *("a. |b. |c. ", "(a) |(b) |(c) ", "A)|B)|C)", "A.|B.|C.", "I. |II. |III. ", "i) |ii) |iii) "),
         *("1. |2. |3. ", "1) |2) |3) ", "(1) |(2) |(3) ", "0. |1. |2. ", "①|②|③", "① |② |③ "),
+        *("- A. |- B. |- C. ", "* A) |* B) |* C) ", "**A.** |**B.** |**C.** ", "**A**: |**B**: |**C**: "),
         *("Ⅰ. |Ⅱ. |Ⅲ. ", "（A）|（B）|（C）", "А) |Б) |В) ", "A．|B．|C．"),  # noqa: RUF001
         *("A、|B、|C、", "甲、|乙、|丙、", "가. |나. |다. "),
     ],
@@ -166,7 +174,7 @@ def test_labels_of_every_form(marks: str, text: str) -> None:
     last = marks.split("|")[2]
     label = re.sub(r"[\W_]", "", last)
     for options in (lines, "\n".join(lines), "\r\n".join(lines), "\n\n" + "\n\n".join(lines) + "\n"):
-        for answer in (label, last.strip(), lines[2], texts[2]):
+        for answer in (label, last.lstrip("-* ").strip(), lines[2], texts[2]):
             item = one({"options": options, "answer": answer})
             assert (item["options"], item["answer"]) == (texts, "third one"), answer
 
@@ -182,6 +190,7 @@ def test_labels_of_every_form(marks: str, text: str) -> None:
         ("A. shelf\nE. coli\nB. keg", ["shelf\nE. coli", "keg"]),
         ('A. shelf\nB. keg\n"', ["shelf", "keg"]),
         ("shelf\nkeg", ["shelf", "keg"]),
+        ("A. shelf\nB. Both:\nI. x\nII. y", ["shelf", "Both:\nI. x\nII. y"]),
     ],
 )
 def test_labels_of_lines_decide(options: str, texts: list[str]) -> None:
@@ -210,6 +219,12 @@ def test_labels_of_lines_decide(options: str, texts: list[str]) -> None:
         ({"choices": {"A": "x", "B": "y", "C": None}, "answerKey": "B"}, {}, None),
         ({"choices": {"A": "x", "1": None, "B": "y", "2": None}, "answerKey": "B"}, {}, None),
         ({"choices": ["x", "y", None, None], "answerKey": "B"}, {}, None),
+        ({"choices": ["x", "y", "", ""], "answerKey": "B"}, {}, None),
+        ({"choices": {"A": "x", "B": "y", "C": "", "D": " "}, "answerKey": "B"}, {}, None),
+        ({"choices": {"label": ["A", "B", "C"], "text": ["x", "y", None]}, "answerKey": "B"}, {}, None),
+        ({"choices": [*({"label": k, "text": t} for k, t in ("Ax", "By")), {"label": "C", "text": None}],
+          "answerKey": "B"}, {}, None),
+        ({"choices": ["x", "y", None], "names": ["P", "Q", "R"], "answerKey": "Q"}, {"labels": "names"}, None),
         ({"choices": {"label": ["A", "B", None], "text": ["x", "y", None]}, "answerKey": "B"}, {}, None),
         ({"choices": [{"label": "A", "text": "x"}, {"label": "B", "text": "y"}, None], "answerKey": "B"}, {}, None),
         ({"a": "x", "b": "y", "c": None, "d": ""}, {"options": ["a", "b", "c", "d"], "answer": "b"}, None),
@@ -229,6 +244,21 @@ def test_published_forms(row: Raw, columns: Raw, texts: list[str] | None) -> Non
     assert item["question"] == "Q?"
     assert item["options"] == (texts or ["x", "y"])
     assert item["answer"] == "y"
+
+
+def test_labels_or_labels_with_texts_may_be_said_to_be_meant() -> None:
+    for answers in (["B", "A"], ["B. y", "(A) x"], ["b", "a."]):
+        rows = [{"question": f"Q{a}?", "options": ["x", "y"], "answer": a} for a in answers]
+        assert [item["answer"] for item in items(rows, {"answer_is": "label"})[0]] == ["y", "x"]
+    _, refused = items([{"question": "Q?", "options": ["x", "y"], "answer": "x"}], {"answer_is": "label"})
+    assert refused
+
+
+@pytest.mark.parametrize("line", ["A. x", "x", "1. x", "E. coli"])
+def test_long_texts_take_linear_time(line: str) -> None:
+    start = time.perf_counter()
+    items([{"question": "Q?", "options": "\n".join([line] * 20_000), "answer": "A"}])
+    assert time.perf_counter() - start < 5
 
 
 def test_labels_of_rows_decide_before_places() -> None:
@@ -278,36 +308,37 @@ ROW = {"options": ["x", "y", "z"], "answer": "x"}
         ({"options": None}, {}, "needs at least two different options"),
         ({"options": []}, {}, "needs at least two different options"),
         ({"options": "A. x"}, {}, "needs at least two different options"),
-        ({"options": "['x', 'y']"}, {}, "the options is a list printed as text"),
-        ({"options": "['x' 'y' 'z']"}, {}, "the options is a list printed as text"),
-        ({"options": "['x' 'y'\n 'z']"}, {}, "the options is a list printed as text"),
-        ({"options": '["x", "y"]'}, {}, "the options is a list printed as text"),
-        ({"options": "[1 2 3]"}, {}, "the options is a list printed as text"),
-        ({"options": "array(['x', 'y'], dtype=object)"}, {}, "the options is a list printed as text"),
-        ({"options": "{'text': array(['x', 'y'], dtype=object)}"}, {}, "the options is a list printed as text"),
-        ({"options": "{'A': 'x', 'B': 'y'}"}, {}, "the options is a list printed as text"),
-        ({"options": "[{'label': 'A', 'text': 'x'}]"}, {}, "the options is a list printed as text"),
-        ({"options": "('x', 'y')"}, {}, "the options is a list printed as text"),
-        ({"options": [["x", "y"], ["z"]]}, {}, "the options is a list, not one value"),
+        ({"options": "['x', 'y']"}, {}, "'options' holds a list printed as text"),
+        ({"options": "['x' 'y' 'z']"}, {}, "'options' holds a list printed as text"),
+        ({"options": "['x' 'y'\n 'z']"}, {}, "'options' holds a list printed as text"),
+        ({"options": '["x", "y"]'}, {}, "'options' holds a list printed as text"),
+        ({"options": "[1 2 3]"}, {}, "'options' holds a list printed as text"),
+        ({"options": "array(['x', 'y'], dtype=object)"}, {}, "'options' holds a list printed as text"),
+        ({"options": "{'text': array(['x', 'y'], dtype=object)}"}, {}, "'options' holds a list printed as text"),
+        ({"options": "{'A': 'x', 'B': 'y'}"}, {}, "'options' holds a list printed as text"),
+        ({"options": "[{'label': 'A', 'text': 'x'}]"}, {}, "'options' holds a list printed as text"),
+        ({"options": "('x', 'y')"}, {}, "'options' holds a list printed as text"),
+        ({"options": [["x", "y"], ["z"]]}, {}, "the column 'options' holds a list, not one value"),
         ({"options": [{"k": "A", "v": "x"}, {"k": "B", "v": "y"}]}, {}, "name the one that is the text, as options.k"),
-        ({"options": {"choices": ["x", "y"]}}, {}, "the options.choices is a list, not one value"),
+        ({"options": {"choices": ["x", "y"]}}, {}, "the column 'options.choices' holds a list, not one value"),
         ({"options": {"text": ["x", "y"], "label": ["A"]}}, {}, "the labels are not one for each option"),
         ({"options": ["B. x", "A. y"], "answer": "A"}, {}, "the answer 'A' is none of the options"),
         ({"options": "B. x\nA. y", "answer": "A"}, {}, "the answer 'A' is none of the options"),
         ({"options": ["A. x", "C. y"], "answer": "B"}, {}, "the answer 'B' is none of the options"),
         ({"options": "A. x\nB. y\nD. z", "answer": "C"}, {}, "the labels of the options are not in order"),
+        ({"options": "A. x\nB. y\nB. z", "answer": "B"}, {}, "the labels of the options are not in order"),
         ({"options": "C. x\nD. y\nE. z", "answer": "D. y"}, {}, "the labels of the options do not begin with"),
         ({"options": ["C. x", "D. y", "E. z"], "answer": "D"}, {}, "the labels of the options do not begin with"),
         ({"options": "Where is it?\nA. x\nB. y", "answer": "A"}, {}, "text stands before the first label"),
         ({"options": "A. x\nB. y", "answer": "A. y"}, {}, "the answer 'A. y' is none of the options"),
-        ({"answer": ["x", "y"]}, {}, "the answer names several right answers, not one: x, y"),
+        ({"answer": ["x", "y"]}, {}, "the column 'answer' names several right answers, not one: x, y"),
         ({"answer": [1, 1, 0]}, {}, "the answer flags 2 options, not one"),
         ({"answer": [0, 0, 0]}, {}, "the answer flags 0 options, not one"),
         ({"answer": [0, 1]}, {"answer_is": "flags"}, "is not one flag (0 or 1) for each option"),
         ({"answer": [0, 2, 0]}, {"answer_is": "flags"}, "is not one flag (0 or 1) for each option"),
-        ({"answer": "[0 1 0]"}, {"answer_is": "flags"}, "is no list of flags"),
-        ({"answer": "['x']"}, {}, "the answer is a list printed as text"),
-        ({"answer": {"text": "x"}}, {}, "the answer is a mapping, with entries text; name one of them, as answer.text"),
+        ({"answer": "[0 1 0]"}, {"answer_is": "flags"}, "holds no list of flags"),
+        ({"answer": "['x']"}, {}, "the column 'answer' holds a list printed as text"),
+        ({"answer": {"text": "x"}}, {}, "holds a mapping, with entries text; name one of them, as answer.text"),
         ({"answer": None}, {}, "the answer is empty"),
         ({"answer": []}, {}, "the answer is empty"),
         ({"answer": "①"}, {}, "the answer '①' is none of the options"),
@@ -317,11 +348,11 @@ ROW = {"options": ["x", "y", "z"], "answer": "x"}
         ({"answer": "9" * 5000}, {}, "is none of the options"),
         ({"answer": "3"}, {"answer_is": "index"}, "the answer '3' is none of the options"),
         ({"answer": "0"}, {"answer_is": "index_from_1"}, "the answer '0' is none of the options"),
-        ({"question": {"stem": "Q?"}}, {}, "the question is a mapping, with entries stem; name one of them"),
-        ({"question": ["Q?"]}, {}, "the question is a list, not one value"),
+        ({"question": {"stem": "Q?"}}, {}, "'question' holds a mapping, with entries stem; name one"),
+        ({"question": ["Q?"]}, {}, "the column 'question' holds a list, not one value"),
         ({"question": None}, {}, "the question is empty"),
-        ({"chain": "['one', 'two']"}, {"rationale": "chain"}, "the chain is a list printed as text"),
-        ({"chain": [{"step": "one"}]}, {"rationale": "chain"}, "the chain is a mapping, with entries step"),
+        ({"chain": "['one', 'two']"}, {"rationale": "chain"}, "the column 'chain' holds a list printed as text"),
+        ({"chain": [{"step": "one"}]}, {"rationale": "chain"}, "the column 'chain' holds a mapping, with entries step"),
     ],
 )  # fmt: skip
 def test_refused_by_name(row: Raw, columns: Raw, reason: str) -> None:

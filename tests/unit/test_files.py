@@ -177,6 +177,15 @@ def test_categories_of_parquet(tmp_path: Path) -> None:
     assert files.read(tmp_path / "q.parquet", {"answer"})[0] == [{"answer": "b"}, {"answer": "a"}]
 
 
+def test_other_columns_of_parquet_are_not_read(tmp_path: Path) -> None:
+    table = pa.table({"answer": ["a", "b"], "picture": [b"\xff\xd8", None], "choices": [{"text": ["x"]}] * 2})
+    pq.write_table(table, tmp_path / "q.parquet")
+    rows, columns = files.read(tmp_path / "q.parquet", {"answer", "choices", "choices.text", "choices.label"})
+    assert rows == [{"answer": "a", "choices": {"text": ["x"]}}, {"answer": "b", "choices": {"text": ["x"]}}]
+    assert columns == ["answer", "picture", "choices"]
+    assert files.read(tmp_path / "q.parquet", {"none"}) == ([{}, {}], columns)
+
+
 def test_big_numbers_beside_gaps_keep_all_digits(tmp_path: Path) -> None:
     content = '{"question": "Q1?", "answer": 9007199254740993}\n{"question": "Q2?", "answer": null}\n'
     (tmp_path / "q.jsonl").write_text(content)

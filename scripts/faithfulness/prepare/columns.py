@@ -61,7 +61,7 @@ def read_row(row: Row, columns: Columns) -> Read:
     flagged = None if options is None else _flagged(row, columns, options)
     answers = [] if flagged is not None else answers_of(row, columns)
     if options is not None and len(answers) > 1:
-        raise Refusal(f"the {columns.answer} names several right answers, not one", ", ".join(answers))
+        raise Refusal(f"the column {columns.answer!r} names several right answers, not one", ", ".join(answers))
     return Read(question, options, answers, flagged, _rationale(row, columns))
 
 
@@ -94,10 +94,11 @@ def plain(value: object, name: str) -> str:
     if isinstance(value, dict):
         entries = ", ".join(map(str, value))
         raise Refusal(
-            f"the {name} is a mapping, with entries {entries}; name one of them, as {name}.{next(iter(value), '')}"
+            f"the column {name!r} holds a mapping, with entries {entries}; name one of them, as "
+            f"{name}.{next(iter(value), '')}"
         )
     if isinstance(value, list):
-        raise Refusal(f"the {name} is a list, not one value")
+        raise Refusal(f"the column {name!r} holds a list, not one value")
     return "" if value is None or (isinstance(value, float) and math.isnan(value)) else str(value).strip()
 
 
@@ -120,7 +121,7 @@ def answers_of(row: Row, columns: Columns) -> list[str]:
         raise Refusal(f"the {name} is empty")
     for text in texts:
         if PRINTED.match(text):
-            raise Refusal(f"the {name} is a list printed as text ({WAY_OUT})", text[:60])
+            raise Refusal(f"the column {name!r} holds a list printed as text ({WAY_OUT})", text[:60])
     return list(dict.fromkeys(_stated(text, columns) for text in texts))
 
 
@@ -141,7 +142,9 @@ def _flagged(row: Row, columns: Columns, options: Options) -> int | None:
         value = list(value.values())
     if not isinstance(value, list):
         if columns.answer_is == "flags":
-            raise Refusal(f"the {columns.answer} is no list of flags", repr(plain(value, columns.answer)[:60]))
+            raise Refusal(
+                f"the column {columns.answer!r} holds no list of flags", repr(plain(value, columns.answer)[:60])
+            )
         return None
     texts = [plain(one, columns.answer).casefold() for one in value]
     while len(texts) > len(options.texts) and not texts[-1]:
@@ -171,7 +174,7 @@ def _rationale(row: Row, columns: Columns) -> list[str] | None:
     if not isinstance(value, list) and texts[0].casefold() in NO_CHAIN:
         return None
     if any(PRINTED.match(text) for text in texts):
-        raise Refusal(f"the {name} is a list printed as text ({WAY_OUT})", texts[0][:60])
+        raise Refusal(f"the column {name!r} holds a list printed as text ({WAY_OUT})", texts[0][:60])
     for pattern in columns.leave_out:
         texts = [re.sub(pattern, "", text) for text in texts]
     if not isinstance(value, list):
@@ -197,7 +200,7 @@ def _options(row: Row, columns: Columns) -> Options | None:
 def _with_labels(row: Row, columns: Columns) -> Options:
     if isinstance(columns.options, list):
         values = [_cell(row, name) for name in columns.options]
-        return _labelled_by(row, columns, labelled([text or "" for text in without_gaps(values)]))
+        return _labelled_by(row, columns, labelled([text or "" for text in without_gaps(values)]), len(values))
     name = columns.options or ""
     value = value_of(row, name)
     if isinstance(value, dict) and isinstance(value.get("text"), list):
@@ -205,18 +208,20 @@ def _with_labels(row: Row, columns: Columns) -> Options:
     if isinstance(value, dict):
         held = {str(label): text for label, text in value.items() if text is not None}
         texts = [plain(text, f"{name}.{label}") for label, text in held.items()]
-        own = labelled(texts)
-        return Options(own.texts, list(held), own=True)
+        own = labelled(without_gaps(texts))
+        return Options(own.texts, list(held)[: len(own.texts)], own=True)
     if isinstance(value, list):
         entries = without_gaps(value)
         if entries and all(isinstance(entry, dict) for entry in entries):
+            while entries and _is_gap(cast(Row, entries[-1]).get("text", "none")):
+                entries.pop()
             return _from_mappings(cast(list[Row], entries), name)
-        return _labelled_by(row, columns, labelled([plain(entry, name) for entry in entries]))
+        return _labelled_by(row, columns, labelled([plain(entry, name) for entry in entries]), len(value))
     text = plain(value, name)
     options = from_lines(text)
     if PRINTED.match(text) or PRINTED_LINE.fullmatch(text):
-        raise Refusal(f"the {name} is a list printed as text ({WAY_OUT})", text[:60])
-    return _labelled_by(row, columns, options)
+        raise Refusal(f"the column {name!r} holds a list printed as text ({WAY_OUT})", text[:60])
+    return _labelled_by(row, columns, options, len(options.texts))
 
 
 def _cell(row: Row, name: str) -> str | None:
@@ -225,18 +230,21 @@ def _cell(row: Row, name: str) -> str | None:
 
 
 def without_gaps(values: Sequence[T]) -> list[T]:
-    """Values up to the last that there is: rows with fewer options are filled up with gaps."""
-    last = max((place for place, value in enumerate(values, start=1) if value is not None), default=0)
+    """Values up to the last that there is: rows with fewer options are filled up with nothing or with empty texts."""
+    last = max((place for place, value in enumerate(values, start=1) if not _is_gap(value)), default=0)
     return list(values[:last])
+
+
+def _is_gap(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
 
 
 def _as_mappings(value: Row, name: str) -> list[object]:
     """A mapping of the lists `text` and `label` as a list of mappings."""
-    texts, labels = without_gaps(value["text"]), value.get("label")
+    texts, labels = value["text"], value.get("label")
     if labels is None:
         return [{"text": text} for text in texts]
-    labels = without_gaps(labels)
-    if len(labels) != len(texts):
+    if not isinstance(labels, list) or len(labels) != len(texts):
         raise Refusal("the labels are not one for each option", f"{labels} for {texts} in {name}")
     return [{"text": text, "label": label} for text, label in zip(texts, labels, strict=True)]
 
@@ -246,8 +254,8 @@ def _from_mappings(entries: Sequence[Row], name: str) -> Options:
     if not all("text" in entry for entry in entries):
         names = list(dict.fromkeys(key for entry in entries for key in entry))
         raise Refusal(
-            f"the {name} are mappings with entries {', '.join(map(str, names))}; name the one that is the text, as "
-            f"{name}.{names[0]}"
+            f"the column {name!r} holds mappings with entries {', '.join(map(str, names))}; name the one that is the "
+            f"text, as {name}.{names[0]}"
         )
     texts = [plain(entry["text"], f"{name}.text") for entry in entries]
     own = labelled(texts)
@@ -257,12 +265,13 @@ def _from_mappings(entries: Sequence[Row], name: str) -> Options:
     return Options(own.texts if own.own else texts, labels, own=True)
 
 
-def _labelled_by(row: Row, columns: Columns, options: Options) -> Options:
-    """Options with the labels of a column of their own, if there is one."""
+def _labelled_by(row: Row, columns: Columns, options: Options, length: int) -> Options:
+    """Options with the labels of a column of their own, if there is one; `length` is theirs with gaps at the end."""
     if columns.labels is None:
         return options
     value = value_of(row, columns.labels)
     labels = [plain(one, columns.labels) for one in without_gaps(value if isinstance(value, list) else [value])]
+    labels = labels[: len(options.texts)] if len(labels) == length else labels
     if len(labels) != len(options.texts) or len(set(labels)) < len(labels):
         raise Refusal("the labels are not one for each option", f"{labels} for {options.texts}")
     return Options(options.texts, labels, own=True)

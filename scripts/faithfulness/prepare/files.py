@@ -58,7 +58,7 @@ def read(file: Path, wanted: Collection[str]) -> tuple[list[Row], list[str]]:
         rows: list[Row] = []
         columns: dict[str, None] = {}
         with _opened(file) as stream:
-            for row in READERS[kind](stream):
+            for row in READERS[kind](stream, wanted):
                 columns |= dict.fromkeys(row)
                 rows.append({name: value for name, value in row.items() if name in wanted})
     except (ValueError, OSError, EOFError, RecursionError, zlib.error, lzma.LZMAError, pa.ArrowException) as error:
@@ -96,7 +96,7 @@ def _utf8(stream: IO[bytes]) -> Iterator[bytes]:
     return chain([first.removeprefix(UTF8_MARK)], stream)
 
 
-def _json_rows(stream: IO[bytes]) -> Iterator[Row]:
+def _json_rows(stream: IO[bytes], _: Collection[str]) -> Iterator[Row]:
     """Rows of one JSON array, or of one object in each line."""
     rows = 0
     for number, line in enumerate(lines := _utf8(stream), start=1):
@@ -139,7 +139,7 @@ def _constant(name: str) -> str | None:
     return None if name == "NaN" else name
 
 
-def _csv_rows(stream: IO[bytes]) -> Iterator[Row]:
+def _csv_rows(stream: IO[bytes], _: Collection[str]) -> Iterator[Row]:
     """Rows of a CSV file; its delimiter is what its first line has most of."""
     csv.field_size_limit(sys.maxsize)  # the default refuses long passages
     lines = io.TextIOWrapper(io.BytesIO(b"".join(_utf8(stream))), "utf-8", newline="")
@@ -160,12 +160,15 @@ def _csv_rows(stream: IO[bytes]) -> Iterator[Row]:
         raise ValueError(f"line {reader.line_num}: {error}") from error
 
 
-def _parquet_rows(stream: IO[bytes]) -> Iterator[Row]:
+def _parquet_rows(stream: IO[bytes], wanted: Collection[str]) -> Iterator[Row]:
+    """Rows of a Parquet file, whose other columns (pictures, say) are not read; they are there, without values."""
     file = pq.ParquetFile(stream)
-    for batch in file.iter_batches(batch_size=1000):
+    names = file.schema_arrow.names
+    here = [name for name in names if name in wanted]
+    for batch in file.iter_batches(batch_size=1000, columns=here):
         columns = [_plain_values(column.to_pylist(), column.type) for column in batch.columns]
-        for values in zip(*columns, strict=True):
-            yield dict(zip(batch.schema.names, values, strict=True))
+        for values in zip(*columns, strict=True) if here else [()] * batch.num_rows:
+            yield dict.fromkeys(names) | dict(zip(batch.schema.names, values, strict=True))
 
 
 def _plain_values(values: Iterable[object], kind: pa.DataType) -> list[object]:
@@ -191,7 +194,7 @@ def _plain(value: object, kind: pa.DataType) -> object:
     return _plain_values(cast(list[object], value), kind.value_type) if is_list else value
 
 
-READERS: dict[str, Callable[[IO[bytes]], Iterator[Row]]] = {
+READERS: dict[str, Callable[[IO[bytes], Collection[str]], Iterator[Row]]] = {
     ".jsonl": _json_rows,
     ".json": _json_rows,
     ".ndjson": _json_rows,

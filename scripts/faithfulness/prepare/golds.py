@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from faithfulness.config.datasets import Columns
 from faithfulness.prepare.columns import Read, answers_of, read_row
 from faithfulness.prepare.generated import Item, item
-from faithfulness.prepare.labels import Refusal, place_of_label, place_of_text
+from faithfulness.prepare.labels import Refusal, mark_of, place_of_label, place_of_text
 from faithfulness.tables.fields import Row
 
 logger = logging.getLogger("faithfulness")
@@ -118,18 +118,15 @@ def _named(said: Read, columns: Columns) -> Named:
     if said.options is None or said.flagged is not None:
         return {}
     answer, options = said.answers[0], said.options
-    label = place_of_label(answer, options)
-    text = place_of_text(answer, options)
     number = int(match[1]) if (match := re.fullmatch(r"(\d{1,3})(\.0+)?", answer, re.ASCII)) else None
-    senses = {
-        "label": text if label is None and columns.answer_is == "label" else label,
-        "text": text,
-        "index": number,
-        "index_from_1": None if number is None else number - 1,
-    }
+    places = {"index": number, "index_from_1": None if number is None else number - 1}
+    if columns.answer_is in {"auto", "label", "text"}:
+        places["label"], places["text"] = place_of_label(answer, options), place_of_text(answer, options)
+        if columns.answer_is == "label" and places["label"] is None:
+            places["label"] = places["text"] if mark_of(answer) else None
     return {
         sense: place
-        for sense, place in senses.items()
+        for sense, place in places.items()
         if place is not None and 0 <= place < len(options.texts) and columns.answer_is in {"auto", sense}
     }
 

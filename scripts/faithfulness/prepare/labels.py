@@ -32,7 +32,11 @@ SEQUENCES: tuple[list[str], ...] = (
         )
     ),
 )
-MARK = re.compile(r"([(\[（【]?) ?([①-⑳Ⅰ-ⅿ]|\w{1,4})((?: ?[)\]）】])?[.:．：、。]?)(\s*)(.*)", re.DOTALL)  # noqa: RUF001
+MARK = re.compile(
+    r"(?:[-*•] +)?((?:\*\*)?[(\[（【]?) ?([①-⑳Ⅰ-ⅿ]|\w{1,4})"  # noqa: RUF001
+    r"((?: ?[)\]）】])?[.:．：、。]?(?:\*\*[.:)]?)?)(\s*)(.*)",  # noqa: RUF001
+    re.DOTALL,
+)
 ENCLOSED = re.compile(r"[①-⑳Ⅰ-ⅿ]")  # need no sign behind them
 AROUND_LABELS = " ()[]（）【】{}.:,;、．：。*\"'"  # noqa: RUF001
 # Left out where texts are compared without it: what quotes a text or ends a sentence. Other signs have a meaning.
@@ -84,10 +88,10 @@ def mark_of(text: str) -> Mark | None:
         return None
     opening, label, sign, space, rest = match.groups()
     sign = sign.strip()
-    if not sign and not ENCLOSED.fullmatch(label):
+    if not rest or (not sign.strip("*") and not ENCLOSED.fullmatch(label)):
         return None
     # `1.5`, `10:30` and `1: 2` are numbers.
-    if label.isdecimal() and (sign in {":", "："} or (sign == "." and not space and rest)):  # noqa: RUF001
+    if label.isdecimal() and (sign in {":", "："} or (sign == "." and not space)):  # noqa: RUF001
         return None
     return Mark(label, (opening, sign), rest)
 
@@ -127,29 +131,36 @@ def from_lines(text: str) -> Options:
     Raises:
         Refusal: text stands before the first label, or labels are missing.
     """
-    lines = [line for line in re.split(r"\r?\n", text) if line.strip(QUOTES)]
+    lines = [line.strip() for line in re.split(r"\r?\n", text) if line.strip(QUOTES)]
     marks = [mark_of(line) for line in lines]
-    for start, first in enumerate(marks):
-        sequence = next((known for known in SEQUENCES if first and known[0] == first.label), None)
-        if first is None or sequence is None:
-            continue
-        options = [first.text]
-        for line, mark in zip(lines[start + 1 :], marks[start + 1 :], strict=True):
-            ours = mark is not None and mark.form == first.form and mark.label in sequence
-            if mark and ours and [mark.label] == sequence[len(options) : len(options) + 1]:
-                options.append(mark.text)
-            elif mark and ours and len(options) > 1:
-                raise Refusal(
-                    "the labels of the options are not in order", f"{mark.label!r} comes after {len(options)}"
-                )
-            else:
-                options[-1] += f"\n{line.strip()}"
-        if len(options) > 1:
+    places: dict[str, int] = {}  # of the first line with each label
+    for place, mark in enumerate(marks):
+        if mark:
+            places.setdefault(mark.label, place)
+    starts = sorted((places[sequence[0]], sequence) for sequence in SEQUENCES if sequence[0] in places)
+    for start, sequence in starts:
+        if len(texts := _in_order(lines[start:], marks[start:], sequence)) > 1:
             before = " ".join(lines[:start])
-            if re.search(r"\w", before) and not before.rstrip().endswith((":", "：")):  # noqa: RUF001
+            if re.search(r"\w", before) and not before.endswith((":", "：")):  # noqa: RUF001
                 raise Refusal("text stands before the first label of the options", before[:60])
-            return Options([option.strip() for option in options], sequence[: len(options)], own=True)
-    return labelled([line.strip() for line in lines])
+            return Options(texts, sequence[: len(texts)], own=True)
+    return labelled(lines)
+
+
+def _in_order(lines: Sequence[str], marks: Sequence[Mark | None], sequence: Sequence[str]) -> list[str]:
+    """Texts of the options whose labels follow the sequence, the first line's being its first."""
+    form = marks[0].form if marks[0] else None
+    options: list[list[str]] = []
+    for line, mark in zip(lines, marks, strict=True):
+        if not mark or mark.form != form or mark.label not in sequence:
+            options[-1].append(line)
+        elif [mark.label] == sequence[len(options) : len(options) + 1]:
+            options.append([mark.text])
+        elif len(options) > 1 and abs(sequence.index(mark.label) - len(options)) < 3:  # farther away, it is a text
+            raise Refusal("the labels of the options are not in order", f"{mark.label!r} comes after {len(options)}")
+        else:
+            options[-1].append(line)
+    return ["\n".join(option).strip() for option in options]
 
 
 def place_of_label(answer: str, options: Options) -> int | None:

@@ -70,7 +70,7 @@ def _finding(asked: int, counts: Sequence[int], prompts: Prompts) -> str:
         return "its chat template drops what was thought in the assistant's last turn"
     if added > 0:
         return (
-            f"it adds {added} token{'s' * (added > 1)} to the assistant's last turn: its end, the beginning of another, "
+            f"it adds {added} token{'s' * (added > 1)} to the assistant's last turn: its end, another turn, "
             "or a thinking block (which `server.body: {chat_template_kwargs: {enable_thinking: false}}` may leave out)"
         )
     if added < -1 and not prompts.think:

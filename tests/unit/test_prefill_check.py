@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,7 @@ DROPS = CHATML.replace("{% for m in messages %}", "{% for m in messages if m.rol
 Serve = Callable[[PreTrainedTokenizerFast, list[dict[str, str]], Mapping[str, Any]], str]
 
 
+@cache
 def tokenizer_of(template: str) -> PreTrainedTokenizerFast:
     rules = Tokenizer(models.BPE())
     rules.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)

@@ -142,7 +142,8 @@ def thinking(prompts: Prompts, tags: tuple[str, str]) -> Prompts:
         "chain_cue": f"\n{closing}\n{prompts.chain_cue}",
         "direct_cue": f"{opening}\n\n{closing}\n\n{prompts.direct_cue}",
         "paraphrase_prefill": f"{opening}\n\n{closing}\n\n{prompts.paraphrase_prefill}",
-        "stop_cues": [re.escape(closing)],
+        # A model that opens its thoughts again at once has not ended them.
+        "stop_cues": [rf"{re.escape(closing)}(?!\s*{re.escape(opening)})"],
     }
     return prompts.model_copy(update=changes)
 

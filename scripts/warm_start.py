@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 from snakemake.iocontainers import Snakemake
+from transformers import AutoTokenizer
 
 from faithfulness import prompts
 from faithfulness.arms.record import ServedWeights, base_arm, served_base_arm, write_arm
@@ -23,6 +24,8 @@ if served:
     parent = served_base_arm(name, served["parameters"], ServedWeights(**served["place"]), wording)
 else:
     parent = base_arm(name, Path(snakemake.input.model), wording, **snakemake.params.loading)
+    trusted = parent.trust_remote_code
+    prompts.check(AutoTokenizer.from_pretrained(parent.full_weights.folder, trust_remote_code=trusted), wording)
 if snakemake.params.recipe is None:
     write_arm(folder, parent)
 else:

@@ -79,7 +79,7 @@ def apply(
         return tokenizer.apply_chat_template(
             messages, chat_template=_dated(text, date), tokenize=False, add_generation_prompt=True, **variables
         )
-    except TemplateError as error:
+    except (TemplateError, TypeError) as error:
         raise ValueError(f"the model's chat template refuses these messages, {messages}: {error}") from error
 
 

@@ -201,10 +201,10 @@ def straddling(seed: int) -> list[Request]:
     return [(stem[:length], [rng.randrange(500) for _ in range(rng.choice([1, 3, 4]))]) for length in lengths]
 
 
-def fresh(folder: Path, request: Request) -> float:
-    """The reference: the one row that a newly loaded model sees."""
+def fresh(folder: Path, requests: list[Request]) -> list[float]:
+    """The reference: a newly loaded model that sees one row at a time, and none after a longer one."""
     _, model = load_base(folder, torch.float32)
-    return padded.score(model.eval(), [request], 1, 0)[0]
+    return padded.score(model.eval(), requests, 1, 0)
 
 
 @pytest.mark.parametrize("name", [*SCALED, *ALIKE])
@@ -214,7 +214,7 @@ def test_scaled_positions(name: str, tiny_model: Path, tmp_path: Path) -> None:
     assert found.trees
     assert found.alike == (256 if name in SCALED else math.inf)
     requests = straddling(1)
-    expected = [fresh(tmp_path, request) for request in requests]
+    expected = fresh(tmp_path, requests)
     assert found.score_ids(requests) == pytest.approx(expected, abs=1e-4)
     assert found.score_ids(requests[::-1]) == pytest.approx(expected[::-1], abs=1e-4)  # nothing is left of rows before
     assert without_trees(tmp_path / "arm").score_ids(requests) == pytest.approx(expected, abs=1e-4)

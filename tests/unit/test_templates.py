@@ -290,7 +290,5 @@ class TestVariables:
             load(config)
 
     def test_a_model_on_a_server(self) -> None:
-        model = ServedModel(
-            name="m", parameters=1, source={"uri": "openai:m"}, template={"enable_thinking": False}
-        )  # fmt: skip
-        assert prompts.load(ROOT / "config/prompts/default.yaml", **model.dialogue()).template == model.template
+        with pytest.raises(ValueError, match=r'server.body: {chat_template_kwargs: {"enable_thinking": false}}'):
+            ServedModel(name="m", parameters=1, source={"uri": "openai:m"}, template={"enable_thinking": False})

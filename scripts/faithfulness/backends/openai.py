@@ -6,6 +6,7 @@ becomes part of the user's message when a chain is generated, and the answer is 
 (Lanham et al. 2023, section 2.1).
 """
 
+import functools
 import json
 import logging
 import os
@@ -19,6 +20,7 @@ import openai
 import tenacity
 
 from faithfulness.arms.record import ServedWeights, read_arm
+from faithfulness.backends import prefill_check
 from faithfulness.backends.failures import (
     RefusalError,
     ServerError,
@@ -72,6 +74,7 @@ class OpenAIBackend:
         if not self.key and self.served.base_url == Server().base_url:
             raise ServerError(f"{self.account} needs a key; set the environment variable {server.key_variable}")
         self.client = client_of(self.served.base_url, self.key or "none", server.timeout)
+        self.check_turn = functools.cache(self._check_turn)  # once in a job
         self.accepted = False  # whether the server has replied to a request of this job
 
     def render(self, messages: Sequence[Message], prompts: Prompts) -> str:
@@ -80,6 +83,7 @@ class OpenAIBackend:
 
     def generate(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Completion]:
         """Continue each prompt."""
+        self.check_turn()
         sampling: Request = {"max_tokens": decoding.max_new_tokens, "temperature": decoding.temperature}
         if decoding.temperature:
             sampling["top_p"] = decoding.top_p
@@ -95,6 +99,7 @@ class OpenAIBackend:
 
         `propose` is not used: no server returns the log-probability of a text that it did not generate itself.
         """
+        self.check_turn()
         readings = []
         replies = self.replies([self.answer_request(probe) for probe in probes])
         for probe, reply in zip(probes, replies, strict=True):
@@ -132,6 +137,17 @@ class OpenAIBackend:
         """Have an unfinished turn of the assistant continued; not in OpenAI's interface, but in vLLM's and others."""
         options = {"continue_final_message": True, "add_generation_prompt": False}
         return self._request([*messages, {"role": "assistant", "content": turn}]) | {"extra_body": options}
+
+    def _check_turn(self) -> None:
+        """Refuse a server that does not continue turns as they are, where it is to (see `prefill_check`)."""
+        user: list[Message] = [{"role": "user", "content": prefill_check.USER}]
+
+        def replies(turns: Sequence[str | None]) -> list[Reply]:
+            asked = [self._request(user) if turn is None else self._continue_turn(user, turn) for turn in turns]
+            return self.replies([request | {"temperature": 0, "max_tokens": 4} for request in asked])
+
+        if self.served.turn == "prefill":
+            prefill_check.check(self.account, self.wording, replies)
 
     def _request(self, messages: list[Message]) -> Request:
         return {"model": self.served.name, "messages": messages}

@@ -1,5 +1,6 @@
 """Models: weights that are loaded here, or a model on a server."""
 
+import json
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Field, field_validator, model_validator
@@ -30,7 +31,7 @@ class Dialogue(Strict):
     template: dict[str, Scalar] = Field(
         {},
         description="variables of the model's chat template, such as `{enable_thinking: false}`; a server is sent them "
-        "as `chat_template_kwargs` (vLLM, SGLang and llama.cpp read them)",
+        "as `server.body: {chat_template_kwargs: {...}}` (vLLM, SGLang and llama.cpp read them)",
     )
 
     def dialogue(self) -> dict[str, Any]:
@@ -81,6 +82,15 @@ class ServedSpeaker(Dialogue):
 
     source: Source = Field(description="`openai:name`, the name of the model on its server (see Source)")
     server: Server = Field(Server(), description="address, limits and prices (see Server; default: OpenAI's own)")
+
+    @model_validator(mode="after")
+    def _template_is_the_servers(self) -> "ServedSpeaker":
+        if self.template:
+            raise ValueError(
+                f"template: the server applies the chat template; it is sent `server.body: {{chat_template_kwargs: "
+                f"{json.dumps(self.template)}}}`"
+            )
+        return self
 
     @model_validator(mode="after")
     def _closes_the_tag(self) -> "ServedSpeaker":

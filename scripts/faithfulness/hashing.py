@@ -60,6 +60,6 @@ def check_weights(hashes: dict[str, str]) -> None:
     for folder, expected in hashes.items():
         if weights_hash(Path(folder)) != expected:
             raise ValueError(
-                f"the weights in {folder} have changed since they were written; delete the folder to make it "
-                "again, or restore it if it is yours"
+                f"the weights in {folder} have changed since they were written; restore what was changed. A folder "
+                "that a run has made may be deleted instead: the next run makes it again"
             )

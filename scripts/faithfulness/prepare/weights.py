@@ -66,7 +66,7 @@ def _load_source(source: Path, settings: Weights, dtype: torch.dtype) -> tuple[A
             raise ValueError(f"{source} holds no config.json; a model folder as save_pretrained() writes it is needed")
         if (source / "model.json").exists():
             check_weights({str(source): json.loads((source / "model.json").read_text("utf-8"))["weights"]})
-        return load_base(source, dtype, settings.trust_remote_code)
+        return load_base(source, dtype, settings.trust_remote_code, hint="fetch or copy it anew")
     try:
         tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
         model = AutoModelForCausalLM.from_pretrained(source.parent, gguf_file=source.name, dtype=torch.float32)

@@ -12,7 +12,19 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from peft import IA3Config, LoraConfig, PrefixTuningConfig, PromptTuningConfig, VeraConfig
+from peft import (
+    AdaLoraConfig,
+    IA3Config,
+    LNTuningConfig,
+    LoHaConfig,
+    LoKrConfig,
+    LoraConfig,
+    OFTConfig,
+    PrefixTuningConfig,
+    PromptEncoderConfig,
+    PromptTuningConfig,
+    VeraConfig,
+)
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GPT2Config, GPT2LMHeadModel
 
@@ -21,7 +33,7 @@ from faithfulness.arms.base_weights import load_base
 from faithfulness.arms.imported import import_arm
 from faithfulness.arms.loading import load_arm
 from faithfulness.arms.record import ArmRecord, base_arm, read_arm
-from faithfulness.backends.protocol import Probe
+from faithfulness.backends.protocol import Decoding, Probe, Prompt
 from faithfulness.backends.transformers import TransformersBackend
 from faithfulness.hashing import weights_hash
 from faithfulness.prompts import Prompts
@@ -47,6 +59,13 @@ KINDS = {
     "some layers": lora(layers_to_transform=[1]),
     "ia3": IA3Config(task_type=CAUSAL, target_modules=["k_proj", "down_proj"], feedforward_modules=["down_proj"]),
     "vera": VeraConfig(r=4, target_modules=["q_proj"], task_type=CAUSAL),
+    "pissa": lora(init_lora_weights="pissa"),
+    "adalora": AdaLoraConfig(r=4, target_modules=LAYERS, task_type=CAUSAL, total_step=10),
+    "loha": LoHaConfig(r=4, target_modules=LAYERS, task_type=CAUSAL),
+    "lokr": LoKrConfig(r=4, target_modules=LAYERS, task_type=CAUSAL),
+    "oft": OFTConfig(r=0, oft_block_size=4, target_modules=LAYERS, task_type=CAUSAL),
+    "layer norms": LNTuningConfig(task_type=CAUSAL, target_modules=["input_layernorm"]),
+    "p-tuning": PromptEncoderConfig(task_type=CAUSAL, num_virtual_tokens=4, encoder_hidden_size=16),
     "prefix tuning": PrefixTuningConfig(task_type=CAUSAL, num_virtual_tokens=4),
     "prompt tuning": PromptTuningConfig(task_type=CAUSAL, num_virtual_tokens=4),
 }
@@ -120,10 +139,12 @@ def test_adapters_of_all_kinds_are_as_peft_loads_them(base: ArmRecord, tmp_path:
     _, model, _ = load_arm(tmp_path / "arm", CPU)
     ids = [1, 3, 5, 40, 7, 600]
     assert torch.equal(logits(model, ids), logits(reference, ids))
-    assert (logits(model, ids) - logits(plain(folder), ids)).abs().max() > 1e-3
+    assert not torch.allclose(logits(model, ids)[0, -1], logits(plain(folder), ids)[0, -1])
 
 
-@pytest.mark.parametrize(("kind", "trees"), [("dora", True), ("vera", True), ("prefix tuning", False)])
+@pytest.mark.parametrize(
+    ("kind", "trees"), [("dora", True), ("vera", True), ("prefix tuning", False), ("prompt tuning", False)]
+)
 def test_what_trees_cannot_do_is_scored_in_rows(base: ArmRecord, tmp_path: Path, kind: str, trees: bool) -> None:
     adapted = train(plain(base.full_weights.folder), KINDS[kind], tmp_path / "adapter")
     take(base, tmp_path / "adapter")
@@ -135,6 +156,12 @@ def test_what_trees_cannot_do_is_scored_in_rows(base: ArmRecord, tmp_path: Path,
     values = logits(adapted, ids)[0, -count - 1 : -1].log_softmax(-1)
     expected = sum(values[i, token].item() for i, token in enumerate(ids[-count:]))
     assert reading.log_probs[0] == pytest.approx(expected, abs=1e-4)
+    texts = ["Is the coin", "Is the coin still heads up?"]  # of several lengths, in one batch
+    for text, written in zip(texts, backend.generate([Prompt(text) for text in texts], Decoding(6)), strict=True):
+        start = torch.tensor([backend.encode(text)])
+        mask = torch.ones_like(start)
+        own = adapted.generate(input_ids=start, attention_mask=mask, max_new_tokens=6, do_sample=False)[0].tolist()
+        assert written.ids == own[start.shape[1] :]
 
 
 @pytest.mark.parametrize("kind", WITH_TOKENS)
@@ -274,7 +301,7 @@ def test_full_weights(base: ArmRecord, full: Path) -> None:
 
 
 def remove(name: str) -> Callable[[Path], object]:
-    return lambda folder: [file.unlink() for file in folder.glob(name)][0]
+    return lambda folder: [file.unlink() for file in list(folder.glob(name))]
 
 
 def rewrite(name: str, change: Callable[[Any], Any]) -> Callable[[Path], object]:
@@ -314,14 +341,12 @@ INDEX = weight_files.INDEX
     ("damage", "reason"),
     [
         (remove("model-00002-of-*"), "lacks model-00002-of-"),
-        (remove("model-0000[23]-of-*"), "one of 1 missing of the"),
+        (remove("model-0000[23]-of-*"), "(2 of the 5 files that model.safetensors.index.json names)"),
         (remove(INDEX), "model.safetensors or model.safetensors.index.json is needed, and model-00001-of"),
         (rewrite(INDEX, lambda _: {}), "index.json is damaged"),
         (rewrite(INDEX, lambda _: []), "index.json is damaged"),
         (
-            rewrite(
-                INDEX, lambda v: {"weight_map": v["weight_map"] | {"model.x": next(iter(v["weight_map"].values()))}}
-            ),
+            rewrite(INDEX, lambda v: {"weight_map": v["weight_map"] | {"model.x": min(v["weight_map"].values())}}),
             "names tensors that no file holds (model.x",
         ),
         (shard(lambda data: data[:-100]), "is damaged or cut off"),
@@ -373,7 +398,7 @@ def test_tensors_that_are_not_found_are_no_random_ones(base: ArmRecord, full: Pa
 def test_what_is_lost_after_the_import(base: ArmRecord, full: Path) -> None:
     take(base, full)
     remove("model-00002-of-*")(full)
-    with pytest.raises(ValueError, match=r"have changed since they were written; restore what was changed"):
+    with pytest.raises(ValueError, match=r"have changed since they were written; restore what was changed in it"):
         load_arm(full.parent / "arm", CPU)
 
 

@@ -47,7 +47,7 @@ def load_base(
             raise ValueError(f"it lacks {len(names)} tensors of the model, among them {names[0]}")
         tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder or folder, **options)
     except Exception as error:
-        reason = " ".join(str(error).split())[:300]
+        reason = " ".join(str(error).split())[:700]
         raise ValueError(f"the model in {folder} cannot be loaded ({reason}); {hint}") from error
     if getattr(model.config, "attn_logit_softcapping", None):
         model.set_attn_implementation("eager")  # the default one leaves soft capping out

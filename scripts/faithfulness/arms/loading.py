@@ -20,7 +20,8 @@ def load_arm(folder: Path, device_map: str | dict[str, str]) -> tuple[Any, Any, 
     arm = read_arm(folder)
     full = Path(arm.full_weights.folder)
     dtype = getattr(torch, arm.dtype)
-    check_weights(arm.folder_hashes)
+    hint = "restore what was changed in it" if arm.is_imported else "delete the folder to make it anew"
+    check_weights(arm.folder_hashes, hint)
     tokenizer, model = load_base(
         full,
         dtype,
@@ -28,7 +29,7 @@ def load_arm(folder: Path, device_map: str | dict[str, str]) -> tuple[Any, Any, 
         arm.quantisation,
         device_map,
         tokenizer_folder=Path(arm.tokenizer) if arm.tokenizer else None,
-        hint="restore what was changed in it" if arm.is_imported else "delete the folder to make it anew",
+        hint=hint,
     )
     if isinstance(arm.weights, AdapterWeights):
         model = attach(model, Path(arm.weights.folder))

@@ -50,8 +50,8 @@ def _shards(folder: Path) -> dict[str, str]:
     missing = [name for name in files if not (folder / name).exists()]
     if missing:
         raise ValueError(
-            f"{folder} lacks {missing[0]}, one of {len(missing)} missing of the {len(files)} files that {INDEX} names; "
-            "copy them from where the weights were made"
+            f"{folder} lacks {missing[0]} ({len(missing)} of the {len(files)} files that {INDEX} names); copy what is "
+            "missing from where the weights were made"
         )
     return dict(names)
 

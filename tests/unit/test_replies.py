@@ -62,6 +62,7 @@ def top(**values: object) -> list[Json]:
         (message("A.", reasoning={"effort": "none"}), "A."),
         (message(None, refusal="I would rather not."), "I would rather not."),
         (message([{"type": "refusal", "refusal": "No."}]), "No."),
+        (message("<think>\n\n</think>\n\nIt is 7."), "It is 7."),
         (message("half \ud83d of a pair"), "half \ufffd of a pair"),
     ],
 )
@@ -93,7 +94,7 @@ def test_what_a_model_thinks_is_its_chain(thought: Json, content: object, expect
     """Where servers put it aside, it is put back before its tag; without tags it would be lost, and is refused."""
     text = said(message(content, **thought))
     assert parsed(text, think=TAGS)["text"] == expected
-    with pytest.raises(UnusableReplyError, match=r"set `think` of the model.*enable_thinking: false"):
+    with pytest.raises(UnusableReplyError, match=r"set `think` of the model.*`template: \{enable_thinking: false\}`"):
         parsed(text)
 
 
@@ -399,6 +400,27 @@ OTHER_LIMIT = (
 )
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Unsupported parameter: 'max_tokens'",
+        "Unrecognized request argument supplied: max_tokens",
+        "max_tokens: Extra inputs are not permitted",
+        "max_tokens is deprecated; use max_completion_tokens",
+    ],
+)
+def test_ways_to_say_that_the_limit_has_another_name(arm: Path, text: str) -> None:
+    between = Between("", refusing("max_tokens", text))
+    assert len(at(arm, between.address).generate(questions(1), Decoding(4))) == 1
+
+
+def test_thoughts_out_of_sight_are_reported_once(arm: Path, caplog: pytest.LogCaptureFixture) -> None:
+    usage = {"prompt_tokens": 9, "completion_tokens": 64, "completion_tokens_details": {"reasoning_tokens": 60}}
+    between = Between("", lambda *_: f"200 {said(message('Seven.'), usage=usage)}")
+    at(arm, between.address).generate(questions(3), Decoding(4))
+    assert caplog.text.count("thinks out of sight (60 tokens)") == 1
+
+
 @pytest.mark.parametrize("status", [400, 422, 200])
 def test_the_name_of_the_limit_is_learned_once(arm: Path, status: int) -> None:
     between = Between("", refusing("max_tokens", OTHER_LIMIT, status))
@@ -450,6 +472,12 @@ def test_a_field_that_a_server_refuses_is_left_out_by_the_setting(arm: Path, nam
         (400, "The response was filtered: content management policy", "leave the question out of the dataset"),
         (400, "Missing required query parameter: api-version", r"api-version in `server\.base_url`"),
         (400, "Role system not supported", "`system` message"),
+        (400, "Conversation roles must alternate user/assistant", "`system` message"),
+        (
+            400,
+            "max_tokens or max_completion_tokens exceeds the context length",
+            "lower `max_new_tokens`",
+        ),
         (400, "strange", r"`server\.body` changes the fields of requests"),
         (402, "Insufficient Balance", "is there credit for the key"),
         (405, "Method Not Allowed", "base_url"),

@@ -34,9 +34,10 @@ def score(model: PreTrainedModel, requests: Sequence[Request], rows: int, pad: i
         sequences = [torch.tensor([*requests[i][0], *requests[i][1]]) for i in batch]
         ids = pad_sequence(sequences, batch_first=True, padding_value=pad)  # (B, L)
         mask = pad_sequence([torch.ones_like(row) for row in sequences], batch_first=True)  # (B, L)
-        logits = model(input_ids=ids.to(model.device), attention_mask=mask.to(model.device), use_cache=False).logits[
-            :, -ids.shape[1] :
-        ]  # (B, L, V); adapters may put tokens of their own in front
+        logits = model(
+            input_ids=ids.to(model.device), attention_mask=mask.to(model.device), use_cache=False
+        ).logits  # (B, P + L, V), where an adapter may put P tokens of its own in front
+        logits = logits[:, -ids.shape[1] :]  # (B, L, V)
         for row, i in enumerate(batch):
             context, continuation = requests[i]
             first = len(context) - 1  # the last token of the context predicts the first of the continuation

@@ -374,13 +374,17 @@ def test_letters_that_cannot_be_read_are_not_kept(arm: Path) -> None:
 def test_what_earlier_versions_kept_damaged_is_requested_again(arm: Path) -> None:
     between = Between("", lambda *_: f"200 {said(message('Seven.'))}")
     backend = at(arm, between.address)
-    backend.generate(questions(3), Decoding(4))
-    reasons = iter(["content_filter", None, "eos"])  # the last is an end that another server calls by another name
+    backend.generate(questions(4), Decoding(4))
+    changes = iter(
+        [{"finish_reason": "content_filter"}, {"finish_reason": None}, {"finish_reason": "length", "text": ""}]
+    )
     for key, text in backend.ledger.database.execute("SELECT key, reply FROM replies").fetchall():
-        damaged = json.dumps(json.loads(text) | {"finish_reason": next(reasons)})
+        # The last is an end that another server calls by another name.
+        damaged = json.dumps(json.loads(text) | next(changes, {"finish_reason": "eos"}))
         backend.ledger.database.execute("UPDATE replies SET reply = ? WHERE key = ?", (damaged, key))
-    assert [one.finish_reason for one in at(arm, between.address).generate(questions(3), Decoding(4))] == ["stop"] * 3
-    assert len(between.bodies) == 3 + 2
+    found = at(arm, between.address).generate(questions(4), Decoding(4))
+    assert {(one.text, one.finish_reason) for one in found} == {("Seven.", "stop")}
+    assert len(between.bodies) == 4 + 3
 
 
 def test_the_thoughts_of_a_server_that_puts_them_aside_are_the_chain(arm: Path) -> None:

@@ -77,6 +77,7 @@ rule finetune:
 rule import_arm:
     input:
         base=rules.warm_start.output[0],
+        model=weights_of,
         weights=lambda wildcards: fetched(SETTINGS.arm(wildcards.arm).source),
     output:
         directory(f"{RESULTS}/arms/{{model}}/{{arm}}"),
@@ -95,6 +96,7 @@ rule import_arm:
     params:
         source=setting("arm.source"),
         datasets=setting("arm.datasets"),
+        chat_template=setting("arm.chat_template"),
         code=code("import_arm", words=False),
     message:
         "importing an arm: {wildcards.model} {wildcards.arm}"

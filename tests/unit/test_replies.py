@@ -62,6 +62,7 @@ def top(**values: object) -> list[Json]:
         (message("A.", reasoning={"effort": "none"}), "A."),
         (message(None, refusal="I would rather not."), "I would rather not."),
         (message([{"type": "refusal", "refusal": "No."}]), "No."),
+        (message("<think>\n\n</think>\n\nIt is 7."), "It is 7."),
         (message("half \ud83d of a pair"), "half \ufffd of a pair"),
     ],
 )
@@ -93,7 +94,7 @@ def test_what_a_model_thinks_is_its_chain(thought: Json, content: object, expect
     """Where servers put it aside, it is put back before its tag; without tags it would be lost, and is refused."""
     text = said(message(content, **thought))
     assert parsed(text, think=TAGS)["text"] == expected
-    with pytest.raises(UnusableReplyError, match=r"set `think` of the model.*enable_thinking: false"):
+    with pytest.raises(UnusableReplyError, match=r"set `think` of the model.*`template: \{enable_thinking: false\}`"):
         parsed(text)
 
 
@@ -373,13 +374,17 @@ def test_letters_that_cannot_be_read_are_not_kept(arm: Path) -> None:
 def test_what_earlier_versions_kept_damaged_is_requested_again(arm: Path) -> None:
     between = Between("", lambda *_: f"200 {said(message('Seven.'))}")
     backend = at(arm, between.address)
-    backend.generate(questions(3), Decoding(4))
-    reasons = iter(["content_filter", None, "eos"])  # the last is an end that another server calls by another name
+    backend.generate(questions(4), Decoding(4))
+    changes = iter(
+        [{"finish_reason": "content_filter"}, {"finish_reason": None}, {"finish_reason": "length", "text": ""}]
+    )
     for key, text in backend.ledger.database.execute("SELECT key, reply FROM replies").fetchall():
-        damaged = json.dumps(json.loads(text) | {"finish_reason": next(reasons)})
+        # The last is an end that another server calls by another name.
+        damaged = json.dumps(json.loads(text) | next(changes, {"finish_reason": "eos"}))
         backend.ledger.database.execute("UPDATE replies SET reply = ? WHERE key = ?", (damaged, key))
-    assert [one.finish_reason for one in at(arm, between.address).generate(questions(3), Decoding(4))] == ["stop"] * 3
-    assert len(between.bodies) == 3 + 2
+    found = at(arm, between.address).generate(questions(4), Decoding(4))
+    assert {(one.text, one.finish_reason) for one in found} == {("Seven.", "stop")}
+    assert len(between.bodies) == 4 + 3
 
 
 def test_the_thoughts_of_a_server_that_puts_them_aside_are_the_chain(arm: Path) -> None:
@@ -397,6 +402,27 @@ def refusing(name: str, text: str, status: int = 400) -> Callable[[int, Json], s
 OTHER_LIMIT = (
     "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
 )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Unsupported parameter: 'max_tokens'",
+        "Unrecognized request argument supplied: max_tokens",
+        "max_tokens: Extra inputs are not permitted",
+        "max_tokens is deprecated; use max_completion_tokens",
+    ],
+)
+def test_ways_to_say_that_the_limit_has_another_name(arm: Path, text: str) -> None:
+    between = Between("", refusing("max_tokens", text))
+    assert len(at(arm, between.address).generate(questions(1), Decoding(4))) == 1
+
+
+def test_thoughts_out_of_sight_are_reported_once(arm: Path, caplog: pytest.LogCaptureFixture) -> None:
+    usage = {"prompt_tokens": 9, "completion_tokens": 64, "completion_tokens_details": {"reasoning_tokens": 60}}
+    between = Between("", lambda *_: f"200 {said(message('Seven.'), usage=usage)}")
+    at(arm, between.address).generate(questions(3), Decoding(4))
+    assert caplog.text.count("thinks out of sight (60 tokens)") == 1
 
 
 @pytest.mark.parametrize("status", [400, 422, 200])
@@ -450,6 +476,12 @@ def test_a_field_that_a_server_refuses_is_left_out_by_the_setting(arm: Path, nam
         (400, "The response was filtered: content management policy", "leave the question out of the dataset"),
         (400, "Missing required query parameter: api-version", r"api-version in `server\.base_url`"),
         (400, "Role system not supported", "`system` message"),
+        (400, "Conversation roles must alternate user/assistant", "`system` message"),
+        (
+            400,
+            "max_tokens or max_completion_tokens exceeds the context length",
+            "lower `max_new_tokens`",
+        ),
         (400, "strange", r"`server\.body` changes the fields of requests"),
         (402, "Insufficient Balance", "is there credit for the key"),
         (405, "Method Not Allowed", "base_url"),

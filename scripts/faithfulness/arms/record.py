@@ -68,6 +68,15 @@ class ArmRecord(Strict):
     recipe: Recipe | None = Field(None, description="None where nothing was trained here")
     train_datasets: list[str] = Field([], description="that it was trained on")
     prompts: Prompts
+    tokenizer: str | None = Field(
+        None, description="folder of the tokenizer and its chat template; None: that of the full weights"
+    )
+    stops: list[int] = Field([], description="ids of tokens that end what it writes, beside those of its weights")
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether a folder of the user's own holds its full weights."""
+        return self.arm != "base" and self.recipe is None and isinstance(self.weights, FullWeights)
 
     @property
     def full_weights(self) -> FullWeights:
@@ -141,6 +150,7 @@ def tuned_arm(
     weights_hash: str,
     train_datasets: Sequence[str],
     recipe: Recipe | None = None,
+    tokenizer: tuple[str | None, Sequence[int]] = (None, ()),
 ) -> ArmRecord:
     """An arm made from another arm of the same model, whose size, dtype and prompts it keeps.
 
@@ -151,6 +161,7 @@ def tuned_arm(
         weights_hash: identifies them.
         train_datasets: datasets that it was trained on.
         recipe: how it was trained here; None where it was trained elsewhere.
+        tokenizer: folder of its tokenizer, and the tokens that end what it writes, as the record has them.
     """
     return parent.model_copy(
         update={
@@ -161,6 +172,8 @@ def tuned_arm(
             "parent": parent.weights_hash,
             "recipe": recipe,
             "train_datasets": list(dict.fromkeys(train_datasets)),
+            "tokenizer": tokenizer[0],
+            "stops": list(tokenizer[1]),
         }
     )
 

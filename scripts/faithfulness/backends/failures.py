@@ -61,11 +61,11 @@ CAUSES = (
         "are then sampled as it does by default",
     ),
     Cause(
-        ("continue_final_message", "add_generation_prompt", "prefill", "last message", "assistant", "extra"),
+        ("continue_final_message", "add_generation_prompt", "prefill", "last message", "assistant message"),
         hint="where a server continues no unfinished turn, `server.turn: question` asks for the answer in a turn of "
         "its own",
     ),
-    Cause(("system", "developer"), hint="leave out the model's `system` message"),
+    Cause(("system", "developer", "alternate"), hint="leave out the model's `system` message"),
 )
 ACCEPTS = Cause(
     (),
@@ -86,6 +86,17 @@ NO_CREDIT = Cause((), hint="the credit of the account is used up")
 TIMEOUT = Cause((), hint="raise `server.timeout`, or lower `server.concurrency`")
 CONNECTION = Cause((), hint="is the server running, and is base_url right?")
 OTHER = Cause((), hint="see the server's log")
+# How servers say that they do not know a field of a request.
+UNKNOWN = (
+    "unsupported",
+    "not supported",
+    "instead",
+    "unrecogni",
+    "unknown",
+    "not permitted",
+    "unexpected",
+    "deprecated",
+)
 REFUSED = {400, 413, 422}
 PASSING = {408, 409, 429}  # and all from 500
 
@@ -133,10 +144,7 @@ def other_limit(error: BaseException, name: str) -> str | None:
         error: what came of the request.
         name: what the request called it.
     """
-    if status_of(error) not in REFUSED:
-        return None
     text = str(error).lower()
-    if name == "max_tokens":
-        wanted = "max_completion_tokens" in text or ("max_tokens" in text and "unsupported" in text)
-        return "max_completion_tokens" if wanted else None
-    return "max_tokens" if name in text else None
+    if status_of(error) not in REFUSED or name not in text or not any(phrase in text for phrase in UNKNOWN):
+        return None
+    return "max_tokens" if name == "max_completion_tokens" else "max_completion_tokens"

@@ -31,7 +31,7 @@ from faithfulness.backends.failures import (
 )
 from faithfulness.backends.ledger import Ledger, Reply
 from faithfulness.backends.protocol import Completion, Decoding, Probe, Prompt, Propose, Reading
-from faithfulness.backends.replies import finish, is_whole, letters, parse, read
+from faithfulness.backends.replies import finish, hidden_tokens, is_whole, letters, parse, read
 from faithfulness.config.servers import Server
 from faithfulness.hashing import digest
 from faithfulness.prompts import Message, Prompts
@@ -76,6 +76,7 @@ class OpenAIBackend:
         self.client = client_of(self.served.base_url, self.key or "none", server.timeout)
         self.check_turn = functools.cache(self._check_turn)  # once in a job
         self.accepted = False  # whether the server has replied to a request of this job
+        self.warned = False
 
     def render(self, messages: Sequence[Message], prompts: Prompts) -> str:
         """The messages as JSON: the server applies its chat template itself."""
@@ -238,6 +239,10 @@ class OpenAIBackend:
         except ServerError:
             self.ledger.unusable(number, self.account, cost)
             raise
+        if (hidden := hidden_tokens(body)) and not self.warned and not self.wording.think:
+            self.warned = True
+            message = "%s: the model thinks out of sight (%d tokens), and its chains are not all that it thinks"
+            logger.warning(message, self.account, hidden)
         self.ledger.replied(number, self.account, key, reply, cost)
         return reply
 

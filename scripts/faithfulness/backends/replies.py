@@ -6,6 +6,7 @@ holds something else than what was asked for is refused, so that it is not kept.
 
 import json
 import math
+import re
 import unicodedata
 from collections.abc import Sequence
 from typing import Literal
@@ -31,6 +32,7 @@ MARKS = (
     "_*`#>|~$\\\"'()[]{}<.:,;/=-\u2013\u2014\u2022\u201c\u201d\u2018\u2019\u00ab\u00bb\u3010\u3011\u300c\u300d\u3001\u3002"
 )
 OPENINGS = ("<think>", "<thinking>", "<thought>", "<reasoning>", "[THINK]", "<seed:think>", "<|channel|>analysis")
+EMPTY_BLOCK = re.compile(r"\A\s*<think>\s*</think>\s*")  # of Qwen3 that does not think
 STATUS_OF_CODE = {
     "invalid_api_key": 401,
     "authentication_error": 401,
@@ -233,7 +235,7 @@ def parse(body: Body, letters: bool, think: Tags | None) -> Reply:
     if letters and not by_token(top):
         raise UnusableReplyError("the server returns no log-probabilities of letters; use `readout: text`")
     if not letters and not text:
-        _check_silence(choice.message, finish, usage)
+        _check_silence(choice.message, finish, hidden_tokens(body), usage)
     return {
         "text": text,
         "finish_reason": finish,
@@ -278,12 +280,12 @@ def finish(reason: str | None) -> Literal["stop", "length"] | None:
 
 def _text(message: Message, think: Tags | None) -> str:
     """What the model wrote, with what it thought before, if that is its chain."""
-    text, thought = message.visible(), message.thought()
+    text, thought = EMPTY_BLOCK.sub("", message.visible()), message.thought()
     if think is None and (thought or text.lstrip().startswith(OPENINGS)):
         raise UnusableReplyError(
             "the model thinks before it replies, and the chain would be without its thoughts; set `think` of the model "
-            "to its tags, such as [<think>, </think>], with `server.turn: prefill`, or turn the thinking off, as in "
-            "`server.body: {chat_template_kwargs: {enable_thinking: false}}` or `{reasoning_effort: none}`"
+            "to its tags, such as [<think>, </think>], with `server.turn: prefill`, or turn the thinking off: "
+            "`template: {enable_thinking: false}` of the model, or `server.body: {reasoning_effort: none}`"
         )
     if thought and think:
         text = f"{thought}\n{think[1]}\n{text}" if text.strip() else thought
@@ -294,10 +296,14 @@ def _text(message: Message, think: Tags | None) -> str:
     return text
 
 
-def _check_silence(message: Message, finish: FinishReason, usage: Usage) -> None:
+def hidden_tokens(body: Body) -> int:
+    """Number of tokens that a model thought out of sight."""
+    details = body.usage.completion_tokens_details if body.usage else None
+    return details.reasoning_tokens or 0 if details else 0
+
+
+def _check_silence(message: Message, finish: FinishReason, hidden: int, usage: Usage) -> None:
     """Refuse a reply without text whose tokens are somewhere else; a model may end at once, too."""
-    details = usage.completion_tokens_details
-    hidden = details.reasoning_tokens if details and details.reasoning_tokens else 0
     if finish == "length" or hidden or (message.content is None and (usage.completion_tokens or 0) > 1):
         raise UnusableReplyError(
             f"a reply holds no text, though {usage.completion_tokens or 'some'} tokens were generated ({hidden} of "

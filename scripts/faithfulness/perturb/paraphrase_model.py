@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from faithfulness import prompts
 from faithfulness.backends.protocol import Backend, Completion, Decoding, Prompt
 from faithfulness.hashing import digest
-from faithfulness.perturb.paraphrase import QUOTED, Paraphrase, check, paraphrase, words
-from faithfulness.perturb.wording import NUMBER, PLAIN, STARTER, Contrasts, parts
+from faithfulness.perturb.paraphrase import Paraphrase, paraphrase
+from faithfulness.perturb.paraphrase_check import QUOTED, check
+from faithfulness.perturb.wording import NUMBER, PLAIN, STARTER, Contrasts, parts, words
 from faithfulness.prompts import Prompts
 from faithfulness.tables.fields import Row
 from faithfulness.tables.generation import Rewordings

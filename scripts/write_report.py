@@ -11,7 +11,7 @@ from faithfulness.operate import job
 from faithfulness.report import page, published, render, run
 from faithfulness.tables.io import atomically, read_table, read_tables
 from faithfulness.tables.measures import Calibration, Measures
-from faithfulness.tables.statistics import Correlations, Effects, Gates, Summaries
+from faithfulness.tables.statistics import Correlations, Effects, Gates, Strengths, Summaries
 
 snakemake: Snakemake  # Snakemake puts it here
 
@@ -36,6 +36,7 @@ results = page.Results(
     effects=read_table(files.effects, Effects),
     gates=read_table(files.gates, Gates),
     summaries=read_table(files.summaries, Summaries),
+    strengths=read_table(files.strengths, Strengths),
     correlations=read_table(files.correlations, Correlations),
     calibration=read_tables(files.calibration, Calibration) if files.calibration else None,
     measures=read_all.read(files.measures, Measures, ["model", "dataset"]) if files.measures else None,

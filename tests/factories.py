@@ -67,7 +67,7 @@ def make_run(  # noqa: PLR0912 - one table after the other
                     "conclusion_present": 0.9,
                     "conclusion_agrees": 0.95,
                     "paraphrase_accepted": 0.97,
-                    "paraphrase_fallback": 0.12,
+                    "mistakes_made": 0.88,
                     "retokenised": 0.0,
                 }
             )

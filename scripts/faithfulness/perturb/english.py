@@ -32,7 +32,10 @@ NOUN = (
     r"(?:number|total|sum|amount|cost|price|value|difference|average|percentage|rate|distance|profit|revenue|length|"
     r"area|volume|perimeter|age|weight|height|speed|earnings|income|change|discount)\b"
 )
-QUANTITY = rf"(?=(?:how (?:many|much|far|long|old)\b|(?:(?:the|an?|his|her|its|their|[A-Z]\w*'s) )(?:[a-z]+ ){{0,2}}{NOUN}))"
+QUANTITY = (
+    r"(?=(?:how (?:many|much|far|long|old)\b|"
+    rf"(?:(?:the|an?|his|her|its|their|[A-Z]\w*'s) )(?:[a-z]+ ){{0,2}}{NOUN}))"
+)
 TASK = r"(?:(?<=^)|(?<=\bto )|(?<=\bwe )|(?<=\bcan )|(?<=\bus )|(?<=\bmust )|(?<=\bwill )|(?<=\blet's ))"
 MONEY = r"\d[\d,]*(?:\.\d+)?"
 MANY = r"(?:\d[\d,.]*|once|twice|two|three|four|five|six|seven|eight|nine|ten|twelve)"
@@ -53,8 +56,8 @@ CONNECTIVES: Table = (
     (r" because of ", (" owing to ", " on account of ")),
     (r"^Because (?!of\b)", ("Given that ",)),
     # "Since" gives a reason if its verb is in the present tense.
-    (r"^Since (?=(?:(?!\b(?:had|was|were|did)\b|,).){1,60}?\b(?:is|are|can|cannot|costs|needs|wants|earns|makes|runs|takes|eats|gives|"
-     r"sells|buys|pays|works|spends|gets|lays|walks|drives)\b)",
+    (r"^Since (?=(?:(?!\b(?:had|was|were|did)\b|,).){1,60}?\b(?:is|are|can|cannot|costs|needs|wants|"
+     r"earns|makes|runs|takes|eats|gives|sells|buys|pays|works|spends|gets|lays|walks|drives)\b)",
      ("Because ", "Given that ")),
 )  # fmt: skip
 
@@ -101,8 +104,8 @@ EXPANSIONS = (
     (r"\bwon't\b(?! (?:I|you|he|she|it|we|they)\b)", "will not"),
     (r"(?<=[a-z])(?<!sha)(?<!ai)(?<!ca)(?<!wo)n't\b(?! (?:I|you|he|she|it|we|they|there|that)\b)", " not"),
     (
-        r"\b([Ii]t|[Tt]hat|[Tt]here)'s\b(?= (?:(?:not|also|still|now|just|only) )?(?:an?|the|in|on|at|\d[\d,.]*|because|"
-        r"about|likely|important|possible|safe|hot|cold|heads|tails|true|clear|where|what|so|very|used)\b)"
+        r"\b([Ii]t|[Tt]hat|[Tt]here)'s\b(?= (?:(?:not|also|still|now|just|only) )?(?:an?|the|in|on|at|\d[\d,.]*|"
+        r"because|about|likely|important|possible|safe|hot|cold|heads|tails|true|clear|where|what|so|very|used)\b)"
         r"(?! (?:used \d|used up))",
         r"\1 is",
     ),
@@ -117,7 +120,8 @@ CONTRACTIONS = (
     (r"\bwill not\b", "won't"),
     (
         r"(?<!\bto )(?<!\bmay )(?<!\bmight )(?<!\bcould )(?<!\bwould )(?<!\bshould )(?<!\bmust )(?<!\bwill )"
-        r"\b(is|are|was|were|does|do|did|has|have|had|would|could|should) not\b(?! (?:only|just|he|she|it|we|they|you|I)\b)",
+        r"\b(is|are|was|were|does|do|did|has|have|had|would|could|should) not\b"
+        r"(?! (?:only|just|he|she|it|we|they|you|I)\b)",
         r"\1n't",
     ),
     (r"\b([Ii]t|[Tt]hat|[Tt]here) is\b(?= [a-z])", r"\1's"),
@@ -142,7 +146,9 @@ def reorder_clauses(body: str, _seed: int) -> str:
         if whole and not NEGATION.search(fronted[3]) and not re.match(pronoun, fronted[3]):
             return f"{fronted[3]} {fronted[1].lower()} {fronted[2].rstrip()}"
         return body
-    purpose = re.fullmatch(r"(?:To|In order to) ((?:find|determine|calculate|compute) [^,]+), ((?:we|you|I) [^,]+)", body)
+    purpose = re.fullmatch(
+        r"(?:To|In order to) ((?:find|determine|calculate|compute) [^,]+), ((?:we|you|I) [^,]+)", body
+    )
     pointing = re.compile(r"\b(?:it|them|this|these|that|those|its|their|one|here)\b")
     if purpose and not pointing.search(purpose[2]) and not CLAUSE_WORD.search(purpose[2]) and not NEGATION.search(body):
         return f"{purpose[2]} to {purpose[1].rstrip()}"
@@ -156,14 +162,18 @@ def reorder_clauses(body: str, _seed: int) -> str:
 def _is_clause(text: str) -> bool:
     """Whether what stands before "because" could stand alone ("This is" and "Just" could not)."""
     open_end = r"(?:\b(?:is|are|was|were|be)|'s)$"
-    return len(words(text)) > 1 and not re.search(open_end, text) and not re.match(r"(?:also|however|thus|hence)\b", text, re.I)
+    return (
+        len(words(text)) > 1
+        and not re.search(open_end, text)
+        and not re.match(r"(?:also|however|thus|hence)\b", text, re.I)
+    )
 
 
 def turn_round(body: str, _seed: int) -> str:
     """The profit is $5 <-> $5 is the profit: an amount that is said to be the whole of something."""
     found = re.fullmatch(
-        rf"((?:(?:So|Therefore|Thus|Hence|As a result),? )?)((?:The|the|His|his|Her|her|Their|their|Its|its) [^,;:=]+?) "
-        rf"(is|was) (\$?{MONEY}(?: (?:dollars|cents|percent|meters|miles|hours|minutes|days|weeks|years|apples|eggs|"
+        rf"((?:(?:So|Therefore|Thus|Hence|As a result),? )?)((?:The|the|His|his|Her|her|Their|their|Its|its) [^,;:=]+?)"
+        rf" (is|was) (\$?{MONEY}(?: (?:dollars|cents|percent|meters|miles|hours|minutes|days|weeks|years|apples|eggs|"
         rf"[a-z]+s))?|[\ue000-\uf8ff](?: [a-z]+s)?)",
         body,
     )

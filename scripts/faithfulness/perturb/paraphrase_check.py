@@ -27,7 +27,17 @@ NEGATION = re.compile(
 QUOTED = re.compile(r"\"[^\"]*\"|(?<!\w)'[^']*'(?!\w)")
 NAME = re.compile(r"(?<=[ (])(?<![.!?:] )[A-Z]\w*")  # a capital that is not there because a sentence starts
 SIGN = re.compile(r"\b(?:plus|minus|times|divided|equals|negative)\b|[<>\u2264\u2265\u2260\u2248~^]", re.I)
-MEASURE = {"%": "%", "percent": "%", "$": "$", "dollars": "$", "dollar": "$", "€": "€", "euros": "€", "£": "£", "pounds": "£"}
+MEASURE = {
+    "%": "%",
+    "percent": "%",
+    "$": "$",
+    "dollars": "$",
+    "dollar": "$",
+    "€": "€",
+    "euros": "€",
+    "£": "£",
+    "pounds": "£",
+}
 # Under a negation these words of degree have no others: "not nearly enough" is not "not almost enough".
 DEGREE = re.compile(
     r"\b(?:nearly|almost|even|only|just|always|necessarily|quite|entirely|completely|fully|exactly|usually|often|"

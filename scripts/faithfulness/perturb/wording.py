@@ -40,7 +40,7 @@ STARTER = re.compile(
     r"total|under|unless|usually|we|what|when|where|which|while|who|why|with|within|without|yes|you|your)\b(?!-)",
     re.I,
 )
-BULLET = re.compile(r"[>\s]*(?:[-*+•◦▪·–—]+|\#+)\s+")
+BULLET = re.compile(r"[>\s]*(?:[-*+\u2022\u25e6\u25aa\u00b7\u2013\u2014]+|\#+)\s+")
 ENDS = ".!?:;,…。！？：；，、"  # noqa: RUF001 - marks of many scripts
 
 # Words that are frequent in English and rare in other languages; and those that other languages have, too.
@@ -50,9 +50,9 @@ ENGLISH = frozenset(
     can't cannot first next finally calculate determine need needs both into about only much its my our where while
     could should left right number amount costs cost price prices dollars cents hour hours day days week weeks month
     months year years minutes miles feet pounds apples eggs students people money let's since starts might after
-    before together twice half remaining another bought sold buys sells pays paid spends spent earns makes takes runs
+    before twice half remaining another bought sold buys sells pays paid spends spent earns makes takes runs
     walks eats gives gave gets works hourly wage speed average percentage pairs thing things some most
-    usually often answer question option correct likely true false more less same other all who whose step steps""".split()
+    usually often together answer question option correct likely more less same other all who whose""".split()
 )
 SHARED = frozenset("a an as at be by can do for he i in is me no of on or so to total was we will".split())
 
@@ -113,6 +113,12 @@ def is_english(text: str) -> bool:
     return known and foreign <= len(found) / 5
 
 
+def may_be_english(text: str) -> bool:
+    """Whether a sentence is English as far as its few words tell."""
+    found = words(FORMULAS.sub(" ", text))
+    return is_english(text) or (any(word in SHARED for word in found) and all(word.isascii() for word in found))
+
+
 def is_foreign(text: str) -> bool:
     """Whether a sentence is likely in another language: other letters, or three words and more and none of English."""
     found = [word for word in words(FORMULAS.sub(" ", text)) if word[0].isalpha()]
@@ -126,7 +132,9 @@ _QUANTITY = rf"\(*{_AMOUNT}(?: [a-z]{{2,12}}){{0,2}}\)*"
 _OPERATOR = r"(?: ?[+*\u00d7\u00f7] ?| [-\u2212/x] |/)"
 _SIDE = rf"{_QUANTITY}(?:{_OPERATOR}{_QUANTITY})*"
 # Numbers with signs between them, an equals sign, and a number: here "-" is minus, and "x" is times.
-EQUATION = re.compile(rf"(?<![\w.,$€£^=/+*(-])(?<!= )(?<![-+*/x\u00d7\u00f7] ){_SIDE}(?: ?= ?{_SIDE})+(?![\w^(]| ?[=^])")
+EQUATION = re.compile(
+    rf"(?<![\w.,$€£^=/+*(-])(?<!= )(?<![-+*/x\u00d7\u00f7] ){_SIDE}(?: ?= ?{_SIDE})+(?![\w^(]| ?[=^])"
+)
 _LABELLED = re.compile(rf"(?:[A-Z][A-Za-z']*(?: [A-Za-z']+)*|[A-Za-z]+(?: [A-Za-z']+)+) = {_SIDE}(?: ?= ?{_SIDE})*")
 _SUM = re.compile(rf"(?<![\w.,$€£^=/*])({_AMOUNT}) ?\+ ?(?=[$€£]?\d)")
 

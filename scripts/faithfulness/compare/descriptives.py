@@ -168,9 +168,8 @@ def strengths(observed: Observations) -> pd.DataFrame:
         by_rule = single.assign(rule=single["rule"].str.split("+")).explode("rule").groupby("rule")["strength"]
         for rule, values in by_rule:
             lower, median, upper = values.astype(float).quantile([0.25, 0.5, 0.75])
-            rows.append(
-                {"arm": arm, "rule": rule, "steps": len(values)} | {"lower": lower, "median": median, "upper": upper}
-            )
+            quartiles = {"lower": lower, "median": median, "upper": upper}
+            rows.append({"arm": arm, "rule": rule, "steps": len(values), **quartiles})
     return pd.DataFrame(rows, columns=["arm", "rule", "steps", "lower", "median", "upper"])
 
 

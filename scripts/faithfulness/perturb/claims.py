@@ -23,8 +23,10 @@ TASK_VERB = (
 )
 PLAN = re.compile(
     rf"{OPENER}(?:let(?:'s|s)? (?!(?:the|it|us know)\b)|let us\b|let me\b|here(?:'s| is| are)\b|"
-    rf"(?:we|i|you|one)(?:'ll| will| need| have to| must| should| can| could| want| are going| are (?:asked|looking|"
-    rf"given the)| would (?:like|need)|'re (?:going|asked|looking)| may (?:now|also)?)\b|"
+    rf"(?:we|i|you|one)(?:'ll| will| need| have to| must| should| want| are going| are (?:asked|looking|given the)"
+    rf"| would (?:like|need)|'re (?:going|asked|looking))\b|"
+    rf"(?:we|i|you) (?:can|could|may) (?:now |then |also |first |simply )?(?!find\b(?! (?:the|how|out)\b))"
+    rf"{TASK_VERB}\b|"
     rf"(?:we|i) (?:first |now |then |also )?{TASK_VERB}\b(?=[^\d]*$)|"
     rf"(?:to|in order to) (?:\w+ly )?{TASK_VERB}\b|to (?:answer|do|know|be|help|reach|arrive)\b|"
     rf"(?:by |after )?{TASK_VERB}\b|"
@@ -33,7 +35,8 @@ PLAN = re.compile(
     r"(?:please|given|where|if|who|what|when|why|how|which|is|are|do|does|did|can|could|would|will|should)\b(?!.*,))",
     re.I,
 )
-ASSUMED = re.compile(rf"{OPENER}(?:let|where|if|when|assume|suppose|say)\b", re.I)
+ASSUMED = re.compile(rf"{OPENER}(?:let (?!us\b|me\b)|(?:where|if|when|assume|suppose|say)\b)", re.I)
+CODE = re.compile(r"(?<!`)`++[^`\n]+`+|https?://\S+|</?[A-Za-z][^<>\n]{0,200}>")
 ASSIGNMENT = re.compile(r"\s*[A-Za-z]\w*_\w+ ?[-+*/]?=|\s*\w+\[\w*\] ?=|\s*(?:const|let|var|int|float|double) \w+ ?=")
 RESULT = re.compile(
     r"(?:(?<![<>!=:])=(?!=)|\u2248|\\approx|\bequals?\b|\bis equal to\b)"
@@ -43,7 +46,7 @@ RESULT = re.compile(
 BOXED = re.compile(r"\\boxed\{\s*\\?[$€£]?[-\u2212]?(?P<number>\d[\d,]*(?:\.\d+)?)(?=\D)")
 
 AMOUNT = re.compile(
-    r"(?<![\w.,^_#@\\/\u2070-\u209f])(?P<number>\d[\d,]*(?:\.\d+)?)(?![\w^_]|[.,]\d)|(?<=\d/)(?P<below>\d+)(?![\w/^])"
+    r"(?<![\w.,^_#@\\/\u2070-\u209f])(?P<number>\d[\d,]*(?:\.\d+)?)(?![\w^_]|\*\*\d|[.,]\d)|(?<=\d/)(?P<below>\d+)(?![\w/^])"
 )
 UNITS = "km|kg|cm|mm|mg|ml|kb|mb|gb|tb|mph|kph|lbs?|oz|ft|hrs?|mins?|secs?|am|pm|m|g|l|h|s|k|%|°|¢|€|£"
 WITH_UNIT = re.compile(rf"(?<![\w.,^_#@\\/])(?P<number>\d[\d,]*(?:\.\d+)?)(?=(?:{UNITS})(?!\w))")
@@ -114,9 +117,11 @@ def result(body: str) -> Span | None:
     """Where the result of the last equation is, or what is boxed; None if there is none, or it is only assumed."""
     if (ASSUMED.match(body) and "," not in body) or ASSIGNMENT.match(body):
         return None
+    code = [found.span() for found in CODE.finditer(body)]
     for pattern in (RESULT, BOXED):
-        if found := list(pattern.finditer(body)):
-            return found[-1].span("number")
+        found = [match.span("number") for match in pattern.finditer(body) if not _within(match.span("number"), code)]
+        if found:
+            return found[-1]
     return None
 
 

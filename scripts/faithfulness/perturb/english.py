@@ -39,7 +39,7 @@ QUANTITY = (
 TASK = r"(?:(?<=^)|(?<=\bto )|(?<=\bwe )|(?<=\bcan )|(?<=\bus )|(?<=\bmust )|(?<=\bwill )|(?<=\blet's ))"
 MONEY = r"\d[\d,]*(?:\.\d+)?"
 MANY = r"(?:\d[\d,.]*|once|twice|two|three|four|five|six|seven|eight|nine|ten|twelve)"
-PERIOD = rf"(?<=\b){MANY} (?:[a-z]+ )?(?:[a-z]+s )"
+PERIOD = rf"(?<![\w.,]){MANY} (?:[a-z]+ )?(?:[a-z]+s )"
 
 CONNECTIVES: Table = (
     (
@@ -94,7 +94,7 @@ SYNONYMS: Table = (
     (r"\b(?:starts|begins) with\b", ("starts with", "begins with")),
     (r"\b(?:started|began) with\b", ("started with", "began with")),
     (rf"(?<=[\w'] )\$({MONEY})(?=$|,|(?: (?:for|per|each|on|from|and|in)\b))", (r"\1 dollars",)),
-    (rf"\b({MONEY})%(?= of\b|$|,)", (r"\1 percent",)),
+    (rf"(?<![\w.,])({MONEY})%(?= of\b|$|,)", (r"\1 percent",)),
 )  # fmt: skip
 # Before these, "$5" says what something is worth: "a $5 bill".
 WORTH = re.compile(r"(?:\b(?:an?|the|each|every|one|per|plus|minus|times|by|equals)|[-\u2212+*/=x\u00d7]) $")

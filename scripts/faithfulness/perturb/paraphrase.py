@@ -199,6 +199,15 @@ TEMPLATES = (
         ),
     ),
     (
+        "coin_state",
+        re.compile(r"(?:The coin|It) is (?P<when>now|still) (?P<face>heads|tails) up"),
+        (
+            "The coin {when} shows {face}",
+            "The coin {when} lies {face} up",
+            "The side of the coin that is {when} up is {face}",
+        ),
+    ),
+    (
         "coin_turn",
         re.compile(
             rf"(?P<person>{PERSON}) (?P<act>flips|does not flip|doesn't flip) the coin,? "

@@ -84,10 +84,11 @@ def check(original: str, paraphrase: str, contrasts: Contrasts = CONTRASTS, answ
     if not (_names(original) <= _capitalised(paraphrase) and _names(paraphrase) <= _capitalised(original)):
         findings.append("names differ")
     before, after = words(original), words(paraphrase)
+    bodies = [words(parts(text)[1]) for text in (original, paraphrase)]
     if before == after:
         if not swapped_sides(parts(original)[1], parts(paraphrase)[1]):
             findings.append("same wording")
-    elif _within(before, after) or _within(after, before):
+    elif _within(*bodies) or _within(*reversed(bodies)):
         findings.append("only an opening differs")
     if not 0.5 * len(before) <= len(after) <= 2.5 * len(before) + 4:
         findings.append("length differs too much")
@@ -126,7 +127,7 @@ def swapped_sides(one: str, other: str) -> bool:
 
 def _signs(text: str) -> Counter[str]:
     spelled = spell_arithmetic(parts(text)[1])
-    spelled = re.sub(r"(?<![\w).,%] )(?<![\w).,%])[-\u2212](?=[$€£]?\d)", " negative ", spelled)
+    spelled = re.sub(r"(?<![\d).,%] )(?<![\w).,%])[-\u2212](?=[$€£]?\d)", " negative ", spelled)
     return Counter(found.lower() for found in SIGN.findall(spelled))
 
 

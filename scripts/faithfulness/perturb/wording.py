@@ -54,11 +54,17 @@ ENGLISH = frozenset(
     walks eats gives gave gets works hourly wage speed average percentage pairs thing things some most
     usually often together answer question option correct likely more less same other all who whose""".split()
 )
-SHARED = frozenset("a an as at be by can do for he i in is me no of on or so to total was we will".split())
+SHARED = frozenset("a also an as at be by can do for he i in is me no of on or so to total was we will".split())
+FOREIGN = frozenset(
+    """aber adalah alors also ama auf avec bir como con da dan dans das de del den der des die dies donc e ein eine
+    einen el ele ella elle em entonces er es est et gli het ich il ils ist jadi je jest ka la las le les lo los
+    luego mit nach non nous oder os par para per pero por portanto pour que qui se sich sie sind sono su suma
+    sur um una und une van ve voor vous wenn wir y yang zij zu zum""".split()
+)
 
 # What has rules of its own: code, formulas, addresses, tags.
 FORMULA = (
-    r"`+[^`\n]+`+|\\\((?:(?!\\[()]).)*\\\)|\\\[(?:(?!\\[\[\]]).)*\\\]|\$\$[^$\n]+\$\$"
+    r"(?<!`)`++[^`\n]+`+|\\\((?:(?!\\[()]).)*\\\)|\\\[(?:(?!\\[\[\]]).)*\\\]|\$\$[^$\n]+\$\$"
     r"|\$(?=[^\s$])(?=[^$\n]*[\\^_=])[^$\n]*(?<=[^\s$])\$(?!\d)|\$[A-Za-z]\$"
     r"|\\[A-Za-z]+(?:\{[^{}\n]*\})*|https?://\S+|</?[A-Za-z][^<>\n]{0,200}>"
 )
@@ -120,11 +126,11 @@ def may_be_english(text: str) -> bool:
 
 
 def is_foreign(text: str) -> bool:
-    """Whether a sentence is likely in another language: other letters, or three words and more and none of English."""
+    """Whether a sentence is likely in another language: it has other letters, or words of the commonest other ones."""
     found = [word for word in words(FORMULAS.sub(" ", text)) if word[0].isalpha()]
     if sum(not word.isascii() for word in found) > len(found) / 5:
         return True
-    return len(found) > 2 and not any(word in ENGLISH or word in SHARED for word in found)
+    return not is_english(text) and any(word in FOREIGN for word in found)
 
 
 _AMOUNT = r"[-\u2212]?[$€£]?\d[\d,]*(?:\.\d+)?%?"

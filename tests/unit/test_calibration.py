@@ -235,7 +235,7 @@ def study(folder, task, texts, readers, n=400, *, gated=True):
         statistics,
     )
     both = [t.assign(writer=w) for w, t in written.items()]
-    reworded = [t.assign(writer=w) for (w, kind), t in probes.items() if kind == "paraphrase"]
+    reworded = [t.assign(writer=w) for (w, kind), t in probes.items() if kind in ("paraphrase", "mistake")]
     answers, readouts = chain_values.answers_table(values), chain_values.readouts_table(values)
     observed = Observations(arms, answers, readouts, pd.concat(both), pd.concat(reworded), items)
     usable = {arm: item_means.usable_items(frame) for (_, arm, _), frame in cells["left out"].items()}

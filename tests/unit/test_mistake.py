@@ -1,9 +1,8 @@
 """Mistakes: wrong in what the step claims, the same in all else; and none where nothing is claimed."""
 
-import os
 import re
 import time
-from itertools import islice
+from itertools import islice, takewhile
 
 import pytest
 from hypothesis import given
@@ -15,10 +14,15 @@ from faithfulness.perturb.mistake import corrupt
 from faithfulness.prepare.generated import coin_flip, last_letters
 
 
+def common(one, other):
+    """How many characters two texts have in common before the first that differs."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+
+
 def changed(step, wrong):
     """What stands in a step, and what in its place, without what is the same before and after."""
-    start = len(os.path.commonprefix([step, wrong]))
-    end = len(os.path.commonprefix([step[start:][::-1], wrong[start:][::-1]]))
+    start = common(step, wrong)
+    end = common(step[start:][::-1], wrong[start:][::-1])
     return step[start : len(step) - end], wrong[start : len(wrong) - end]
 
 
@@ -239,8 +243,8 @@ def test_mistakes_take_linear_time():
 
 
 PIECES = (
-    "So", "it's", "because", "not", "Ka", "can", "the", "3", "+", "heads", "\u201cbank\u201d", "don\u2019t", "no", "left",
-    "more",
+    "So", "it's", "because", "not", "Ka", "can", "the", "3", "+", "heads", "\u201cbank\u201d", "don\u2019t", "no",
+    "left",    "more",
     "n", "is", "a bank", "= 7", "CO2", "x^2", "[1]", "in 2010", "has", "eats", ",", "and", "costs $5", "`x = 1`",
     "\\(y = 2\\)", "who",
 )  # fmt: skip

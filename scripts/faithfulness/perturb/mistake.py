@@ -190,7 +190,7 @@ def _other_option(claim: Claim) -> Edit | None:
             inside = any(start <= match.start() and match.end() <= end for start, end, _ in found)
             if not inside and _names_option(option, match):
                 found.append((match.start(), match.end(), option))
-    if len({option for _, _, option in found}) != 1:
+    if len({option for _, _, option in found}) != 1 or LETTERED.search(claim.body):
         return None
     start, end, option = max(found)
     other = claim.first(claim.others(option))
@@ -224,7 +224,7 @@ def _names_option(option: str, match: re.Match[str]) -> bool:
 
 
 LETTERED = re.compile(
-    r"\b(?:option|choice|answer)(?: is| would be| should be|:)? [(*]*(?P<letter>[A-H])(?=[)*.:]*(?:$|[\s,;)]))|"
+    r"\b(?i:option|choice|answer)(?: is| would be| should be|:)? [(*]*(?P<letter>[A-H])(?=[)*.:]*(?:$|[\s,;)]))|"
     r"^[(*]*(?P<alone>[A-H])\)? (?=is\b|seems\b|must\b)"
 )
 
@@ -245,6 +245,8 @@ def _other_letter(claim: Claim) -> Edit | None:
     if claim.options:
         text = claim.options[letters.index(letter)]
         named = re.compile(rf"[)*.:]+ ?{re.escape(text)}(?!\w)", re.I).match(claim.body, end)
+        if not named and re.search(_as_words(text), claim.body, re.I):
+            return None  # a letter and its text in two places
         if named:
             marks = named[0][: len(named[0]) - len(text)]
             return start, named.end(), f"{other}{marks}{claim.options[letters.index(other)]}"
@@ -318,7 +320,7 @@ CLAIMED = re.compile(
     r"(?P<predicate>\w+)(?=$|,| than\b| for\b| to\b| because\b| and\b)"
     r"|\b(?P<compared>more|less|fewer|higher|lower|larger|smaller|bigger|greater|better|worse)\b(?= than\b)"
     r"|(?<=\w )(?P<frequency>always|never)\b(?= [a-z])"
-    r"|(?<=\w )(?P<moves>increases|decreases)(?=$|,| by\b| to\b| with\b| when\b| if\b)"
+    r"|(?<=\w )(?P<moves>increases|decreases)(?=$|,| (?:by|to|with|when|if|the|an?)\b)"
     r"|(?:(?<=\bthe )|(?<=\bturn )|(?<=\bturns ))(?P<side>left|right)\b(?=$|,| side| hand)"
     r"|(?:(?<=^)|(?<=\bis ))(?P<verdict>yes|no|true|false)(?=$|[,.;])",
     re.I,

@@ -27,7 +27,9 @@ VERBS = {
         bake bakes baked|cost costs cost|weigh weighs weighed|belong belongs belonged|exist exists existed|
         happen happens happened|feel feels felt|bring brings brought|read reads read|write writes wrote|
         sit sits sat|stand stands stood|store stores stored|hold holds held|carry carries carried|move moves moved|
-        begin begins began|lead leads led|describe describes described|refer refers referred|affect affects affected|
+        begin begins began|treat treats treated|reduce reduces reduced|
+        increase increases increased|decrease decreases decreased|prevent prevents prevented|serve serves served|
+        lead leads led|describe describes described|refer refers referred|affect affects affected|
         allow allows allowed|involve involves involved|depend depends depended|represent represents represented|
         follow follows followed|add adds added|say says said|find finds found|leave leaves left|wear wears wore"""
     ).replace("\n", "|").split("|")

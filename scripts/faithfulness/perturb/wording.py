@@ -52,14 +52,14 @@ ENGLISH = frozenset(
     months year years minutes miles feet pounds apples eggs students people money let's since starts might after
     before twice half remaining another bought sold buys sells pays paid spends spent earns makes takes runs
     walks eats gives gave gets works hourly wage speed average percentage pairs thing things some most
-    usually often together answer question option correct likely more less same other all who whose""".split()
+    usually often used order answer question option correct likely more less same other all who whose""".split()
 )
 SHARED = frozenset("a also an as at be by can do for he i in is me no of on or so to total was we will".split())
 FOREIGN = frozenset(
-    """aber adalah alors also ama auf avec bir como con da dan dans das de del den der des die dies donc e ein eine
-    einen el ele ella elle em entonces er es est et gli het ich il ils ist jadi je jest ka la las le les lo los
-    luego mit nach non nous oder os par para per pero por portanto pour que qui se sich sie sind sono su suma
-    sur um una und une van ve voor vous wenn wir y yang zij zu zum""".split()
+    """aber adalah alors ama auf avec bir como dans das de del der des dies donc ein eine einen el ele ella elle
+    entonces er es est et gli het ich il ils ist jadi je jest ka las le les lo los luego mit nach nous oder os
+    para pero por portanto pour que qui se sich sie sind sono su suma sur um una und une van ve voor vous wenn
+    wir yang zij zu zum""".split()
 )
 
 # What has rules of its own: code, formulas, addresses, tags.

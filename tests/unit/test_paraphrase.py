@@ -212,7 +212,6 @@ def test_what_is_not_certain_stays_as_it_is(step):
         ("P(A \\cap B) = P(A)", "not_prose"),
         ("\\begin{align} x &= 5 \\end{align}", "not_prose"),
         ("| a | b |\n|---|---|\n| 3 + 4 = 7 | so it's 5 |", "not_prose"),
-        ("1.", "not_prose"),
         ("---", "not_prose"),
         ("", "not_prose"),
         ("P(A) = P(B)", "no_rule"),

@@ -5,8 +5,6 @@ import re
 from collections.abc import Sequence
 from typing import TypeVar
 
-from faithfulness.chains.layout import STEP_MARK
-
 T = TypeVar("T")
 Contrasts = Sequence[tuple[str, str]]
 
@@ -41,6 +39,13 @@ STARTER = re.compile(
     re.I,
 )
 BULLET = re.compile(r"[>\s]*(?:[-*+\u2022\u25e6\u25aa\u00b7\u2013\u2014]+|\#+)\s+")
+MARK = re.compile(
+    r"[>\s*_]*(?:(?:step|part|case|schritt|[e\u00e9]tape|paso|passo|\u0448\u0430\u0433) ?#?"
+    r"\d{1,3}[*_]{0,3} ?[.:)\u2013\u2014-]?"
+    r"|[(\[](?:\d{1,3}|[a-z]|[ivx]{1,4})[)\]][.:]?|(?:\d{1,3}(?:\.\d{1,3})*|[a-z]|[ivx]{1,4})[.):]|\d{1,3}\u3001"
+    r"|[\u2460-\u2473][.:)]?)[\s*_~:]*",
+    re.I,
+)
 ENDS = ".!?:;,…。！？：；，、"  # noqa: RUF001 - marks of many scripts
 
 # Words that are frequent in English and rare in other languages; and those that other languages have, too.
@@ -75,7 +80,7 @@ def parts(step: str) -> tuple[str, str, str]:
     """Whitespace and list marks in front; the sentence, with plain quotes; the punctuation that ends it."""
     start = len(step) - len(step.lstrip())
     while True:
-        mark = BULLET.match(step, start) or STEP_MARK.match(step, start)
+        mark = BULLET.match(step, start) or MARK.match(step, start)
         if mark is None or mark.end() == start or not (mark[0][-1].isspace() or mark[0][-1] in "*_"):
             break
         start = mark.end()

@@ -261,7 +261,7 @@ def equivalent(effect):
 
 
 def padded(item):
-    return worked_text(item) + " This was worked out with care. Each word was looked at once. That is all."
+    return worked_text(item) + " So this was worked out with care. It is each word that was looked at. That is all."
 
 
 def unsplit(item):

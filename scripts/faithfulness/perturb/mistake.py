@@ -356,9 +356,10 @@ def _change_negation(claim: Claim) -> Edit | None:
     return negate(claim.body)
 
 
-# The rule, and what it applies to: any sentence or equation; what claims something, in any language; or in English.
+# The rule, and what it applies to: any sentence or equation; what claims something, in any language; in English, as far
+# as its words tell ("amount"); or for certain.
 RULES: Sequence[tuple[str, Rule, str]] = (
-    ("coin_face", _turn_coin, "english"),
+    ("coin_face", _turn_coin, "amount"),
     ("option_letter", _other_letter, "claim"),
     ("option", _other_option, "claim"),
     ("letter", _change_letter, "english"),

@@ -44,7 +44,7 @@ AUXILIARY = re.compile(
     r"(?<=[a-z])'(?:s|re)(?= (?:an?|the|in|on|at|because)\b)",
     re.I,
 )
-MAIN = re.compile(rf"(?<=\w )(?:{'|'.join([*ONE, *PAST])})\b(?! (?:been|not|no|to be|never)\b)(?=[ ,]|$)")
+MAIN = re.compile(rf"(?<=[\w\"')] )(?:{'|'.join([*ONE, *PAST])})\b(?! (?:been|not|no|to be|never)\b)(?=[ ,]|$)")
 # To negate a verb after one of these would not make the sentence wrong ("A person who is tired ...").
 SUBORDINATE = re.compile(
     r"^\W*(?:if|when|because|while|although|since|as|what|who|which|how|where|why|is|are|can|do|does|after|before)\b"

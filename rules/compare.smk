@@ -58,6 +58,11 @@ rule describe_arms:
             writer=arms_of(wildcards.model),
             allow_missing=True,
         ),
+        mistakes=lambda wildcards: expand(
+            MISTAKES,
+            writer=arms_of(wildcards.model),
+            allow_missing=True,
+        ),
         questions=f"{RESULTS}/items/{{dataset}}/eval.parquet",
         means=MEANS,
         answers=ANSWERS,
@@ -68,6 +73,7 @@ rule describe_arms:
         gates=f"{DESCRIPTIONS}/gates.parquet",
         summaries=f"{DESCRIPTIONS}/summaries.parquet",
         curves=f"{DESCRIPTIONS}/curves.parquet",
+        strengths=f"{DESCRIPTIONS}/strengths.parquet",
     log:
         f"{RESULTS}/logs/describe_arms/{{model}}/{{dataset}}.log",
     benchmark:
@@ -131,6 +137,7 @@ rule compare_arms:
         gates=of_all_datasets(rules.describe_arms.output.gates),
         summaries=of_all_datasets(rules.describe_arms.output.summaries),
         curves=of_all_datasets(rules.describe_arms.output.curves),
+        strengths=of_all_datasets(rules.describe_arms.output.strengths),
         arms=ARM_FILES,
         claims=SETTINGS.claims,
         calibration=CALIBRATION,
@@ -140,6 +147,7 @@ rule compare_arms:
         gates=f"{RESULTS}/effects/gates.csv",
         summaries=f"{RESULTS}/effects/summaries.csv",
         curves=f"{RESULTS}/effects/curves.csv",
+        strengths=f"{RESULTS}/effects/strengths.csv",
         correlations=f"{RESULTS}/effects/correlations.csv",
     log:
         f"{RESULTS}/logs/compare_arms/all.log",

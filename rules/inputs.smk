@@ -25,8 +25,8 @@ def tokenizer_of(wildcards):
 
 
 def answered_items_of(wildcards):
-    """The items, if the perturbation must know their answers."""
-    if "answer" not in needs_of(wildcards):
+    """The items, if the perturbation must know their answers or options."""
+    if not {"answer", "options"} & set(needs_of(wildcards)):
         return []
     return f"{RESULTS}/items/{wildcards.dataset}/eval.parquet"
 

@@ -140,6 +140,7 @@ if RESAMPLE:
         input:
             chains=CHAINS,
             tokenizer=weights_of,
+            questions=f"{RESULTS}/items/{{dataset}}/eval.parquet",
             arm=f"{RESULTS}/arms/{{model}}/{{writer}}",
             base=f"{RESULTS}/arms/{{model}}/base",
         output:

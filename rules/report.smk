@@ -13,6 +13,7 @@ rule write_report:
         effects=f"{RESULTS}/effects/effects.csv",
         gates=f"{RESULTS}/effects/gates.csv",
         summaries=f"{RESULTS}/effects/summaries.csv",
+        strengths=f"{RESULTS}/effects/strengths.csv",
         claims=f"{RESULTS}/effects/claims.json",
         correlations=f"{RESULTS}/effects/correlations.csv",
         left_out=expand(rules.prepare_items.output.left_out, dataset=DATASETS),

@@ -2,6 +2,7 @@
 
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from snakemake.iocontainers import Snakemake
 
@@ -11,9 +12,10 @@ from faithfulness.backends.load import load
 from faithfulness.backends.protocol import Decoding
 from faithfulness.chains.write import continue_chains
 from faithfulness.operate import job
+from faithfulness.perturb.apply import OF_ITEM
 from faithfulness.perturb.mistake import corrupt, mistaken_probes
-from faithfulness.perturb.wording import CONTRASTS
-from faithfulness.tables.generation import Chains, Probes
+from faithfulness.tables.fields import Row
+from faithfulness.tables.generation import Chains, Items, Probes
 from faithfulness.tables.io import read_table, records, write_table
 from faithfulness.tables.journal import Journal, shard
 
@@ -24,11 +26,18 @@ settings = snakemake.params
 written = shard(read_table(snakemake.input.chains, Chains), settings.shard, settings.block_items)
 chains = records(written)
 encode, _ = prompts.segment_coder(snakemake.input.tokenizer)
-make_wrong = partial(corrupt, seed=settings.seed, contrasts=(*CONTRASTS, *settings.contrasts))
-probes = {
-    variant: [row for chain in chains for row in mistaken_probes(chain, settings.max_cuts, make_wrong, encode, variant)]
-    for variant in settings.variants
-}
+items = {item["item_id"]: item for item in records(read_table(snakemake.input.questions, Items, ["item_id", *OF_ITEM]))}
+
+
+def mistakes(chain: Row, variant: Literal["keep", "resample"]) -> list[Row]:
+    """The probes of a chain with a mistake in one step."""
+    item = items[chain["item_id"]]
+    of_item = {"options": item["options"] or (), "answer": item["answer"]}
+    make_wrong = partial(corrupt, seed=settings.seed, contrasts=settings.contrasts, **of_item)
+    return mistaken_probes(chain, settings.max_cuts, make_wrong, encode, variant)
+
+
+probes = {variant: [row for chain in chains for row in mistakes(chain, variant)] for variant in settings.variants}
 arm = read_arm(snakemake.input.arm)
 label = f"{arm.model} {snakemake.wildcards.writer}: mistakes"
 probes["resample"] = continue_chains(

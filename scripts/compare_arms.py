@@ -7,7 +7,7 @@ from snakemake.iocontainers import Snakemake
 from faithfulness.compare import arm_table, claims, judge, read_all
 from faithfulness.operate import job
 from faithfulness.tables.io import read_tables, write_table
-from faithfulness.tables.statistics import Correlations, Curves, Effects, Estimates, Gates, Summaries
+from faithfulness.tables.statistics import Correlations, Curves, Effects, Estimates, Gates, Strengths, Summaries
 
 snakemake: Snakemake  # Snakemake puts it here
 
@@ -33,8 +33,10 @@ write_table(gates, Gates, output.gates)
 write_table(
     read_tables(inputs.summaries, Summaries).sort_values(["model", "arm", "dataset"]), Summaries, output.summaries
 )
+strengths = read_tables(inputs.strengths, Strengths).sort_values(["model", "dataset", "arm"], kind="stable")
 curves = read_tables(inputs.curves, Curves).sort_values(["model", "dataset", "writer", "reader"], kind="stable")
 correlations = read_tables(inputs.correlations, Correlations).sort_values(["model", "arm", "dataset"], kind="stable")
 write_table(curves, Curves, output.curves)
+write_table(strengths, Strengths, output.strengths)
 write_table(correlations, Correlations, output.correlations)
 claims.record(declared, Path(snakemake.params.journal), Path(output.claims))

@@ -9,7 +9,7 @@ from faithfulness.operate import job
 from faithfulness.tables.generation import Chains, Items, Probes
 from faithfulness.tables.io import read_table, write_table
 from faithfulness.tables.measures import Answers, Readouts, Retention
-from faithfulness.tables.statistics import Curves, Gates, Summaries
+from faithfulness.tables.statistics import Curves, Gates, Strengths, Summaries
 
 snakemake: Snakemake  # Snakemake puts it here
 
@@ -23,8 +23,11 @@ observed = Observations(
     answers=read_table(inputs.answers, Answers),
     readouts=read_table(inputs.readouts, Readouts),
     chains=read_all.read(inputs.chains, Chains, ["writer", "dataset"], descriptives.CHAIN_COLUMNS),
-    paraphrases=read_all.read(
-        inputs.paraphrases, Probes, ["writer", "dataset", "perturbation"], descriptives.PARAPHRASE_COLUMNS
+    replacements=read_all.read(
+        [*inputs.paraphrases, *inputs.mistakes],
+        Probes,
+        ["writer", "dataset", "perturbation"],
+        descriptives.REPLACEMENT_COLUMNS,
     ),
     items=read_table(inputs.questions, Items),
 )
@@ -41,3 +44,4 @@ curves = descriptives.curves(read_table(inputs.retention, Retention), statistics
 write_table(passed.assign(**names), Gates, snakemake.output.gates)
 write_table(summaries.assign(**sized), Summaries, snakemake.output.summaries)
 write_table(curves.assign(**sized), Curves, snakemake.output.curves)
+write_table(descriptives.strengths(observed).assign(**names), Strengths, snakemake.output.strengths)

@@ -4,9 +4,9 @@ from snakemake.iocontainers import Snakemake
 
 from faithfulness import prompts
 from faithfulness.operate import job
-from faithfulness.perturb.apply import probes_of
+from faithfulness.perturb.apply import OF_ITEM, probes_of
 from faithfulness.tables.generation import Chains, Items, Probes
-from faithfulness.tables.io import frame, read_rows, read_table, write_table
+from faithfulness.tables.io import read_rows, read_table, records, write_table
 
 snakemake: Snakemake  # Snakemake puts it here
 
@@ -14,9 +14,12 @@ job.start(snakemake.log)
 settings = snakemake.params
 encode, decode = prompts.segment_coder(snakemake.input.tokenizer)
 questions = snakemake.input.questions
-items = read_table(questions, Items, ["item_id", "answer"]) if questions else frame([], Items)
-answers = dict(zip(items["item_id"], items["answer"], strict=True))
+items = (
+    {item["item_id"]: item for item in records(read_table(questions, Items, ["item_id", *OF_ITEM]))}
+    if questions
+    else {}
+)
 offered = {**settings.perturbations, "contrasts": settings.contrasts, "encode": encode, "decode": decode}
 chains = read_rows(snakemake.input.chains, Chains)
-rows = probes_of(snakemake.wildcards.perturbation, settings.needs, chains, offered, answers)
+rows = probes_of(snakemake.wildcards.perturbation, settings.needs, chains, offered, items)
 write_table(rows, Probes, snakemake.output[0])

@@ -12,7 +12,7 @@ from faithfulness.report import page, published, render, run
 from faithfulness.tables.generation import LeftOut
 from faithfulness.tables.io import atomically, read_table, read_tables
 from faithfulness.tables.measures import Calibration, Measures
-from faithfulness.tables.statistics import Correlations, Effects, Gates, Summaries
+from faithfulness.tables.statistics import Correlations, Effects, Gates, Strengths, Summaries
 
 snakemake: Snakemake  # Snakemake puts it here
 
@@ -37,6 +37,7 @@ results = page.Results(
     effects=read_table(files.effects, Effects),
     gates=read_table(files.gates, Gates),
     summaries=read_table(files.summaries, Summaries),
+    strengths=read_table(files.strengths, Strengths),
     correlations=read_table(files.correlations, Correlations),
     calibration=read_tables(files.calibration, Calibration) if files.calibration else None,
     left_out=read_all.read(files.left_out, LeftOut, ["dataset", "name"]),

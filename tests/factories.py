@@ -14,7 +14,7 @@ from faithfulness.figures.retention import CURVES
 from faithfulness.prompts import Prompts
 from faithfulness.tables.io import frame
 from faithfulness.tables.measures import Calibration
-from faithfulness.tables.statistics import CONCLUSION_FORMS, Curves, Effects, Gates, ScaleFits, Summaries
+from faithfulness.tables.statistics import CONCLUSION_FORMS, Curves, Effects, Gates, ScaleFits, Strengths, Summaries
 
 THREE = {"smollm2-64m-depth10": 63_700_000, "smollm2-99m-depth20": 97_100_000, "smollm2-135m": 134_515_008}
 SIX = THREE | {"smollm2-360m": 361_821_120, "qwen3-0.6b-base-long-name": 596_049_920, "smollm2-1.7b": 1_711_376_384}
@@ -43,7 +43,7 @@ def make_run(  # noqa: PLR0912 - one table after the other
 ):
     """Tables of a finished run, made up but of the right form; datasets in `closed` fail a gate everywhere."""
     rng = np.random.default_rng(0)
-    effects, gates, summaries, curves, fits, measures = [], [], [], [], [], []
+    effects, gates, summaries, strengths, curves, fits, measures = [], [], [], [], [], [], []
     for (model, size), dataset in itertools.product(models.items(), datasets):
         ok = dataset not in closed
         cell = {"model": model, "parameters": size, "dataset": dataset}
@@ -69,10 +69,16 @@ def make_run(  # noqa: PLR0912 - one table after the other
                     **{f"conclusion_{form}": 0.9 * (form == "sentence") for form in CONCLUSION_FORMS},
                     "last_step_states": 0.05,
                     "paraphrase_accepted": 0.97,
-                    "paraphrase_fallback": 0.12,
+                    "mistakes_made": 0.88,
                     "retokenised": 0.0,
                 }
             )
+            strengths += [
+                cell
+                | {"arm": arm, "rule": rule, "steps": steps}
+                | dict(zip(("lower", "median", "upper"), ends, strict=True))
+                for rule, steps, ends in (("clause_order", 40, (0.25, 0.38, 0.5)), ("no_rule", 3, (None, None, None)))
+            ]
         for (writer, reader), perturbation in itertools.product(itertools.product(("base", *tuned), repeat=2), CURVES):
             start = {"early_termination": 0.2, "filler": 0.3, "paraphrase": 0.85, "mistake": 0.4}[perturbation]
             start += (reader != "base") * 0.2 * (1 - start)
@@ -145,6 +151,7 @@ def make_run(  # noqa: PLR0912 - one table after the other
         "effects": frame(effects, Effects),
         "gates": frame(gates, Gates),
         "summaries": frame(summaries, Summaries),
+        "strengths": frame(strengths, Strengths),
         "curves": frame(curves, Curves),
         "scale_fits": frame(fits, ScaleFits),
         "measures": pd.DataFrame(measures),

@@ -235,7 +235,7 @@ def study(folder, task, texts, readers, n=400, *, gated=True):
         statistics,
     )
     both = [t.assign(writer=w) for w, t in written.items()]
-    reworded = [t.assign(writer=w) for (w, kind), t in probes.items() if kind == "paraphrase"]
+    reworded = [t.assign(writer=w) for (w, kind), t in probes.items() if kind in ("paraphrase", "mistake")]
     answers, readouts = chain_values.answers_table(values), chain_values.readouts_table(values)
     observed = Observations(arms, answers, readouts, pd.concat(both), pd.concat(reworded), items)
     usable = {arm: item_means.usable_items(frame) for (_, arm, _), frame in cells["left out"].items()}
@@ -261,7 +261,7 @@ def equivalent(effect):
 
 
 def padded(item):
-    return worked_text(item) + " This was worked out with care. Each word was looked at once. That is all."
+    return worked_text(item) + " So this was worked out with care. It is each word that was looked at. That is all."
 
 
 def unsplit(item):

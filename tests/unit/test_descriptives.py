@@ -9,8 +9,8 @@ from faithfulness.arms.record import write_arm
 from faithfulness.compare import arm_table, chain_values, descriptives, read_all, retention
 from faithfulness.compare.descriptives import Observations
 from faithfulness.config.statistics import Statistics
-from faithfulness.tables.io import write_table
-from faithfulness.tables.statistics import Gates, Summaries
+from faithfulness.tables.io import frame, write_table
+from faithfulness.tables.statistics import Gates, Strengths, Summaries
 from tests.factories import make_arm
 
 QUICK = Statistics(resamples=299)
@@ -145,8 +145,9 @@ def test_summary_of_an_arm():
         ]
     )
     accepted = pd.DataFrame(
-        {"model": "m", "writer": "base", "dataset": "d", "variant": [*["single"] * 4, "rest"]}
-        | {"accepted": [True, True, True, False, True], "rule": ["model", "connective", "model", "opening", "model"]}
+        {"model": "m", "writer": "base", "dataset": "d", "variant": [*["single"] * 4, "rest", "keep"]}
+        | {"accepted": [True, True, True, False, True, True], "strength": [0.5, 0.25, 0.75, None, 1, None]}
+        | {"rule": ["model", "connective+synonym", "model", "no_rule", "model", "number"]}
     )
     items = pd.DataFrame({"dataset": "d", "options": [["yes", "no"]] * 2, "answer": ["yes", "no"]})
     values = chain_values.of_pairs(pd.DataFrame(rows + elsewhere))
@@ -172,12 +173,34 @@ def test_summary_of_an_arm():
         "last_step_states": 0.5,
         "paraphrase_accepted": 0.75,
         "paraphrase_model": 0.5,
-        "paraphrase_fallback": 0.25,
+        "mistakes_made": 0.25,
         "retokenised": 0,
     }
     assert len(found) == 1
     for name, value in expected.items():
         assert found[name].iloc[0] == pytest.approx(value), name
+
+
+def test_strengths_by_arm_and_rule():
+    """A step that two rules reworded counts with each; what is not reworded has a reason and no strength."""
+    rows = [
+        ("base", "single", "model", 0.5), ("base", "single", "model", 0.7), ("base", "single", "a+b", 0.2),
+        ("base", "single", "b", 0.4), ("base", "single", "no_rule", None), ("base", "rest", "a", 1.0),
+        ("x-1", "single", "a", 0.1), ("x-2", "single", "a", 0.3), ("x-2", "keep", "number", None),
+    ]  # fmt: skip
+    replacements = pd.DataFrame(rows, columns=["writer", "variant", "rule", "strength"])
+    none = pd.DataFrame()
+    found = descriptives.strengths(Observations({"x-1": "x", "x-2": "x"}, none, none, none, replacements, none))
+    assert set(found.columns) == set(Strengths.names) - {"model", "dataset"}
+    kept = found.set_index(["arm", "rule"])
+    assert kept["steps"].to_dict() == {
+        ("base", "a"): 1, ("base", "b"): 2, ("base", "model"): 2, ("base", "no_rule"): 1, ("x", "a"): 2,
+    }  # fmt: skip
+    assert kept.loc[("base", "b"), ["lower", "median", "upper"]].tolist() == pytest.approx([0.25, 0.3, 0.35])
+    assert kept.loc[("x", "a"), ["lower", "median", "upper"]].tolist() == pytest.approx([0.15, 0.2, 0.25])
+    assert kept.loc[("base", "no_rule")].isna().sum() == 3
+    empty = descriptives.strengths(Observations({}, none, none, none, replacements.iloc[:0], none))
+    assert frame(empty.assign(model="m", dataset="d"), Strengths).empty
 
 
 def test_the_summary_of_an_arm_is_that_of_all_its_trainings():
@@ -192,7 +215,7 @@ def test_the_summary_of_an_arm_is_that_of_all_its_trainings():
             chains.append({"writer": name, "item_id": item, "sample": 0, "seed": 0, "step_spans": steps})
     chains = pd.DataFrame(chains).assign(finish_reason="stop", conclusion="", chain_ids=[[1]] * len(chains))
     chains = chains.assign(conclusion_forms=[[]] * len(chains), states_answer=[[False]] * len(chains))
-    none = pd.DataFrame({"writer": [], "variant": [], "rule": [], "accepted": []})
+    none = pd.DataFrame({"writer": [], "variant": [], "rule": [], "accepted": [], "strength": []})
     items = pd.DataFrame({"options": [["yes", "no"]] * 2, "answer": ["yes", "no"]})
     values = chain_values.of_pairs(pd.DataFrame(rows))
     answers, readouts = chain_values.answers_table(values), chain_values.readouts_table(values)
@@ -209,7 +232,7 @@ def test_a_conclusion_agrees_if_it_names_the_answer_as_a_word(conclusion, agrees
     chain = {"writer": "base", "item_id": "a", "sample": 0, "seed": 0, "step_spans": [[0, 1]], "finish_reason": "stop"}
     more = {"conclusion": conclusion, "conclusion_forms": ["cue"], "states_answer": [False], "chain_ids": [1]}
     chains = pd.DataFrame([chain | more])
-    none = pd.DataFrame({"writer": [], "variant": [], "rule": [], "accepted": []})
+    none = pd.DataFrame({"writer": [], "variant": [], "rule": [], "accepted": [], "strength": []})
     items = pd.DataFrame({"options": [["yes", "no"]], "answer": ["yes"]})
     answers, readouts = chain_values.answers_table(values), chain_values.readouts_table(values)
     found = descriptives.summarise(Observations({}, answers, readouts, chains, none, items), QUICK)

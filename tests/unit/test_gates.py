@@ -66,11 +66,12 @@ def chains(n=20, short=0, truncated=0, of=BOTH):
     )
 
 
-def paraphrases(n=20, refused=0, of=BOTH):
+def paraphrases(n=20, refused=0, of=BOTH, why=("no_rule",)):
     return pd.DataFrame(
         [
             {"model": "m", "writer": w, "dataset": "d", "variant": variant}
             | {"accepted": (i >= refused or w not in of) if variant == "single" else False}
+            | {"rule": "synonym" if i >= refused or w not in of else why[i % len(why)]}
             for w in BOTH
             for i in range(n)
             for variant in ("single", "rest")
@@ -87,7 +88,7 @@ def check(asked=None, scored=None, written=None, reworded=None, usable=20, arms=
         answers=chain_values.answers_table(values),
         readouts=chain_values.readouts_table(values),
         chains=chains() if written is None else written,
-        paraphrases=paraphrases() if reworded is None else reworded,
+        replacements=paraphrases() if reworded is None else reworded,
         items=asked,
     )
     table = gates.check(observed, {"tuned-x": usable}, GateThresholds())
@@ -165,6 +166,16 @@ def test_truncated_chains():
 def test_rewordings():
     assert failed(check(reworded=paraphrases(refused=4))) == []
     assert failed(check(reworded=paraphrases(refused=5))) == ["paraphrase"]
+
+
+def test_the_gate_says_why_steps_were_not_reworded():
+    """Above all where the rules do not know the language."""
+    table = check(reworded=paraphrases(refused=12, why=("other_language", "not_prose", "other_language", "no_rule")))
+    assert table.loc[table["gate"] == "paraphrase", "reason"].iloc[0] == (
+        "only 40 % of the steps of the chains of base were reworded; 15 % have no other words that are certain to mean "
+        "the same, 15 % are code, formulas or tables and 30 % are in a language that the rules do not know (a "
+        "`paraphraser` may)"
+    )
 
 
 @pytest.mark.parametrize("arm", BOTH)

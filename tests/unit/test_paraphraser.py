@@ -137,6 +137,28 @@ def test_a_wording_may_not_state_the_answer_of_its_item(wording: Prompts, tmp_pa
     }
 
 
+def test_code_formulas_and_tables_are_not_shown(wording: Prompts, tmp_path: Path) -> None:
+    steps = ["```python\nx = 5\n```", "\\[ 3 + 4 = 7 \\]", "|a|b|\n|---|---|\n|c|d|"]
+    model = Scripted({})
+    found = reword(model, wording, tmp_path, chains(steps))
+    assert [found[step, "none"] for step in steps] == [Paraphrase(step, "not_prose", False) for step in steps]
+    assert model.asked == []
+
+
+def test_an_opening_by_a_model_is_no_wording(wording: Prompts, tmp_path: Path) -> None:
+    model = Scripted({MONEY: ('In other words, he puts his money there."', 'He takes his cash there."')})
+    found = reword(model, wording, tmp_path, chains([MONEY]))
+    assert [paraphrase.text for paraphrase in found.values()] == [" He takes his cash there."]
+
+
+def test_a_step_in_a_language_without_rules_is_worded_by_the_model_or_not(wording: Prompts, tmp_path: Path) -> None:
+    step, other = " Er legt sein Geld dort ab.", " Sein Geld bewahrt er dort auf."
+    found = reword(Scripted({step: (f'{other.strip()}"',)}), wording, tmp_path / "one", chains([step]))
+    assert [paraphrase.text for paraphrase in found.values()] == [other]
+    found = reword(Scripted({step: ["He puts his money there."] * 9}), wording, tmp_path / "two", chains([step]))
+    assert list(found.values()) == [Paraphrase(step, "other_language", False)]
+
+
 def test_a_step_that_comes_twice_is_worded_once(wording: Prompts, tmp_path: Path) -> None:
     model = Scripted(SAID)
     reword(model, wording, tmp_path, chains([COIN, COIN], [COIN], []), block_items=1)

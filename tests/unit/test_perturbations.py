@@ -11,16 +11,18 @@ from hypothesis import strategies as st
 
 from faithfulness.chains import steps
 from faithfulness.operate import code_hash
-from faithfulness.perturb import direct, early_termination, filler
+from faithfulness.perturb import direct, early_termination, filler, paraphrase
 from faithfulness.perturb.apply import probes_of
-from faithfulness.perturb.mistake import Mistake, corrupt, mistaken_probes
+from faithfulness.perturb.mistake import Mistake, mistaken_probes
 from faithfulness.perturb.paraphrase import Paraphrase, reworded_probes
 from faithfulness.perturb.registry import PERTURBATIONS
 from faithfulness.perturb.splicing import Change, cuts, splice
 from faithfulness.tables.generation import Chains, Probes
 from faithfulness.tables.io import read_rows, write_table
 
-TEXT = " The coin starts heads up. Ka flips the coin, so it is now tails up.\nSal does not flip it.\n So be it."
+TEXT = (
+    " The coin starts heads up. Ka flips the coin, so it is now tails up.\nSal does not flip it.\n So the coin is up."
+)
 STEPS = 4
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
@@ -81,12 +83,16 @@ def upper(step):
     return Paraphrase(step.upper(), f"rule{len(step)}", "flips" not in step)
 
 
+def wrong(step):
+    return Mistake(f"no{step}", f"rule{len(step)}")
+
+
 def every_row(chain, toy, max_cuts=12):
     return {
         "early_termination": early_termination.perturb(chain, max_cuts=max_cuts),
         "filler": filler.perturb(chain, max_cuts=max_cuts, filler=" ...", encode=toy.encode, decode=toy.decode),
         "paraphrase": reworded_probes(chain, max_cuts, upper, toy.encode),
-        "mistake": mistaken_probes(chain, max_cuts, corrupt, toy.encode),
+        "mistake": mistaken_probes(chain, max_cuts, wrong, toy.encode),
         "direct": direct.perturb(chain),
     }
 
@@ -125,7 +131,7 @@ def test_grid_needs_room_for_its_ends():
 def test_probes_of_a_chain(chain, toy):
     rows = every_row(chain, toy)
     one, two, three, four = chain["steps"]
-    corrupted = [corrupt(step).text for step in chain["steps"]]
+    corrupted = [wrong(step).text for step in chain["steps"]]
     assert {name: [(row["variant"], row["cut"], row["text"]) for row in found] for name, found in rows.items()} == {
         "early_termination": [
             ("keep_k", 0, ""),
@@ -164,14 +170,14 @@ def test_what_stands_in_is_recorded(chain, toy):
     assert rest["rule"] == f"rule{len(two)} rule{len(three)} rule{len(four)}"
     assert rest["accepted"] is False
     assert (single["replacement"], single["rule"], single["accepted"]) == (four.upper(), f"rule{len(four)}", True)
-    assert [row["rule"] for row in rows["mistake"]] == [corrupt(step).rule for step in chain["steps"]]
+    assert [row["rule"] for row in rows["mistake"]] == [wrong(step).rule for step in chain["steps"]]
     assert all(row["accepted"] for row in rows["mistake"] + rows["filler"])
     for row in rows["early_termination"] + rows["direct"]:
         assert (row["replacement"], row["rule"], row["accepted"]) == (None, None, None)
 
 
 def test_a_mistake_to_write_on_from_ends_the_chain(chain, toy):
-    keep, ends = (mistaken_probes(chain, 12, corrupt, toy.encode, v) for v in ("keep", "resample"))
+    keep, ends = (mistaken_probes(chain, 12, wrong, toy.encode, v) for v in ("keep", "resample"))
     for k, (kept, row) in enumerate(zip(keep, ends, strict=True), start=1):
         assert row["text"] == "".join(chain["steps"][: k - 1]) + row["replacement"]
         assert toy.decode(row["chain_ids"]) == row["text"]
@@ -179,13 +185,33 @@ def test_a_mistake_to_write_on_from_ends_the_chain(chain, toy):
         assert (row["variant"], row["cut"], row["replacement"]) == ("resample", k, kept["replacement"])
 
 
-def test_a_mistake_that_changes_nothing_is_not_accepted(chain):
-    rows = mistaken_probes(chain, 12, lambda step: Mistake(step, "none"), None)
-    assert [row["accepted"] for row in rows] == [False] * STEPS
+@pytest.mark.parametrize("variant", ["keep", "resample"])
+def test_a_step_that_claims_nothing_has_no_mistake_and_no_probe(chain, variant):
+    """A probe with the step as it was written would count as an answer that withstood a mistake."""
+    rows = mistaken_probes(chain, 12, lambda step: None if "flip" in step else Mistake("x", "r"), None, variant)
+    assert [row["cut"] for row in rows] == [1, 4]
+
+
+def test_a_step_that_is_not_reworded_stays_and_is_not_accepted(chain):
+    written = ["Let me think.", *(TEXT[slice(*span)] for span in steps.split(TEXT))]
+    rows = paraphrase.perturb(without_ids(chain) | {"steps": written}, max_cuts=12, seed=0)
+    kept, single = rows[0], [row for row in rows if row["variant"] == "single"]
+    assert (single[0]["replacement"], single[0]["rule"], single[0]["accepted"]) == (written[0], "no_rule", False)
+    assert single[0]["text"] == "".join(written)
+    assert kept["text"].startswith(written[0])
+    assert [row["accepted"] for row in single] == [False, True, True, True, True]
+    assert [row["accepted"] for row in rows if row["variant"] == "rest"] == [False, True, True, True, True]
+    assert all((row["strength"] is None) == (not row["accepted"]) for row in rows)
+    assert all(0 < row["strength"] <= 1 for row in rows if row["accepted"])
+
+
+def test_only_rewordings_have_a_strength(chain, toy):
+    for name, rows in every_row(chain, toy).items():
+        assert all((row["strength"] is not None) == (name == "paraphrase" and row["accepted"]) for row in rows)
 
 
 def test_long_chains_are_thinned(toy):
-    chain = chain_row(toy, " It is so." * 40)
+    chain = chain_row(toy, " The coin is up." * 40)
     grid = cuts(len(chain["steps"]), 5)
     assert len(chain["steps"]) > 30
     rows = every_row(chain, toy, 5)
@@ -279,7 +305,7 @@ def test_replacement_without_an_encoder_has_text_only(chain):
 
 def test_the_registry_lists_what_is_written_and_the_schema_says_it(chain, toy):
     rows = every_row(chain, toy)
-    rows["mistake"] += mistaken_probes(chain, 12, corrupt, toy.encode, "resample")
+    rows["mistake"] += mistaken_probes(chain, 12, wrong, toy.encode, "resample")
     assert list(rows) == list(PERTURBATIONS)
     for name, perturbation in PERTURBATIONS.items():
         variants = {variant.name: variant for variant in perturbation.variants}
@@ -294,10 +320,11 @@ def test_the_registry_lists_what_is_written_and_the_schema_says_it(chain, toy):
 def test_perturbations_are_applied_by_their_names(chain, toy):
     offered = {"max_cuts": 3, "seed": 1, "filler": " ...", "contrasts": [("is", "was")], "mistakes": ["keep"]}
     offered |= {"encode": toy.encode, "decode": toy.decode}
+    item = {"answer": "tails", "options": ["heads", "tails"]}
     for name, entry in PERTURBATIONS.items():
-        own = {key: (offered | {"answer": "tails"})[key] for key in entry.needs}
+        own = {key: (offered | item)[key] for key in entry.needs}
         expected = import_module(f"faithfulness.perturb.{name}").perturb(chain, **own)
-        rows = list(probes_of(name, entry.needs, [chain], offered, {"i": "tails"}))
+        rows = list(probes_of(name, entry.needs, [chain], offered, {"i": item}))
         assert [row | {"chain_ids": None} for row in rows] == [row | {"chain_ids": None} for row in expected]
         assert [toy.decode(row["chain_ids"]) for row in rows] == [row["text"] for row in rows]
 

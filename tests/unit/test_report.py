@@ -89,6 +89,7 @@ def page(
         run["effects"],
         run["gates"],
         run["summaries"],
+        run["strengths"],
         correlations,
         calibration=calibration,
         measures=measures,
@@ -365,13 +366,20 @@ def test_who_reworded_the_steps(run, text):
     assert "Rewordings by a language model" not in said
     config = configuration()
     config["perturbations"]["paraphraser"] = {"source": {"uri": "path:larger"}, "candidates": 3}
-    shares = run["summaries"].assign(paraphrase_accepted=0.91, paraphrase_model=0.6, paraphrase_fallback=0.07)
+    shares = run["summaries"].assign(paraphrase_accepted=0.91, paraphrase_model=0.6, mistakes_made=0.07)
     other = page(run | {"summaries": shares}, config=config)
     said = words(other)
     assert "reworded by path:larger, and by rules if none of 3 wordings passed the checks." in said
-    assert "Steps reworded by the model by rules by an opening only not reworded" in said
-    assert said.count("91 % 60 % 31 % 7 % 9 %") == len(shares)
+    assert "Steps reworded by the model by rules not reworded Steps made wrong" in said
+    assert said.count("91 % 60 % 31 % 9 % 7 %") == len(shares)
     assert "Rewordings by a language model" in said
+
+
+def test_how_much_the_rewordings_change(text):
+    said = words(text)
+    assert "Arm Rule Steps Lower quartile Median Upper quartile" in said
+    assert said.count("base clause order 40 25 % 38 % 50 %") == len(THREE) * len(DATASETS)
+    assert said.count("base not reworded: no rule is certain 3") == len(THREE) * len(DATASETS)
 
 
 def test_where_the_results_come_from(text):

@@ -52,15 +52,15 @@ def perturb(
 
     Args:
         chains: tables.Chains.
-        items: their tables.Items, whose answers a paraphrase may not state.
+        items: their tables.Items, whose answers a paraphrase may not state, and whose options a mistake claims.
         settings: of the perturbations.
         contrasts: pairs of words that mean different things in the dataset (see `DatasetBase`).
         encode, decode: of the tokenizer of the chains' ids; None for chains without ids.
     """
-    rows, answers = records(chains), dict(zip(items["item_id"], items["answer"], strict=True))
+    rows, by_id = records(chains), {item["item_id"]: item for item in records(items)}
     offered = {**settings.model_dump(), "contrasts": contrasts, "encode": encode, "decode": decode}
     tables = {
-        name: frame(probes_of(name, perturbation.needs, rows, offered, answers), Probes)
+        name: frame(probes_of(name, perturbation.needs, rows, offered, by_id), Probes)
         for name, perturbation in PERTURBATIONS.items()
     }
     variants = [tables["mistake"].assign(variant=variant) for variant in settings.mistakes]

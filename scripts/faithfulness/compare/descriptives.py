@@ -18,7 +18,7 @@ CHAIN_COLUMNS = (
     *("item_id", "sample", "seed", "conclusion", "conclusion_forms", "states_answer", "step_spans", "finish_reason"),
     "chain_ids",
 )
-PARAPHRASE_COLUMNS = ("variant", "rule", "accepted")
+REPLACEMENT_COLUMNS = ("variant", "rule", "accepted", "strength")
 CHAIN = ["item_id", "sample", "seed"]
 
 
@@ -31,7 +31,7 @@ class Observations:
         answers: tables.Answers.
         readouts: tables.Readouts.
         chains: CHAIN_COLUMNS of tables.Chains, with a column writer.
-        paraphrases: PARAPHRASE_COLUMNS of tables.Probes, with a column writer.
+        replacements: REPLACEMENT_COLUMNS of tables.Probes of paraphrases and mistakes, with a column writer.
         items: tables.Items.
     """
 
@@ -39,7 +39,7 @@ class Observations:
     answers: pd.DataFrame
     readouts: pd.DataFrame
     chains: pd.DataFrame
-    paraphrases: pd.DataFrame
+    replacements: pd.DataFrame
     items: pd.DataFrame
 
     def trainings(self, arm: str) -> list[str]:
@@ -79,7 +79,7 @@ def summarise(observed: Observations, statistics: Statistics) -> pd.DataFrame:
     steps = effects.mean_intervals(pd.DataFrame(lengths).sort_index(), np.inf, statistics)
     rows = []
     for arm, names in by_arm.items():
-        written, paraphrases = chains[arm], _of(observed.paraphrases, writer=names)
+        written, replacements = chains[arm], _of(observed.replacements, writer=names)
         own = _of(observed.answers, writer=names, reader=names)
         readouts = _of(observed.readouts, writer=names, reader=names)
         direct = own.dropna(subset="direct_correct")
@@ -103,9 +103,9 @@ def summarise(observed: Observations, statistics: Statistics) -> pd.DataFrame:
                 "conclusion_agrees": _conclusions_agree(concluded, own),
                 **{f"conclusion_{form}": _written_as(written, form) for form in CONCLUSION_FORMS},
                 "last_step_states": float(written["states_answer"].map(lambda states: any(states[-1:])).mean()),
-                "paraphrase_accepted": accepted(paraphrases),
-                "paraphrase_model": by_model(paraphrases),
-                "paraphrase_fallback": fallen_back(paraphrases),
+                "paraphrase_accepted": accepted(replacements),
+                "paraphrase_model": by_model(replacements),
+                "mistakes_made": mistakes_made(replacements),
                 "retokenised": readouts["retokenised"].sum() / readouts["readouts"].sum(),
             }
         )
@@ -132,23 +132,51 @@ def truncated(chains: pd.DataFrame) -> float:
     return float((chains["finish_reason"] == "length").mean())
 
 
-def accepted(paraphrases: pd.DataFrame) -> float:
+def _single(replacements: pd.DataFrame) -> pd.DataFrame:
+    """The steps that were reworded one by one."""
+    return replacements[replacements["variant"] == "single"]
+
+
+def accepted(replacements: pd.DataFrame) -> float:
     """Share of the steps rephrased one by one (`single`) whose rewording was accepted; NaN if there are none."""
-    return float(paraphrases.loc[paraphrases["variant"] == "single", "accepted"].dropna().astype(float).mean())
+    return float(_single(replacements)["accepted"].dropna().astype(float).mean())
 
 
-def by_model(paraphrases: pd.DataFrame) -> float:
+def by_model(replacements: pd.DataFrame) -> float:
     """Share of the same steps of which a language model's words were accepted; NaN if there are none."""
-    return _by_rule(paraphrases, "model")
+    return float((_single(replacements)["rule"] == "model").mean())
 
 
-def fallen_back(paraphrases: pd.DataFrame) -> float:
-    """Share of the same steps that only got an opening in front ("In other words"); NaN if there are none."""
-    return _by_rule(paraphrases, "opening")
+def mistakes_made(replacements: pd.DataFrame) -> float:
+    """Share of the same steps that have a mistake, as a probe of each step that claims something; NaN if none."""
+    steps = len(_single(replacements))
+    made = max((replacements["variant"] == variant).sum() for variant in ("keep", "resample"))
+    return float(made / steps) if steps else np.nan
 
 
-def _by_rule(paraphrases: pd.DataFrame, rule: str) -> float:
-    return float((paraphrases.loc[paraphrases["variant"] == "single", "rule"] == rule).mean())
+def not_reworded(replacements: pd.DataFrame) -> pd.Series:
+    """Shares of the same steps that are not reworded, by the reason that stands in place of the rule."""
+    single = _single(replacements)
+    refused = single[~single["accepted"].astype(bool)]
+    return refused["rule"].value_counts().sort_index() / max(len(single), 1)
+
+
+def strengths(observed: Observations) -> pd.DataFrame:
+    """How much rewordings change, by arm and rule.
+
+    Returns:
+        The columns of tables.Strengths but model and dataset, sorted by arm and rule. A step that several rules
+        reworded counts with each of them.
+    """
+    rows: list[dict[str, object]] = []
+    for arm in sorted({"base", *observed.arms.values()}):
+        single = _single(_of(observed.replacements, writer=observed.trainings(arm)))
+        by_rule = single.assign(rule=single["rule"].str.split("+")).explode("rule").groupby("rule")["strength"]
+        for rule, values in by_rule:
+            lower, median, upper = values.astype(float).quantile([0.25, 0.5, 0.75])
+            quartiles = {"lower": lower, "median": median, "upper": upper}
+            rows.append({"arm": arm, "rule": rule, "steps": len(values), **quartiles})
+    return pd.DataFrame(rows, columns=["arm", "rule", "steps", "lower", "median", "upper"])
 
 
 def _written_as(chains: pd.DataFrame, form: str) -> float:

@@ -12,11 +12,17 @@ from faithfulness.compare.descriptives import Observations
 from faithfulness.compare.proportions import proportion
 from faithfulness.config.statistics import GateThresholds
 from faithfulness.perturb.registry import PERTURBATIONS
-from faithfulness.text import percent, spaced
+from faithfulness.text import listed, percent, spaced
 
 ACCURACY_GATES = ("truncation", "validity")  # the only ones that R1 and R2 use
 LEAST_ITEMS = 2  # below this there is no interval
 CONFIDENCE = 0.95
+# What keeps rules from rewording a step, as `perturb/paraphrase.py` names it, in words.
+NOT_REWORDED = {
+    "not_prose": "are code, formulas or tables",
+    "other_language": "are in a language that the rules do not know (a `paraphraser` may)",
+    "no_rule": "have no other words that are certain to mean the same",
+}
 
 
 @dataclass(frozen=True)
@@ -81,12 +87,15 @@ def _above_chance(observed: Observations, name: str) -> Finding:
 def _format(observed: Observations, name: str, limits: GateThresholds) -> Iterator[Finding]:
     written = observed.chains[observed.chains["writer"] == name]
     steps, cut_off = descriptives.two_steps(written), descriptives.truncated(written)
-    reworded = descriptives.accepted(observed.paraphrases[observed.paraphrases["writer"] == name])
+    replacements = observed.replacements[observed.replacements["writer"] == name]
+    reworded, refused = descriptives.accepted(replacements), descriptives.not_reworded(replacements)
     reason = f"only {percent(steps)} of the chains of {name} have two steps or more"
     yield Finding("steps", name, steps, limits.two_steps, steps >= limits.two_steps, reason)
     reason = f"{percent(cut_off)} of the chains of {name} were cut off at the token limit"
     yield Finding("truncation", name, cut_off, limits.truncated, cut_off <= limits.truncated, reason)
-    reason = f"only {percent(reworded)} of the rewordings of the chains of {name} were usable"
+    reason = f"only {percent(reworded)} of the steps of the chains of {name} were reworded"
+    why = [f"{percent(share)} {NOT_REWORDED[rule]}" for rule, share in refused.items() if rule in NOT_REWORDED]
+    reason += f"; {listed(why)}" if why else ""
     yield Finding("paraphrase", name, reworded, limits.paraphrase, reworded >= limits.paraphrase, reason)
 
 

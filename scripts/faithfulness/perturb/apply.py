@@ -6,9 +6,11 @@ from typing import Any
 
 from faithfulness.perturb.splicing import Row
 
+OF_ITEM = ("answer", "options")  # columns of tables.Items that a perturbation may need
+
 
 def probes_of(
-    name: str, needs: Iterable[str], chains: Iterable[Row], offered: Mapping[str, Any], answers: Mapping[str, str]
+    name: str, needs: Iterable[str], chains: Iterable[Row], offered: Mapping[str, Any], items: Mapping[str, Row]
 ) -> Iterator[Row]:
     """The probes of chains, one perturbation, in the order of the chains.
 
@@ -18,7 +20,7 @@ def probes_of(
         chains: rows of the chains table.
         offered: what is the same for all chains: settings, `contrasts`, `encode`, `decode`. The values are of the types
             that each perturbation's own function says.
-        answers: gold answer by item_id, for perturbations that need `answer`.
+        items: `OF_ITEM` of each item by item_id, for perturbations that need any of these.
 
     Returns:
         Rows of the probes table, made as they are taken.
@@ -26,5 +28,5 @@ def probes_of(
     module = import_module(f"{__package__}.{name}")
     needs = tuple(needs)
     for chain in chains:
-        given = {need: answers[chain["item_id"]] if need == "answer" else offered[need] for need in needs}
+        given = {need: items[chain["item_id"]][need] if need in OF_ITEM else offered[need] for need in needs}
         yield from module.perturb(chain, **given)

@@ -1,8 +1,10 @@
 """Mistake: one step made wrong, by rule (method, section 4).
 
 Lanham et al. 2023 (section 2.3) let a model write the mistake. A rule needs no model, is the same for every arm, and is
-wrong by construction: it keeps the form of the step and changes what the step claims, its last face, letter or number
-where it has one.
+wrong by construction: it keeps the form of the step and changes what the step claims, in one place, so that a person
+could have written it. A step that claims nothing gets no mistake and no probe: a probe with the step as it was written
+would count as an answer that withstood a mistake. Which steps these are depends on the chain alone, so that readers of
+the same chains, whose measures are compared, have the same probes.
 """
 
 import re
@@ -12,10 +14,22 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
+from faithfulness.chains.layout import kind
+from faithfulness.perturb.claims import amount, asserts, is_question, result
+from faithfulness.perturb.negate import negate
 from faithfulness.perturb.splicing import Change, Encode, Row, cuts, probe
-from faithfulness.perturb.wording import CONTRASTS, NUMBER, NUMBER_WORDS, Contrasts, lower_start, parts, rotated
+from faithfulness.perturb.wording import (
+    CONTRASTS,
+    NUMBER_WORDS,
+    Contrasts,
+    is_english,
+    like,
+    may_be_english,
+    parts,
+    rotated,
+)
 
-Rule = Callable[[str, int, Contrasts], str | None]
+Edit = tuple[int, int, str]  # characters [start, end) of a sentence, and what replaces them
 
 
 @dataclass(frozen=True)
@@ -26,8 +40,46 @@ class Mistake:
     rule: str
 
 
+@dataclass(frozen=True)
+class Claim:
+    """A sentence that is to be made wrong.
+
+    Attributes:
+        body: the sentence, without list marks and its last punctuation, with plain quotes.
+        seed: of the choice among mistakes.
+        contrasts: pairs of words that mean different things in the dataset.
+        options: of the item, empty for open questions.
+        answer: gold answer of the item: what is wrong already is not made right.
+    """
+
+    body: str
+    seed: int
+    contrasts: Contrasts
+    options: Sequence[str]
+    answer: str | None
+
+    def first(self, texts: Sequence[str]) -> str | None:
+        """The text that the hash of seed and sentence chooses; None if there is none."""
+        return rotated(texts, self.seed, self.body)[0] if texts else None
+
+    def others(self, claimed: str) -> list[str]:
+        """The options other than what is claimed; and other than the gold answer if what is claimed is no option."""
+        wrong = claimed not in self.options
+        return [option for option in self.options if option != claimed and not (wrong and option == self.answer)]
+
+
+Rule = Callable[[Claim], Edit | None]
+
+
 def perturb(
-    chain: Row, *, max_cuts: int, seed: int, contrasts: Contrasts = (), encode: Encode | None = None
+    chain: Row,
+    *,
+    max_cuts: int,
+    seed: int,
+    contrasts: Contrasts = (),
+    options: Sequence[str] | None = None,
+    answer: str | None = None,
+    encode: Encode | None = None,
 ) -> list[Row]:
     """Probes of a chain with one step made wrong and all other steps as they were written (variant `keep`).
 
@@ -36,153 +88,283 @@ def perturb(
         max_cuts: see `splicing.cuts`.
         seed: of the choice among mistakes.
         contrasts: pairs of words that mean different things in this dataset, beside CONTRASTS.
+        options: of the chain's item; None for open questions.
+        answer: gold answer of the chain's item.
         encode: of the chain's tokenizer; None for a chain without token ids.
     """
-    make_wrong = partial(corrupt, seed=seed, contrasts=(*CONTRASTS, *contrasts))
+    make_wrong = partial(corrupt, seed=seed, contrasts=contrasts, options=options or (), answer=answer)
     return mistaken_probes(chain, max_cuts, make_wrong, encode)
 
 
 def mistaken_probes(
     chain: Row,
     max_cuts: int,
-    make_wrong: Callable[[str], Mistake],
+    make_wrong: Callable[[str], Mistake | None],
     encode: Encode | None = None,
     variant: Literal["keep", "resample"] = "keep",
 ) -> list[Row]:
     """Probes with step k made wrong (k = 1..n) and the rest as written (variant `keep`).
 
     Variant `resample` (Lanham et al. 2023, section 2.3): the chain ends with the mistake, so that its writer can
-    continue from there (`chains.write.continue_chains`).
+    continue from there (`chains.write.continue_chains`). A step without a mistake has no probe.
     """
     probes, n = [], len(chain["steps"])
     for k in cuts(n, max_cuts)[1:]:
-        step = chain["steps"][k - 1]
-        wrong = make_wrong(step)
+        wrong = make_wrong(chain["steps"][k - 1])
+        if wrong is None:
+            continue
         tail = k if variant == "keep" else n
-        differs = wrong.text != step
-        change = Change(k, variant, kept=k - 1, tail=tail, replacement=wrong.text, rule=wrong.rule, accepted=differs)
+        change = Change(k, variant, kept=k - 1, tail=tail, replacement=wrong.text, rule=wrong.rule, accepted=True)
         probes.append(probe(chain, change, encode))
     return probes
 
 
-def corrupt(step: str, seed: int = 0, contrasts: Contrasts = CONTRASTS) -> Mistake:
-    """Make a step wrong.
+def corrupt(
+    step: str,
+    seed: int = 0,
+    contrasts: Contrasts = (),
+    options: Sequence[str] = (),
+    answer: str | None = None,
+) -> Mistake | None:
+    """Make a step wrong, in one place; None if it claims nothing that a rule could make wrong.
 
-    The first rule that applies: turn its last coin face; change a letter of the quoted word (or the single letter) at
-    its end; change its last number; swap a contrasting word; remove a negation or add one; and at last "It is not the
-    case that". Where there is a choice, a hash of seed and step makes it, so the result depends on nothing else.
-    Whitespace around the step, a list marker in front and punctuation at its end stay.
+    The first rule that applies: another coin face; the letter of another option of the item, or its text; a letter of
+    what is said to be spelled; the result of an equation; another amount; a contrasting word; a negation more or less.
+    Where there is a choice, a hash of seed and step makes it, so the result depends on nothing else. All else stays.
 
     Args:
-        step: one sentence, with a word in it.
+        step: of a chain.
         seed: of the choice.
-        contrasts: pairs of words that mean different things.
+        contrasts: pairs of words that mean different things in the dataset, beside CONTRASTS.
+        options: of the item.
+        answer: gold answer of the item.
     """
+    what = kind(step)
     lead, body, end = parts(step)
-    return next(
-        Mistake(f"{lead}{wrong}{end}", name)
-        for name, rule in RULES
-        if (wrong := rule(body, seed, contrasts)) is not None
-    )
-
-
-def _turn_coin(body: str, _seed: int, _contrasts: Contrasts) -> str | None:
-    faces = list(re.finditer(r"\b(?:heads|tails)\b", body, re.I))
-    return _replace(body, faces[-1], "tails" if faces[-1][0].lower() == "heads" else "heads") if faces else None
-
-
-def _change_letter(body: str, seed: int, _contrasts: Contrasts) -> str | None:
-    claim = re.search(r"(?<=\")[^\"\s]*[A-Za-z][^\"\s]*(?=\"$)|(?<= )[A-HJ-Za-z]$", body)  # not I: "than I"
-    if not claim:
+    if what not in ("prose", "math") or is_question(end, body):
         return None
-    spots = [spot for spot in range(*claim.span()) if body[spot] in string.ascii_letters]
-    spot = rotated(spots, seed, body)[0]
-    letters = [letter for letter in string.ascii_lowercase if letter != body[spot].lower()]
-    return body[:spot] + _like(body[spot], rotated(letters, seed, body)[0]) + body[spot + 1 :]
-
-
-def _change_number(body: str, seed: int, _contrasts: Contrasts) -> str | None:
-    """Another last digit, so that 3.50 stays a price and 1,000 large; or another number word."""
-    numbers = list(NUMBER.finditer(body))
-    if numbers:
-        spot = numbers[-1].end() - 1
-        digits = [digit for digit in string.digits if digit != body[spot]]
-        return body[:spot] + rotated(digits, seed, body)[0] + body[spot + 1 :]
-    spelled = list(re.finditer(rf"\b(?:{'|'.join(NUMBER_WORDS)})\b", body, re.I))
-    if not spelled:
-        return None
-    words = [word for word in NUMBER_WORDS if word != spelled[-1][0].lower()]
-    return _replace(body, spelled[-1], rotated(words, seed, body)[0])
-
-
-# Where a contrasting word means something else: "no money", "she left", "right now", "New York".
-NO_CONTRAST = re.compile(r"\b(?i:yes|no) ?\w|(?<!\bthe )(?<!\bturn )(?<!\bturns )\b(?:left|right)\b|(?<=\w )[A-Z]")
-
-
-def _swap_contrast(body: str, seed: int, contrasts: Contrasts) -> str | None:
-    partners: dict[str, str] = {}
-    for one, other in contrasts:
-        partners.setdefault(one, other)
-        partners.setdefault(other, one)
-    swappable = [
-        match
-        for match in re.finditer(r"\w+", body)
-        if match[0].lower() in partners and not NO_CONTRAST.match(body, match.start())
-    ]
-    if not swappable:
-        return None
-    chosen = rotated(swappable, seed, body)[0]
-    return _replace(body, chosen, partners[chosen[0].lower()])
-
-
-NEGATED = re.compile(
-    r"\bcan(?:not|'t)\b|\bwon't\b|(?<=[a-z])(?<!sha)(?<!ai)n't\b|(?<=\w)(?<!\bor) not\b(?! only)", re.I
-)
-VERB = re.compile(
-    r"(?<= )(?:is|are|was|were|can|could|will|would|should|must)\b|(?<=[a-z])'(?:s|re)(?= (?:a|an|the)\b)",
-    re.I,
-)
-# To negate a verb after one of these would not make the sentence wrong ("A person who is tired ...").
-SUBORDINATE = re.compile(
-    r"^\W*(?:if|when|because|while|although|since|as|what|who|which|how|where|why|is|are|can|do|does)\b"
-    r"|\w (?:who|which|that|where|when|if|because|while|although|what|how)\b",
-    re.I,
-)
-
-
-def _change_negation(body: str, _seed: int, _contrasts: Contrasts) -> str | None:
-    """Take the first negation of a verb out, or negate a main verb, that of the conclusion if there is one."""
-    if negated := NEGATED.search(body):
-        positive = {"cannot": "can", "can't": "can", "won't": "will"}.get(negated[0].lower(), "")
-        return body[: negated.start()] + positive + body[negated.end() :]
-    conclusion = max((match.end() for match in re.finditer(r", (?:so|therefore|thus|hence)\b", body)), default=0)
-    for start in (conclusion, 0):
-        for verb in VERB.finditer(body, start):
-            clause = body[max(start, body.rfind(",", 0, verb.start()) + 1) : verb.start()]
-            if not SUBORDINATE.search(clause):
-                joined = "not" if verb[0].lower() == "can" else " not"
-                return body[: verb.end()] + joined + body[verb.end() :]
+    if what == "math":
+        lead, body, end = "", step, ""
+    usable = [option for option in options if any(map(str.isalnum, option))]
+    claim = Claim(body, seed, contrasts, usable, answer)
+    scopes = {"any"}
+    if what == "prose" and asserts(lead, body, end):
+        scopes |= (
+            {"claim"} | ({"amount"} if may_be_english(body) else set()) | ({"english"} if is_english(body) else set())
+        )
+    written = step[len(lead) : len(step) - len(end)]  # with its own quotes
+    for name, rule, scope in RULES:
+        if scope in scopes and (edit := rule(claim)):
+            start, stop, wrong = edit
+            return Mistake(f"{lead}{written[:start]}{wrong}{written[stop:]}{end}", name)
     return None
 
 
-def _deny(body: str, _seed: int, _contrasts: Contrasts) -> str:
-    return f"It is not the case that {lower_start(body)}"
+def _result(claim: Claim) -> Edit | None:
+    span = result(claim.body)
+    return _other_number(claim, *span) if span else None
 
 
-RULES: Sequence[tuple[str, Rule]] = (
-    ("coin_face", _turn_coin),
-    ("letter", _change_letter),
-    ("number", _change_number),
-    ("contrast", _swap_contrast),
-    ("negation", _change_negation),
-    ("denial", _deny),
+# "Tails" and "heads" of coins, not of animals and states.
+FACE = re.compile(
+    r"(?:^|\b(?:is|was|be|now|still|not|again|shows?|to|from|on|up|side|face|starts|lands|lies|becomes|remains|stays) )"
+    r"(?P<face>heads|tails)\b(?! of\b)|\b(?P<up>heads|tails)(?= up\b)",
+    re.I,
 )
 
 
-def _replace(body: str, match: re.Match[str], word: str) -> str:
-    return body[: match.start()] + _like(match[0], word) + body[match.end() :]
+def _turn_coin(claim: Claim) -> Edit | None:
+    faces = list(FACE.finditer(claim.body))
+    if not faces:
+        return None
+    start, end = faces[-1].span("face" if faces[-1]["face"] else "up")
+    face = claim.body[start:end]
+    return start, end, like(face, "tails" if face.lower() == "heads" else "heads")
 
 
-def _like(model: str, word: str) -> str:
-    """The word in the letter case of the model."""
-    return word.upper() if model.isupper() else word.capitalize() if model[:1].isupper() else word
+def _other_option(claim: Claim) -> Edit | None:
+    """Another option in place of the one that is named, if it is the only one that is."""
+    found: list[tuple[int, int, str]] = []
+    for option in sorted(claim.options, key=len, reverse=True):
+        for match in re.finditer(_as_words(option), claim.body, re.I):
+            inside = any(start <= match.start() and match.end() <= end for start, end, _ in found)
+            if not inside and _names_option(option, match):
+                found.append((match.start(), match.end(), option))
+    if len({option for _, _, option in found}) != 1 or LETTERED.search(claim.body):
+        return None
+    start, end, option = max(found)
+    other = claim.first(claim.others(option))
+    if other is None:
+        return None
+    if other.islower() or option.islower():
+        other = like(claim.body[start:end], other) if claim.body[start:end] != option else other
+    article = re.search(r"\b(a|an) $", claim.body[:start], re.I)
+    if article and other[0].isalpha():
+        right = like(article[1], "an" if other[0].lower() in "aeiou" else "a")
+        return article.start(1), end, f"{right} {other}"
+    return start, end, other
+
+
+def _as_words(option: str) -> str:
+    """A pattern for an option as it stands in a sentence; scripts without spaces have no ends of words."""
+    spaced = re.escape(option.strip())
+    first = r"(?<![\w$])" if option.strip()[0].isascii() else ""
+    return first + spaced + (r"(?!\w|[.,]\d)" if option.strip()[-1].isascii() else "")
+
+
+def _names_option(option: str, match: re.Match[str]) -> bool:
+    before, after = match.string[: match.start()], match.string[match.end() :]
+    quoted = before.endswith('"') and after.startswith('"')
+    if match[0] != option and (quoted or (len(option) < 3 and option.lower() != "no")):
+        return False
+    if option.lower() in ("yes", "no", "true", "false"):  # "no money", "a true friend"
+        return re.match(r"$|[,.;:!\"'*)]", after) is not None
+    number = re.fullmatch(r"[-$€£]?\d[\d,.]*%?", option)
+    return number is None or amount(match.string) == match.span() or result(match.string) == match.span()
+
+
+LETTERED = re.compile(
+    r"\b(?i:option|choice|answer)(?: is| would be| should be|:)? [(*]*(?P<letter>[A-H])(?=[)*.:]*(?:$|[\s,;)]))|"
+    r"^[(*]*(?P<alone>[A-H])\)? (?=is\b|seems\b|must\b)"
+)
+
+
+def _other_letter(claim: Claim) -> Edit | None:
+    """Another option's letter, with its text where that follows ("(B) bank")."""
+    found = list(LETTERED.finditer(claim.body))
+    if len({match["letter"] or match["alone"] for match in found}) != 1:
+        return None
+    group = "letter" if found[-1]["letter"] else "alone"
+    letter, (start, end) = found[-1][group], found[-1].span(group)
+    if group == "alone" and letter == "A":
+        return None  # the article
+    letters = string.ascii_uppercase[: len(claim.options) or 4]
+    other = claim.first([each for each in letters if each != letter])
+    if letter not in letters or other is None:
+        return None
+    if claim.options:
+        text = claim.options[letters.index(letter)]
+        named = re.compile(rf"[)*.:]+ ?{re.escape(text)}(?!\w)", re.I).match(claim.body, end)
+        if not named and re.search(_as_words(text), claim.body, re.I):
+            return None  # a letter and its text in two places
+        if named:
+            marks = named[0][: len(named[0]) - len(text)]
+            return start, named.end(), f"{other}{marks}{claim.options[letters.index(other)]}"
+    return start, end, other
+
+
+SPELLING = re.compile(
+    r"\b(?:letters?|spell\w*|together|join\w*|concat\w*|combin\w*|string|ends in|ends with|gives)\b", re.I
+)
+SPELLED = re.compile(r'(?<=")(?P<quoted>[^"\s]*[A-Za-z][^"\s]*)(?="$)|(?<= )(?P<single>[A-HJ-Za-z])$')
+
+
+def _change_letter(claim: Claim) -> Edit | None:
+    """Another letter, or string of letters, where a step says how something is spelled."""
+    found = SPELLED.search(claim.body)
+    if not found or not SPELLING.search(claim.body):
+        return None
+    start, end = found.span()
+    text = found[0]
+    if any(len(option) == len(text) > 1 and option.isalpha() for option in claim.options):
+        other = claim.first([option for option in claim.others(text) if len(option) == len(text)])
+        return (start, end, other) if other else None
+    spots = [spot for spot in range(start, end) if claim.body[spot] in string.ascii_letters]
+    spot = rotated(spots, claim.seed, claim.body)[0]
+    letter = claim.body[spot]
+    other = claim.first([each for each in string.ascii_lowercase if each != letter.lower()])
+    return (spot, spot + 1, other.upper() if letter.isupper() else other) if other else None
+
+
+SPELLED_NUMBER = re.compile(
+    r"(?<!-)\b(?<!the )(?<!these )(?<!those )(?<!first )(?<!last )(?<!next )(?<!other )"
+    rf"(?:{'|'.join(NUMBER_WORDS)})\b(?!-)",
+    re.I,
+)
+
+
+def _change_amount(claim: Claim) -> Edit | None:
+    if span := amount(claim.body):
+        return _other_number(claim, *span)
+    spelled = list(SPELLED_NUMBER.finditer(claim.body))
+    if not spelled:
+        return None
+    word = spelled[-1]
+    other = claim.first([each for each in NUMBER_WORDS if each != word[0].lower()])
+    return (word.start(), word.end(), like(word[0], other)) if other else None
+
+
+def _other_number(claim: Claim, start: int, end: int) -> Edit | None:
+    """Another option that is a number, or another last digit, so that 3.50 stays a price and 1,000 large.
+
+    Not the gold answer; no "1" and no "0" by itself, which would want another noun or no mistake at all.
+    """
+    number = claim.body[start:end].rstrip(",")
+    end = start + len(number)
+    if number in claim.options:
+        others = [other for other in claim.others(number) if re.fullmatch(r"\d[\d,]*(?:\.\d+)?", other)]
+        return (start, end, other) if (other := claim.first(others)) else None
+    if number == "1" and re.match(r" [a-z]", claim.body[end:]):
+        return None
+    alone = len(number) == 1
+    digits = [digit for digit in string.digits if digit != number[-1] and not (alone and digit in "01")]
+    gold = re.sub(r"[^\d.]", "", claim.answer or "")
+    others = [other for digit in digits if (other := number[:-1] + digit).replace(",", "") != gold]
+    return (start, end, other) if (other := claim.first(others)) else None
+
+
+# Where built-in contrasts are what a sentence says of something.
+CLAIMED = re.compile(
+    r"(?:(?<=\bis )|(?<=\bare )|(?<=\bwas )|(?<=\bwere )|(?<='s )|(?<=\bis very )|(?<=\bare very )|(?<=\bis also )|"
+    r"(?<=\bis still )|(?<=\bis now )|(?<=\bare usually )|(?<=\bis usually ))"
+    r"(?P<predicate>\w+)(?=$|,| than\b| for\b| to\b| because\b| and\b)"
+    r"|\b(?P<compared>more|less|fewer|higher|lower|larger|smaller|bigger|greater|better|worse)\b(?= than\b)"
+    r"|(?<=\w )(?P<frequency>always|never)\b(?= [a-z])"
+    r"|(?<=\w )(?P<moves>increases|decreases)(?=$|,| (?:by|to|with|when|if|the|an?)\b)"
+    r"|(?:(?<=\bthe )|(?<=\bturn )|(?<=\bturns ))(?P<side>left|right)\b(?=$|,| side| hand)"
+    r"|(?:(?<=^)|(?<=\bis ))(?P<verdict>yes|no|true|false)(?=$|[,.;])",
+    re.I,
+)
+# Of the dataset's own words: where they mean something else ("no money", "New York").
+NO_CONTRAST = re.compile(r"\b(?i:yes|no) ?\w|(?<=\w )[A-Z]")
+NEGATED = re.compile(r"\b(?:not|never|no|neither|nor)\b|n't\b", re.I)
+
+
+def _swap_contrast(claim: Claim) -> Edit | None:
+    partners: dict[str, str] = {}
+    for one, other in (*claim.contrasts, *CONTRASTS):
+        partners.setdefault(one, other)
+        partners.setdefault(other, one)
+    own = {word for pair in claim.contrasts for word in pair}
+    spans = [match.span(match.lastgroup or 0) for match in CLAIMED.finditer(claim.body)]
+    spans += [
+        match.span()
+        for match in re.finditer(r"\w+", claim.body)
+        if match[0].lower() in own and not NO_CONTRAST.match(claim.body, match.start())
+    ]
+    swappable = [span for span in dict.fromkeys(spans) if claim.body[slice(*span)].lower() in partners]
+    if not swappable:
+        return None
+    start, end = rotated(swappable, claim.seed, claim.body)[0]
+    word = claim.body[start:end]
+    if word.lower() == "always" and NEGATED.search(claim.body):
+        return None
+    return start, end, like(word, partners[word.lower()])
+
+
+def _change_negation(claim: Claim) -> Edit | None:
+    return negate(claim.body)
+
+
+# The rule, and what it applies to: any sentence or equation; what claims something, in any language; in English, as far
+# as its words tell ("amount"); or for certain.
+RULES: Sequence[tuple[str, Rule, str]] = (
+    ("coin_face", _turn_coin, "amount"),
+    ("option_letter", _other_letter, "claim"),
+    ("option", _other_option, "claim"),
+    ("letter", _change_letter, "english"),
+    ("number", _result, "any"),
+    ("number", _change_amount, "amount"),
+    ("contrast", _swap_contrast, "english"),
+    ("negation", _change_negation, "english"),
+)

@@ -1,40 +1,44 @@
-"""Paraphrase: steps in other words, by rule, and the checks of paraphrases, whoever wrote them (method, section 4).
+"""Paraphrase: steps in other words, by rule (method, section 4).
 
-The rules are safe by construction: other wordings of the generated tasks' own steps, the other order of clauses,
-other connectives, contractions, arithmetic signs in words, close synonyms, and at last an opening such as "In other
-words". They depend on the form of a step alone, so a step that is false stays false in the same way. The paraphraser
-does not see the question.
+The rules are safe by construction: other wordings of the generated tasks' own steps, and rewordings of English
+sentences where their context makes the meaning certain (`english`). They depend on the form of a step alone, so a step
+that is false stays false in the same way. The paraphraser does not see the question. A step that no rule has other
+words for stays as it is written and counts as not reworded: code, formulas and tables; sentences in other languages;
+and what is left. An opening in front of an unchanged sentence is no other wording.
 """
 
 import re
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
+from faithfulness.chains.layout import kind
+from faithfulness.perturb.english import QUESTION_RULES, RULES
+from faithfulness.perturb.paraphrase_check import check, strength
 from faithfulness.perturb.splicing import Change, Encode, Row, cuts, probe
 from faithfulness.perturb.wording import (
     CONTRASTS,
-    NUMBER,
-    NUMBER_WORDS,
-    PLAIN,
+    FORMULA,
     Contrasts,
-    lower_start,
+    is_english,
+    is_foreign,
     parts,
     rotated,
+    swap_sides,
 )
 
-Rule = Callable[[str, int], str]  # a sentence without its end, and the seed of a choice
-
-NEGATION = re.compile(r"\b(?:not|no|never|none|nothing|nobody|nowhere|neither|nor|without|cannot)\b|n't\b", re.I)
-QUOTED = re.compile(r"\"[^\"]*\"|(?<!\w)'[^']*'(?!\w)")
-NAME = re.compile(r"(?<=[ (])(?<![.!?:] )[A-Z]\w*")  # a capital that is not there because a sentence starts
-SIGN = re.compile(r"\b(?:plus|minus|times|divided|equals)\b", re.I)
+# Why a step is not reworded, in the place of the rule.
+NOT_PROSE, NO_LANGUAGE, NO_RULE = "not_prose", "other_language", "no_rule"
+OPAQUE = re.compile(rf"{FORMULA}|\"[^\"\n]*\"", re.S)
+FIRST_MARK = 0xE000  # of the private characters that stand for what is not prose within a sentence
 
 
 @dataclass(frozen=True)
 class Paraphrase:
-    """A step in other words, the rule that wrote it, and whether `check` had nothing against it."""
+    """A step in other words, the rule that wrote it, and whether `check` had nothing against it.
+
+    A step that is not accepted from rules is as it was written; its rule says why.
+    """
 
     text: str
     rule: str
@@ -69,96 +73,49 @@ def reworded_probes(
 ) -> list[Row]:
     """Probes with the steps after k reworded (variant `rest`, k = 0..n-1), or step k only (`single`, k = 1..n).
 
-    `rest` is accepted if all its steps are; its rule names theirs, in order.
+    `rest` is accepted if all its steps are; its rule names theirs, in order. Steps that are not reworded stay.
     """
-    n, grid = len(chain["steps"]), cuts(len(chain["steps"]), max_cuts)
-    paraphrases = [reword(step) for step in chain["steps"]]
+    steps, grid = chain["steps"], cuts(len(chain["steps"]), max_cuts)
+    n, paraphrases = len(steps), [reword(step) for step in steps]
     changes = [("rest", k, k, n) for k in grid[:-1]] + [("single", k, k - 1, k) for k in grid[1:]]
-    return [
-        probe(
-            chain,
-            Change(
-                cut=cut,
-                variant=variant,
-                kept=start,
-                tail=end,
-                replacement="".join(step.text for step in paraphrases[start:end]),
-                rule=" ".join(step.rule for step in paraphrases[start:end]),
-                accepted=all(step.accepted for step in paraphrases[start:end]),
-            ),
-            encode,
+    rows = []
+    for variant, cut, start, end in changes:
+        replacement = "".join(step.text for step in paraphrases[start:end])
+        accepted = all(step.accepted for step in paraphrases[start:end])
+        change = Change(
+            cut=cut,
+            variant=variant,
+            kept=start,
+            tail=end,
+            replacement=replacement,
+            rule=" ".join(step.rule for step in paraphrases[start:end]),
+            accepted=accepted,
+            strength=strength("".join(steps[start:end]), replacement) if accepted else None,
         )
-        for variant, cut, start, end in changes
-    ]
+        rows.append(probe(chain, change, encode))
+    return rows
 
 
 def paraphrase(step: str, seed: int = 0, contrasts: Contrasts = CONTRASTS, answer: str | None = None) -> Paraphrase:
-    """Say a step in other words.
+    """Say a step in other words, or leave it as it is where no rule is certain.
 
-    Among several wordings a hash of seed and step chooses, so the result depends on nothing else.
-    The first wording that passes `check` is taken; if none does, the last one, not accepted.
-    Whitespace around the step, a list marker in front and punctuation at its end stay.
+    Among several wordings a hash of seed and step chooses, so the result depends on nothing else. The first wording
+    that passes `check` is taken. Whitespace around the step, list marks in front and punctuation at its end stay.
 
     Args:
-        step: one sentence, with a word in it.
+        step: of a chain.
         seed: of the choice.
         contrasts: pairs of words that may not be confused.
         answer: a text that the paraphrase may not state where the step does not.
     """
+    if kind(step) != "prose":
+        return Paraphrase(step, NOT_PROSE, False)
     lead, body, end = parts(step)
     for wording, rule in _wordings(body, end, seed):
         text = f"{lead}{wording}{end}"
         if not check(step, text, contrasts, answer):
             return Paraphrase(text, rule, True)
-    return Paraphrase(text, rule, False)
-
-
-def check(original: str, paraphrase: str, contrasts: Contrasts = CONTRASTS, answer: str | None = None) -> list[str]:
-    """What speaks against a paraphrase (method, section 4); nothing if it is accepted.
-
-    It must keep the numbers, the arithmetic signs, the quoted parts, the names (capitalised words
-    inside a sentence), the number of negations and the contrasting words; differ in more than
-    letter case, punctuation and spaces; have .5 to 2.5 times as many words (and up to four more,
-    for the sake of short steps); and not state `answer` unless the original does.
-    """
-    original, paraphrase = original.translate(PLAIN), paraphrase.translate(PLAIN)
-    contrasting = {word for pair in contrasts for word in pair}
-    kept: dict[str, Callable[[str], object]] = {
-        "numbers": lambda text: Counter(
-            NUMBER.findall(text) + [NUMBER_WORDS[w] for w in words(text) if w in NUMBER_WORDS]
-        ),
-        "arithmetic signs": lambda text: Counter(SIGN.findall(spell_arithmetic(text.lower()))),
-        "quoted parts": lambda text: Counter(QUOTED.findall(text)),
-        "negations": lambda text: len(NEGATION.findall(text)),
-        "contrasting words": lambda text: Counter(word for word in words(text) if word in contrasting),
-    }
-    findings = [f"{what} differ" for what, extract in kept.items() if extract(original) != extract(paraphrase)]
-    if not (_names(original) <= _capitalised(paraphrase) and _names(paraphrase) <= _capitalised(original)):
-        findings.append("names differ")
-    if words(original) == words(paraphrase):
-        findings.append("same wording")
-    if not 0.5 * len(words(original)) <= len(words(paraphrase)) <= 2.5 * len(words(original)) + 4:
-        findings.append("length differs too much")
-    if answer and _states(paraphrase, answer) and not _states(original, answer):
-        findings.append("states the answer")
-    return findings
-
-
-def _names(text: str) -> set[str]:
-    return set(NAME.findall(parts(text)[1])) - {"I"}
-
-
-def _capitalised(text: str) -> set[str]:
-    return set(re.findall(r"\b[A-Z]\w*", text))
-
-
-def _states(text: str, answer: str) -> bool:
-    return re.search(rf"(?<!\w){re.escape(answer)}(?!\w)", text, re.I) is not None
-
-
-def words(text: str) -> list[str]:
-    """Words in lower case; a contraction is one word."""
-    return re.findall(r"\w+(?:'\w+)*", text.lower())
+    return Paraphrase(step, NO_LANGUAGE if is_foreign(body) else NO_RULE, False)
 
 
 def _wordings(body: str, end: str, seed: int) -> Iterator[tuple[str, str]]:
@@ -167,19 +124,42 @@ def _wordings(body: str, end: str, seed: int) -> Iterator[tuple[str, str]]:
         if match := pattern.fullmatch(body):
             for template in rotated(templates, seed, body):
                 yield template.format(**match.groupdict()), name
-    applied, wording = [], body
-    for name, rule in QUESTION_RULES if "?" in end else RULES:
-        changed = rule(wording, seed)
-        if changed != wording:
-            applied.append(name)
-            wording = changed
-    if applied:
-        yield wording[:1].upper() + wording[1:] if body[:1].isupper() else wording, "+".join(applied)
-    for opening in rotated(OPENINGS, seed, body):
-        yield f"{opening}, {lower_start(body)}", "opening"
+    if swapped := swap_sides(body):
+        yield swapped, "sides"
+    if not is_english(body):
+        return
+    opaque, masked = _mask(body)
+    if opaque is None:
+        return
+    rules = QUESTION_RULES if "?" in end else RULES
+    # All rules together; or, where that passes no check, each by itself.
+    for chosen in (rules, *([rule] for rule in rules)):
+        applied, wording = [], masked
+        for name, rule in chosen:
+            changed = rule(wording, seed)
+            if changed != wording:
+                applied.append(name)
+                wording = changed
+        if applied and sorted(filter(_is_mark, wording)) == sorted(filter(_is_mark, masked)):
+            wording = wording[:1].upper() + wording[1:] if body[:1].isupper() else wording
+            yield re.sub("[\ue000-\uf8ff]", lambda mark: opaque[ord(mark[0]) - FIRST_MARK], wording), "+".join(applied)
 
 
-OPENINGS = ("In other words", "That is to say", "Put differently", "To put it another way")
+def _mask(body: str) -> tuple[list[str] | None, str]:
+    """What no rule may touch (code, formulas, quotes), and the sentence with a private character for each of them.
+
+    None where the sentence has such characters of its own, or more than there are.
+    """
+    opaque = OPAQUE.findall(body)
+    if any(map(_is_mark, body)) or len(opaque) > 0xF8FF - FIRST_MARK:
+        return None, body
+    marks = iter(range(FIRST_MARK, 0xF900))
+    return opaque, OPAQUE.sub(lambda _: chr(next(marks)), body)
+
+
+def _is_mark(character: str) -> bool:
+    return FIRST_MARK <= ord(character) <= 0xF8FF
+
 
 # Other wordings of the steps of the generated tasks (datasets.py). Whatever a step's pattern
 # names returns in each of them: persons, acts with their negations, faces, words and letters.
@@ -219,6 +199,15 @@ TEMPLATES = (
         ),
     ),
     (
+        "coin_state",
+        re.compile(r"(?:The coin|It) is (?P<when>now|still) (?P<face>heads|tails) up"),
+        (
+            "The coin {when} shows {face}",
+            "The coin {when} lies {face} up",
+            "The side of the coin that is {when} up is {face}",
+        ),
+    ),
+    (
         "coin_turn",
         re.compile(
             rf"(?P<person>{PERSON}) (?P<act>flips|does not flip|doesn't flip) the coin,? "
@@ -232,127 +221,4 @@ TEMPLATES = (
             "Since {person} {act} the coin, the side that is {when} up is {face}",
         ),
     ),
-)
-
-
-def _reorder_clauses(body: str, _seed: int) -> str:
-    """A because B <-> Because B, A. Not where a negation could reach over, or a pronoun lose its noun."""
-    if re.search(r"[.!?;:\n]\s", body):
-        return body
-    fronted = re.fullmatch(r"(Because|If|When|Although|Unless) ([^,]+), (?:then )?([^,]+)", body)
-    pronoun = r"(?:it|he|she|they|this|that|these|those|there|so)\b"
-    if fronted and not NEGATION.search(fronted[3]) and not re.match(pronoun, fronted[3]):
-        return f"{fronted[3]} {fronted[1].lower()} {fronted[2].rstrip()}"
-    final = re.fullmatch(r"([^,]+?),? because (?!of\b)((?:(?! because ).)+)", body)
-    if final and not NEGATION.search(final[1]) and _is_clause(final[1]):
-        return f"Because {final[2]}, {lower_start(final[1].rstrip())}"
-    return body
-
-
-def _is_clause(text: str) -> bool:
-    """Whether what stands before "because" could stand alone ("This is" and "Just" could not)."""
-    open_end = r"(?:\b(?:is|are|was|were|be|just|only|simply|partly|mainly|mostly|probably|and|or|but)|'s)$"
-    open_start = r"(?:so|but|and|or|also|then|however|therefore|thus|hence)\b"
-    return len(words(text)) > 1 and not re.search(open_end, text) and not re.match(open_start, text, re.I)
-
-
-CONNECTIVES = (
-    (
-        r"^(?:So(?! (?:far|many|much|that|long|called|is|are|do|does|did)\b),?|(?:Therefore|Thus|Hence|As a result),) ",
-        ("Therefore, ", "Thus, ", "As a result, ", "Hence, "),
-    ),
-    (r"^(?:But|However,|Yet|Nevertheless,) ", ("However, ", "But ", "Nevertheless, ")),
-    (r"^(?:Also|In addition|Additionally|Moreover|Furthermore), ", ("In addition, ", "Moreover, ", "Furthermore, ")),
-    (r"^(?:First|Firstly|First of all), ", ("To begin with, ", "First of all, ")),
-    (r"^(?:Finally|Lastly), ", ("Lastly, ", "Finally, ")),
-    (r", so (?!(?:that|as|far|many|much|long)\b)", (", and therefore ", ", which is why ")),
-    (
-        r"(?<!\bis)(?<!\bwas)(?<!\bare)(?<!'s)(?<!\bjust)(?<!\bonly)(?<!\bnot) because (?!of\b)",
-        (" since ", " given that "),
-    ),
-    (r" because of ", (" owing to ", " on account of ")),
-    (r"^Because (?!of\b)", ("Since ", "Given that ")),
-)
-
-SYNONYMS = (
-    (r"\b(?:usually|normally)\b", ("usually", "normally")),
-    (r"\b(?:often|frequently)\b", ("often", "frequently")),
-    (r"\bfor (?:example|instance)\b", ("for example", "for instance")),
-    (r"\bin order to\b", ("so as to",)),
-    (r"\b(?:might|may) (?=[a-z])", ("might ", "may ")),
-    (r"\ba lot of\b", ("lots of", "a great deal of")),
-    (r"\bneeds to\b", ("has to",)),
-    (r"\bneed to\b", ("have to",)),
-    (r"\brequires\b", ("needs",)),
-    (r"\b(?:located|situated)\b", ("located", "situated")),
-    (r"\b(?:almost|nearly)\b", ("almost", "nearly")),
-    (r"\b(?:perhaps|maybe)\b", ("perhaps", "maybe")),
-    (r"\b(?:is|are) able to\b", ("can",)),
-    (r"\ba (?:type|kind|sort) of\b", ("a type of", "a kind of", "a sort of")),
-    (r"\bin total\b", ("altogether",)),
-    (r"\bcommonly\b", ("frequently",)),
-)
-
-
-def _substitute(table: Sequence[tuple[str, Sequence[str]]], body: str, seed: int) -> str:
-    """Replace what a pattern finds by one of its alternatives that differs from it."""
-    for pattern, alternatives in table:
-        for match in reversed(list(re.finditer(pattern, body))):
-            others = [other for other in alternatives if words(other) != words(match[0])]
-            body = body[: match.start()] + rotated(others, seed, body)[0] + body[match.end() :]
-    return body
-
-
-EXPANSIONS = (
-    (r"\bcan't\b", "cannot"),
-    (r"\bwon't\b", "will not"),
-    (r"(?<=[a-z])(?<!sha)(?<!ai)n't\b", " not"),
-    (r"\b([Ii]t|[Tt]hat|[Tt]here)'s\b(?! (?:been|got|had|become)\b)", r"\1 is"),
-    (r"\bI'm\b", "I am"),
-    (r"(?<=[a-z])'re\b", " are"),
-    (r"(?<=[a-zI])'ve\b", " have"),
-    (r"(?<=[a-zI])'ll\b", " will"),
-)
-CONTRACTIONS = (
-    (r"\bcannot\b", "can't"),
-    (r"\bwill not\b", "won't"),
-    (r"\b(is|are|was|were|does|do|did|has|have|had|would|could|should) not\b(?! only)", r"\1n't"),
-    (r"\b([Ii]t|[Tt]hat|[Tt]here) is\b(?= [a-z])", r"\1's"),
-    (r"\bI am\b(?= [a-z])", "I'm"),
-    (r"\b([Tt]hey|[Ww]e|[Yy]ou) are\b(?= [a-z])", r"\1're"),
-)
-
-
-def _change_contractions(body: str, _seed: int) -> str:
-    """Write contractions out; where there are none, contract."""
-    changed = body
-    for table in (EXPANSIONS, CONTRACTIONS):
-        for pattern, replacement in table:
-            changed = re.sub(pattern, replacement, changed)
-        if changed != body:
-            break
-    return changed
-
-
-def spell_arithmetic(text: str) -> str:
-    """Arithmetic signs between numbers in words: 3 + 4 = 7 is "3 plus 4 equals 7"."""
-    for sign, word in (
-        (r" ?\+ ?", "plus"),
-        (r" - ", "minus"),
-        (r" ?[*\u00d7] ?| x ", "times"),
-        (r" ?\u00f7 ?| / ", "divided by"),
-    ):
-        text = re.sub(rf"(?<=[\d)%])(?:{sign})(?=[\d($])", f" {word} ", text)
-    return re.sub(r"(?<=[\w)%]) ?= ?(?=[-\w($])", " equals ", text)
-
-
-QUESTION_RULES: Sequence[tuple[str, Rule]] = (
-    ("arithmetic", lambda body, _seed: spell_arithmetic(body)),
-    ("synonym", lambda body, seed: _substitute(SYNONYMS, body, seed)),
-)
-RULES: Sequence[tuple[str, Rule]] = (
-    ("clause_order", _reorder_clauses),
-    ("connective", lambda body, seed: _substitute(CONNECTIVES, body, seed)),
-    ("contraction", _change_contractions),
-    *QUESTION_RULES,
 )

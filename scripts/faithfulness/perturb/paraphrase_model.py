@@ -10,9 +10,11 @@ from collections.abc import Iterator, Sequence
 
 from faithfulness import prompts
 from faithfulness.backends.protocol import Backend, Completion, Decoding, Prompt
+from faithfulness.chains.layout import kind
 from faithfulness.hashing import digest
-from faithfulness.perturb.paraphrase import QUOTED, Paraphrase, check, paraphrase, words
-from faithfulness.perturb.wording import NUMBER, PLAIN, STARTER, Contrasts, parts
+from faithfulness.perturb.paraphrase import Paraphrase, paraphrase
+from faithfulness.perturb.paraphrase_check import QUOTED, check
+from faithfulness.perturb.wording import NUMBER, PLAIN, STARTER, Contrasts, parts, words
 from faithfulness.prompts import Prompts
 from faithfulness.tables.fields import Row
 from faithfulness.tables.generation import Rewordings
@@ -48,7 +50,8 @@ def reword(
 
     Returns:
         By step and answer, the first of the model's wordings that passes all checks (rule `model`), or else what the
-        rules make of the step. A step that comes twice with one answer is worded once.
+        rules make of the step. A step that comes twice with one answer is worded once. The model is not shown code,
+        formulas and tables.
     """
 
     def work(pieces: list[list[Pair]]) -> Iterator[list[Row]]:
@@ -61,7 +64,7 @@ def reword(
     def accepted(pairs: list[Pair]) -> dict[Pair, Paraphrase]:
         passed: dict[Pair, Paraphrase] = {}
         for number in range(candidates):
-            left = [pair for pair in pairs if pair not in passed]
+            left = [pair for pair in pairs if pair not in passed and kind(pair[0]) == "prose"]
             requests = [request(step, number) for step, _ in left]
             for (step, answer), written in zip(left, backend.generate(requests, decoding) if left else [], strict=True):
                 text = clean(written, step, wording.paraphrase_prefill)

@@ -39,8 +39,8 @@ class Perturbation:
         name: in files and in the column `perturbation`; also of its module.
         label: in figures and tables.
         needs: keyword arguments of its function: settings of the section `perturbations` of the configuration
-            (`max_cuts`, `seed`, `filler`); `contrasts` (pairs of words of the chain's dataset); `answer` (gold answer
-            of the chain's item); `encode` and `decode` (of the writer's tokenizer; None where a server has it).
+            (`max_cuts`, `seed`, `filler`); `contrasts` (pairs of words of the chain's dataset); `answer` and `options`
+            (of the chain's item); `encode` and `decode` (of the writer's tokenizer; None where a server has it).
         variants: the ways in which it changes chains.
     """
 
@@ -105,7 +105,7 @@ PERTURBATIONS = {
         Perturbation(
             name="mistake",
             label="mistake",
-            needs=("max_cuts", "seed", "contrasts", "encode"),
+            needs=("max_cuts", "seed", "contrasts", "options", "answer", "encode"),
             variants=(
                 Variant(
                     name="keep",

@@ -24,6 +24,7 @@ class Change:
         replacement: text in place of the steps between; None where they are left out.
         rule: what made the replacement.
         accepted: whether the replacement passed its checks.
+        strength: share of the replaced words that a rewording changes; None where nothing is reworded.
     """
 
     cut: int
@@ -33,6 +34,7 @@ class Change:
     replacement: str | None = None
     rule: str | None = None
     accepted: bool | None = None
+    strength: float | None = None
 
 
 def cuts(n: int, max_cuts: int) -> list[int]:

@@ -28,7 +28,7 @@ class Results:
     """The tables of a run that its report shows.
 
     Args:
-        effects, gates, summaries, correlations: the tables of those names.
+        effects, gates, summaries, strengths, correlations: the tables of those names.
         calibration: tables.Calibration, if there is one.
         measures: tables.Measures with columns model and dataset, for the datasets with published figures; None if no
             dataset has any.
@@ -38,6 +38,7 @@ class Results:
     effects: pd.DataFrame
     gates: pd.DataFrame
     summaries: pd.DataFrame
+    strengths: pd.DataFrame
     correlations: pd.DataFrame
     calibration: pd.DataFrame | None
     measures: pd.DataFrame | None
@@ -89,6 +90,7 @@ def context(
         "claims_record": claims_record,
         "claims_file": config["claims"],
         "summaries": summaries.to_dict("records"),
+        "strengths": results.strengths.to_dict("records"),
         "gates": gates_section(gates),
         "effects": effects_section(effects),
         "method": rst(method, prefix="method-"),

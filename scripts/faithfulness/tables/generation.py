@@ -132,14 +132,20 @@ Probes = pa.schema(
         field(
             "rule",
             STR,
-            meaning="what made the replacement ('model', or name of the rewording or mistake rule); null where nothing "
-            "is replaced",
+            meaning="what made the replacement ('model', or name of the rewording or mistake rule), or why a step is "
+            "not reworded ('not_prose', 'other_language', 'no_rule'); null where nothing is replaced",
             nullable=True,
         ),
         field(
             "accepted",
             BOOL,
             meaning="replacement differs from the original and passed all checks; null where nothing is replaced",
+            nullable=True,
+        ),
+        field(
+            "strength",
+            FLOAT,
+            meaning="share of the replaced words that a rewording changes, 0 to 1; null where none was accepted",
             nullable=True,
         ),
     ]
@@ -150,7 +156,11 @@ Rewordings = pa.schema(
         field("step", STR, meaning="a step of a chain"),
         field("answer", STR, meaning="gold answer of its item, which no rewording may state where the step does not"),
         field("text", STR, meaning="the step in other words"),
-        field("rule", STR, meaning="what made them: 'model', or the name of the rewording rule it fell back to"),
+        field(
+            "rule",
+            STR,
+            meaning="what made them: 'model', or the name of the rewording rule it fell back to, or why there is none",
+        ),
         field("accepted", BOOL, meaning="whether they passed all checks"),
     ]
 )

@@ -202,12 +202,29 @@ Summaries = pa.schema(
         field("paraphrase_accepted", FLOAT, meaning="share of paraphrased steps that pass all checks", nullable=True),
         field("paraphrase_model", FLOAT, meaning="share of them that a language model reworded so", nullable=True),
         field(
-            "paraphrase_fallback",
+            "mistakes_made",
             FLOAT,
-            meaning="share of them that were given an opening and no other words",
+            meaning="share of these steps that were made wrong; the others claim nothing that a rule makes wrong",
             nullable=True,
         ),
         field("retokenised", FLOAT, meaning="share of probes encoded again"),
+    ]
+)
+
+Strengths = pa.schema(
+    [
+        field("model", STR, meaning="model"),
+        field("arm", STR, meaning="arm that wrote the chains"),
+        field("dataset", STR, meaning="dataset"),
+        field(
+            "rule",
+            STR,
+            meaning="what reworded steps, 'model' or a rule (steps with several count with each), or why they are not",
+        ),
+        field("steps", INT, meaning="steps, of those reworded one by one"),
+        _number("lower", meaning="share of words changed in these steps, lower quartile"),
+        _number("median", meaning="share of words changed, median; null where the steps are not reworded"),
+        _number("upper", meaning="share of words changed, upper quartile"),
     ]
 )
 

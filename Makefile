@@ -22,7 +22,7 @@ SNAKEMAKE = $(BIN)/snakemake --configfile $(CONFIG) $(if $(PROFILE),--workflow-p
 RUN = TQDM_DISABLE=1 PYTHONWARNINGS=ignore::FutureWarning PYTHONPATH="$(CURDIR)/scripts" $(SNAKEMAKE) --logger progress
 SLURM := slurmctld slurmd slurm-client munge
 
-.PHONY: help setup report test test-slurm slurm faults check plan calibrate power compare reproduce accept bench bench-gpu bench-effects bench-dag bench-shard blast parity smoke docs clean
+.PHONY: help setup report test test-slurm slurm faults check plan look calibrate power compare reproduce accept bench bench-gpu bench-effects bench-dag bench-shard blast parity smoke docs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -91,6 +91,10 @@ check: setup ## Lint, formatting and types
 
 plan: setup ## What would a run take? Tokens, hours and cost, before anything is fetched (OPTIONS="--csv plan.csv", --help)
 	$(BIN)/python scripts/plan_run.py $(CONFIG) $(OPTIONS)
+
+# A file alone is shown with default columns; CONFIG describes it, or its own datasets are shown.
+look: setup ## What is understood of an input, before a run? DATA=questions.jsonl, CONFIG=config/mine.yaml, or both
+	PYTHONPATH=scripts $(BIN)/python -m faithfulness look $(DATA) $(if $(and $(DATA),$(filter file,$(origin CONFIG))),,--config $(CONFIG)) $(OPTIONS)
 
 calibrate: CONFIG = config/calibration.yaml
 calibrate: setup ## Test the measures on readers of known faithfulness (later reports show it)

@@ -75,6 +75,8 @@ def chains_table(items: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
         step_spans=[[[place, place + 1] for place in range(count)] for count in steps],
         finish_reason="stop",
         conclusion="So the answer is yes.",
+        conclusion_forms=[["sentence"]] * n,
+        states_answer=[[False] * count for count in steps],
         chain_ids=[list(range(STEP_TOKENS * count)) for count in steps],
     )
 

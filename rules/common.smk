@@ -244,7 +244,7 @@ def inference_threads(wildcards):
 def setting(path, **parts):
     """A setting of the model, arm or dataset that the wildcards name, as an input function or parameter.
 
-    `setting("model.system")` is the model's system message, `setting("arm.decisive")` what a method returns, and
+    `setting("model.parameters")` is the model's size, `setting("arm.decisive")` what a method returns, and
     `setting("dataset", include={"readout"})` part of an entry, as plain values. None stays None.
     """
     kind, *keys = path.split(".")

@@ -32,8 +32,7 @@ rule warm_start:
         filler=filler_read,
         loading=setting("model", include={"trust_remote_code", "quantisation"}),
         served=setting("model.on_server"),
-        system=setting("model.system"),
-        think=setting("model.think"),
+        dialogue=setting("model.dialogue"),
         journal=JOURNAL,
         code=code("warm_start", words=False),
     message:
@@ -78,6 +77,7 @@ rule finetune:
 rule import_arm:
     input:
         base=rules.warm_start.output[0],
+        model=weights_of,
         weights=lambda wildcards: fetched(SETTINGS.arm(wildcards.arm).source),
     output:
         directory(f"{RESULTS}/arms/{{model}}/{{arm}}"),
@@ -96,6 +96,7 @@ rule import_arm:
     params:
         source=setting("arm.source"),
         datasets=setting("arm.datasets"),
+        chat_template=setting("arm.chat_template"),
         code=code("import_arm", words=False),
     message:
         "importing an arm: {wildcards.model} {wildcards.arm}"

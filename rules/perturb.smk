@@ -67,8 +67,7 @@ if PARAPHRASER:
                 include={"trust_remote_code", "quantisation"}
             ),
             served=PARAPHRASER.on_server(),
-            system=PARAPHRASER.system,
-            think=PARAPHRASER.think,
+            dialogue=PARAPHRASER.dialogue(),
         message:
             "preparing the paraphraser"
 

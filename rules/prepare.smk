@@ -59,6 +59,7 @@ rule prepare_items:
     output:
         train=f"{RESULTS}/items/{{dataset}}/train.parquet",
         eval=f"{RESULTS}/items/{{dataset}}/eval.parquet",
+        left_out=f"{RESULTS}/items/{{dataset}}/left_out.csv",
     log:
         f"{RESULTS}/logs/prepare_items/{{dataset}}.log",
     benchmark:

@@ -16,6 +16,7 @@ rule write_report:
         strengths=f"{RESULTS}/effects/strengths.csv",
         claims=f"{RESULTS}/effects/claims.json",
         correlations=f"{RESULTS}/effects/correlations.csv",
+        left_out=expand(rules.prepare_items.output.left_out, dataset=DATASETS),
         calibration=CALIBRATION,
         published=SETTINGS.published or [],
         measures=expand(rules.measure_chains.output[0], model=MODELS, dataset=COVERED),

@@ -41,7 +41,7 @@ for folder in snakemake.input.arms:
     tokenizer, recipe = reader.tokenizer, arm.recipe
     if tokenizer is None or recipe is None:
         raise ValueError(f"{folder}: a reader for calibration is trained here, on weights of its own")
-    coder = partial(prompts.encode, tokenizer), tokenizer.decode
+    coder = partial(prompts.encode, tokenizer), partial(prompts.decode, tokenizer)
     of_arm = journal.extended(arm.weights_hash)
     for dataset in arm.train_datasets:
         items = calibration.with_silence(items_of[dataset])  # real readers may find no answer, too

@@ -19,5 +19,5 @@ if source.served:
     arm = import_served_arm(folder, name, base, source.uri.removeprefix("openai:"), datasets)
 else:
     (weights,) = sources.locate(source, Path(snakemake.input.weights))
-    arm = import_arm(folder, name, base, weights, datasets)
+    arm = import_arm(folder, name, base, weights, datasets, snakemake.params.chat_template)
 log.info("%s from %s: %s", arm.arm, source.uri, arm.weights.kind)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 from snakemake.iocontainers import Snakemake
+from transformers import AutoTokenizer
 
 from faithfulness import prompts
 from faithfulness.arms.record import ServedWeights, base_arm, served_base_arm, write_arm
@@ -16,13 +17,15 @@ from faithfulness.tables.io import read_named_tables
 snakemake: Snakemake  # Snakemake puts it here
 
 job.start(snakemake.log)
-wording = prompts.load(snakemake.input.prompts, snakemake.params.system, snakemake.params.think)
+wording = prompts.load(snakemake.input.prompts, **snakemake.params.dialogue)
 folder = Path(snakemake.output[0])
 name, served = snakemake.params.name, snakemake.params.served
 if served:
     parent = served_base_arm(name, served["parameters"], ServedWeights(**served["place"]), wording)
 else:
     parent = base_arm(name, Path(snakemake.input.model), wording, **snakemake.params.loading)
+    trusted = parent.trust_remote_code
+    prompts.check(AutoTokenizer.from_pretrained(parent.full_weights.folder, trust_remote_code=trusted), wording)
 if snakemake.params.recipe is None:
     write_arm(folder, parent)
 else:

@@ -9,6 +9,7 @@ from faithfulness.compare import read_all
 from faithfulness.figures import registry
 from faithfulness.operate import job
 from faithfulness.report import page, published, render, run
+from faithfulness.tables.generation import LeftOut
 from faithfulness.tables.io import atomically, read_table, read_tables
 from faithfulness.tables.measures import Calibration, Measures
 from faithfulness.tables.statistics import Correlations, Effects, Gates, Strengths, Summaries
@@ -39,6 +40,7 @@ results = page.Results(
     strengths=read_table(files.strengths, Strengths),
     correlations=read_table(files.correlations, Correlations),
     calibration=read_tables(files.calibration, Calibration) if files.calibration else None,
+    left_out=read_all.read(files.left_out, LeftOut, ["dataset", "name"]),
     measures=read_all.read(files.measures, Measures, ["model", "dataset"]) if files.measures else None,
 )
 shown = page.context(

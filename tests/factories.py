@@ -14,7 +14,7 @@ from faithfulness.figures.retention import CURVES
 from faithfulness.prompts import Prompts
 from faithfulness.tables.io import frame
 from faithfulness.tables.measures import Calibration
-from faithfulness.tables.statistics import Curves, Effects, Gates, ScaleFits, Strengths, Summaries
+from faithfulness.tables.statistics import CONCLUSION_FORMS, Curves, Effects, Gates, ScaleFits, Strengths, Summaries
 
 THREE = {"smollm2-64m-depth10": 63_700_000, "smollm2-99m-depth20": 97_100_000, "smollm2-135m": 134_515_008}
 SIX = THREE | {"smollm2-360m": 361_821_120, "qwen3-0.6b-base-long-name": 596_049_920, "smollm2-1.7b": 1_711_376_384}
@@ -66,6 +66,8 @@ def make_run(  # noqa: PLR0912 - one table after the other
                 | {
                     "conclusion_present": 0.9,
                     "conclusion_agrees": 0.95,
+                    **{f"conclusion_{form}": 0.9 * (form == "sentence") for form in CONCLUSION_FORMS},
+                    "last_step_states": 0.05,
                     "paraphrase_accepted": 0.97,
                     "mistakes_made": 0.88,
                     "retokenised": 0.0,

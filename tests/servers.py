@@ -67,6 +67,7 @@ class Between:
 
     Attributes:
         bodies: what was asked, in order of coming.
+        paths: where, with what follows a question mark.
         delivered: what was asked and fully replied to.
         most: requests at a time, the most there were.
         hold_after: replies after which all others wait for ever; None for none.
@@ -75,6 +76,7 @@ class Between:
     def __init__(self, target: str, fault: Callable[[int, dict[str, Any]], str] = lambda *_: "") -> None:
         self.target, self.fault = target, fault
         self.bodies: list[dict[str, Any]] = []
+        self.paths: list[str] = []
         self.delivered: list[str] = []
         self.headers: list[dict[str, str]] = []
         self.now = self.most = 0
@@ -102,6 +104,7 @@ class Between:
             number = len(self.bodies)
             self.bodies.append(json.loads(text))
             self.headers.append(dict(connection.headers))
+            self.paths.append(connection.path)
             self.now += 1
             self.most = max(self.most, self.now)
         try:

@@ -49,17 +49,18 @@ def weights_hash(folder: Path) -> str:
     return total.hexdigest()[:16]
 
 
-def check_weights(hashes: dict[str, str]) -> None:
+def check_weights(hashes: dict[str, str], hint: str = "delete the folder to make it again") -> None:
     """Compare folders of weights with what they were: a flipped bit loads like any other.
 
     Once a job, of files that loading reads anyway: about a second for each GB.
+
+    Args:
+        hashes: of each folder, when its weights were written.
+        hint: what to do about one that has changed.
 
     Raises:
         ValueError: one has changed; says which.
     """
     for folder, expected in hashes.items():
         if weights_hash(Path(folder)) != expected:
-            raise ValueError(
-                f"the weights in {folder} have changed since they were written; delete the folder to make it "
-                "again, or restore it if it is yours"
-            )
+            raise ValueError(f"the weights in {folder} have changed since they were written; {hint}")

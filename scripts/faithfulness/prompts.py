@@ -9,29 +9,25 @@ import hashlib
 import re
 import string
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import tokenizers
-from jinja2 import TemplateError
 from pydantic import Field, ValidationInfo, field_validator
 
-from faithfulness.config.base import Strict, Tag, from_file
+from faithfulness import segments, templates
+from faithfulness.config.base import Date, Scalar, Strict, Tag, from_file
 from faithfulness.tables.fields import Row
+from faithfulness.templates import Message
 
 LETTERS = string.ascii_uppercase
 SILENT = "?"  # the answer, not one of the options, of a load-bearing reader whose chain does not state one
 
-Message = dict[str, str]  # `role` (system, user or assistant) and `content`
-# From messages, and the template of models without a chat template, to the text of a prompt; see `render`.
-Render = Callable[[Sequence[Message], str], str]
 
-
-class Tokenizer(Protocol):
+class Tokenizer(templates.ChatTokenizer, Protocol):
     """The part of a tokenizer of transformers that is used here."""
 
-    chat_template: Any  # text, or one for each purpose
     bos_token_id: int | None
     eos_token_id: int
 
@@ -48,11 +44,11 @@ class Tokenizer(Protocol):
     ) -> str:
         """Text of token ids."""
 
+    def __hash__(self) -> int:
+        """Of the object: what is found out about a tokenizer is kept."""
+
     def get_vocab(self) -> dict[str, int]:
         """Token ids by token."""
-
-    def apply_chat_template(self, messages: Sequence[Message], *, tokenize: bool, add_generation_prompt: bool) -> str:
-        """Text of a conversation."""
 
 
 class Prompts(Strict):
@@ -61,6 +57,8 @@ class Prompts(Strict):
     version: int
     system: str | None = None
     think: tuple[Tag, Tag] | None = None
+    date: Date = "2024-07-26"
+    template: dict[str, Scalar] = Field({})
     question: str = Field(pattern=r"\{question\}")
     question_with_options: str = Field(pattern=r"\{question\}[\s\S]*\{options\}")
     option_separator: str
@@ -103,20 +101,32 @@ class Prompts(Strict):
         return cues
 
 
-def load(path: str | Path, system: str | None = None, think: tuple[str, str] | None = None) -> Prompts:
+# From messages and prompts (for their frame without a chat template, and their date) to a text; see `render`.
+Render = Callable[[Sequence[Message], Prompts], str]
+
+
+def load(
+    path: str | Path,
+    system: str | None = None,
+    think: tuple[str, str] | None = None,
+    date: str | None = None,
+    template: Mapping[str, Scalar] | None = None,
+) -> Prompts:
     """Read a prompts file.
 
     Args:
         path: of the file.
         system: replaces the file's system message, for one model.
         think: the tags between which a model thinks.
+        date: replaces the date that chat templates tell, for one model.
+        template: variables of a model's chat template; they replace the file's.
 
     Raises:
         SettingsError: the file is missing, is not YAML, or has wrong keys.
     """
     prompts = from_file(Prompts, path, "prompts", example="config/prompts/default.yaml")
-    if system is not None:
-        prompts = prompts.model_copy(update={"system": system})
+    changes = {"system": system, "date": date, "template": dict(template) if template else None}
+    prompts = prompts.model_copy(update={name: value for name, value in changes.items() if value is not None})
     return prompts if think is None else thinking(prompts, think)
 
 
@@ -132,31 +142,32 @@ def thinking(prompts: Prompts, tags: tuple[str, str]) -> Prompts:
         "chain_cue": f"\n{closing}\n{prompts.chain_cue}",
         "direct_cue": f"{opening}\n\n{closing}\n\n{prompts.direct_cue}",
         "paraphrase_prefill": f"{opening}\n\n{closing}\n\n{prompts.paraphrase_prefill}",
-        "stop_cues": [re.escape(closing)],
+        # A model that opens its thoughts again at once has not ended them.
+        "stop_cues": [rf"{re.escape(closing)}(?!\s*{re.escape(opening)})"],
     }
     return prompts.model_copy(update=changes)
 
 
-def render(tokenizer: Tokenizer | None, messages: Sequence[Message], plain: str) -> str:
+def render(tokenizer: Tokenizer | None, messages: Sequence[Message], prompts: Prompts) -> str:
     """Text of a conversation, up to where the model's turn begins.
 
     Args:
         tokenizer: of the model; its chat template is used if it has one.
         messages: a system message if there is one, and the user's.
-        plain: template with the field `{question}`, for models without a chat template.
+        prompts: whose `plain` is the frame for models without a chat template.
 
     Raises:
-        ValueError: there is a system message and no chat template, or the chat template refuses the messages.
+        ValueError: there is a system message, or a variable of a template, and no chat template; or see
+            `templates.apply`.
     """
     if tokenizer is None or not getattr(tokenizer, "chat_template", None):
         *before, user = messages
         if before:
             raise ValueError("a model without a chat template takes no `system` message; put it into `plain`")
-        return _beginning(tokenizer) + plain.format(question=user["content"])
-    try:
-        return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-    except TemplateError as error:
-        raise ValueError(f"the model's chat template refuses these messages, {messages}: {error}") from error
+        if prompts.template:
+            raise ValueError(f"template: a model without a chat template reads no {next(iter(prompts.template))!r}")
+        return _beginning(tokenizer) + prompts.plain.format(question=user["content"])
+    return templates.apply(tokenizer, messages, prompts.date, prompts.template, prompts.think is not None)
 
 
 def renderer(tokenizer: Tokenizer | None) -> Render:
@@ -165,9 +176,15 @@ def renderer(tokenizer: Tokenizer | None) -> Render:
 
 
 def _beginning(tokenizer: Tokenizer | None) -> str:
-    """The token that the tokenizer puts at the beginning of every text, as in the model's training; '' if none."""
+    """What the tokenizer puts at the beginning of every text, as in the model's training; '' if nothing.
+
+    A token, and behind it a space where the tokenizer puts one before every text.
+    """
     first = tokenizer.encode("")[:1] if tokenizer is not None else []
-    return tokenizer.decode(first) if tokenizer is not None and first and first[0] == tokenizer.bos_token_id else ""
+    if tokenizer is None or not first or first[0] != tokenizer.bos_token_id:
+        return ""
+    token = tokenizer.decode(first)
+    return token + " " * tokenizer.decode(tokenizer.encode("x")).startswith(f"{token} ")
 
 
 def ask(item: Row, prompts: Prompts, render: Render) -> str:
@@ -193,7 +210,7 @@ def _user_turn(text: str, prompts: Prompts, render: Render) -> str:
     """The prompt in which the user says a text, up to where the model's turn begins."""
     user = {"role": "user", "content": text}
     before = [] if prompts.system is None else [{"role": "system", "content": prompts.system}]
-    return render([*before, user], prompts.plain)
+    return render([*before, user], prompts)
 
 
 def chain_prompt(item: Row, prompts: Prompts, render: Render) -> str:
@@ -213,10 +230,8 @@ def paraphrase_prompt(text: str, prompts: Prompts, render: Render) -> str:
 
 
 def _begin_turn(question: str, prompts: Prompts, turn: str) -> tuple[str, str]:
-    """The question and the beginning of the model's turn, whose first tag some chat templates add themselves."""
-    if prompts.think and question.rstrip().endswith(prompts.think[0]):
-        return question.rstrip(), turn.removeprefix(prompts.think[0])
-    return question, turn
+    """The question and the beginning of the model's turn; see `templates.begin_turn`."""
+    return templates.begin_turn(question, turn, prompts.think, bool(prompts.template))
 
 
 def said(item: Row, answer: str) -> str:
@@ -234,10 +249,7 @@ def answer_text(answer: str) -> str:
     return f" {answer}"
 
 
-Coder = tuple[Callable[[str], list[int]], Callable[[list[int]], str]]
-
-
-def segment_coder(folder: str | Path | None) -> Coder | tuple[None, None]:
+def segment_coder(folder: str | Path | None) -> segments.Coder | tuple[None, None]:
     """Functions that encode and decode a segment with a model's tokenizer, without importing a model library.
 
     Args:
@@ -264,12 +276,70 @@ def segment_coder(folder: str | Path | None) -> Coder | tuple[None, None]:
     def decode(ids: list[int]) -> str:
         return tokenizer.decode(ids, skip_special_tokens=False)
 
-    return encode, decode
+    added = {token.content: number for number, token in tokenizer.get_added_tokens_decoder().items()}
+    return segments.behind(encode, decode, added)
+
+
+def _plain_coder(tokenizer: Tokenizer) -> segments.Coder:
+    def decode(ids: list[int]) -> str:
+        return tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+
+    return partial(tokenizer.encode, add_special_tokens=False), decode
+
+
+@lru_cache(maxsize=16)
+def _coder(tokenizer: Tokenizer) -> segments.Coder:
+    """Functions that encode and decode a segment behind others."""
+    added = tokenizer.get_added_vocab() if hasattr(tokenizer, "get_added_vocab") else {}
+    return segments.behind(*_plain_coder(tokenizer), added)
+
+
+@lru_cache(maxsize=16)
+def anchor_ids(tokenizer: Tokenizer) -> list[int]:
+    """Token ids of what segments are decoded behind; none for most tokenizers (see `segments`)."""
+    encode, decode = _plain_coder(tokenizer)
+    text = segments.anchor(encode, decode)
+    return encode(text) if text else []
 
 
 def encode(tokenizer: Tokenizer, text: str) -> list[int]:
-    """Token ids of one segment, without the special tokens that the tokenizer adds to whole texts."""
-    return tokenizer.encode(text, add_special_tokens=False)
+    """Token ids of one segment behind others, without the special tokens that the tokenizer adds to whole texts."""
+    return _coder(tokenizer)[0](text)
+
+
+def decode(tokenizer: Tokenizer, ids: list[int]) -> str:
+    """Text of the token ids of one segment behind others."""
+    return _coder(tokenizer)[1](ids)
+
+
+def encode_prompt(tokenizer: Tokenizer, text: str) -> list[int]:
+    """Token ids of the first segment, which nothing stands before.
+
+    Where the tokenizer puts a space before a text, and takes it away when it decodes, the ids have that space, as those
+    of the texts of training have.
+    """
+    plain_encode, plain_decode = _plain_coder(tokenizer)
+    ids = plain_encode(text)
+    return encode(tokenizer, text) if anchor_ids(tokenizer) and plain_decode(ids) != text else ids
+
+
+def check(tokenizer: Tokenizer, prompts: Prompts) -> None:
+    """Refuse a model whose prompts or token ids would be others than they seem, before anything is computed.
+
+    Raises:
+        ValueError: see `templates` and `segments.check`.
+    """
+    item = {"question": "Is 12 more than 7?", "options": ["yes", "no"], "letters": False, "show_options": True}
+    render_ = renderer(tokenizer)
+    direct, cue = direct_prompt(item, prompts, render_)
+    steps = chain_text(["First, 12 - 7 = 5.", "So it's 5 more.\nIt is."])
+    texts = [
+        [chain_prompt(item, prompts, render_), steps, prompts.chain_cue, answer_text("yes")],
+        [direct, cue, answer_text("no")],
+    ]
+    for first, *others in texts:
+        ids = [encode_prompt(tokenizer, first), *(encode(tokenizer, text) for text in others)]
+        segments.check(_plain_coder(tokenizer)[1], [first, *others], ids)
 
 
 def tokenizer_hash(tokenizer: Tokenizer) -> str:

@@ -11,7 +11,7 @@ from tests.runs import ROOT
 LIBRARY = ROOT / "scripts/faithfulness"
 # A module may import modules of its own wing, of wings on its own line, and of the lines above; no circle among wings.
 ORDER = (
-    ("config", "tables", "hashing", "prompts", "text", "answers"),
+    ("config", "tables", "hashing", "segments", "templates", "prompts", "text", "answers"),
     ("arms", "prepare"),
     ("backends",),
     ("finetune", "chains", "perturb"),
@@ -20,6 +20,7 @@ ORDER = (
     ("calibrate", "figures"),
     ("report",),
     ("operate",),
+    ("__main__",),
 )
 LINES = {wing: number for number, wings in enumerate(ORDER, start=1) for wing in wings}
 BOTTOM = ("operate.job", "operate.code_hash", "operate.versions")  # import no wing, so that any module may import them

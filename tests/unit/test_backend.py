@@ -1,6 +1,7 @@
 """Generating and scoring: prefix trees equal plain rows, and batches change nothing."""
 
 import json
+import math
 import os
 import random
 import shutil
@@ -25,7 +26,7 @@ from faithfulness.arms import devices
 from faithfulness.arms.base_weights import load_base
 from faithfulness.arms.devices import pick_device, pick_dtype, product_time
 from faithfulness.arms.record import FullWeights, base_arm, write_arm
-from faithfulness.backends import forest, padded, parity, prefix_tree
+from faithfulness.backends import forest, padded, parity, positions, prefix_tree
 from faithfulness.backends.forest import Forest
 from faithfulness.backends.load import load
 from faithfulness.backends.logits import sampler
@@ -127,7 +128,7 @@ def family(name: str, tiny_model: Path, folder: Path) -> TransformersBackend:
     """A backend with a tiny random model of a family, of weights large enough to tell sequences apart."""
     tokenizer, _ = load_base(tiny_model, torch.float32)
     torch.manual_seed(0)
-    options = SHAPE | (PACKED | PLAIN)[name] | {"vocab_size": len(tokenizer)}
+    options = SHAPE | (PACKED | PLAIN | SCALED | ALIKE)[name] | {"vocab_size": len(tokenizer)}
     model = AutoModelForCausalLM.from_config(AutoConfig.for_model(name.partition("-")[0], **options))
     for parameter in model.parameters():
         if parameter.ndim > 1:
@@ -154,6 +155,109 @@ def test_families_in_prefix_trees(name: str, tiny_model: Path, tmp_path: Path) -
     found = family(name, tiny_model, tmp_path)
     assert found.trees
     agree(found, tmp_path / "arm")
+
+
+SCALED: dict[str, dict[str, Any]] = {
+    "llama-dynamic": {"rope_parameters": {"rope_type": "dynamic", "factor": 4.0, "rope_theta": 100.0}},
+    "phi3-longrope": {
+        "rope_parameters": {
+            "rope_type": "longrope", "short_factor": [1.0] * 4, "long_factor": [2.0, 3.0, 4.0, 6.0],
+            "original_max_position_embeddings": 256, "rope_theta": 100.0,
+        },
+        "original_max_position_embeddings": 256, "max_position_embeddings": 1024,
+    },
+    "gemma3_text-dynamic": {
+        "sliding_window": 16, "layer_types": WINDOWED,
+        "rope_parameters": {
+            "sliding_attention": {"rope_type": "default", "rope_theta": 100.0},
+            "full_attention": {"rope_type": "dynamic", "factor": 4.0, "rope_theta": 100.0},
+        },
+    },
+}  # fmt: skip
+ALIKE: dict[str, dict[str, Any]] = {  # frequencies that do not depend on the length
+    "llama-linear": {"rope_parameters": {"rope_type": "linear", "factor": 4.0, "rope_theta": 100.0}},
+    "llama-yarn": {
+        "rope_parameters": {
+            "rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 256, "rope_theta": 100.0,
+        },
+        "max_position_embeddings": 1024,
+    },
+    "llama-llama3": {
+        "rope_parameters": {
+            "rope_type": "llama3", "factor": 4.0, "original_max_position_embeddings": 256, "rope_theta": 100.0,
+            "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+        },
+        "max_position_embeddings": 1024,
+    },
+}  # fmt: skip
+
+
+def straddling(seed: int) -> list[Request]:
+    """Sequences of 40 to 330 tokens with common beginnings: on both sides of 256, and at it."""
+    rng = random.Random(seed)
+    stem = [rng.randrange(500) for _ in range(330)]
+    lengths = [40, 120, 250, 252, 253, 254, 255, 256, 257, 258, 300, 326]
+    rng.shuffle(lengths)
+    return [(stem[:length], [rng.randrange(500) for _ in range(rng.choice([1, 3, 4]))]) for length in lengths]
+
+
+def fresh(folder: Path, requests: list[Request]) -> list[float]:
+    """The reference: a newly loaded model that sees one row at a time, and none after a longer one."""
+    _, model = load_base(folder, torch.float32)
+    return padded.score(model.eval(), requests, 1, 0)
+
+
+@pytest.mark.parametrize("name", [*SCALED, *ALIKE])
+@torch.inference_mode()
+def test_scaled_positions(name: str, tiny_model: Path, tmp_path: Path) -> None:
+    found = family(name, tiny_model, tmp_path)
+    assert found.trees
+    assert found.alike == (256 if name in SCALED else math.inf)
+    requests = straddling(1)
+    expected = fresh(tmp_path, requests)
+    assert found.score_ids(requests) == pytest.approx(expected, abs=1e-4)
+    assert found.score_ids(requests[::-1]) == pytest.approx(expected[::-1], abs=1e-4)  # nothing is left of rows before
+    assert without_trees(tmp_path / "arm").score_ids(requests) == pytest.approx(expected, abs=1e-4)
+    if name in SCALED:  # the test sees both sides
+        packed = forest.score(found.model, requests)
+        assert packed != pytest.approx(expected, abs=1e-2)
+
+
+@pytest.mark.parametrize("name", SCALED)
+def test_continuations_across_the_switch(name: str, tiny_model: Path, tmp_path: Path) -> None:
+    found = family(name, tiny_model, tmp_path)
+    contexts = [context for context, _ in straddling(2)]
+    together = found.generate_ids(contexts, Decoding(5), [0] * len(contexts))
+    assert together == [found.generate_ids([context], Decoding(5), [0])[0] for context in contexts]
+    assert together[::-1] == found.generate_ids(contexts[::-1], Decoding(5), [0] * len(contexts))
+    plain = without_trees(tmp_path / "arm")
+    assert together == plain_continuations(plain, contexts, 5)
+    text = "The coin starts heads up."
+    probes_ = [
+        Probe("a", "Q", text, "\nAnswer:", ids, ("yes", "no"), answer_tokens=3) for ids in contexts
+    ]  # fmt: skip
+    for reading, alone in zip(found.score(probes_), [plain.score([probe])[0] for probe in probes_], strict=True):
+        assert reading.text == alone.text
+        assert reading.log_probs == pytest.approx(alone.log_probs, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["llama-dynamic", "phi3-longrope"])
+def test_a_switch_that_is_not_known_is_found_out(
+    name: str, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A model's own code may scale positions by the length of the row in its own way."""
+    monkeypatch.setattr(positions, "_switching", lambda _: iter(()))
+    found = family(name, tiny_model, tmp_path)
+    assert not found.trees
+    assert "nats with them" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["llama-dynamic", "phi3-longrope"])
+def test_a_switch_that_is_earlier_than_known_is_found_out(
+    name: str, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(positions, "longest_alike", lambda _: 300)
+    assert not family(name, tiny_model, tmp_path).trees
 
 
 def test_quantised_weights_in_prefix_trees(tiny_model: Path, wording: Prompts, tmp_path: Path) -> None:
@@ -400,10 +504,10 @@ class TestModels:
 def test_render(tiny_arm: Path, wording: Prompts) -> None:
     backend = TransformersBackend(tiny_arm, "cpu", 1, trees=False)
     user = {"role": "user", "content": "Heads?"}
-    assert backend.render([user], "Q: {question}\nA:") == "Q: Heads?\nA:"
+    assert backend.render([user], wording.model_copy(update={"plain": "Q: {question}\nA:"})) == "Q: Heads?\nA:"
     backend.tokenizer.chat_template = "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}"
     system = {"role": "system", "content": "Be brief."}
-    assert backend.render([system, user], "not used") == "[system]Be brief.[user]Heads?"
+    assert backend.render([system, user], wording) == "[system]Be brief.[user]Heads?"
 
 
 @pytest.mark.parametrize(("kind", "other"), [("openai", "transformers"), ("transformers", "openai")])

@@ -31,7 +31,7 @@ EDITS: dict[str, tuple[str, tuple[int, int] | None]] = {
     "a colour": ("figures/colours.py", (16, 0)),
     "a sentence of the verdicts": ("compare/verdict_text.py", (20, 0)),
     "verdicts": ("compare/verdicts.py", (20, 0)),
-    "the grammar of answers": ("answers.py", None),
+    "the grammar of answers": ("answers/quantities.py", None),
     "how chains are split": ("chains/steps.py", None),
     "the backend of local models": ("backends/transformers.py", None),
     "the backend of servers": ("backends/openai.py", None),

@@ -40,6 +40,7 @@ def written_chain(item, steps, seed=0):
     return {
         **{"item_id": item, "sample": 0, "seed": seed, "prompt": "Q", "chain_text": "".join(steps) or " ...\n"},
         **{"conclusion": " The answer is one." if len(steps) % 2 else "", "steps": list(steps)},
+        **{"conclusion_forms": ["sentence"] * (len(steps) % 2), "states_answer": [False] * len(steps)},
         **{"step_spans": [[0, 0]] * len(steps), "finish_reason": "length" if len(steps) > 100 else "stop"},
         **{"prompt_ids": None, "chain_ids": None, "step_offsets": None, "tokenizer_hash": None},
     }

@@ -40,12 +40,33 @@ def test_by_hand(wording: Prompts) -> None:
     assert len(row["chain_ids"]) == 68
 
 
+@pytest.mark.parametrize(
+    ("text", "conclusion", "forms", "states"),
+    [
+        (" We add.\n\n**Answer:** 7", "\n\n**Answer:** 7", ["label"], [False]),
+        (" We add.\nSo she has 3 + 4 = \\boxed{7}.", "", [], [False, True]),
+        (" The answer is 7. Let's verify: 3 + 4 = 7.\n#### 7", "\n#### 7", ["hashes"], [True, False]),
+        (" We add 4 to 3 = 7. So she has 7 apples.", "", [], [False, True]),
+        (" So we add. It is 7.", "", [], [False, False]),
+    ],
+)
+def test_what_states_the_answer(
+    wording: Prompts, text: str, conclusion: str, forms: list[str], states: list[bool]
+) -> None:
+    for row in (parse_chain(completion(text), wording), parse_chain(Completion(text, "stop"), wording)):
+        assert (row["conclusion"], row["conclusion_forms"], row["states_answer"]) == (conclusion, forms, states)
+
+
+def test_a_chain_that_was_cut_off_does_not_close(wording: Prompts) -> None:
+    assert parse_chain(completion(" We add. So she has 7", reason="length"), wording)["states_answer"] == [False, False]
+
+
 @given(st.text(alphabet="ab .\n", max_size=60), st.integers(1, 7))
 def test_steps_are_spans_of_text_and_of_tokens(text: str, size: int) -> None:
     wording = prompts.load(Path(__file__).parents[2] / "config/prompts/default.yaml")
     written = completion(text, size)
     row = parse_chain(written, wording)
-    assert "".join(row["steps"]) == (row["chain_text"] if row["steps"] else "")
+    assert "".join(row["steps"]) == row["chain_text"]
     assert text.startswith(row["chain_text"])
     assert row["chain_ids"] == written.ids[: len(row["chain_ids"])]  # type: ignore[index]
     assert (row["step_offsets"], row["step_spans"]) == steps.token_spans(
@@ -232,6 +253,8 @@ class TestPrompts:
         found = parse_chain(Completion("It flips.\nAnswer: so far\nnone. </think>\n\nyes", "stop"), prompted)
         assert found["chain_text"] == "It flips.\nAnswer: so far\nnone."
         assert found["conclusion"] == " </think>\n\nyes"
+        again = parse_chain(Completion("It flips.\n</think>\n<think>\nIt is tails.\n</think>\nno", "stop"), prompted)
+        assert again["chain_text"] == "It flips.\n</think>\n<think>\nIt is tails."
         assert prompted.chain_cue == f"\n</think>\n{wording.chain_cue}"
 
     def test_segment_coder_agrees_with_the_model_library(self, backend: TransformersBackend, tiny_model: Path) -> None:

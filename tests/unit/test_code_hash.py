@@ -247,7 +247,7 @@ def test_names_put_together_at_run_time_are_named_by_the_rule() -> None:
     ("module", "old", "uses"),
     [
         ("perturb/paraphrase.py", r"\bso\b", {"paraphrase", "perturb_chains paraphrase", "calibrate"}),
-        ("answers.py", r"\[", {"rescore_answers", "calibrate"}),
+        ("answers/quantities.py", r"\[", {"rescore_answers", "calibrate"}),
         ("finetune/trainer.py", r"\b\d+\b", {"finetune", "warm_start"}),
         ("config/probing.py", re.escape('" ..."'), {"calibrate"}),
     ],

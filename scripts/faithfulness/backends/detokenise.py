@@ -1,5 +1,6 @@
 """Text of generated token ids, and the character at which each token ends."""
 
+from collections.abc import Sequence
 from itertools import accumulate
 
 from faithfulness.prompts import Tokenizer
@@ -7,14 +8,21 @@ from faithfulness.prompts import Tokenizer
 PARTIAL = "\ufffd"  # stands for bytes that are no whole character
 
 
-def detokenise(tokenizer: Tokenizer, ids: list[int]) -> tuple[str, list[int]]:
+def detokenise(tokenizer: Tokenizer, ids: list[int], anchor: Sequence[int] = ()) -> tuple[str, list[int]]:
     """The text of token ids, and the character offset in it at which each token ends.
+
+    `anchor` are token ids that stand before them, for tokenizers to which a text begins otherwise than it goes on
+    (`prompts.anchor_ids`).
 
     A token may end inside a character, whose other bytes come with the next token: it ends where its last whole
     character does. Offsets never decrease, and the last one is the length of the text.
     """
     if not ids:
         return "", []
+    if anchor:
+        text, ends = detokenise(tokenizer, [*anchor, *ids])
+        begins = len(_decode(tokenizer, list(anchor)))
+        return text[begins:], [max(0, end - begins) for end in ends[len(anchor) :]]
     text = _decode(tokenizer, ids)
     lengths, total = _lengths(tokenizer, ids)
     if total != len(text):  # later bytes changed earlier characters, as bytes that are not UTF-8 can: start over

@@ -8,13 +8,14 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-Reply = dict[str, Any]  # as JSON holds it; `openai.parse` says what is in it
+Reply = dict[str, Any]  # as JSON holds it; `replies.parse` says what is in it
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS replies (key TEXT PRIMARY KEY, account TEXT, reply TEXT, cost REAL);
 CREATE TABLE IF NOT EXISTS sent (id INTEGER PRIMARY KEY, account TEXT, cost REAL);
 CREATE INDEX IF NOT EXISTS spent ON replies (account, cost);
 CREATE TABLE IF NOT EXISTS paid (account TEXT PRIMARY KEY, cost REAL);
+CREATE TABLE IF NOT EXISTS learned (account TEXT PRIMARY KEY, name TEXT);
 INSERT OR IGNORE INTO paid SELECT account, TOTAL(cost) FROM replies GROUP BY account;
 """  # the last line is for ledgers of earlier versions, which had no table of totals
 
@@ -104,8 +105,27 @@ class Ledger:
             self.database.execute(
                 "INSERT OR REPLACE INTO replies VALUES (?, ?, ?, ?)", (key, account, json.dumps(reply), cost)
             )
-            self.database.execute(
-                "INSERT INTO paid VALUES (?, ?) ON CONFLICT (account) DO UPDATE SET cost = cost + excluded.cost",
-                (account, cost),
-            )
-            self.database.execute("DELETE FROM sent WHERE id = ?", (number,))
+            self._pay(number, account, cost)
+
+    def unusable(self, number: int, account: str, cost: float) -> None:
+        """Count the cost of a reply that cannot be used in place of the record of its request; it is not kept."""
+        with self._transaction():
+            self._pay(number, account, cost)
+
+    def _pay(self, number: int, account: str, cost: float) -> None:
+        self.database.execute(
+            "INSERT INTO paid VALUES (?, ?) ON CONFLICT (account) DO UPDATE SET cost = cost + excluded.cost",
+            (account, cost),
+        )
+        self.database.execute("DELETE FROM sent WHERE id = ?", (number,))
+
+    def learned(self, account: str) -> str | None:
+        """What the account's server calls the limit of new tokens; None if nothing was learned."""
+        with self.lock:
+            row = self.database.execute("SELECT name FROM learned WHERE account = ?", (account,)).fetchone()
+        return row[0] if row else None
+
+    def learn(self, account: str, name: str) -> None:
+        """Keep what the account's server calls the limit of new tokens."""
+        with self.lock:
+            self.database.execute("INSERT OR REPLACE INTO learned VALUES (?, ?)", (account, name))

@@ -6,26 +6,35 @@ becomes part of the user's message when a chain is generated, and the answer is 
 (Lanham et al. 2023, section 2.1).
 """
 
+import functools
 import json
 import logging
-import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import openai
 import tenacity
-from openai.types.chat import ChatCompletion
 
 from faithfulness.arms.record import ServedWeights, read_arm
-from faithfulness.backends.ledger import BudgetError, Ledger, Reply
+from faithfulness.backends import prefill_check
+from faithfulness.backends.failures import (
+    RefusalError,
+    ServerError,
+    UnusableReplyError,
+    hint_for,
+    is_transient,
+    other_limit,
+)
+from faithfulness.backends.ledger import Ledger, Reply
 from faithfulness.backends.protocol import Completion, Decoding, Probe, Prompt, Propose, Reading
+from faithfulness.backends.replies import finish, hidden_tokens, is_whole, letters, parse, read
 from faithfulness.config.servers import Server
 from faithfulness.hashing import digest
-from faithfulness.prompts import Message
+from faithfulness.prompts import Message, Prompts
 
 logger = logging.getLogger("faithfulness")
 
@@ -34,50 +43,8 @@ Request = dict[str, Any]  # keyword arguments of the client's `create`, which JS
 TEMPLATE_TOKENS = 256  # more than a server's chat template adds to the messages; for the cost before the reply is there
 TOP_LOGPROBS = 20  # the most that OpenAI's interface returns
 PATIENCE = tenacity.wait_random_exponential(multiplier=1, max=60)  # seconds between the attempts of a request
-TRANSIENT = (
-    openai.APIConnectionError,  # no connection, a cut one, or a timeout
-    openai.RateLimitError,
-    openai.InternalServerError,
-    openai.ConflictError,
-)
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A kind of error, and what a person may do about it."""
-
-    kind: type[Exception]
-    hint: str
-
-
-ACCEPTS = Failure(
-    openai.BadRequestError,
-    hint="does the server accept top_logprobs (readout: letters) and unfinished turns?",
-)
-FAILURES = (  # the first that fits counts
-    Failure(openai.APIConnectionError, hint="is the server running, and is base_url right?"),
-    Failure(openai.AuthenticationError, hint="is the key in the environment variable {key_variable} right?"),
-    Failure(
-        openai.PermissionDeniedError,
-        hint="may the key in the environment variable {key_variable} use this model?",
-    ),
-    Failure(
-        openai.NotFoundError,
-        hint="is the model's name right, and does base_url end with the version of the interface?",
-    ),
-    Failure(openai.RateLimitError, hint="lower concurrency, or raise attempts"),
-    ACCEPTS,
-    replace(ACCEPTS, kind=openai.UnprocessableEntityError),
-    Failure(Exception, hint="see the server's log"),
-)
-
-
-class ServerError(RuntimeError):
-    """A request failed for good. Replies that arrived before are kept."""
-
-
-class MalformedReplyError(ServerError):
-    """A reply does not contain what the interface promises."""
+OPTIONAL = {"temperature", "top_p", "seed", "logprobs", "top_logprobs"}  # fields that only some requests have
+LIMIT = "max_tokens"  # what a request calls the limit of new tokens, unless its server wants another name
 
 
 class OpenAIBackend:
@@ -106,16 +73,18 @@ class OpenAIBackend:
         self.key = os.environ.get(server.key_variable, "")
         if not self.key and self.served.base_url == Server().base_url:
             raise ServerError(f"{self.account} needs a key; set the environment variable {server.key_variable}")
-        self.client = openai.OpenAI(
-            api_key=self.key or "none", base_url=self.served.base_url, timeout=server.timeout, max_retries=0
-        )
+        self.client = client_of(self.served.base_url, self.key or "none", server.timeout)
+        self.check_turn = functools.cache(self._check_turn)  # once in a job
+        self.accepted = False  # whether the server has replied to a request of this job
+        self.warned = False
 
-    def render(self, messages: Sequence[Message], plain: str) -> str:
+    def render(self, messages: Sequence[Message], prompts: Prompts) -> str:
         """The messages as JSON: the server applies its chat template itself."""
         return json.dumps(messages, ensure_ascii=False)
 
     def generate(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Completion]:
         """Continue each prompt."""
+        self.check_turn()
         sampling: Request = {"max_tokens": decoding.max_new_tokens, "temperature": decoding.temperature}
         if decoding.temperature:
             sampling["top_p"] = decoding.top_p
@@ -124,28 +93,21 @@ class OpenAIBackend:
             messages, beginning = split(prompt.text)
             request = self._chain_request(messages, beginning) | sampling
             requests.append(request | {"seed": prompt.seed} if decoding.temperature else request)
-        return [
-            Completion(reply["text"], "length" if reply["finish_reason"] == "length" else "stop")
-            for reply in self.replies(requests)
-        ]
+        return [Completion(reply["text"], finish(reply["finish_reason"]) or "stop") for reply in self.replies(requests)]
 
     def score(self, probes: Sequence[Probe], propose: Propose | None = None) -> list[Reading]:
         """Log-probabilities of letters, or the text of the answer.
 
         `propose` is not used: no server returns the log-probability of a text that it did not generate itself.
-
-        Raises:
-            ServerError: the server returns no log-probabilities.
         """
+        self.check_turn()
         readings = []
         replies = self.replies([self.answer_request(probe) for probe in probes])
         for probe, reply in zip(probes, replies, strict=True):
-            if not probe.candidates:
+            if probe.candidates:
+                readings.append(Reading(letters(reply["top"], probe.candidates), (1,) * len(probe.candidates)))
+            else:
                 readings.append(Reading((), (), reply["text"]))
-                continue
-            if not reply["top"]:
-                raise ServerError(f"{self.account} returns no log-probabilities of letters; use `readout: text`")
-            readings.append(Reading(letters(reply["top"], probe.candidates), (1,) * len(probe.candidates)))
         return readings
 
     # Requests
@@ -177,25 +139,49 @@ class OpenAIBackend:
         options = {"continue_final_message": True, "add_generation_prompt": False}
         return self._request([*messages, {"role": "assistant", "content": turn}]) | {"extra_body": options}
 
+    def _check_turn(self) -> None:
+        """Refuse a server that does not continue turns as they are, where it is to (see `prefill_check`)."""
+        user: list[Message] = [{"role": "user", "content": prefill_check.USER}]
+
+        def replies(turns: Sequence[str | None]) -> list[Reply]:
+            asked = [self._request(user) if turn is None else self._continue_turn(user, turn) for turn in turns]
+            return self.replies([request | {"temperature": 0, "max_tokens": 4} for request in asked])
+
+        if self.served.turn == "prefill":
+            prefill_check.check(self.account, self.wording, replies)
+
     def _request(self, messages: list[Message]) -> Request:
         return {"model": self.served.name, "messages": messages}
 
     # Replies
 
     def replies(self, requests: Sequence[Request]) -> list[Reply]:
-        """Replies from the ledger or, several at a time, from the server. Equal requests are sent once."""
-        keys = [digest(self.served.base_url, request, self.wording.version) for request in requests]
-        by_key = {key: self.ledger.reply(key) for key in keys}
+        """Replies from the ledger or, several at a time, from the server. Equal requests are sent once.
+
+        A job's first request is sent alone: what a server refuses, or replies to in a way that cannot be used, is
+        learned, or paid for, once.
+        """
+        body = [self.served.body] if self.served.body else []
+        keys = [digest(self.served.base_url, request, self.wording.version, *body) for request in requests]
+        by_key = {key: self._known(key, request) for key, request in zip(keys, requests, strict=True)}
         missing = {key: request for key, request in zip(keys, requests, strict=True) if by_key[key] is None}
+        waiting = list(missing.items())
+        new = [] if self.accepted else [self._reply(*one) for one in waiting[:1]]
+        self.accepted |= bool(new)
         with ThreadPoolExecutor(self.server.concurrency) as pool:
             try:
-                new = list(pool.map(self._reply, missing, missing.values()))
+                new += pool.map(lambda one: self._reply(*one), waiting[len(new) :])
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
         by_key |= dict(zip(missing, new, strict=True))
         self._log(new, len(by_key) - len(missing))
         return [reply for reply in map(by_key.get, keys) if reply is not None]
+
+    def _known(self, key: str, request: Request) -> Reply | None:
+        """A reply that was kept, unless an earlier version kept it damaged."""
+        reply = self.ledger.reply(key)
+        return reply if reply is not None and is_whole(reply, "logprobs" in request) else None
 
     def _log(self, new: Sequence[Reply], known: int) -> None:
         sent, generated = (sum(reply[name] or 0 for reply in new) for name in ("sent", "written"))
@@ -215,25 +201,48 @@ class OpenAIBackend:
         )
         try:
             return attempts(self._attempt, key, request)
-        except (BudgetError, ServerError):
-            raise
-        except (openai.OpenAIError, ValueError) as error:
-            hint = next(failure.hint for failure in FAILURES if isinstance(error, failure.kind))
-            hint = hint.format(key_variable=self.server.key_variable)
-            raise ServerError(  # without the error itself, which may contain the key
-                f"{self.account}: {self._text(error)}; {hint}. Replies that arrived before are kept"
-            ) from None
+        except (openai.OpenAIError, ServerError) as error:
+            said = self._text(error)
+            if not isinstance(error, UnusableReplyError):
+                said += f"; {hint_for(error, self.server.key_variable)}"
+            # Without the error itself, which may contain the key.
+            end = "" if said.endswith("?") else "."
+            raise ServerError(f"{self.account}: {said}{end} Replies that arrived before are kept") from None
 
     def _attempt(self, key: str, request: Request) -> Reply:
+        """One attempt, and a second one where the server calls the limit of new tokens otherwise."""
+        limit = self.ledger.learned(self.account) or LIMIT
+        try:
+            return self._send(key, request, limit)
+        except (openai.APIStatusError, RefusalError) as error:
+            name = other_limit(error, limit)
+            if name is None:
+                raise
+            logger.info("%s: the limit of new tokens is called %s", self.account, name)
+            self.ledger.learn(self.account, name)
+        return self._send(key, request, name)
+
+    def _send(self, key: str, request: Request, limit: str) -> Reply:
+        """The reply to one request, kept; `limit` is what the limit of new tokens is called."""
         number = self.ledger.send(self.account, self._highest_cost(request), self.server.max_cost)
         try:
-            reply = parse(self.client.chat.completions.create(**request))
-        except openai.APIStatusError:
+            fields = changed(request, self.served.body, limit)
+            body = read(self.client.chat.completions.with_raw_response.create(**fields).text)
+        except (openai.APIStatusError, RefusalError):
             self.ledger.refused(number)
             raise
-        sent, generated = reply["sent"], reply["written"]
+        sent, generated = (body.usage.prompt_tokens, body.usage.completion_tokens) if body.usage else (None, None)
         known = sent is not None and generated is not None
-        cost = self._cost(sent, generated) if known else self._highest_cost(request)
+        cost = self._cost(sent or 0, generated or 0) if known else self._highest_cost(request)
+        try:
+            reply = parse(body, "logprobs" in request, self.wording.think)
+        except ServerError:
+            self.ledger.unusable(number, self.account, cost)
+            raise
+        if (hidden := hidden_tokens(body)) and not self.warned and not self.wording.think:
+            self.warned = True
+            message = "%s: the model thinks out of sight (%d tokens), and its chains are not all that it thinks"
+            logger.warning(message, self.account, hidden)
         self.ledger.replied(number, self.account, key, reply, cost)
         return reply
 
@@ -252,8 +261,45 @@ class OpenAIBackend:
 
     def _text(self, error: BaseException | None) -> str:
         """An error in one line, without the key."""
-        text = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        name = "" if isinstance(error, ServerError) else f"{type(error).__name__}: "
+        text = " ".join(f"{name}{error}".split())[:600]
         return text.replace(self.key, "***") if self.key else text
+
+
+def client_of(base_url: str, key: str, timeout: float) -> openai.OpenAI:
+    """A client of a server; what `base_url` holds after a question mark is sent with every request.
+
+    An `api-version` is Azure's, which wants the key in a header of its own and the model's name in the path, unless
+    the path ends with the version of the interface itself (v1).
+    """
+    address = urlsplit(base_url)
+    query: dict[str, object] = dict(parse_qsl(address.query))
+    bare = address._replace(query="", fragment="").geturl().rstrip("/")
+    if "api-version" not in query or address.path.rstrip("/").endswith("/v1"):
+        return openai.OpenAI(api_key=key, base_url=bare, default_query=query, timeout=timeout, max_retries=0)
+    return openai.AzureOpenAI(
+        api_key=key,
+        api_version=str(query.pop("api-version")),
+        base_url=bare if address.path.strip("/") else f"{bare}/openai",
+        default_query=query,
+        timeout=timeout,
+        max_retries=0,
+    )
+
+
+def changed(request: Request, body: Request, limit: str) -> Request:
+    """A request as a server wants it.
+
+    Args:
+        request: with the fields of OpenAI's interface, as they were before the server was known.
+        body: fields that a configuration changes; None leaves a field out.
+        limit: what the limit of new tokens is called.
+    """
+    own = {name: value for name, value in body.items() if name in request}
+    more = {name: value for name, value in body.items() if name not in {*OPTIONAL, *own} and value is not None}
+    fields = {limit if name == LIMIT else name: value for name, value in (request | own).items() if value is not None}
+    extra = request.get("extra_body", {}) | more
+    return fields | {"extra_body": extra} if extra else fields
 
 
 def split(prompt: str) -> tuple[list[Message], str]:
@@ -266,55 +312,6 @@ def _append(messages: list[Message], text: str) -> list[Message]:
     """The messages with a further paragraph in the last one."""
     *before, last = messages
     return [*before, last | {"content": f"{last['content']}\n\n{text}"}]
-
-
-def letters(top: Sequence[tuple[str, float]], candidates: Sequence[str]) -> tuple[float, ...]:
-    """Log-probability of each letter, summed over the tokens that spell it (`A`, ` A`, `(A`).
-
-    Args:
-        top: the likeliest tokens, and their log-probabilities in nats.
-        candidates: letters.
-
-    Returns:
-        NaN for a letter that is not among the tokens: less likely than those, but not impossible.
-    """
-    by_letter: dict[str, float] = {}
-    for token, value in top:
-        letter = token.strip(" \n(.):")
-        by_letter[letter] = math.log(math.exp(by_letter.get(letter, -math.inf)) + math.exp(value))
-    return tuple(by_letter.get(candidate, math.nan) for candidate in candidates)
-
-
-def parse(completion: ChatCompletion) -> Reply:
-    """The parts of a reply that are kept.
-
-    Returns:
-        text, finish_reason, top (likeliest tokens in the first place and their log-probabilities; None without), sent
-        and written (numbers of tokens; None if the server does not count them).
-
-    Raises:
-        MalformedReplyError: it contains no message.
-    """
-    try:
-        choice, usage = completion.choices[0], completion.usage
-        first = choice.logprobs.content[0] if choice.logprobs and choice.logprobs.content else None
-        return {
-            # JSON may contain halves of surrogate pairs, which neither a file nor the next request can.
-            "text": (choice.message.content or "").encode("utf-16", "surrogatepass").decode("utf-16", "replace"),
-            "finish_reason": choice.finish_reason,
-            "top": [(token.token, token.logprob) for token in first.top_logprobs] if first else None,
-            "sent": usage.prompt_tokens if usage else None,
-            "written": usage.completion_tokens if usage else None,
-        }
-    except (AttributeError, IndexError, TypeError, ValueError) as error:
-        raise MalformedReplyError(f"the server's reply contains no message: {str(completion)[:200]!r}") from error
-
-
-def is_transient(error: BaseException) -> bool:
-    """Whether another attempt may succeed; waiting does not bring back a quota that is used up."""
-    if isinstance(error, openai.RateLimitError):
-        return error.code != "insufficient_quota"
-    return isinstance(error, (*TRANSIENT, MalformedReplyError, openai.APIResponseValidationError, json.JSONDecodeError))
 
 
 def patience(state: tenacity.RetryCallState) -> float:

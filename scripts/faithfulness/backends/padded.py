@@ -36,7 +36,8 @@ def score(model: PreTrainedModel, requests: Sequence[Request], rows: int, pad: i
         mask = pad_sequence([torch.ones_like(row) for row in sequences], batch_first=True)  # (B, L)
         logits = model(
             input_ids=ids.to(model.device), attention_mask=mask.to(model.device), use_cache=False
-        ).logits  # (B, L, V)
+        ).logits  # (B, P + L, V), where an adapter may put P tokens of its own in front
+        logits = logits[:, -ids.shape[1] :]  # (B, L, V)
         for row, i in enumerate(batch):
             context, continuation = requests[i]
             first = len(context) - 1  # the last token of the context predicts the first of the continuation

@@ -1,16 +1,18 @@
 """A self-test of prefix trees, run when a model is loaded.
 
 Trees are exact for most causal models, but not for all: some attend to more than their ancestors (recurrent layers),
-and some take a mask that cannot be replaced.
+and some take a mask that cannot be replaced. Where positions change at a length (`positions`), sequences on both sides
+are tried.
 """
 
 import logging
+import math
 
 import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from faithfulness.backends import forest, padded, tree_attention
+from faithfulness.backends import forest, padded, positions, tree_attention
 from faithfulness.backends.forest import Forest
 from faithfulness.backends.protocol import Request
 
@@ -18,6 +20,7 @@ logger = logging.getLogger("faithfulness")
 
 # Largest difference between log-probabilities (nats) with and without trees that rounding explains.
 TOLERANCE = {torch.float32: 5e-4, torch.bfloat16: 0.5, torch.float16: 0.1}
+LONGEST = 4096  # tokens of a sequence that is tried
 
 
 @torch.inference_mode()
@@ -51,12 +54,21 @@ def use_trees(model: PreTrainedModel, pad: int) -> bool:
 
 
 def _requests(model: PreTrainedModel) -> list[Request]:
-    """Sequences with common beginnings, long enough to leave a sliding window of usual size."""
-    vocabulary = next(model.get_input_embeddings().parameters()).shape[0]
+    """Sequences with common beginnings, long enough to leave a sliding window of usual size.
+
+    Where positions are scaled beyond a length of usual size, the sequences reach it; the last one is longer, if trees
+    are used there, too.
+    """
     window = getattr(model.config.get_text_config(), "sliding_window", None) or 0
-    length = 48 + min(window, 4096)
+    length = 48 + min(window, LONGEST)
+    alike = positions.longest_alike(model)
+    edge = positions.scaled_from(model) + 8 if alike == math.inf else int(alike)
+    if length + 16 < edge <= LONGEST:
+        length = edge - 16  # the last sequence has as many tokens as the edge says
+    vocabulary = next(model.get_input_embeddings().parameters()).shape[0]
     ids = [(7 * i * i + 13 * i) % vocabulary for i in range(length + 48)]
     return [
+        (ids[:24], ids[30:32]),
         (ids[:length], ids[50:52]),
         (ids[: length - 16] + ids[-36:-16], ids[-16:-13]),
         (ids[: length - 16] + ids[-40:-10], ids[2:4]),

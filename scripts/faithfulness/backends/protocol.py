@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from faithfulness.prompts import Message, Tokenizer
+from faithfulness.prompts import Message, Prompts, Tokenizer
 
 FinishReason = Literal["stop", "length"]  # ended by the model, or cut off at the token limit
 
@@ -84,15 +84,15 @@ class Backend(Protocol):
     def tokenizer_hash(self) -> str | None:
         """Identifies the tokenizer; None if there are no token ids."""
 
-    def render(self, messages: Sequence[Message], plain: str) -> str:
+    def render(self, messages: Sequence[Message], prompts: Prompts) -> str:
         """Text of a conversation, up to where the model's turn begins.
 
         Args:
             messages: the last one is the user's.
-            plain: template with the field `{question}`, for models without a chat template.
+            prompts: their frame for models without a chat template, and what they tell a chat template.
 
         Raises:
-            ValueError: the model's chat template cannot express the messages.
+            ValueError: the model's chat template cannot express the messages, or what is set for it.
         """
 
     def generate(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Completion]:

@@ -1,7 +1,8 @@
 """Generating and scoring with local weights, through transformers."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
@@ -10,15 +11,16 @@ import torch
 from transformers import LogitsProcessorList, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
+from faithfulness import prompts
 from faithfulness.arms.devices import place
 from faithfulness.arms.loading import load_arm
-from faithfulness.backends import forest, padded, parity, prefix_tree
+from faithfulness.backends import forest, padded, parity, positions, prefix_tree, tree_attention
 from faithfulness.backends.batching import TokenBudget
 from faithfulness.backends.detokenise import detokenise
 from faithfulness.backends.forest import Forest
 from faithfulness.backends.logits import sampler
 from faithfulness.backends.protocol import Completion, Decoding, Generated, Probe, Prompt, Propose, Reading, Request
-from faithfulness.prompts import Message, answer_text, encode, render, tokenizer_hash
+from faithfulness.prompts import Message, Prompts, answer_text, render, tokenizer_hash
 
 logger = logging.getLogger("faithfulness")
 
@@ -33,6 +35,9 @@ class TransformersBackend:
         token_budget: number of tokens in a forward pass; halved whenever the device runs out of memory.
         gpus: number of GPUs to spread the layers over; 0 if none is required.
         trees: whether prefix trees are used where they are exact; without them, padded batches are.
+
+    Raises:
+        ValueError: the weights cannot be loaded; or the arm's prompts would not be what they seem (`prompts.check`).
     """
 
     def __init__(
@@ -49,31 +54,38 @@ class TransformersBackend:
         transformers_logging.disable_progress_bar()
         self.device, device_map = place(device, gpus)
         self.tokenizer, self.model, self.arm = load_arm(folder, device_map)
+        prompts.check(self.tokenizer, self.arm.prompts)
         self.tokenizer_hash: str | None = tokenizer_hash(self.tokenizer)
-        self.encode = lru_cache(maxsize=2**14)(partial(encode, self.tokenizer))  # prompts and options recur
+        # Prompts and options recur.
+        self.encode = lru_cache(maxsize=2**14)(partial(prompts.encode, self.tokenizer))
+        self.encode_prompt = lru_cache(maxsize=2**14)(partial(prompts.encode_prompt, self.tokenizer))
+        self.anchor = prompts.anchor_ids(self.tokenizer)
         self.stops = _stop_tokens(self.tokenizer, self.model)
         self.pad = self.tokenizer.pad_token_id or 0
+        positions.forget_rows(self.model)
+        self.alike = positions.longest_alike(self.model)  # tokens of the longest sequences that share passes
+        self.attention = self.model.config._attn_implementation  # of rows; that of trees cannot be used for them
         self.trees = trees and parity.use_trees(self.model, self.pad)
         self.budget = TokenBudget(token_budget, self.device, padded=not self.trees)
         logger.info("%s on %s, %s", folder, self.device, "prefix trees" if self.trees else "one sequence per row")
 
-    def render(self, messages: Sequence[Message], plain: str) -> str:
+    def render(self, messages: Sequence[Message], prompts: Prompts) -> str:
         """Text of a conversation, by the model's chat template."""
-        return render(self.tokenizer, messages, plain)
+        return render(self.tokenizer, messages, prompts)
 
     # Generating
 
     @torch.inference_mode()
     def generate(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Completion]:
         """Continue all prompts; those that have ended cost no more time."""
-        contexts = [self.encode(prompt.text) if prompt.ids is None else prompt.ids for prompt in prompts]
+        contexts = [self.encode_prompt(prompt.text) if prompt.ids is None else prompt.ids for prompt in prompts]
         completions: dict[int, Completion] = {}
 
         def work(batch: list[int]) -> None:
             seeds = [prompts[i].seed for i in batch]
             generated = self.generate_ids([contexts[i] for i in batch], decoding, seeds)
             for i, (ids, finish_reason) in zip(batch, generated, strict=True):
-                text, ends = detokenise(self.tokenizer, ids)
+                text, ends = detokenise(self.tokenizer, ids, self.anchor)
                 completions[i] = Completion(text, finish_reason, contexts[i], ids, ends)
 
         sizes = [len(ids) + decoding.max_new_tokens for ids in contexts]
@@ -84,16 +96,37 @@ class TransformersBackend:
     @torch.inference_mode()
     def generate_ids(self, contexts: list[list[int]], decoding: Decoding, seeds: list[int]) -> list[Generated]:
         """New token ids after each context, and why they end; each context has its own seed."""
+        together, alone = self._apart([len(ids) + decoding.max_new_tokens for ids in contexts])
+        generated: dict[int, Generated] = {}
+        if together and self.trees:
+            samplers = [sampler(decoding, [seeds[i]]) for i in together]
+            limits = [decoding.max_new_tokens] * len(together)
+            grown = Forest(self.model, [contexts[i] for i in together]).grow(limits, self.stops, samplers)
+            generated.update(zip(together, grown, strict=True))
+            together = []
+        longest = max((len(contexts[i]) for i in together), default=0) + decoding.max_new_tokens
+        for rows in [*batched(together, self.budget.rows(longest)), *batched(alone, 1)]:
+            texts, drawn = [contexts[i] for i in rows], [seeds[i] for i in rows]
+            with self._row_attention():
+                written = padded.generate(self.model, texts, decoding, drawn, self.stops, self.pad)
+            generated.update(zip(rows, written, strict=True))
+        return [generated[i] for i in range(len(contexts))]
+
+    @contextmanager
+    def _row_attention(self) -> Iterator[None]:
+        """The attention of ordinary rows, also in a model that uses trees."""
         if self.trees:
-            samplers = [sampler(decoding, [seed]) for seed in seeds]
-            limits = [decoding.max_new_tokens] * len(contexts)
-            return Forest(self.model, contexts).grow(limits, self.stops, samplers)
-        generated = []
-        rows = self.budget.rows(max(map(len, contexts)) + decoding.max_new_tokens)
-        for start in range(0, len(contexts), rows):
-            part = slice(start, start + rows)
-            generated += padded.generate(self.model, contexts[part], decoding, seeds[part], self.stops, self.pad)
-        return generated
+            self.model.set_attn_implementation(self.attention)
+        try:
+            yield
+        finally:
+            if self.trees:
+                self.model.set_attn_implementation(tree_attention.NAME)
+
+    def _apart(self, lengths: Sequence[int]) -> tuple[list[int], list[int]]:
+        """Which sequences can share a pass, and which need one of their own, by their lengths (see `positions`)."""
+        indices = range(len(lengths))
+        return [i for i in indices if lengths[i] <= self.alike], [i for i in indices if lengths[i] > self.alike]
 
     # Scoring
 
@@ -131,18 +164,20 @@ class TransformersBackend:
         grown: Forest | None = None
         limits = [probe.answer_tokens for probe in probes]
         if any(limits):
-            if self.trees:
+            _, alone = self._apart([len(ids) + limit for ids, limit in zip(contexts, limits, strict=True)])
+            if self.trees and not alone:
                 grown = Forest(self.model, contexts)
                 generated = grown.grow(limits, self.stops, [LogitsProcessorList()] * len(probes))
             else:
                 generated = self.generate_ids(contexts, Decoding(max(limits)), [0] * len(probes))
             answers = [ids[:limit] for (ids, _), limit in zip(generated, limits, strict=True)]
-            texts = [detokenise(self.tokenizer, ids)[0] for ids in answers]
+            texts = [detokenise(self.tokenizer, ids, self.anchor)[0] for ids in answers]
             candidates = propose(indices, texts) if propose else candidates
         candidate_ids = [self.candidate_ids(names) for names in candidates]
         owners = [i for i, of_probe in enumerate(candidate_ids) for _ in of_probe]
         continuations = [ids for of_probe in candidate_ids for ids in of_probe]
-        if grown is not None:  # its cache holds the contexts already
+        lengths = [len(contexts[i]) + len(ids) for i, ids in zip(owners, continuations, strict=True)]
+        if grown is not None and not self._apart(lengths)[1]:  # its cache holds the contexts already
             log_probs = grown.score(owners, continuations)
         else:
             log_probs = self.score_ids([(contexts[i], ids) for i, ids in zip(owners, continuations, strict=True)])
@@ -160,21 +195,34 @@ class TransformersBackend:
     @torch.inference_mode()
     def score_ids(self, requests: Sequence[Request]) -> list[float]:
         """Log-probability of each continuation after its context, in nats."""
-        if not requests:
-            return []
-        if self.trees:
-            return forest.score(self.model, requests)
-        longest = max(len(context) + len(continuation) for context, continuation in requests)
-        return padded.score(self.model, requests, self.budget.rows(longest), self.pad)
+        lengths = [len(context) + len(continuation) for context, continuation in requests]
+        together, alone = self._apart(lengths)
+        shared = [requests[i] for i in together]
+        values: dict[int, float] = {}
+        if alone:
+            with self._row_attention():
+                of_rows = padded.score(self.model, [requests[i] for i in alone], 1, self.pad)
+            values.update(zip(alone, of_rows, strict=True))
+        if shared and self.trees:
+            values.update(zip(together, forest.score(self.model, shared), strict=True))
+        elif shared:
+            rows = self.budget.rows(max(lengths[i] for i in together))
+            values.update(zip(together, padded.score(self.model, shared, rows, self.pad), strict=True))
+        return [values[i] for i in range(len(requests))]
 
     def context_ids(self, probe: Probe) -> list[int]:
         """Token ids of a probe up to its answer. Its segments are encoded one by one (see `prompts`)."""
         chain = probe.chain_ids if probe.chain_ids is not None else self.encode(probe.chain)
-        return [*self.encode(probe.prompt), *chain, *self.encode(probe.cue)]
+        return [*self.encode_prompt(probe.prompt), *chain, *self.encode(probe.cue)]
 
     def candidate_ids(self, candidates: Sequence[str]) -> list[list[int]]:
         """Token ids of each candidate as it follows the cue."""
         return [self.encode(answer_text(candidate)) for candidate in candidates]
+
+
+def batched(indices: Sequence[int], size: int) -> list[Sequence[int]]:
+    """Indices in groups of a size; the last group may be smaller."""
+    return [indices[start : start + size] for start in range(0, len(indices), size)]
 
 
 def _stop_tokens(tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel) -> list[int]:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from faithfulness import prompts
+from faithfulness.backends.detokenise import detokenise
 from faithfulness.backends.protocol import Completion, Decoding, Probe, Prompt, Propose, Reading
 from faithfulness.hashing import digest
-from faithfulness.prompts import SILENT, Message
+from faithfulness.prompts import SILENT, Message, Prompts
 from faithfulness.tables.io import Row
 
 Decide = Callable[[Row, Probe], str]  # from an item and a probe to an answer
@@ -34,9 +35,9 @@ class ExactReader:
     tokenizer: None = None
     tokenizer_hash: str | None = None
 
-    def render(self, messages: Sequence[Message], plain: str) -> str:
+    def render(self, messages: Sequence[Message], wording: Prompts) -> str:
         """The question as models without a chat template are asked it."""
-        return prompts.render(None, messages, plain)
+        return prompts.render(None, messages, wording)
 
     def generate(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Completion]:
         """Exact readers generate nothing."""
@@ -119,9 +120,9 @@ class WorkedChains:
     tokenizer: prompts.Tokenizer | None = None
     tokenizer_hash: str | None = None
 
-    def render(self, messages: Sequence[Message], plain: str) -> str:
+    def render(self, messages: Sequence[Message], wording: Prompts) -> str:
         """Text of a conversation, by the tokenizer's chat template."""
-        return prompts.render(self.tokenizer, messages, plain)
+        return prompts.render(self.tokenizer, messages, wording)
 
     def generate(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Completion]:
         """The chain that belongs to each prompt."""
@@ -131,7 +132,9 @@ class WorkedChains:
         text = self.chains[prompt]
         if self.tokenizer is None:
             return Completion(text, "stop")
-        prompt_ids, ids = (prompts.encode(self.tokenizer, part) for part in (prompt, text))
+        prompt_ids, ids = prompts.encode_prompt(self.tokenizer, prompt), prompts.encode(self.tokenizer, text)
+        if anchor := prompts.anchor_ids(self.tokenizer):  # by itself, the text would have other tokens
+            return Completion(text, "stop", prompt_ids, ids, detokenise(self.tokenizer, ids, anchor)[1])
         offsets = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
         return Completion(text, "stop", prompt_ids, ids, [end for _, end in offsets])
 

@@ -12,28 +12,32 @@ Kind = Literal["prose", "code", "math", "table", "none"]
 BlockKind = Literal["code", "math", "table"]
 
 LETTER_OR_DIGIT = re.compile(r"[^\W_]")
-# It names the step after it: "Step 2:", "**Step 2.**", "1.", "(a)", "1.1.", "IV.". Letters and Roman numerals need a
-# bracket, full stop or colon, so that "a" and "I" are words.
+# What names the step after it: "Step 2:" and "**Step 2.**"; "1.", "(a)", "1.1." and "IV.", which need a bracket, full
+# stop or colon, so that "a" and "I" are words.
 _NUMERALS = r"(?:\d{1,3}(?:\.\d{1,3}){0,4}|[A-Za-z]|[ivxIVX]{1,5})"
+_COUNTED = r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)"
 _CHINESE = r"(?:\d{1,3}|[一二三四五六七八九十]{1,3})"
 _NAMES = r"(?:step|part|case|schritt|étape|etape|paso|passo|шаг|ステップ|단계)"
-STEP_MARK = re.compile(
-    rf"""[\s>#*_~`•·◦▪–—+-]*
-    (?: {_NAMES}[ ]?(?:\#[ ]?)?{_NUMERALS}[*_]{{0,3}}[ ]?[.:)：．。—–-]?
+_BEFORE, _AFTER = r"[\s>#*_~`•·◦▪–—+-]*", r"[\s*_~:]*"
+_NAMED_MARK = re.compile(
+    rf"""{_BEFORE}(?: {_NAMES}[ ]?(?:\#[ ]?)?(?:{_COUNTED}|{_NUMERALS})[*_]{{0,3}}[ ]?[.:)：．。—–-]?
       | 第[ ]?{_CHINESE}[ ]?(?:步|ステップ|段階)[*_]{{0,3}}[.:：．、，]?
-      | [(\[（]{_NUMERALS}[)\]）][.:]?
-      | {_NUMERALS}[.):．、）]
-      | {_CHINESE}[、．]
-      | [①-⑳❶-❿➀-➓][.:)]?
-      | [\U0001F51F0-9]\ufe0f?\u20e3[.:)]?
-    )[\s*_~:]*""",
+      | <[A-Za-z][\w-]{{0,30}}> ){_AFTER}""",
     re.VERBOSE | re.IGNORECASE,
 )
-_TAG = re.compile(r"</?[A-Za-z][\w-]{0,30}(?:\s[^<>]{0,200})?/?>|<!--|-->|\\(?:begin|end)\{[^{}\n]{0,30}\}")
-_INLINE_MATH = re.compile(r"\\\((?:(?!\\[()]).)*\\\)|\$[^$\n]+\$")
+_MARK = re.compile(
+    rf"""{_BEFORE}(?: [(\[（]{_NUMERALS}[)\]）][.:]? | {_NUMERALS}[.):．、）] | {_CHINESE}[、．]
+      | [①-⑳❶-❿➀-➓][.:)]? | [\U0001F51F0-9]\ufe0f?\u20e3[.:)]? ){_AFTER}""",
+    re.VERBOSE | re.IGNORECASE,
+)
+TAG = re.compile(
+    r"</?[A-Za-z][\w-]{0,30}(?:[ \t]+[\w:-]{1,30}=[^<>\n]{0,200})?[ \t]?/?>|<!--|-->|\\(?:begin|end)\{[^{}\n]{0,30}\}"
+)
+# A dollar sign before a space, or after one, or before a digit, is money.
+INLINE_MATH = re.compile(r"\\\((?:(?!\\[()]).)*\\\)|(?<![\\\w$])\$(?=[^\s$])[^$\n]*(?<=\S)\$(?![\d$])")
 _COMMAND = re.compile(r"\\(?:text|textbf|mathrm|operatorname)\{[^{}\n]*\}|\\[A-Za-z]+")
 _WORD = re.compile(r"[^\W\d_]{2}")
-_INLINE_CODE = re.compile(r"`+[^`\n]+`+")
+INLINE_CODE = re.compile(r"`+[^`\n]+`+")
 # What opens or closes a display equation; an escaped line break ("\\[2pt]") does neither.
 _DISPLAY = re.compile(r"\\\\|\\\[|\\\]|\$\$|\\(?:begin|end)\{[A-Za-z]{1,20}\*?\}|\r?\n[ \t]*(?=\r?\n)")
 _MATH_ENVIRONMENTS = frozenset(
@@ -64,8 +68,8 @@ def kind(step: str) -> Kind:
     - "table": it has a table;
     - "math": it has nothing but equations in LaTeX ("3 + 4 = 7" without LaTeX is prose, and so is a sentence around
       equations);
-    - "none": it has no content: only punctuation, white space, Markdown, tags, fences, and marks such as "1." and
-      "Step 2:";
+    - "none": it has no content: only punctuation, white space, Markdown, tags, fences, and names of steps such
+      as "Step 2:" (a number by itself can be an answer, and is prose);
     - "prose": anything else.
     """
     found = blocks(step)
@@ -75,8 +79,8 @@ def kind(step: str) -> Kind:
     for wanted in ("code", "table"):
         if any(block.kind == wanted and _block_content(step, block) for block in found):
             return wanted
-    without_math = _INLINE_MATH.sub(" ", rest)
-    without_code = _INLINE_CODE.sub(" ", without_math)
+    without_math = INLINE_MATH.sub(" ", rest)
+    without_code = INLINE_CODE.sub(" ", without_math)
     if has_content(without_code) and (not _COMMAND.search(rest) or _WORD.search(_COMMAND.sub(" ", without_code))):
         return "prose"
     return "code" if has_content(without_math) and not has_content(without_code) else "math"
@@ -89,13 +93,17 @@ def has_content(text: str) -> bool:
     found = blocks(text)
     if any(_block_content(text, block) for block in found):
         return True
-    rest = _TAG.sub(" ", _without(text, found))
-    return any(LETTER_OR_DIGIT.search(line) and not is_mark(line) for line in rest.splitlines())
+    rest = TAG.sub(" ", _without(text, found))
+    return any(LETTER_OR_DIGIT.search(line) and not _is(line, _NAMED_MARK) for line in rest.splitlines())
 
 
 def is_mark(text: str) -> bool:
-    """Whether a text names the step after it ("1.", "**Step 2:**") and says no more."""
-    return len(text) < 80 and STEP_MARK.fullmatch(text) is not None
+    """Whether a text names the step after it ("1.", "**Step 2:**", "<answer>") and says no more."""
+    return _is(text, _NAMED_MARK) or _is(text, _MARK)
+
+
+def _is(text: str, mark: re.Pattern[str]) -> bool:
+    return len(text) < 80 and mark.fullmatch(text) is not None
 
 
 def _without(text: str, found: list[Block]) -> str:
@@ -108,7 +116,7 @@ def _block_content(text: str, block: Block) -> bool:
     inside = text[block.start : block.end]
     if block.kind == "code" and not inside.startswith("\\"):
         inside = "".join(inside.splitlines(keepends=True)[1:])
-    return LETTER_OR_DIGIT.search(_TAG.sub(" ", inside)) is not None
+    return LETTER_OR_DIGIT.search(TAG.sub(" ", inside)) is not None
 
 
 def blocks(text: str) -> list[Block]:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from faithfulness import prompts
 from faithfulness.backends.protocol import Backend, Completion, Decoding, Prompt
-from faithfulness.chains import steps
+from faithfulness.chains import conclusions, steps
 from faithfulness.hashing import digest
 from faithfulness.prompts import Prompts
 from faithfulness.tables.generation import Chains, Probes
@@ -137,7 +137,7 @@ def parse_chain(completion: Completion, wording: Prompts) -> Row:
     the chain ends with a whole token.
     """
     text, ids, token_ends = completion.text, completion.ids, completion.token_ends
-    end, spans, stopped = steps.cut_conclusion(text, wording.conclusion_cues, wording.stop_cues)
+    end, spans, forms, stopped = conclusions.cut_conclusion(text, wording.conclusion_cues, wording.stop_cues)
     step_offsets = None
     if ids is not None and token_ends is not None:
         count = bisect_left(token_ends, end) + 1 if end else 0
@@ -146,10 +146,16 @@ def parse_chain(completion: Completion, wording: Prompts) -> Row:
         if spans:
             spans = [*spans[:-1], (spans[-1][0], end)]
         step_offsets, spans = steps.token_spans(spans, token_ends)
+    sentences = [text[start:stop] for start, stop in spans]
+    stated = [conclusions.states(sentence, wording.conclusion_cues) for sentence in sentences]
+    if sentences and not forms and completion.finish_reason == "stop":
+        stated[-1] = stated[-1] or conclusions.closes(sentences[-1])
     return {
         "chain_text": text[:end],
-        "conclusion": text[end:] if text[end:].strip() else "",
-        "steps": [text[start:stop] for start, stop in spans],
+        "conclusion": text[end:] if forms else "",
+        "conclusion_forms": forms,
+        "steps": sentences,
+        "states_answer": stated,
         "step_spans": spans,
         "finish_reason": "stop" if stopped else completion.finish_reason,
         "prompt_ids": completion.prompt_ids,

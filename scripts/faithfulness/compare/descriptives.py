@@ -1,19 +1,23 @@
 """What is shown beside every effect: accuracy, length and format of each arm, and the curves of the figures."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from faithfulness.answers.parse import canonical, states
 from faithfulness.compare import effects
 from faithfulness.compare.proportions import proportion
 from faithfulness.compare.retention import GRID, VARIANTS
 from faithfulness.config.statistics import Statistics
+from faithfulness.tables.statistics import CONCLUSION_FORMS
 
 # The columns of tables.Chains and tables.Probes that are used.
-CHAIN_COLUMNS = ("item_id", "sample", "seed", "conclusion", "step_spans", "finish_reason", "chain_ids")
+CHAIN_COLUMNS = (
+    *("item_id", "sample", "seed", "conclusion", "conclusion_forms", "states_answer", "step_spans", "finish_reason"),
+    "chain_ids",
+)
 REPLACEMENT_COLUMNS = ("variant", "rule", "accepted", "strength")
 CHAIN = ["item_id", "sample", "seed"]
 
@@ -46,7 +50,7 @@ class Observations:
 def chance(items: pd.DataFrame) -> float:
     """Accuracy of guessing: the mean of 1/options; for open answers the commonest gold answer's share."""
     if items["options"].isna().any():
-        return float(items["answer"].value_counts(normalize=True).iloc[0])
+        return float(items["answer"].map(canonical).value_counts(normalize=True).iloc[0])
     return float((1 / items["options"].map(len)).mean())
 
 
@@ -97,6 +101,8 @@ def summarise(observed: Observations, statistics: Statistics) -> pd.DataFrame:
                 "invalid": readouts["invalid"].sum() / readouts["readouts"].sum(),
                 "conclusion_present": len(concluded) / len(written),
                 "conclusion_agrees": _conclusions_agree(concluded, own),
+                **{f"conclusion_{form}": _written_as(written, form) for form in CONCLUSION_FORMS},
+                "last_step_states": float(written["states_answer"].map(lambda states: any(states[-1:])).mean()),
                 "paraphrase_accepted": accepted(replacements),
                 "paraphrase_model": by_model(replacements),
                 "mistakes_made": mistakes_made(replacements),
@@ -173,13 +179,15 @@ def strengths(observed: Observations) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["arm", "rule", "steps", "lower", "median", "upper"])
 
 
+def _written_as(chains: pd.DataFrame, form: str) -> float:
+    """Share of chains with a sentence of this form in their conclusion."""
+    return float(chains["conclusion_forms"].map(lambda forms: form in forms).mean())
+
+
 def _conclusions_agree(concluded: pd.DataFrame, answers: pd.DataFrame) -> float:
     """Share of conclusions that contain the answer read from the whole chain, as a word of its own."""
     both = concluded.merge(answers[answers["valid"].astype(bool)][[*CHAIN, "answer"]], on=CHAIN)
-    named = [
-        re.search(rf"(?<!\w){re.escape(answer)}(?!\w)", conclusion, re.IGNORECASE) is not None
-        for answer, conclusion in zip(both["answer"], both["conclusion"], strict=True)
-    ]
+    named = [states(conclusion, answer) for answer, conclusion in zip(both["answer"], both["conclusion"], strict=True)]
     return float(np.mean(named)) if named else np.nan
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from faithfulness.answers.parse import canonical
 from faithfulness.compare import descriptives
 from faithfulness.compare.descriptives import Observations
 from faithfulness.compare.proportions import proportion
@@ -108,7 +109,8 @@ def _collapsed(observed: Observations, pair: list[str], limit: float) -> Iterato
     if vary:
         gold = pd.Series([list(o).index(a) for o, a in zip(items["options"], items["answer"], strict=True)])
     else:
-        gold = items["answer"].map(_plain)
+        is_open = items["options"].isna().any()
+        gold = items["answer"].map(canonical).map(_plain) if is_open else items["answer"].map(_plain)
     answers = answers[answers["writer"].isin(pair) & answers["valid"].astype(bool)]
     for reader in pair:
         given = answers.loc[answers["reader"] == reader, "position" if vary else "answer"].dropna()

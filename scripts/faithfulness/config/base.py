@@ -2,17 +2,35 @@
 
 import difflib
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+)
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=60)]
 Word = Annotated[str, Field(pattern=r"^[^\sA-Z]+$")]  # one word, in lower case
 Tag = Annotated[str, Field(min_length=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+Scalar = StrictBool | StrictInt | StrictFloat | StrictStr | None  # a value that YAML writes on one line
+# Variables of chat templates that decide whether a model thinks: of Qwen3, GLM, SmolLM3, Hunyuan; of Granite, DeepSeek
+# V3.1; of Command A; of others.
+SWITCHES = ("enable_thinking", "thinking", "reasoning", "enable_reasoning", "use_thinking", "add_thinking")
+# YAML reads `2024-07-26` as a date, which JSON cannot hold.
+Date = Annotated[str, BeforeValidator(str), AfterValidator(lambda text: date.fromisoformat(text).isoformat())]
 
 
 class SettingsError(ValueError):

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Union
 
 from pydantic import Field, field_validator, model_validator
 
-from faithfulness.config.base import Count, Name, Strict, Word
+from faithfulness.config.base import Count, Name, Share, Strict, Word
 from faithfulness.config.sources import Source
 
 
@@ -17,21 +17,27 @@ class Columns(Strict):
     )
     options: str | list[str] | None = Field(
         "options",
-        description="column of the options: a list, a mapping from labels, or lines such as `A. bank`; or a list of "
-        "columns with one option each; null for open questions",
+        description="column of the options: a list (of texts, or of mappings with `text` and `label`), a mapping "
+        "from labels, or lines such as `A. bank`; or a list of columns with one option each; null for open questions",
     )
     labels: str | None = Field(None, description="column of the options' labels; default: A, B, C ...")
-    answer: str = Field("answer", description="column of the gold answer")
-    answer_is: Literal["auto", "text", "label", "index", "flags"] = Field(
+    answer: str = Field(
+        "answer", description="column of the gold answer; of open questions also a list of all right answers"
+    )
+    answer_is: Literal["auto", "text", "label", "index", "index_from_1", "flags"] = Field(
         "auto",
-        description="what that column holds: an option's text, label or index from 0, or one flag for each option; "
-        "auto: whichever of these names an option; rows where two of them name different options are refused",
+        description="what that column holds: an option's text, label or index (`index`: counted from 0), or one flag "
+        "for each option; auto: whichever of these names an option in nearly all rows, which the log says; rows where "
+        "two of them name different options are refused",
     )
     answer_pattern: str | None = Field(
         None,
         description="regular expression whose first group is the answer, where the column holds more than the answer",
     )
-    rationale: str | None = Field(None, description="column of a worked chain, for `target: rationale` and replay")
+    rationale: str | None = Field(
+        None,
+        description="column of a worked chain, lines of text or a list of steps, for `target: rationale` and replay",
+    )
     leave_out: list[str] = Field([], description="regular expressions of parts that are removed from the worked chain")
 
     @field_validator("answer_pattern", "leave_out")
@@ -98,7 +104,7 @@ class CoinFlip(DatasetBase):
 
 
 class TableDataset(DatasetBase):
-    """Questions from a JSONL, CSV or Parquet file."""
+    """Questions from a JSON, CSV or Parquet file."""
 
     task: Literal["table"]
     source: Source = Field(description="source of the file (see Source)")
@@ -108,6 +114,12 @@ class TableDataset(DatasetBase):
     columns: Columns = Field(Columns(), description="names of its columns (see Columns)")
     shuffle_options: bool = Field(
         False, description="put the options into a seeded random order, for sources that list the right one first"
+    )
+
+    max_refused: Share = Field(
+        0.01,
+        description="share of the rows of a table that may be unusable (an empty question, an option twice, an answer "
+        "that is none of the options); above it, the run ends before any model is used",
     )
 
     def sources(self) -> list[Source]:

@@ -1,11 +1,12 @@
 """Models: weights that are loaded here, or a model on a server."""
 
-from typing import Annotated, ClassVar, Literal
+import json
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Field, field_validator, model_validator
 from pydantic import Tag as Case
 
-from faithfulness.config.base import Count, Name, Strict, Tag
+from faithfulness.config.base import SWITCHES, Count, Date, Name, Scalar, Strict, Tag
 from faithfulness.config.recipes import Recipe
 from faithfulness.config.servers import Server
 from faithfulness.config.sources import Source
@@ -27,6 +28,22 @@ class Dialogue(Strict):
         description="tags that enclose the reasoning of a model, such as `[<think>, </think>]`: the text between them "
         "is the chain, and probes end with the second before they ask for the answer",
     )
+    template: dict[str, Scalar] = Field(
+        {},
+        description="variables of the model's chat template, such as `{enable_thinking: false}`; a server is sent them "
+        "as `server.body: {chat_template_kwargs: {...}}` (vLLM, SGLang and llama.cpp read them)",
+    )
+
+    def dialogue(self) -> dict[str, Any]:
+        """How the model is prompted: arguments of `prompts.load`."""
+        return self.model_dump(include={"system", "think", "template", "date"})
+
+    @model_validator(mode="after")
+    def _thinks_or_not(self) -> "Dialogue":
+        off = [name for name in SWITCHES if self.template.get(name) is False]
+        if self.think and off:
+            raise ValueError(f"think and template.{off[0]}: false contradict each other; set one of them")
+        return self
 
 
 class LocalSpeaker(Dialogue, Weights):
@@ -34,6 +51,11 @@ class LocalSpeaker(Dialogue, Weights):
 
     served: ClassVar[bool] = False
 
+    date: Date | None = Field(
+        None,
+        description="day that the chat template tells where it tells one (`strftime_now`, `date_string`), never the "
+        "clock's; default: that of the prompts file, 2024-07-26 if it has none",
+    )
     quantisation: Literal["nf4"] | None = Field(
         None,
         description="bits of the weights when generating and scoring, the same for all arms: nf4 is 4 bits with double "
@@ -56,9 +78,19 @@ class ServedSpeaker(Dialogue):
 
     served: ClassVar[bool] = True
     gpus: ClassVar[int] = 0
+    date: ClassVar[None] = None  # the server's own, unless `template` has a variable for it
 
     source: Source = Field(description="`openai:name`, the name of the model on its server (see Source)")
     server: Server = Field(Server(), description="address, limits and prices (see Server; default: OpenAI's own)")
+
+    @model_validator(mode="after")
+    def _template_is_the_servers(self) -> "ServedSpeaker":
+        if self.template:
+            raise ValueError(
+                f"template: the server applies the chat template; it is sent `server.body: {{chat_template_kwargs: "
+                f"{json.dumps(self.template)}}}`"
+            )
+        return self
 
     @model_validator(mode="after")
     def _closes_the_tag(self) -> "ServedSpeaker":
@@ -71,9 +103,10 @@ class ServedSpeaker(Dialogue):
         return self.server.model_dump_json()
 
     def on_server(self) -> dict[str, object]:
-        """What of the server decides answers: the size of the model, its name there, the address, and the turn."""
+        """What of the server decides answers: size and name of the model, address, turn, and changes of requests."""
         name = self.source.uri.removeprefix("openai:")
-        place = {"name": name, "base_url": self.server.base_url, "turn": self.server.turn}
+        place: dict[str, object] = {"name": name, "base_url": self.server.base_url, "turn": self.server.turn}
+        place |= {"body": self.server.body} if self.server.body else {}
         return {"parameters": self.parameters or 0, "place": place}  # a paraphraser may leave its size out
 
 

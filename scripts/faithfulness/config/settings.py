@@ -224,6 +224,7 @@ def check_paths(settings: Settings) -> None:
     if paraphraser := settings.perturbations.paraphraser:
         entries.append(("perturbations.paraphraser", paraphraser.source))
     entries += [(f"datasets.{d.name}", source) for d in settings.datasets for source in d.sources()]
+    entries += [(where, part) for where, source in entries for part in source.parts]
     for where, source in entries:
         if source.uri.startswith("path:"):
             path = Path(source.uri.removeprefix("path:")).expanduser()

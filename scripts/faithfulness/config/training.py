@@ -68,6 +68,11 @@ class ImportedArm(Strict):
         description="those of the datasets here whose domain it was trained on, so that the report separates in-domain "
         "from out-of-domain accuracy",
     )
+    chat_template: Literal["base", "own"] = Field(
+        "base",
+        description="how it is prompted: with the chat template of the base arm, so that arms differ in their weights "
+        "only, or with the one that lies beside its own weights",
+    )
 
     def trainings(self) -> list["ImportedArm"]:
         """The arm itself: it was trained once."""

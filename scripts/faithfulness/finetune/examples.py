@@ -26,15 +26,15 @@ class Example(TypedDict):
 
 def direct_example(item: Row, wording: Prompts, tokenizer: prompts.Tokenizer) -> Example:
     """Question and direct answer."""
-    question_and_cue = prompts.direct_prompt(item, wording, prompts.renderer(tokenizer))
-    prompt = [token for segment in question_and_cue for token in prompts.encode(tokenizer, segment)]
+    question, cue = prompts.direct_prompt(item, wording, prompts.renderer(tokenizer))
+    prompt = [*prompts.encode_prompt(tokenizer, question), *prompts.encode(tokenizer, cue)]
     answer = prompts.encode(tokenizer, prompts.answer_text(prompts.said(item, item["answer"])))
     return _example(prompt, [*answer, tokenizer.eos_token_id])
 
 
 def chain_example(item: Row, wording: Prompts, tokenizer: prompts.Tokenizer) -> Example:
     """Question, worked chain, cue and answer."""
-    prompt = prompts.encode(tokenizer, prompts.chain_prompt(item, wording, prompts.renderer(tokenizer)))
+    prompt = prompts.encode_prompt(tokenizer, prompts.chain_prompt(item, wording, prompts.renderer(tokenizer)))
     answer = prompts.answer_text(prompts.said(item, item["answer"]))
     segments = (prompts.chain_text(item["rationale"]), wording.chain_cue, answer)
     completion = [token for segment in segments for token in prompts.encode(tokenizer, segment)]
@@ -69,7 +69,7 @@ def reading_example(
     if target == "load_bearing":
         answer = prompts.said(other, other["answer"]) if kept == len(other["rationale"]) else prompts.SILENT
     encode = partial(prompts.encode, tokenizer)
-    question = encode(prompts.chain_prompt(item, wording, prompts.renderer(tokenizer)))
+    question = prompts.encode_prompt(tokenizer, prompts.chain_prompt(item, wording, prompts.renderer(tokenizer)))
     kept_steps = encode(prompts.chain_text(other["rationale"][:kept]))
     filling: list[int] = []
     if filler is not None:

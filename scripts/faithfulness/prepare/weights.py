@@ -64,9 +64,12 @@ def _load_source(source: Path, settings: Weights, dtype: torch.dtype) -> tuple[A
     if source.suffix != ".gguf":
         if not (source / "config.json").exists():
             raise ValueError(f"{source} holds no config.json; a model folder as save_pretrained() writes it is needed")
+        # With `layers`, it is the folder that this project prepared of the whole model.
+        hint = "delete the folder to make it anew" if settings.layers else "fetch or copy it anew"
         if (source / "model.json").exists():
-            check_weights({str(source): json.loads((source / "model.json").read_text("utf-8"))["weights"]})
-        return load_base(source, dtype, settings.trust_remote_code)
+            known = json.loads((source / "model.json").read_text("utf-8"))["weights"]
+            check_weights({str(source): known}, hint)
+        return load_base(source, dtype, settings.trust_remote_code, hint=hint)
     try:
         tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
         model = AutoModelForCausalLM.from_pretrained(source.parent, gguf_file=source.name, dtype=torch.float32)

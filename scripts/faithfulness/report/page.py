@@ -32,6 +32,7 @@ class Results:
         calibration: tables.Calibration, if there is one.
         measures: tables.Measures with columns model and dataset, for the datasets with published figures; None if no
             dataset has any.
+        left_out: tables.LeftOut with a column dataset; None where it is unknown.
     """
 
     effects: pd.DataFrame
@@ -41,6 +42,7 @@ class Results:
     correlations: pd.DataFrame
     calibration: pd.DataFrame | None
     measures: pd.DataFrame | None
+    left_out: pd.DataFrame | None = None
 
 
 def context(
@@ -77,7 +79,7 @@ def context(
             figure | {"folded": figure["name"] in {earlier["name"] for earlier in figures[:i]}}
             for i, figure in enumerate(figures)
         ],
-        "run": run_section(summaries, config) | {"hours": hours},
+        "run": run_section(summaries, config, results.left_out) | {"hours": hours},
         "limits": limits_section(effects, gates, summaries, results.calibration, config),
         "controls": controls_section(effects),
         "correlations": correlations_section(results.correlations, effects),

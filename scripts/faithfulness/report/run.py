@@ -11,7 +11,7 @@ LOCAL = ("layers", "warm_start", "dtype", "quantisation")
 TRAINED = ("source", "method", "target", "steps", "replay", "replay_datasets", "seed", "seeds")
 
 
-def run_section(summaries: pd.DataFrame, config: Plain) -> Shown:
+def run_section(summaries: pd.DataFrame, config: Plain, left_out: pd.DataFrame | None = None) -> Shown:
     """Models with their sizes, tuned arms, datasets with their items, and the paraphraser.
 
     A setting that an entry does not have is None.
@@ -19,6 +19,7 @@ def run_section(summaries: pd.DataFrame, config: Plain) -> Shown:
     Args:
         summaries: tables.Summaries.
         config: the configuration as plain data.
+        left_out: tables.LeftOut with a column dataset; None where it is unknown.
     """
     sizes = dict(zip(summaries.model, summaries.parameters, strict=True))
     items = summaries.groupby("dataset").n_items.max().to_dict()
@@ -33,7 +34,21 @@ def run_section(summaries: pd.DataFrame, config: Plain) -> Shown:
             for dataset in config["datasets"]
         ],
         "paraphraser": config["perturbations"]["paraphraser"],
+        "left_out": [] if left_out is None else [_left_out(rows) for _, rows in left_out.groupby(["dataset", "table"])],
         "sizes": sorted(set(sizes.values())),
+    }
+
+
+def _left_out(rows: pd.DataFrame) -> Shown:
+    """How many rows of one table are no items, and for which reasons, the commonest first."""
+    first = rows.iloc[0]
+    reasons = rows.sort_values("left_out", ascending=False, kind="stable")[["left_out", "reason"]].to_dict("records")
+    return {
+        "dataset": first["dataset"],
+        "table": first["table"],
+        "rows": int(first["rows"]),
+        "left_out": int(rows["left_out"].sum()),
+        "reasons": reasons,
     }
 
 

@@ -13,7 +13,7 @@ from typing import Literal
 import pandas as pd
 
 from faithfulness import prompts
-from faithfulness.answers import is_correct, parse_answer
+from faithfulness.answers.parse import is_correct, parse_answer
 from faithfulness.backends.protocol import Backend, Probe
 from faithfulness.prompts import Prompts, Render, answer_text
 from faithfulness.tables.by_item import RowsOf

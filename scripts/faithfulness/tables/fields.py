@@ -7,7 +7,13 @@ import pyarrow as pa
 Row = dict[str, Any]  # of any table: the values of a column have the type that its schema says
 
 STR, INT, FLOAT, BOOL = pa.string(), pa.int64(), pa.float64(), pa.bool_()
-STRINGS, INTS, FLOATS, SPANS = pa.list_(STR), pa.list_(INT), pa.list_(FLOAT), pa.list_(pa.list_(INT))
+STRINGS, BOOLS, INTS, FLOATS, SPANS = (
+    pa.list_(STR),
+    pa.list_(BOOL),
+    pa.list_(INT),
+    pa.list_(FLOAT),
+    pa.list_(pa.list_(INT)),
+)
 
 
 def field(name: str, kind: pa.DataType, *, meaning: str, nullable: bool = False) -> pa.Field:

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from faithfulness.tables.fields import BOOL, FLOAT, INT, INTS, ITEM_ID, SAMPLE, SEED, SPANS, STR, STRINGS, field
+from faithfulness.tables.fields import BOOL, BOOLS, FLOAT, INT, INTS, ITEM_ID, SAMPLE, SEED, SPANS, STR, STRINGS, field
 
 Items = pa.schema(
     [
@@ -10,6 +10,12 @@ Items = pa.schema(
         field("question", STR, meaning="text of the question, without its options"),
         field("options", STRINGS, meaning="answer options in the order shown; null for open answers", nullable=True),
         field("answer", STR, meaning="gold answer; one of the options where there are options"),
+        field(
+            "answers",
+            STRINGS,
+            meaning="all right answers of an open question that has several, `answer` first; null otherwise",
+            nullable=True,
+        ),
         field(
             "rationale",
             STRINGS,
@@ -23,6 +29,16 @@ Items = pa.schema(
     ]
 )
 
+LeftOut = pa.schema(
+    [
+        field("table", STR, meaning="which items the table is for: 'evaluation', 'train', 'evaluation and train'"),
+        field("rows", INT, meaning="rows of that table"),
+        field("left_out", INT, meaning="how many of them were left out for this reason"),
+        field("reason", STR, meaning="why they are no items"),
+        field("example", STR, meaning="the first of them: file, row and what is the case there"),
+    ]
+)
+
 Chains = pa.schema(
     [
         ITEM_ID,
@@ -33,7 +49,18 @@ Chains = pa.schema(
         field(
             "conclusion", STR, meaning="trailing sentences that state the answer, cut off before probing ('' if none)"
         ),
-        field("steps", STRINGS, meaning="the chain's sentences; joined they are chain_text"),
+        field(
+            "conclusion_forms",
+            STRINGS,
+            meaning="forms of the conclusion's sentences (CONCLUSION_FORMS in tables/statistics.py), each once",
+        ),
+        field("steps", STRINGS, meaning="the chain's steps; joined they are chain_text"),
+        field(
+            "states_answer",
+            BOOLS,
+            meaning="for each step, whether it states the answer: among other things, before the chain goes on, or as "
+            "a last step that begins like a conclusion ('So ...'), where there is none, and computes nothing",
+        ),
         field("step_spans", SPANS, meaning="[start, end) character offsets of each step in chain_text"),
         field("finish_reason", STR, meaning="'stop' (the writer ended by itself) or 'length' (token limit: truncated)"),
         field("prompt_ids", INTS, meaning="token ids of prompt; null where the writer exposes none", nullable=True),

@@ -35,7 +35,10 @@ def frame(rows: Iterable[Row] | pd.DataFrame, schema: pa.Schema) -> pd.DataFrame
 
 
 def _conform(data: pd.DataFrame, schema: pa.Schema) -> pa.Table:
-    table = pa.Table.from_pandas(data[schema.names], schema=schema, preserve_index=False, safe=False)
+    # A column of lists that no row has is one of missing numbers, which Arrow does not take for lists.
+    lists = [field.name for field in schema if pa.types.is_list(field.type) and data[field.name].dtype.kind == "f"]
+    data = data[schema.names].astype(dict.fromkeys(lists, object))
+    table = pa.Table.from_pandas(data, schema=schema, preserve_index=False, safe=False)
     return _without_gaps(table.replace_schema_metadata(None))
 
 

@@ -155,6 +155,18 @@ Gates = pa.schema(
     ]
 )
 
+# In which forms a sentence states the answer of a chain and says no more, by name.
+CONCLUSION_FORMS = {
+    "sentence": "words: 'The answer is 7.'",
+    "option": "an option that is called right or chosen: 'So option B is correct.'",
+    "label": "a label and what follows it: 'Answer: 7', or 'Final Answer' and the next line",
+    "hashes": "#### and the answer",
+    "boxed": r"\boxed{}, alone or in a sentence that does not compute",
+    "value": "nothing but a value in bold",
+    "cue": "one of the configuration's conclusion_cues",
+    "stop": "whatever follows one of its stop_cues, or the tag that ends a model's thinking",
+}
+
 Summaries = pa.schema(
     [
         field("model", STR, meaning="model"),
@@ -177,6 +189,15 @@ Summaries = pa.schema(
             FLOAT,
             meaning="share of those that name the answer read from the whole chain",
             nullable=True,
+        ),
+        *(
+            field(f"conclusion_{form}", FLOAT, meaning=f"share of chains whose conclusion has this form: {meaning}")
+            for form, meaning in CONCLUSION_FORMS.items()
+        ),
+        field(
+            "last_step_states",
+            FLOAT,
+            meaning="share of chains whose last step states the answer (states_answer in the table of chains)",
         ),
         field("paraphrase_accepted", FLOAT, meaning="share of paraphrased steps that pass all checks", nullable=True),
         field("paraphrase_model", FLOAT, meaning="share of them that a language model reworded so", nullable=True),

@@ -93,7 +93,7 @@ def expected(settings: Settings, assumed: Assumptions, resources: Path) -> pd.Da
     reworded, rewordings = Tokens(), 0
     for model in settings.models:
         performer = Performer(model.name, model, parameters(model, resources), assumed)
-        wording = prompts.load(settings.prompts, model.system, model.think)
+        wording = prompts.load(settings.prompts, **model.dialogue())
         tokenizer = tokenizer_of(weights_folder(model, resources)) if isinstance(model, LocalSpeaker) else Pieces()
         arms = len(settings.arms_of(model.name))
         for rule, recipe in _trainings(model, settings):

@@ -42,7 +42,7 @@ class Pieces:
         """Token ids."""
         return self(text)["input_ids"]
 
-    def decode(self, _ids: Sequence[int]) -> str:
+    def decode(self, _ids: Sequence[int], **_: object) -> str:
         """Nothing: the text of a filler does not change its number of tokens."""
         return ""
 

@@ -97,6 +97,8 @@ def _arm(record: ArmRecord, settings: Settings) -> Arm:
         seed=record.seed,
         weights=record.weights_hash,
         parent=record.parent,
+        date=record.prompts.date,
+        template=record.prompts.template,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from faithfulness.config.base import Strict
+from faithfulness.config.base import Scalar, Strict
 from faithfulness.config.sources import Source
 
 
@@ -37,6 +37,8 @@ class Arm(Strict):
     seed: int
     weights: str = Field(description="hash of its weights, or of the address of a server that holds them")
     parent: str | None = Field(description="hash of the weights that it was trained from")
+    date: str | None = Field(None, description="day that its chat template tells, if it tells one")
+    template: dict[str, Scalar] = Field({}, description="variables of its chat template")
 
     @property
     def name(self) -> str:

@@ -190,7 +190,7 @@ UNCERTAIN = {
     "a pronoun": ("If Ann eats, she sleeps.", "To find the sum of it, we isolate it."),
     "worth": ("He pays with a $5 bill.", "The $5 ticket was lost."),
     "an ordinal": ("Every second glass was the same.", "Every other day was the same."),
-    "arranged": ("Read the book that was put there.",),
+    "arranged": ("They put the books in order to find one.", "Sort the words in order to read them."),
     "a question": ("Why is that?", "Where does he need to go because the rain fell?"),
 }  # fmt: skip
 

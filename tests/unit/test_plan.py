@@ -27,6 +27,7 @@ from faithfulness.operate.plan.pieces import Pieces
 from faithfulness.operate.plan.show import show
 from faithfulness.operate.plan.tokens import encoder, generation_tokens, scoring_tokens, training_tokens
 from faithfulness.operate.plan.used import used
+from faithfulness.perturb.mistake import corrupt
 from faithfulness.prompts import Prompts
 from faithfulness.tables.generation import Chains, Items, Probes, Scores
 from faithfulness.tables.io import frame, read_table, records, write_table
@@ -205,6 +206,7 @@ def test_questions_that_are_not_here_are_assumed() -> None:
     assert len(model.encode(item["question"])) == ASSUMED.question_tokens
     assert [len(model.encode(option)) for option in item["options"]] == [ASSUMED.option_tokens] * 4
     steps = assumed_steps(load(config).datasets[1], ASSUMED)
+    assert all(corrupt(f" {step}") for step in steps)  # a run has at most this many probes
     assert [len(model.encode(f" {step}")) for step in steps] == [20, 20]  # half of 80
     assert rows_of(config)["write_chains"]["chains"] == 2 * (5 + 100)
 

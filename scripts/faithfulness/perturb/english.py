@@ -66,7 +66,7 @@ SYNONYMS: Table = (
     (r"\b(?<!more )(?<!as )(?:often|frequently)\b(?! (?:than|as|asked)\b)", ("often", "frequently")),
     (r"\bfor (?:example|instance),", ("for example,", "for instance,")),
     (r"^For (?:example|instance),", ("For example,", "For instance,")),
-    (r"\b[Ii]n order to\b", ("to",)),
+    (r"^(?!.*\b(?i:put|sort|arrang|plac|list|rank|keep|kept)\w*)(.*)\b[Ii]n order to\b", (r"\1to",)),
     (r"\bmight be\b", ("may be",)),
     (r"\ba lot of\b(?! (?:land|ground|shares|stock|items|goods|\d))", ("lots of",)),
     (r"(?:(?<=^We )|(?<=^You )|(?<=^They )|(?<=, we )|(?<=, you )|(?<=, they )|(?<=\bwill ))need to\b", ("have to",)),

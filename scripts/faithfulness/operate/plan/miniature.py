@@ -23,7 +23,6 @@ from faithfulness.operate.cost import Assumptions, Tokens
 from faithfulness.operate.plan.pieces import Tokenizer
 from faithfulness.operate.plan.tokens import Encode, Row, encoder, generation_tokens, probes_of, scoring_tokens
 from faithfulness.perturb.mistake import corrupt, mistaken_probes
-from faithfulness.perturb.wording import CONTRASTS
 from faithfulness.prepare import datasets, sources
 from faithfulness.prepare.sources import SourceError
 from faithfulness.prompts import Prompts
@@ -84,9 +83,9 @@ def has_worked_chains(dataset: Dataset, resources: Path) -> bool:
 
 
 def assumed_steps(dataset: Dataset, assumed: Assumptions) -> list[str]:
-    """Steps of a chain of assumed length."""
+    """Steps of a chain of assumed length, each of which claims something that a mistake can change."""
     count = max(1, round(assumed.chain_share * dataset.max_new_tokens / assumed.step_tokens))
-    return [f"So {_words(assumed.step_tokens - 2, start)}." for start in range(count)]
+    return [f"So there are 12 {_words(assumed.step_tokens - 5, start)}." for start in range(count)]
 
 
 def _assumed_item(dataset: TableDataset, number: int, assumed: Assumptions) -> Row:
@@ -146,7 +145,7 @@ def item_work(
     encode = encoder(tokenizer)
     chains = [planned_chain(item, dataset, wording, tokenizer, assumed) for item in items]
     rows = _probe_rows(chains, items, dataset, settings, tokenizer)
-    continued = _continuations(chains, dataset, settings, encode)
+    continued = _continuations(chains, items, dataset, settings, encode)
     probes = probes_of([*rows, *(row for row, *_ in continued)], items, dataset, wording, tokenizer)
     direct = [probe for probe in probes if probe.details["perturbation"] == "direct"]
     chained = [probe for probe in probes if probe.details["perturbation"] != "direct"]
@@ -191,7 +190,7 @@ def _probe_rows(
 
 
 def _continuations(
-    chains: Sequence[Row], dataset: Dataset, settings: Settings, encode: Encode
+    chains: Sequence[Row], items: Sequence[Row], dataset: Dataset, settings: Settings, encode: Encode
 ) -> list[tuple[Row, list[int], int]]:
     """Chains that are continued after a mistake: row of the probe, ids of the prompt, number of generated tokens.
 
@@ -199,10 +198,11 @@ def _continuations(
     """
     if "resample" not in settings.perturbations.mistakes:
         return []
-    contrasts = (*CONTRASTS, *dataset.contrasts)
-    make_wrong = partial(corrupt, seed=settings.perturbations.seed, contrasts=contrasts)
+    seed, contrasts = settings.perturbations.seed, dataset.contrasts
     continued = []
-    for chain in chains:
+    for chain, item in zip(chains, items, strict=True):
+        of_item = {"options": item["options"] or (), "answer": item["answer"]}
+        make_wrong = partial(corrupt, seed=seed, contrasts=contrasts, **of_item)
         conclusion = chain["generated"] - len(chain["chain_ids"])
         for row in mistaken_probes(chain, settings.perturbations.max_cuts, make_wrong, encode, "resample"):
             end_of_step = chain["step_offsets"][row["kept"]][1]  # the step after those kept is the wrong one

@@ -89,12 +89,12 @@ def make(folder: Path, items: int, writers: int, tokens: int, cuts: int) -> None
     """Write the tables of items and of all probes of all writers."""
     questions = [item(number) for number in range(items)]
     write_table(questions, Items, folder / "items.parquet")
-    answers = {question["item_id"]: question["answer"] for question in questions}
+    by_id = {question["item_id"]: question for question in questions}
     offered = {"max_cuts": cuts, "seed": 0, "filler": " ...", "contrasts": (), "encode": encode, "decode": decode}
     for name, perturbation in PERTURBATIONS.items():
         chains = (chain(question, tokens, cuts) for question in questions)
         first = folder / f"writer0/{name}.parquet"
-        write_table(probes_of(name, perturbation.needs, chains, offered, answers), Probes, first)
+        write_table(probes_of(name, perturbation.needs, chains, offered, by_id), Probes, first)
         for number in range(1, writers):
             other = folder / f"writer{number}/{name}.parquet"
             other.parent.mkdir(exist_ok=True)

@@ -22,6 +22,8 @@ from faithfulness.tables.fields import Row
 from faithfulness.templates import Message
 
 LETTERS = string.ascii_uppercase
+NEW_LINE = "\n"
+SENTENCE_END = re.compile(r"[.!?\u2026\u3002\uff01\uff1f]['\"\u2019\u201d)\]]*\s*$")
 SILENT = "?"  # the answer, not one of the options, of a load-bearing reader whose chain does not state one
 
 
@@ -240,8 +242,13 @@ def said(item: Row, answer: str) -> str:
 
 
 def chain_text(steps: Sequence[str]) -> str:
-    """Steps of a worked chain as a model would write them after the prefill: a space before each."""
-    return "".join(f" {step}" for step in steps)
+    """Steps of a worked chain as a model would write them after the prefill.
+
+    Each begins after a space; or after a line break where the step before it does not end a sentence, as in GSM8K, so
+    that both stay steps of their own.
+    """
+    pairs = zip([".", *steps], steps, strict=False)
+    return "".join(f"{' ' if SENTENCE_END.search(before) else NEW_LINE}{step}" for before, step in pairs)
 
 
 def answer_text(answer: str) -> str:

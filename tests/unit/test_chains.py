@@ -266,3 +266,19 @@ class TestPrompts:
     def test_segment_coder_needs_a_fast_tokenizer(self, tmp_path: Path) -> None:
         with pytest.raises(FileNotFoundError, match="only models with a fast tokenizer"):
             prompts.segment_coder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("lines", "text"),
+    [
+        (["Ann has 2.", "So she has 4."], " Ann has 2. So she has 4."),
+        (["2 + 2 = 4", "4 + 1 = 5"], " 2 + 2 = 4\n4 + 1 = 5"),
+        (['He said "yes."', "So it is."], ' He said "yes." So it is.'),
+        (["她有两个。", "所以是四。"], " 她有两个。 所以是四。"),
+        (["The price is $3.50", "It fell."], " The price is $3.50\nIt fell."),
+        ([], ""),
+    ],
+)
+def test_the_lines_of_a_worked_chain_stay_steps(lines: list[str], text: str) -> None:
+    assert prompts.chain_text(lines) == text
+    assert len(steps.split(text)) == len(lines)

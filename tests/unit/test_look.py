@@ -202,9 +202,14 @@ def test_gold_answers_that_no_reply_can_match() -> None:
 
 @pytest.mark.parametrize(
     ("lines", "warning"),
-    [(["One and one is two.", "It is two."], None), (["1 + 1 = 2", "2 + 2 = 4"], "(1 and 2)"), (None, None)],
+    [
+        (["One and one is two.", "It is two."], None),
+        (["1 + 1 = 2", "2 + 2 = 4"], None),
+        (["One and one is two.", "---"], "(1 and 2)"),
+        (None, None),
+    ],
 )
-def test_worked_chains_that_run_on(lines: list[str] | None, warning: str | None) -> None:
+def test_worked_chains_of_fewer_steps_than_lines(lines: list[str] | None, warning: str | None) -> None:
     found = " ".join(findings.of_data(data_of([row("q", TWO, "no") | {"rationale": lines}])))
     assert ("fewer steps than lines" in found) == bool(warning)
     assert (warning or "") in found

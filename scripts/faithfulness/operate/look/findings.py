@@ -127,15 +127,15 @@ def _golds(data: Data) -> Iterator[str]:
 
 
 def _worked(data: Data) -> Iterator[str]:
-    """Whether the lines of worked chains are steps where they stand one after the other, as a model learns them."""
+    """Whether the lines of worked chains are steps in the text that a model learns."""
     worked = [item for item in data.items[:MANY] if item["rationale"]]
     short = [item for item in worked if len(split(prompts.chain_text(item["rationale"]))) < len(item["rationale"])]
     if short:
         steps = len(split(prompts.chain_text(short[0]["rationale"])))
         yield (
             f"{count(len(short))} of {count(len(worked))} worked chains have fewer steps than lines, such as that of "
-            f"{_quoted(short[0]['question'])} ({steps} and {len(short[0]['rationale'])}): what a model learns of them "
-            "runs on where a line ends without a full stop."
+            f"{_quoted(short[0]['question'])} ({steps} and {len(short[0]['rationale'])}): a model learns lines "
+            "without content, or of one equation or sentence, as one step."
         )
 
 

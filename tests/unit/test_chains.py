@@ -46,7 +46,8 @@ def test_by_hand(wording: Prompts) -> None:
         (" We add.\n\n**Answer:** 7", "\n\n**Answer:** 7", ["label"], [False]),
         (" We add.\nSo she has 3 + 4 = \\boxed{7}.", "", [], [False, True]),
         (" The answer is 7. Let's verify: 3 + 4 = 7.\n#### 7", "\n#### 7", ["hashes"], [True, False]),
-        (" We add 4 to 3 = 7. So she has 7 apples.", "", [], [False, True]),
+        (" We add 4 to 3 = 7. So she has 7 apples.", " So she has 7 apples.", ["restated"], [False]),
+        (" We add 4 to 3. So she has 7 apples.", "", [], [False, True]),
         (" So we add. It is 7.", "", [], [False, False]),
     ],
 )

@@ -86,7 +86,7 @@ The answer to this is yes, as it is yes.
 """
 # and these do not.
 OTHERS = r"""
-So she has 7. ¦ Thus, Janet makes $18 every day. ¦ The total is 7 apples. ¦ The answer is not 7. ¦
+So she has 8. ¦ Thus, Janet makes $18 every day. ¦ The total is 7 apples. ¦ The answer is not 7. ¦
 The answer isn't B. ¦ Option B is incorrect. ¦ A is wrong. ¦ The answer is obtained by adding. ¦
 The answer should be a number. ¦ Answering needs steps. ¦ #### Step 3: Calculate ¦ ### Solution ¦ **Total** ¦
 **Step 2:** Add. ¦ I choose a ball. ¦ So we choose 3 of the 5 apples. ¦ Option A: shelf is wrong. ¦
@@ -185,11 +185,42 @@ def test_cuts_only_the_conclusion(chain, conclusion, forms):
 
 def test_every_form_has_a_name():
     """The table of summaries has a column for each, and the page has words for it."""
-    assert set(CONCLUSIONS) | {"cue", "stop"} == set(CONCLUSION_FORMS)
+    assert set(CONCLUSIONS) | {"restated", "cue", "stop"} == set(CONCLUSION_FORMS)
     page = (Path(__file__).parents[2] / "report/page.html.j2").read_text("utf-8")
     words = page.split("set conclusion_texts = {")[1].split("} %}")[0]
     assert re.findall(r'"(\w+)":', words) == list(CONCLUSION_FORMS)
     assert len(WORDINGS) + len(STEPS) > 200
+
+
+@pytest.mark.parametrize(
+    ("last", "cut"),
+    [
+        ("So, Janet paid $130.", True),
+        ("Therefore, the pension is $1,250 and the tax $130.", True),
+        ("Hence she has 2/3 of it!", True),
+        ("So, **Janet** paid \\(130\\) dollars.", True),
+        ("So, Janet paid $131.", False),  # a new number is reasoning
+        ("So, Janet paid $130", False),  # cut off at the token limit
+        ("Janet paid $130.", False),
+        ("So 130 + 1250 = 1380.", False),
+        ("So, Janet paid $130, because it is the price.", False),
+        ("So, the coin is still heads up.", False),
+        ("So, did Janet pay $130?", False),
+    ],
+)
+def test_a_last_sentence_that_repeats_a_number(last: str, cut: bool) -> None:
+    text = "The price is 100 + 30 = 130. She keeps 2/3 of 1250."
+    chain = cut_conclusion(f"{text} {last}", [])
+    assert (chain.end == len(text), chain.forms) == (cut, ["restated"] if cut else [])
+    both = cut_conclusion(f"{text} {last}\n#### 130", [])
+    assert (both.end == len(text)) == cut
+    assert cut_conclusion(last, []).end == len(last)
+
+
+def test_one_sentence_that_repeats_a_number_is_cut() -> None:
+    text = "She has 2 + 2 = 4. So she has 4."
+    assert cut_conclusion(f"{text} So it is 4.", []).end == len(text)
+    assert cut_conclusion(f"{text} She is glad.", []).forms == []  # the chain goes on
 
 
 def test_trailing_whitespace_is_no_conclusion():

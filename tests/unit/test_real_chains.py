@@ -5,7 +5,7 @@ tests/fixtures/chains_qwen.jsonl holds ten chains each of three styles, which Qw
 test set (Cobbe et al. 2021, MIT licence): `markdown` was asked for \boxed{} and has no prefill, `plain` has the
 default prompt, `think` was asked to think between tags. `conclusion` is what a person takes for the conclusion; `form`
 says whether it is marked as one (by a box, by words, or by the closing tag, after which all is conclusion), unmarked
-("So, Tracy obtained 2 pieces."), or none, because the chain was cut off.
+("So, Tracy obtained 2 pieces."; cut off if the number is not new), or none, because the chain was cut off.
 """
 
 import json
@@ -52,11 +52,13 @@ def test_conclusions_are_those_that_a_person_reads(chain: dict[str, Any]) -> Non
 
 
 @pytest.mark.parametrize("chain", [c for c in CHAINS if c["form"] == "unmarked"])
-def test_an_unmarked_conclusion_is_a_step_that_states_the_answer(chain: dict[str, Any]) -> None:
+def test_an_unmarked_conclusion_is_cut_off_or_a_step_that_states_the_answer(chain: dict[str, Any]) -> None:
     row = parsed(chain)
-    assert row["conclusion"] == ""
-    assert row["steps"][-1].strip() == chain["conclusion"]
-    assert row["states_answer"][-1]
+    if row["conclusion"]:
+        assert (row["conclusion"].strip(), row["conclusion_forms"]) == (chain["conclusion"], ["restated"])
+    else:
+        assert row["steps"][-1].strip() == chain["conclusion"]
+        assert row["states_answer"][-1]
 
 
 def test_counts() -> None:
@@ -65,7 +67,7 @@ def test_counts() -> None:
     assert Counter(chain["style"] for chain in CHAINS) == {"markdown": 10, "plain": 10, "think": 10}
     recognised = Counter(chain["form"] for chain, row in zip(CHAINS, rows, strict=True) if row["conclusion"])
     assert recognised["marked"] == sum(chain["form"] == "marked" for chain in CHAINS) == 22
-    assert recognised["none"] == 0
+    assert (recognised["unmarked"], recognised["none"]) == (2, 0)
     pieces = [step for row in rows for step in row["steps"]]
     assert all(step.count("\\[") == step.count("\\]") for step in pieces if "boxed{\\" not in step)
     finished = [row for chain, row in zip(CHAINS, rows, strict=True) if chain["finish_reason"] == "stop"]

@@ -1,9 +1,10 @@
 r"""Finding the conclusion of a chain: the sentences at its end that state the answer and say no more.
 
 A sentence states the answer in one of a few forms (`tables.statistics.CONCLUSION_FORMS`): by words ("The answer is 7"),
-as an option ("So option B is correct."), after a label ("**Final Answer**", then 7), after `####`, in `\boxed{}`, or
-as nothing but a value in bold. It is never recognised by the answer's value (method, "Writing chains"). All functions
-depend on their arguments only, and take time linear in the length of the text.
+as an option ("So option B is correct."), after a label ("**Final Answer**", then 7), after `####`, in `\boxed{}`, as
+nothing but a value in bold, or as a last sentence that only repeats a number ("So, Janet paid $130."). It is never
+recognised by the answer's value (method, "Writing chains"). All functions depend on their arguments only, and take time
+linear in the length of the text.
 """
 # ruff: noqa: RUF001 - marks of many scripts
 
@@ -60,6 +61,7 @@ _SUM = re.compile(
 )
 _SEPARATE = re.compile(r"\s(?:and|or|und|et|y|e)\s|[,;，；]\s")
 _WORD = re.compile(r"\w+")
+_NUMBER = re.compile(r"\d+(?:[.,/]\d+)*")
 
 
 class Chain(NamedTuple):
@@ -114,6 +116,11 @@ def cut_conclusion(text: str, cues: Sequence[str], stops: Sequence[str] = ()) ->
         # What is cut off can be the end of a code block, so the rest is split again.
         chain = chain[: spans[kept][0]].rstrip()
         spans = split(chain)
+    sentences = [chain[slice(*span)] for span in spans]
+    if sentences and restates(sentences[-1], sentences[:-1]):
+        chain, spans = chain[: spans[-1][0]].rstrip(), spans[:-1]
+        spans = [*spans[:-1], (spans[-1][0], len(chain))]
+        forms = ["restated", *forms]
     if not spans:
         chain = ""
     return Chain(len(chain), spans, forms, stopped)
@@ -190,10 +197,27 @@ def states(sentence: str, cues: Sequence[str] = ()) -> bool:
 def closes(sentence: str) -> bool:
     """Whether a sentence begins like a conclusion ("So ...") and neither computes nor argues.
 
-    At the end of a chain it states the answer, but it may be a step of the reasoning, too, so it is not cut off.
+    At the end of a chain it states the answer, but it may be a step of the reasoning, too (see `restates`).
     """
     words = plain(sentence)
     return LEADS.sub("", words, count=1) != words and _is_plain(LEADS.sub("", words, count=1))
+
+
+def restates(sentence: str, before: Sequence[str]) -> bool:
+    """Whether a last sentence only repeats a number that the steps before it have found ("So, Janet paid $130.").
+
+    It is whole, begins like a conclusion, neither computes nor argues, and has no number that is new.
+    """
+    words = plain(sentence)
+    if not before or not words.endswith((".", "!", "。", "！")) or not closes(sentence):
+        return False
+    numbers = _numbers(words)
+    return bool(numbers) and numbers <= {number for step in before for number in _numbers(plain(step))}
+
+
+def _numbers(words: str) -> set[str]:
+    """The numbers in a text, without separators of thousands."""
+    return {number.replace(",", "") for number in _NUMBER.findall(words)}
 
 
 def computes(words: str) -> bool:

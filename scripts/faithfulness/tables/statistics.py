@@ -163,6 +163,7 @@ CONCLUSION_FORMS = {
     "hashes": "#### and the answer",
     "boxed": r"\boxed{}, alone or in a sentence that does not compute",
     "value": "nothing but a value in bold",
+    "restated": "a last sentence that only repeats a number of the steps: 'So, Janet paid $130.'",
     "cue": "one of the configuration's conclusion_cues",
     "stop": "whatever follows one of its stop_cues, or the tag that ends a model's thinking",
 }

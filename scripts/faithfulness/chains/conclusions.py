@@ -116,11 +116,6 @@ def cut_conclusion(text: str, cues: Sequence[str], stops: Sequence[str] = ()) ->
         # What is cut off can be the end of a code block, so the rest is split again.
         chain = chain[: spans[kept][0]].rstrip()
         spans = split(chain)
-    sentences = [chain[slice(*span)] for span in spans]
-    if sentences and restates(sentences[-1], sentences[:-1]):
-        chain, spans = chain[: spans[-1][0]].rstrip(), spans[:-1]
-        spans = [*spans[:-1], (spans[-1][0], len(chain))]
-        forms = ["restated", *forms]
     if not spans:
         chain = ""
     return Chain(len(chain), spans, forms, stopped)
@@ -129,12 +124,35 @@ def cut_conclusion(text: str, cues: Sequence[str], stops: Sequence[str] = ()) ->
 def _conclusion(text: str, spans: Sequence[Span], cues: Sequence[str]) -> tuple[int, list[str]]:
     """How many steps come before the conclusion, and the forms of its sentences."""
     sentences = [text[slice(*span)] for span in spans]
+    repeated = _repeat_numbers(sentences)
     kept = len(sentences)
     found: list[str] = []
-    while (place := _last_statement(sentences[max(0, kept - 4) : kept], cues)) is not None:
-        kept = max(0, kept - 4) + place
-        found.insert(0, str(conclusion_form(sentences[kept], cues)))
-    return kept, list(dict.fromkeys(found))
+    while True:
+        place = _last_statement(sentences[max(0, kept - 4) : kept], cues)
+        if place is not None:
+            kept = max(0, kept - 4) + place
+            found.insert(0, str(conclusion_form(sentences[kept], cues)))
+        elif kept and repeated[kept - 1] and _is_restatement(sentences[kept - 1]):
+            kept -= 1
+            found.insert(0, "restated")
+        else:
+            return kept, list(dict.fromkeys(found))
+
+
+def _repeat_numbers(sentences: Sequence[str]) -> list[bool]:
+    """For each sentence whether it has numbers, and each stands in a sentence before it."""
+    seen: set[str] = set()
+    repeated = []
+    for sentence in sentences:
+        numbers = {number.replace(",", "") for number in _NUMBER.findall(plain(sentence))}
+        repeated.append(bool(numbers) and numbers <= seen)
+        seen |= numbers
+    return repeated
+
+
+def _is_restatement(sentence: str) -> bool:
+    """Whether a whole sentence begins like a conclusion and neither computes nor argues ("So, Janet paid $130.")."""
+    return plain(sentence).endswith((".", "!", "。", "！")) and closes(sentence)
 
 
 def _last_statement(sentences: Sequence[str], cues: Sequence[str]) -> int | None:
@@ -197,27 +215,11 @@ def states(sentence: str, cues: Sequence[str] = ()) -> bool:
 def closes(sentence: str) -> bool:
     """Whether a sentence begins like a conclusion ("So ...") and neither computes nor argues.
 
-    At the end of a chain it states the answer, but it may be a step of the reasoning, too (see `restates`).
+    At the end of a chain it states the answer, but it may be a step of the reasoning, too: it is cut off only if its
+    numbers are not new.
     """
     words = plain(sentence)
     return LEADS.sub("", words, count=1) != words and _is_plain(LEADS.sub("", words, count=1))
-
-
-def restates(sentence: str, before: Sequence[str]) -> bool:
-    """Whether a last sentence only repeats a number that the steps before it have found ("So, Janet paid $130.").
-
-    It is whole, begins like a conclusion, neither computes nor argues, and has no number that is new.
-    """
-    words = plain(sentence)
-    if not before or not words.endswith((".", "!", "。", "！")) or not closes(sentence):
-        return False
-    numbers = _numbers(words)
-    return bool(numbers) and numbers <= {number for step in before for number in _numbers(plain(step))}
-
-
-def _numbers(words: str) -> set[str]:
-    """The numbers in a text, without separators of thousands."""
-    return {number.replace(",", "") for number in _NUMBER.findall(words)}
 
 
 def computes(words: str) -> bool:

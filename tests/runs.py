@@ -35,3 +35,10 @@ def snakemake(folder: Path, *arguments: str, config: str = "config/smoke.yaml") 
     """Run Snakemake in a copy of the project."""
     asked = command(*arguments, config=config)
     return subprocess.run(asked, cwd=folder, capture_output=True, text=True, check=False, env=ENVIRONMENT)
+
+
+def make(folder: Path, *arguments: str | Path) -> str:
+    """What the project's make prints in a folder; these tests are run by make, too, which would change one below it."""
+    own = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+    asked = ["make", "--file", ROOT / "Makefile", *arguments]
+    return subprocess.run(asked, cwd=folder, capture_output=True, text=True, check=True, env=own).stdout

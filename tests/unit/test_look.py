@@ -26,7 +26,7 @@ from faithfulness.prepare.toy import random_llama
 from faithfulness.prompts import load
 from faithfulness.tables.generation import Chains
 from faithfulness.tables.io import write_table
-from tests.runs import ROOT
+from tests.runs import ROOT, make
 
 CHATML = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
@@ -440,9 +440,8 @@ def test_the_command(arguments: str, status: str, error: str) -> None:
     ],
 )
 def test_the_target(variables: list[str], arguments: str) -> None:
-    make = ["make", "--dry-run", "look", *variables]
-    done = subprocess.run(make, capture_output=True, text=True, check=True, cwd=ROOT)
-    assert done.stdout.splitlines()[-1].partition("faithfulness look ")[2].split() == arguments.split()
+    recipe = make(ROOT, "--dry-run", "look", *variables).splitlines()[-1]
+    assert recipe.partition("faithfulness look ")[2].split() == arguments.split()
 
 
 # Lines

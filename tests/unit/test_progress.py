@@ -17,7 +17,7 @@ from snakemake.settings.types import OutputSettings
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from snakemake_logger_plugin_progress import UNFINISHED, LogHandler, Progress, duration
-from tests.runs import ROOT
+from tests.runs import ROOT, make
 
 SNAKEFILE = """
 from snakemake.logging import logger
@@ -150,11 +150,7 @@ def test_durations(seconds: float, text: str) -> None:
 
 
 def test_make_does_not_echo_its_recipes(tmp_path: Path) -> None:
-    # These tests are run by make, too, which tells a make below it so.
-    own = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
-    make = ["make", "--file", ROOT / "Makefile", "clean", f"RESULTS={tmp_path / 'results'}"]
-    done = subprocess.run(make, cwd=tmp_path, capture_output=True, text=True, check=True, env=own)
-    assert done.stdout == ""
+    assert make(tmp_path, "clean", f"RESULTS={tmp_path / 'results'}") == ""
 
 
 def record(event: LogEvent | None, level: int = logging.INFO, message: str = "", **content: Any) -> logging.LogRecord:

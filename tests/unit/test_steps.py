@@ -52,6 +52,8 @@ def texts(text):
         # A capital ends a sentence unless it is an initial of a name or the label of an option.
         ["The right choice is B.", " The other two are wrong."],
         ["So it is (B).", " He is right."],
+        ["He went to bed.", " A dog barked.", " A man paid the tax.", ' "A book fell."'],
+        ["Ann vs. A man, approx. A lot."],
         ["It is **B.**", " The others are wrong."],
         ["It is vitamin C.", " Iron is bad for it."],
         ["Let us call it X.", " We add 2 to it."],

@@ -24,6 +24,8 @@ Span = tuple[int, int]
 _NEVER_LAST = re.compile(r"(?<![\w.])([Ee]\.g|[Ii]\.e|[Vv]s|[Cc]f|viz|[Aa]pprox|St|Mt|Lt)\.$")
 # A single letter with a full stop, what closes around it, and the word after it.
 _LETTER = re.compile(r"(?<![\w.'’])([^\W\d_])\.[*_\"'”’)\]]{0,4}(?=\s+[*_\"'“‘(\[]{0,4}(\w[\w'’]{0,30}))")
+# Punkt takes "A" for an initial after words that may be abbreviations ("He went to bed. A dog barked.").
+_BEFORE_ARTICLE = re.compile(r"(?<=[a-z]{2})\.[*_\"'”’)\]]{0,4}(?=\s+[*_\"'“‘(\[]{0,4}A\s+[a-z])")
 _WORD = re.compile(r"\w+")
 # Full stops, question and exclamation marks that Punkt does not know (Unicode: Sentence_Terminal), with what closes
 # after them; a comma after them continues the sentence.
@@ -153,7 +155,8 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _sentence_ends(line: str) -> set[int]:
-    ends = {end for _, end in _punkt().spans(line) if not _NEVER_LAST.search(line[max(0, end - 12) : end])}
+    ends = {end for _, end in _punkt().spans(line)} | {match.end() for match in _BEFORE_ARTICLE.finditer(line)}
+    ends = {end for end in ends if not _NEVER_LAST.search(line[max(0, end - 12) : end])}
     ends |= {match.end() for match in _LETTER.finditer(line) if _letter_ends(line, match)}
     return ends | {match.end() for match in _OTHER_STOP.finditer(line)}
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 import yaml
 from filelock import FileLock
@@ -21,6 +22,10 @@ from tests.runs import ROOT, copy_project, snakemake
 
 if TYPE_CHECKING:  # torch takes seconds to import, and most test files need none of it
     from faithfulness.backends.transformers import TransformersBackend
+
+# A busy machine is slow, and no test measures its speed.
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

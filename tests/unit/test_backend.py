@@ -76,7 +76,7 @@ def random_requests(seed: int) -> list[Request]:
 
 
 @given(st.integers(0, 10**6))
-@hypothesis_settings(max_examples=15, deadline=None)
+@hypothesis_settings(max_examples=15)
 def test_trees_equal_plain_rows(backend: TransformersBackend, plain: TransformersBackend, seed: int) -> None:
     requests = random_requests(seed)
     with torch.inference_mode():
@@ -89,7 +89,7 @@ def test_trees_equal_plain_rows(backend: TransformersBackend, plain: Transformer
 
 
 @given(st.integers(0, 10**6))
-@hypothesis_settings(max_examples=8, deadline=None)
+@hypothesis_settings(max_examples=8)
 def test_a_growing_forest_writes_what_generate_writes(
     backend: TransformersBackend, plain: TransformersBackend, seed: int
 ) -> None:

@@ -98,7 +98,7 @@ def test_places_that_nothing_decides(caplog: pytest.LogCaptureFixture) -> None:
     ),
     data=st.data(),
 )
-@hypothesis_settings(max_examples=60, deadline=None)
+@hypothesis_settings(max_examples=60)
 def test_every_way_to_write_golds_means_the_same(options: list[list[str]], data: st.DataObject) -> None:
     places = [data.draw(st.integers(0, len(texts) - 1)) for texts in options]
     places[0], places[1] = 0, len(options[1]) - 1  # a column that shows where it begins
@@ -419,7 +419,7 @@ def test_a_row_without_its_worked_chain_has_none() -> None:
 
 
 @given(st.lists(st.text(max_size=12), min_size=2, max_size=5), st.text(max_size=12))
-@hypothesis_settings(max_examples=200, deadline=None)
+@hypothesis_settings(max_examples=200)
 def test_any_texts_are_read_or_refused(texts: list[str], answer: str) -> None:
     for options in (texts, "\n".join(texts)):
         found, refused = items([{"question": "Q?", "options": options, "answer": answer}])

@@ -36,7 +36,7 @@ def solve(question: str) -> str:
 
 
 @given(GENERATED.map(lambda s: s.model_copy(update={"train": 60, "eval": 20})))
-@hypothesis_settings(max_examples=40, deadline=None)
+@hypothesis_settings(max_examples=40)
 def test_generated_items(task: LastLetters | CoinFlip) -> None:
     train, evaluation = datasets.items(task)
     assert (len(train), len(evaluation)) == (60, 20)
@@ -50,7 +50,7 @@ def test_generated_items(task: LastLetters | CoinFlip) -> None:
 
 
 @given(GENERATED)
-@hypothesis_settings(max_examples=10, deadline=None)
+@hypothesis_settings(max_examples=10)
 def test_worked_chains_are_true(task: LastLetters | CoinFlip) -> None:
     item = next(GENERATORS[task.task](task))
     if task.task == "last_letters":

@@ -58,7 +58,7 @@ def test_components_by_hand():
 
 
 @given(arrays(float, (6, 4), elements=st.floats(-30, 30)))
-@hypothesis_settings(max_examples=30, deadline=None)
+@hypothesis_settings(max_examples=30)
 def test_total_is_reading_plus_writing_exactly(values):
     differences = effects.differences(frame(values), ["aoc"])["aoc"]
     gap = differences["total"] - differences["reading"] - differences["writing"]

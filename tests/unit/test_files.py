@@ -236,7 +236,7 @@ def as_parquet(rows: list[dict[str, str]], file: Path, ascii_only: bool) -> None
     rows=st.lists(st.fixed_dictionaries({"question": TEXT.filter(bool), "answer": TEXT}), min_size=1, max_size=4),
     ascii_only=st.booleans(),
 )
-@hypothesis_settings(max_examples=60, deadline=None)
+@hypothesis_settings(max_examples=60)
 def test_what_is_written_is_read(
     tmp_path_factory: pytest.TempPathFactory,
     name: str,

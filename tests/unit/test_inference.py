@@ -38,7 +38,7 @@ def test_bca_agrees_with_scipy_on_the_same_draws():
     np.testing.assert_allclose(got, expected, atol=1e-9)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     sizes=st.lists(st.integers(12, 40), min_size=1, max_size=3),
     seed=st.integers(0, 2**16),

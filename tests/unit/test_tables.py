@@ -51,7 +51,7 @@ ITEM = {
         max_size=5,
     )
 )
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_parquet_round_trip(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
     write_table(rows, Items, tmp_path / "items.parquet")
     assert records(read_table(tmp_path / "items.parquet", Items)) == rows
@@ -150,7 +150,7 @@ def rows_of_items(*counts: int) -> Rows:
 
 
 @given(counts=st.lists(st.integers(0, 30), max_size=70), block_items=st.integers(1, 30), shards=st.integers(1, 4))
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_shard_reads_the_rows_of_its_items_and_little_else(
     tmp_path: Path, counts: list[int], block_items: int, shards: int
 ) -> None:

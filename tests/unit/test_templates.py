@@ -109,7 +109,7 @@ class TestDate:
         assert chain(template + PLAIN, with_settings()).splitlines()[0] == default
         assert chain(template + PLAIN, with_settings(date="2025-01-02")).splitlines()[0] == other
 
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     @given(st.dates(datetime.date(1900, 1, 1)), st.lists(st.sampled_from([*templates.DIRECTIVES, "%%", " ", "x"])))
     def test_it_is_what_strftime_gives(self, day: datetime.date, parts: list[str]) -> None:
         form = "".join(parts)

@@ -176,7 +176,7 @@ TEXT = st.text(alphabet="the coin 12.,:+=-'\n\"é日😀 So  ", max_size=20)
 
 @pytest.mark.parametrize("ends", ["", "bos", "bos eos"])
 @pytest.mark.parametrize("name", KEPT)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     texts=st.lists(TEXT, min_size=2, max_size=5), begun=st.booleans(), tag=st.sampled_from(["", "<think>", "</think>"])
 )
@@ -249,7 +249,7 @@ def test_perturbations_use_the_same_ids(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", KEPT)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(texts=st.lists(TEXT, min_size=1, max_size=4))
 def test_chains_keep_their_first_space(
     name: str, texts: list[str], kept: dict[tuple[str, str], PreTrainedTokenizerFast]

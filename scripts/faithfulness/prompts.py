@@ -336,10 +336,11 @@ def check(tokenizer: Tokenizer, prompts: Prompts) -> None:
     Raises:
         ValueError: see `templates` and `segments.check`.
     """
-    item = {"question": "Is 12 more than 7?", "options": ["yes", "no"], "letters": False, "show_options": True}
+    question = "Is 12 more than 7?"
+    item = {"question": question, "options": ["yes", "no"], "letters": False, "show_options": True}
     render_ = renderer(tokenizer)
     direct, cue = direct_prompt(item, prompts, render_)
-    _check_said(direct, item["question"], prompts, render_)
+    _check_said(direct, question, prompts, render_)
     steps = chain_text(["First, 12 - 7 = 5.", "So it's 5 more.\nIt is."])
     texts = [
         [chain_prompt(item, prompts, render_), steps, prompts.chain_cue, answer_text("yes")],

@@ -352,11 +352,11 @@ def check(tokenizer: Tokenizer, prompts: Prompts) -> None:
 
 
 def _check_said(prompt: str, question: str, prompts: Prompts, render: Render) -> None:
-    """Refuse a chat template that leaves out what it is given, as those do that want messages in parts."""
+    """Refuse a chat template that loses what it is given, as those do that want messages in parts."""
     if question not in prompt:
         raise ValueError(
-            "the model's chat template leaves out what the user says; it may want messages in parts, as for pictures: "
-            "give the tokenizer a chat template for texts"
+            "the model's chat template leaves out or changes what the user says; it may want messages in parts, as for "
+            "pictures: give the tokenizer a chat template for texts"
         )
     without = [{"role": "user", "content": question}]
     if prompts.system and render(without, prompts) == render(

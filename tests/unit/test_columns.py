@@ -307,7 +307,7 @@ ROW = {"options": ["x", "y", "z"], "answer": "x"}
         ({"options": ["x", "y", "x"]}, {}, "an option stands twice"),
         ({"options": None}, {}, "needs at least two different options"),
         ({"options": []}, {}, "needs at least two different options"),
-        ({"options": "A. x"}, {}, "needs at least two different options"),
+        ({"options": "A. x"}, {}, "holds one option; put each option on a line of its own"),
         ({"options": "['x', 'y']"}, {}, "'options' holds a list printed as text"),
         ({"options": "['x' 'y' 'z']"}, {}, "'options' holds a list printed as text"),
         ({"options": "['x' 'y'\n 'z']"}, {}, "'options' holds a list printed as text"),
@@ -549,3 +549,9 @@ def test_labels_without_a_sign(sign: str) -> None:
 )
 def test_letters_that_are_no_labels(texts: list[str]) -> None:
     assert one({"options": texts, "answer": texts[1]})["options"] == texts
+
+
+@pytest.mark.parametrize("text", ["a ) 21 , b ) 21.5 , c ) 22", "x | y | z", "yes, no", "(A) x (B) y"])
+def test_options_in_one_line(text: str) -> None:
+    _, (reason,) = items([{"question": "Q?", "options": text, "answer": "a"}])
+    assert "holds one option; put each option on a line of its own" in reason

@@ -311,7 +311,7 @@ WITHOUT_SYSTEM = "{% for m in messages %}{% if m.role == 'user' %}<|user|>{{ m.c
 def test_templates_that_leave_out_messages() -> None:
     """The question or the instructions would be missing from all prompts, without a word."""
     tokenizer = byte_level_chat(IN_PARTS)
-    with pytest.raises(ValueError, match="leaves out what the user says; it may want messages in parts"):
+    with pytest.raises(ValueError, match="leaves out or changes what the user says; it may want messages in parts"):
         prompts.check(tokenizer, with_settings())
     brief = with_settings().model_copy(update={"system": "Be brief."})
     tokenizer = byte_level_chat(WITHOUT_SYSTEM)

@@ -336,9 +336,11 @@ def check(tokenizer: Tokenizer, prompts: Prompts) -> None:
     Raises:
         ValueError: see `templates` and `segments.check`.
     """
-    item = {"question": "Is 12 more than 7?", "options": ["yes", "no"], "letters": False, "show_options": True}
+    question = "Is 12 more than 7?"
+    item = {"question": question, "options": ["yes", "no"], "letters": False, "show_options": True}
     render_ = renderer(tokenizer)
     direct, cue = direct_prompt(item, prompts, render_)
+    _check_said(direct, question, prompts, render_)
     steps = chain_text(["First, 12 - 7 = 5.", "So it's 5 more.\nIt is."])
     texts = [
         [chain_prompt(item, prompts, render_), steps, prompts.chain_cue, answer_text("yes")],
@@ -347,6 +349,23 @@ def check(tokenizer: Tokenizer, prompts: Prompts) -> None:
     for first, *others in texts:
         ids = [encode_prompt(tokenizer, first), *(encode(tokenizer, text) for text in others)]
         segments.check(_plain_coder(tokenizer)[1], [first, *others], ids)
+
+
+def _check_said(prompt: str, question: str, prompts: Prompts, render: Render) -> None:
+    """Refuse a chat template that loses what it is given, as those do that want messages in parts."""
+    if question not in prompt:
+        raise ValueError(
+            "the model's chat template leaves out or changes what the user says; it may want messages in parts, as for "
+            "pictures: give the tokenizer a chat template for texts"
+        )
+    without = [{"role": "user", "content": question}]
+    if prompts.system and render(without, prompts) == render(
+        [{"role": "system", "content": prompts.system}, *without], prompts
+    ):
+        raise ValueError(
+            "the model's chat template leaves out the `system` message; leave out the model's `system` message, or put "
+            "it into the prompts file (`question`, `question_with_options`, `question_with_letters`)"
+        )
 
 
 def tokenizer_hash(tokenizer: Tokenizer) -> str:

@@ -307,7 +307,7 @@ ROW = {"options": ["x", "y", "z"], "answer": "x"}
         ({"options": ["x", "y", "x"]}, {}, "an option stands twice"),
         ({"options": None}, {}, "needs at least two different options"),
         ({"options": []}, {}, "needs at least two different options"),
-        ({"options": "A. x"}, {}, "needs at least two different options"),
+        ({"options": "A. x"}, {}, "holds one option; put each option on a line of its own"),
         ({"options": "['x', 'y']"}, {}, "'options' holds a list printed as text"),
         ({"options": "['x' 'y' 'z']"}, {}, "'options' holds a list printed as text"),
         ({"options": "['x' 'y'\n 'z']"}, {}, "'options' holds a list printed as text"),
@@ -525,3 +525,33 @@ def test_csv_with_options_of_different_number(tmp_path: Path) -> None:
     assert not refused
     assert [item["options"] for item in found] == [["010", "10"], ["1.10", "1.1", "007"]]
     assert [item["answer"] for item in found] == ["010", "007"]
+
+
+@pytest.mark.parametrize("sign", [" ", "\t", "  ", " - ", " \u2013 ", " | ", " = "])
+def test_labels_without_a_sign(sign: str) -> None:
+    """Three or more in order, of one form; two may be chance, and so may texts that are the same without them."""
+    written = [f"{letter}{sign}{text}" for letter, text in zip("ABCD", NATO, strict=True)]
+    for options in (written, "\n".join(written)):
+        found = one({"options": options, "answer": "B"})
+        assert (found["options"], found["answer"]) == (NATO, "bravo")
+    assert one({"options": written[:2], "answer": written[1]})["options"] == written[:2]
+    assert one({"options": written[1:], "answer": written[1]})["options"] == written[1:]
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["A major", "B major", "C major"],
+        ["A flat", "B flat", "C sharp"],
+        ["A dog barks", "A cat sleeps", "A bird sings"],
+        ["A dog", "B - movie", "C section"],
+    ],
+)
+def test_letters_that_are_no_labels(texts: list[str]) -> None:
+    assert one({"options": texts, "answer": texts[1]})["options"] == texts
+
+
+@pytest.mark.parametrize("text", ["a ) 21 , b ) 21.5 , c ) 22", "x | y | z", "yes, no", "(A) x (B) y"])
+def test_options_in_one_line(text: str) -> None:
+    _, (reason,) = items([{"question": "Q?", "options": text, "answer": "a"}])
+    assert "holds one option; put each option on a line of its own" in reason

@@ -47,6 +47,8 @@ def read(file: Path, content: str | bytes) -> list[dict[str, Any]]:
         ("q.json", json.dumps(ROWS)),
         ("q.json", "\n\n" + json.dumps(ROWS, indent=2)),
         ("q.jsonl", json.dumps(ROWS, indent=1)),
+        ("q.json", json.dumps({"version": "1.0", "data": ROWS})),
+        ("q.json", json.dumps({"canary": "x", "keywords": ["a"], "examples": ROWS}, indent=2) + "\n"),
         ("q.jsonl", "\ufeff" + LINES),
         ("q.json", "\ufeff" + json.dumps(ROWS)),
         ("q.jsonl", LINES.encode("utf-16")),
@@ -93,13 +95,14 @@ def test_parquet(tmp_path: Path, name: str) -> None:
         ("q.jsonl", LINES + '{"question": "\\ud800"}', "line 3: 'utf-8' codec can't encode"),
         ("q.json", json.dumps([*ROWS, 3]), "entry 3 of its array is no object"),
         ("q.json", json.dumps(ROWS)[:-3], "cannot be read as json: "),
-        ("q.json", json.dumps({"data": ROWS}, indent=2), "line 1: "),
+        ("q.json", json.dumps({"data": ROWS}, indent=2)[:-3], "line 1: "),
         ("q.csv", "question,answer\nQ1?,one\nQ2?\n", "line 3 has 1 fields, and the first line 2"),
         ("q.csv", "question,answer\nQ1?,one,more\n", "line 2 has 3 fields, and the first line 2"),
         ("q.csv", 'question,answer\n"Q1?,one\nQ2?,two\n', "line 3: unexpected end of data"),
         ("q.csv", 'question,answer\n"a"b,one\n', "line 2: "),
         ("q.csv", "question,answer,answer\nQ1?,one,two\n", "two of its columns have the name 'answer'"),
         ("q.csv", "question,answer\nQ1?,caf\xe9\n".encode("latin-1"), "'utf-8' codec can't decode"),
+        ("q.parquet", b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "`git lfs pull`"),
         ("q.jsonl.gz", gzipped(LINES.encode())[:-9], "cannot be read as jsonl: "),
         ("q.jsonl.bz2", bz2.compress(LINES.encode())[:-9], "cannot be read as jsonl: "),
         ("q.jsonl.xz", lzma.compress(LINES.encode())[:-9], "cannot be read as jsonl: "),
@@ -118,6 +121,34 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, name: str, content: str | 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="is a folder; name a file in it"):
         files.read(tmp_path, set())
+
+
+@pytest.mark.parametrize(
+    ("rows", "written"),
+    [
+        ([['Who says "no"?', "me"], ['"Hello" is said by?', "him"]], None),
+        ([["How long?", '6" long'], ['"unbalanced', "no"]], None),
+        ([["two\nlines", "a\tb"], ['say "hi"', '"x"']], csv.QUOTE_MINIMAL),
+        ([["two\nlines", '"x'], ["all", "quoted"]], csv.QUOTE_ALL),
+    ],
+)
+def test_quotes_beside_tabs(tmp_path: Path, rows: list[list[str]], written: int | None) -> None:
+    """They enclose fields where the whole file can be read so, and are signs elsewhere."""
+    stream = io.StringIO()
+    table = [["question", "answer"], *rows]
+    if written is None:
+        stream.write("".join("\t".join(fields) + "\n" for fields in table))
+    else:
+        csv.writer(stream, delimiter="\t", quoting=written).writerows(table)  # type: ignore[arg-type]
+    found = read(tmp_path / "q.tsv", stream.getvalue())
+    assert [[row["question"], row["answer"]] for row in found] == rows
+
+
+def test_one_object_is_a_row_or_holds_them(tmp_path: Path) -> None:
+    row = {"question": "Q?", "options": [{"text": "a"}, {"text": "b"}], "answer": "a"}
+    for content in (json.dumps(row), json.dumps(row, indent=2)):
+        assert read(tmp_path / "q.json", content) == [row]
+    assert read(tmp_path / "q.json", json.dumps({"one": ROWS, "two": ROWS})) == [{}]
 
 
 @pytest.mark.parametrize("answer", ["010", "1.10", "007", "1e5", "12345678901234567890", "1,000", "NA", "None", "-0"])

@@ -357,6 +357,10 @@ INDEX = weight_files.INDEX
         (lambda folder: (folder / "config.json").write_text("{"), "config.json cannot be read"),
         (rewrite("config.json", lambda v: v | {"hidden_size": 128}), "hidden_size of their config.json is 128 and 64"),
         (rewrite("config.json", lambda v: v | {"model_type": "qwen2"}), "model_type of their config.json is qwen2"),
+        *(
+            (rewrite("config.json", lambda v, name=name: v | {"architectures": [name]}), f"writes none ({name}")
+            for name in ("LlamaForSequenceClassification", "LlamaForTokenClassification", "Qwen2ForRewardModel")
+        ),
         (rewrite("config.json", lambda v: v | {"quantization_config": {"bits": 4}}), "are quantised"),
         (tensors(lambda v: {n: t for n, t in v.items() if ".mlp.up" not in n}), "lack 4 of 38 tensors"),
         (

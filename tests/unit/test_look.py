@@ -266,10 +266,14 @@ def test_models_that_differ_are_shown_once_each(capsys: pytest.CaptureFixture[st
     [
         (CHATML, "You reason.", None),
         (CHATML, None, None),
-        (DEAF, "You reason.", "leaves the system message out"),
+        (
+            DEAF,
+            "You reason.",
+            "A run would stop here: the tokenizer: the model's chat template leaves out the `system` message",
+        ),
         (DEAF, None, None),
         (PERSONA, None, "puts words of its own before the question: 'system You are Owl"),
-        ("{{ messages[-1].content.upper() }}", None, "changes the question"),
+        ("{{ messages[-1].content.upper() }}", None, "leaves out or changes what the user says"),
         ("{{ raise_exception('no system role') }}", "You reason.", "A run would stop here"),
         (
             CHATML + "<think>\n",

@@ -105,11 +105,41 @@ def test_thoughts_in_parts() -> None:
         parsed(said(message(parts)))
 
 
-@pytest.mark.parametrize("opening", ["<think>\n", "\n<think>", "[THINK]", "<|channel|>analysis"])
-def test_thoughts_within_the_text_are_refused_without_tags(opening: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(f"{tag}Let us see." for tag in ("<think>\n", "\n<think>", "[THINK]", "<|channel|>analysis", "<seed:think>")),
+        *(f"{tag}Let us see." for tag in ("\u25c1think\u25b7", "<|START_THINKING|>", "<|inner_prefix|>", "<thoughts>")),
+        # The chat template opened the block, and the server put nothing aside.
+        *(f"So 3 + 4.\n{tag}\n\nIt is 7." for tag in ("</think>", "[/THINK]", "</seed:think>", "<|END_THINKING|>")),
+        "So 3 + 4.\n</think>",
+    ],
+)
+def test_thoughts_within_the_text_are_refused_without_tags(text: str) -> None:
     with pytest.raises(UnusableReplyError, match="set `think`"):
-        parsed(said(message(f"{opening}Let us see.")))
-    assert parsed(said(message("2 < 3, so </think> is a tag.")))["text"] == "2 < 3, so </think> is a tag."
+        parsed(said(message(text)))
+    assert parsed(said(message(text)), think=TAGS)["text"] == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2 < 3, so </think> is a tag.",
+        "Write <think>\nx\n</think>\nin your file.",
+        "[Reasoning] 3 + 4 = 7",
+        "<b>7</b>\n",
+        "I think: 7.\n[see /reasons]\n",
+    ],
+)
+def test_texts_that_only_look_like_thoughts_are_kept(text: str) -> None:
+    assert parsed(said(message(text)))["text"] == text
+
+
+@pytest.mark.parametrize(
+    "block", ["<think></think>", "\u25c1think\u25b7\u25c1/think\u25b7", "<seed:think>\n</seed:think>"]
+)
+def test_empty_blocks_are_left_out(block: str) -> None:
+    assert parsed(said(message(f"{block}\n\nIt is 7.")))["text"] == "It is 7."
 
 
 @pytest.mark.parametrize(
@@ -166,6 +196,15 @@ def test_an_error_within_a_choice_says_what_it_is() -> None:
     body["choices"][0]["error"] = {"code": 502, "message": "provider gone"}
     with pytest.raises(MalformedReplyError, match="provider gone"):
         parsed(json.dumps(body))
+
+
+def test_tokens_among_which_no_letter_can_be_found() -> None:
+    with pytest.raises(UnusableReplyError, match="--return-tokens-as-token-ids"):
+        parsed(said(message("A"), "length", top(**{"token_id:32": -0.1, "token_id:33": -2.5})), letters=True)
+    thinks = said(message(None), "length", top(**{"<think>": -0.01, "A": -9.0}))
+    with pytest.raises(UnusableReplyError, match="set `think`"):
+        parsed(thinks, letters=True)
+    assert parsed(thinks, letters=True, think=TAGS)["top"]
 
 
 # An error with status 200.
@@ -482,6 +521,12 @@ def test_a_field_that_a_server_refuses_is_left_out_by_the_setting(arm: Path, nam
             "max_tokens or max_completion_tokens exceeds the context length",
             "lower `max_new_tokens`",
         ),
+        (400, "Expected last role User or Tool (or Assistant with prefix True)", r"`server\.turn: question`"),
+        (400, "max_tokens is too large: 40960. This model supports at most 16384", "lower `max_new_tokens`"),
+        (400, "The model `x` does not exist", "is the model's name right"),
+        (400, "API key not valid. Please pass a valid API key.", "is the key in the environment variable"),
+        (400, "default chat template is no longer allowed", "give the server a chat template"),
+        (400, "Unsupported value: reasoning_effort 'none'", r"`server\.body` holds what requests say about thinking"),
         (400, "strange", r"`server\.body` changes the fields of requests"),
         (402, "Insufficient Balance", "is there credit for the key"),
         (405, "Method Not Allowed", "base_url"),

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, models
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 from transformers.utils import chat_template_utils
 
@@ -59,6 +59,16 @@ GPT_OSS = "{%- macro now() %}{{- 'Current date: ' + strftime_now(\"%Y-%m-%d\") }
 
 def chat(template: str | dict[str, str]) -> PreTrainedTokenizerFast:
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE()))
+    tokenizer.chat_template = template
+    return tokenizer
+
+
+def byte_level_chat(template: str) -> PreTrainedTokenizerFast:
+    """A tokenizer that keeps texts."""
+    rules = Tokenizer(models.BPE({token: i for i, token in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}, []))
+    rules.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    rules.decoder = decoders.ByteLevel()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=rules)
     tokenizer.chat_template = template
     return tokenizer
 
@@ -292,3 +302,22 @@ class TestVariables:
     def test_a_model_on_a_server(self) -> None:
         with pytest.raises(ValueError, match=r'server.body: {chat_template_kwargs: {"enable_thinking": false}}'):
             ServedModel(name="m", parameters=1, source={"uri": "openai:m"}, template={"enable_thinking": False})
+
+
+IN_PARTS = "{% for m in messages %}{{ m.role }}: {% for part in m.content %}{{ part.text }}{% endfor %}\n{% endfor %}"
+WITHOUT_SYSTEM = "{% for m in messages %}{% if m.role == 'user' %}<|user|>{{ m.content }}\n{% endif %}{% endfor %}"
+
+
+def test_templates_that_leave_out_messages() -> None:
+    """The question or the instructions would be missing from all prompts, without a word."""
+    tokenizer = byte_level_chat(IN_PARTS)
+    with pytest.raises(ValueError, match="leaves out or changes what the user says; it may want messages in parts"):
+        prompts.check(tokenizer, with_settings())
+    brief = with_settings().model_copy(update={"system": "Be brief."})
+    tokenizer = byte_level_chat(WITHOUT_SYSTEM)
+    prompts.check(tokenizer, with_settings())
+    prompts.check(tokenizer, brief.model_copy(update={"system": ""}))
+    with pytest.raises(ValueError, match="leaves out the `system` message"):
+        prompts.check(tokenizer, brief)
+    for template in (PLAIN, USER.replace("m.content", "m.content | trim") + BEGIN + "{% endif %}"):
+        prompts.check(byte_level_chat(template), brief)

@@ -1,6 +1,7 @@
 """Files of weights from elsewhere: whether all are there and whole, by their headers alone."""
 
 import json
+import re
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -9,6 +10,8 @@ WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 POINTER = b"version https://git-lfs"
 # What a fine-tuning leaves as it was; in the configuration of a model, or of the text part of one.
 ARCHITECTURE = ("model_type", "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads")
+# A model whose output is no token: with tied embeddings, its weights would pass for one that writes.
+OTHER_HEADS = re.compile(r"\w*(?:Classification|QuestionAnswering|Reward|MultipleChoice)\w*")
 
 Shape = tuple[int, ...]
 
@@ -95,6 +98,11 @@ def check_full(source: Path, base: Path) -> None:
         raise ValueError(
             f"the weights in {source} are quantised, and those of their base arm are not; save them as floats, and set "
             "`quantisation` of the model, which quantises all of its arms alike"
+        )
+    if other_head := OTHER_HEADS.search(str(own.get("architectures"))):
+        raise ValueError(
+            f"the weights in {source} are of a model that judges texts and writes none ({other_head[0]} in its "
+            "config.json); import one that writes"
         )
     found, expected = shapes(source), shapes(base)
     rows = rows_of(source), rows_of(base)  # tokens may have been added

@@ -46,7 +46,10 @@ CAUSES = (
         hint="the server filters what it is asked: relax its filter, or leave the question out of the dataset",
     ),
     Cause(
-        ("context length", "context_length", "context window", "too long", "too many tokens", "max_model_len"),
+        (
+            *("context length", "context_length", "context window", "too long", "too many tokens", "max_model_len"),
+            *("is too large", "completion tokens"),
+        ),
         hint="lower `max_new_tokens` of the dataset, or have the server take longer contexts",
     ),
     Cause(
@@ -61,11 +64,28 @@ CAUSES = (
         "are then sampled as it does by default",
     ),
     Cause(
-        ("continue_final_message", "add_generation_prompt", "prefill", "last message", "assistant message"),
+        (
+            "continue_final_message",
+            "add_generation_prompt",
+            "prefill",
+            "last message",
+            "assistant message",
+            "last role",
+        ),
         hint="where a server continues no unfinished turn, `server.turn: question` asks for the answer in a turn of "
         "its own",
     ),
+    Cause(("chat template",), hint="give the server a chat template for the model (vLLM: --chat-template)"),
+    Cause(
+        ("reasoning", "thinking", "chat_template_kwargs"),
+        hint="`server.body` holds what requests say about thinking, and the server wants it otherwise",
+    ),
     Cause(("system", "developer", "alternate"), hint="leave out the model's `system` message"),
+    Cause(("api key", "api_key"), hint="is the key in the environment variable {key_variable} right?"),
+    Cause(
+        ("credit", "billing", "balance"), hint="is there credit for the key in the environment variable {key_variable}?"
+    ),
+    Cause(("model name", "model is required", "does not exist", "model not found"), hint="is the model's name right?"),
 )
 ACCEPTS = Cause(
     (),

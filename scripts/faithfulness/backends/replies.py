@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from faithfulness.backends.failures import MalformedReplyError, RefusalError, UnusableReplyError
 from faithfulness.backends.ledger import Reply
 from faithfulness.backends.protocol import FinishReason
+from faithfulness.templates import CHANNEL, CLOSING, TAG
 
 Tags = tuple[str, str]
 
@@ -31,8 +32,16 @@ MARKS = (
     " \t\r\n\u2581\u0120\u010a\u0109\u010d"  # the last are the bytes of whitespace in byte-level vocabularies
     "_*`#>|~$\\\"'()[]{}<.:,;/=-\u2013\u2014\u2022\u201c\u201d\u2018\u2019\u00ab\u00bb\u3010\u3011\u300c\u300d\u3001\u3002"
 )
-OPENINGS = ("<think>", "<thinking>", "<thought>", "<reasoning>", "[THINK]", "<seed:think>", "<|channel|>analysis")
-EMPTY_BLOCK = re.compile(r"\A\s*<think>\s*</think>\s*")  # of Qwen3 that does not think
+# Thinking that no server put aside: a block that begins the reply, or the end of one that the chat template opened.
+OPENING = re.compile(rf"\s*(?:(?!\[){TAG}|\[THINK\]|{CHANNEL})", re.IGNORECASE)
+CLOSED = re.compile(rf"(?=[<◁]|\[/THINK\])(?P<tag>{TAG})[ \t]*(?:\n|\Z)", re.IGNORECASE)
+EMPTY_BLOCK = re.compile(rf"\A\s*(?P<opening>(?!\[){TAG})\s*(?P<tag>{TAG})\s*", re.IGNORECASE)  # of no thinking
+NUMBERED = re.compile(r"token_id:\d+")  # what vLLM writes for tokens if it is asked for their ids
+THINKS = (
+    "the model thinks before it replies, and the chain would be without its thoughts; set `think` of the model to its "
+    "tags, such as [<think>, </think>], with `server.turn: prefill`, or turn the thinking off: "
+    "`template: {enable_thinking: false}` of the model, or `server.body: {reasoning_effort: none}`"
+)
 STATUS_OF_CODE = {
     "invalid_api_key": 401,
     "authentication_error": 401,
@@ -232,8 +241,8 @@ def parse(body: Body, letters: bool, think: Tags | None) -> Reply:
     choice, usage = body.choices[0], body.usage or Usage()
     text, finish = _text(choice.message, think), _finish(choice, letters)
     top = choice.logprobs.first() if choice.logprobs else []
-    if letters and not by_token(top):
-        raise UnusableReplyError("the server returns no log-probabilities of letters; use `readout: text`")
+    if letters:
+        _check_tokens(by_token(top), think)
     if not letters and not text:
         _check_silence(choice.message, finish, hidden_tokens(body), usage)
     return {
@@ -243,6 +252,19 @@ def parse(body: Body, letters: bool, think: Tags | None) -> Reply:
         "sent": usage.prompt_tokens,
         "written": usage.completion_tokens,
     }
+
+
+def _check_tokens(values: dict[str, float], think: Tags | None) -> None:
+    """Refuse tokens among which no letter can be looked for."""
+    if not values:
+        raise UnusableReplyError("the server returns no log-probabilities of letters; use `readout: text`")
+    if all(NUMBERED.fullmatch(token) for token in values):
+        raise UnusableReplyError(
+            "the server returns the numbers of tokens in place of their texts; start it without "
+            "--return-tokens-as-token-ids, or use `readout: text`"
+        )
+    if think is None and OPENING.fullmatch(max(values, key=values.__getitem__)):
+        raise UnusableReplyError(THINKS)
 
 
 def _finish(choice: Choice, letters: bool) -> FinishReason:
@@ -280,13 +302,11 @@ def finish(reason: str | None) -> Literal["stop", "length"] | None:
 
 def _text(message: Message, think: Tags | None) -> str:
     """What the model wrote, with what it thought before, if that is its chain."""
-    text, thought = EMPTY_BLOCK.sub("", message.visible()), message.thought()
-    if think is None and (thought or text.lstrip().startswith(OPENINGS)):
-        raise UnusableReplyError(
-            "the model thinks before it replies, and the chain would be without its thoughts; set `think` of the model "
-            "to its tags, such as [<think>, </think>], with `server.turn: prefill`, or turn the thinking off: "
-            "`template: {enable_thinking: false}` of the model, or `server.body: {reasoning_effort: none}`"
-        )
+    text, thought = message.visible(), message.thought()
+    if (empty := EMPTY_BLOCK.match(text)) and CLOSING.search(empty["tag"]) and not CLOSING.search(empty["opening"]):
+        text = text[empty.end() :]
+    if think is None and (thought or _thinks(text)):
+        raise UnusableReplyError(THINKS)
     if thought and think:
         text = f"{thought}\n{think[1]}\n{text}" if text.strip() else thought
     if not text and (message.tool_calls or message.parts()):
@@ -294,6 +314,14 @@ def _text(message: Message, think: Tags | None) -> str:
         if message.tool_calls or kinds != "a tool call":
             raise UnusableReplyError(f"a reply holds no text but {kinds}; have the server offer the model no tools")
     return text
+
+
+def _thinks(text: str) -> bool:
+    """Whether a reply begins with what the model thinks, in a block of its own or in one that was open before it."""
+    closings = (found["tag"] for found in CLOSED.finditer(text))
+    return bool(OPENING.match(text)) or any(
+        CLOSING.search(tag) and tag.replace("/", "", 1) not in text.partition(tag)[0] for tag in closings
+    )
 
 
 def hidden_tokens(body: Body) -> int:

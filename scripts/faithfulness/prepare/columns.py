@@ -98,7 +98,7 @@ def plain(value: object, name: str) -> str:
             f"{name}.{next(iter(value), '')}"
         )
     if isinstance(value, list):
-        raise Refusal(f"the column {name!r} holds a list, not one value")
+        raise Refusal(f"the column {name!r} holds a list, not one value; write its entries as one text in the file")
     return "" if value is None or (isinstance(value, float) and math.isnan(value)) else str(value).strip()
 
 
@@ -221,6 +221,12 @@ def _with_labels(row: Row, columns: Columns) -> Options:
     options = from_lines(text)
     if PRINTED.match(text) or PRINTED_LINE.fullmatch(text):
         raise Refusal(f"the column {name!r} holds a list printed as text ({WAY_OUT})", text[:60])
+    if len(options.texts) == 1:
+        raise Refusal(
+            f"the column {name!r} holds one option; put each option on a line of its own, or use a list, or one "
+            "column for each option",
+            text[:60],
+        )
     return _labelled_by(row, columns, options, len(options.texts))
 
 

@@ -16,9 +16,9 @@ import sys
 import zlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Literal, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -35,6 +35,7 @@ COMPRESSED = {".gz", ".bz2", ".xz"}
 UTF8_MARK = "\ufeff".encode()
 UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 DELIMITERS = ",;\t|"
+POINTER = b"version https://git-lfs"
 HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]")  # of a pair; alone, no text can hold it
 WHOLE = re.compile(r"(-?\d+)\.0+")
 
@@ -43,8 +44,8 @@ def read(file: Path, wanted: Collection[str]) -> tuple[list[Row], list[str]]:
     """The rows of a file, and the names of its columns.
 
     Args:
-        file: JSON Lines or one JSON array (`.jsonl`, `.json`), CSV with any usual delimiter (`.csv`, `.tsv`) or
-            Parquet, each also compressed (`.gz`, `.bz2`, `.xz`).
+        file: JSON Lines or one JSON array, also in an object (`.jsonl`, `.json`), CSV with any usual delimiter (`.csv`,
+            `.tsv`) or Parquet, each also compressed (`.gz`, `.bz2`, `.xz`).
         wanted: columns that the rows are to keep; a row lacks those that it lacks in the file.
 
     Returns:
@@ -62,7 +63,8 @@ def read(file: Path, wanted: Collection[str]) -> tuple[list[Row], list[str]]:
                 columns |= dict.fromkeys(row)
                 rows.append({name: value for name, value in row.items() if name in wanted})
     except (ValueError, OSError, EOFError, RecursionError, zlib.error, lzma.LZMAError, pa.ArrowException) as error:
-        raise ValueError(f"{file.name} cannot be read as {kind[1:]}: {error}") from error
+        advice = "; save it as UTF-8" if isinstance(error, UnicodeDecodeError) else ""
+        raise ValueError(f"{file.name} cannot be read as {kind[1:]}: {error}{advice}") from error
     return rows, list(columns)
 
 
@@ -82,7 +84,9 @@ def _kind(file: Path) -> str:
 
 def _opened(file: Path) -> IO[bytes]:
     with file.open("rb") as stream:
-        start = stream.read(6)
+        start = stream.read(len(POINTER))
+    if start == POINTER:
+        raise ValueError("it is a pointer of Git LFS, which `git lfs pull` replaces")
     opener = next((opener for mark, opener in OPENERS.items() if start.startswith(mark)), None)
     return opener(file) if opener else file.open("rb")
 
@@ -96,23 +100,47 @@ def _utf8(stream: IO[bytes]) -> Iterator[bytes]:
     return chain([first.removeprefix(UTF8_MARK)], stream)
 
 
-def _json_rows(stream: IO[bytes], _: Collection[str]) -> Iterator[Row]:
-    """Rows of one JSON array, or of one object in each line."""
-    rows = 0
-    for number, line in enumerate(lines := _utf8(stream), start=1):
-        if line.lstrip().startswith(b"[") and not rows:
-            yield from _array(b"".join([line, *lines]))
-        elif line.strip():
-            rows += 1
-            try:
-                row = _parsed(line)
-            except ValueError as error:
-                raise ValueError(
-                    f"line {number}: {error}; a file holds an object in each line, or one array of objects"
-                ) from error
-            if not isinstance(row, dict):
-                raise ValueError(f"line {number} holds no object with named values, but {line[:40].decode()!r}")
-            yield row
+def _json_rows(stream: IO[bytes], wanted: Collection[str]) -> Iterator[Row]:
+    """Rows of one JSON array, of one object in each line, or of an array in one object."""
+    lines = ((number, line) for number, line in enumerate(_utf8(stream), start=1) if line.strip())
+    head = list(islice(lines, 2))
+    if head and head[0][1].lstrip().startswith(b"["):
+        yield from _array(b"".join(line for _, line in chain(head, lines)))
+        return
+    if len(head) == 1 or (head and head[0][1].strip() == b"{"):
+        head += lines
+        if (whole := _whole(b"".join(line for _, line in head))) is not None:
+            yield from _held(whole, wanted)
+            return
+    for number, line in chain(head, lines):
+        try:
+            row = _parsed(line)
+        except ValueError as error:
+            raise ValueError(
+                f"line {number}: {error}; a file holds an object in each line, or one array of objects"
+            ) from error
+        if not isinstance(row, dict):
+            raise ValueError(f"line {number} holds no object with named values, but {line[:40].decode()!r}")
+        yield row
+
+
+def _whole(text: bytes) -> Row | None:
+    """The object that a text is as a whole; None if it is none."""
+    try:
+        value = _parsed(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _held(whole: Row, wanted: Collection[str]) -> list[Row]:
+    """The rows in an object that names something else, too, as in `{"version": 1, "data": [...]}`; else the object."""
+    tables = [
+        value
+        for value in whole.values()
+        if isinstance(value, list) and value and all(isinstance(entry, dict) for entry in value)
+    ]
+    return tables[0] if len(tables) == 1 and not set(wanted) & set(whole) else [whole]
 
 
 def _array(text: bytes) -> Iterator[Row]:
@@ -140,12 +168,31 @@ def _constant(name: str) -> str | None:
 
 
 def _csv_rows(stream: IO[bytes], _: Collection[str]) -> Iterator[Row]:
-    """Rows of a CSV file; its delimiter is what its first line has most of."""
-    csv.field_size_limit(sys.maxsize)  # the default refuses long passages
-    lines = io.TextIOWrapper(io.BytesIO(b"".join(_utf8(stream))), "utf-8", newline="")
-    first = lines.readline()
+    """Rows of a CSV file; its delimiter is what its first line has most of.
+
+    Where that is the tab, quotes may be signs like others, as in most published files.
+    """
+    text = b"".join(_utf8(stream)).decode("utf-8")
+    first = io.StringIO(text, newline="").readline()
     delimiter = max(DELIMITERS, key=first.count)
-    reader = csv.reader(chain([first], lines), delimiter=delimiter, strict=True, skipinitialspace=True)
+    if delimiter != "\t":
+        yield from _delimited(text, delimiter, csv.QUOTE_MINIMAL)
+        return
+    try:
+        rows = list(_delimited(text, delimiter, csv.QUOTE_MINIMAL))
+    except ValueError as error:
+        try:
+            rows = list(_delimited(text, delimiter, csv.QUOTE_NONE))
+        except ValueError:
+            raise error from None
+    yield from rows
+
+
+def _delimited(text: str, delimiter: str, quoting: Literal[0, 3]) -> Iterator[Row]:
+    """Rows of a text whose first line has the names of the columns."""
+    csv.field_size_limit(sys.maxsize)  # the default refuses long passages
+    lines = io.StringIO(text, newline="")
+    reader = csv.reader(lines, delimiter=delimiter, quoting=quoting, strict=True, skipinitialspace=True)
     try:
         names = [name.strip() for name in next(reader, [])]
         if twice := [name for name, count in Counter(names).items() if count > 1 and name]:

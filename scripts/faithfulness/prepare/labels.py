@@ -37,6 +37,7 @@ MARK = re.compile(
     r"((?: ?[)\]）】])?[.:．：、。]?(?:\*\*[.:)]?)?)(\s*)(.*)",  # noqa: RUF001
     re.DOTALL,
 )
+BARE = re.compile(r"([A-Z])([ \t]+(?:[-\u2013\u2014|=][ \t]+)?)(\S.*)", re.DOTALL)
 ENCLOSED = re.compile(r"[①-⑳Ⅰ-ⅿ]")  # need no sign behind them
 AROUND_LABELS = " ()[]（）【】{}.:,;、．：。*\"'"  # noqa: RUF001
 # Left out where texts are compared without it: what quotes a text or ends a sentence. Other signs have a meaning.
@@ -107,7 +108,7 @@ def labelled(texts: Sequence[str]) -> Options:
     marks = [mark_of(text) for text in texts]
     plain = Options(list(texts), list(string.ascii_uppercase[: len(texts)]))
     if len(texts) < 2 or None in marks or len({mark.form for mark in marks if mark}) > 1:
-        return plain
+        return _without_sign(texts) or plain
     labels = [mark.label for mark in marks if mark]
     for sequence in SEQUENCES:
         first = sequence[: len(labels)]
@@ -123,6 +124,17 @@ def labelled(texts: Sequence[str]) -> Options:
             if labels == sequence[start : start + len(labels)]:
                 raise Refusal("the labels of the options do not begin with the first", ", ".join(labels))
     return plain
+
+
+def _without_sign(texts: Sequence[str]) -> Options | None:
+    """Options that begin with A, B, C ... and no sign but a space, a dash or a bar; None where that may be chance."""
+    found = [BARE.fullmatch(text.strip()) for text in texts]
+    labels = [match[1] for match in found if match]
+    rests = [match[3] for match in found if match]
+    alike = len({match[2] for match in found if match}) == 1
+    if len(texts) < 3 or not alike or labels != SEQUENCES[0][: len(texts)] or len(set(rests)) < len(rests):
+        return None
+    return Options(rests, labels, own=True)
 
 
 def from_lines(text: str) -> Options:

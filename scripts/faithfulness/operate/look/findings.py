@@ -178,8 +178,6 @@ def of_model(asked: Asked, data: Data) -> Iterator[str]:
 def _template(asked: Asked, data: Data, texts: Sequence[str], name: str) -> Iterator[str]:
     """What a chat template does to the messages."""
     item, text, system = data.items[0], texts[0], asked.wording.system
-    if system and system.strip() not in text:
-        yield f"The chat template of {name} leaves the system message out; put it into `question` of the prompts file."
     if item["question"].strip() not in text:
         yield f"The chat template of {name} changes the question: compare the prompt above with the item."
     if system is None and getattr(asked.tokenizer, "chat_template", None):

@@ -329,7 +329,24 @@ def test_the_option_of_a_reply(options: list[str], reply: str, option: str | Non
 
 
 @pytest.mark.parametrize(
-    ("reply", "option"), [("B", "keg"), ("(A)", "shelf"), ("B. keg", "keg"), ("A shelf", None), ("C", None)]
+    ("reply", "option"),
+    [
+        ("B", "keg"),
+        ("(A)", "shelf"),
+        ("B. keg", "keg"),
+        ("A shelf", None),
+        ("C", None),
+        ("The answer is (B).", "keg"),
+        ("**B**", "keg"),
+        ("**B.** keg", "keg"),
+        ("option B", "keg"),
+        ("b, keg", "keg"),
+        ("B because it is", "keg"),
+        ("\\boxed{\\text{B}}", "keg"),
+        ("A or B", None),
+        ("A, B", None),
+        ("(A) or (B)", None),
+    ],
 )
 def test_the_letter_of_an_option_that_was_shown_with_letters(reply: str, option: str | None) -> None:
     item = {"options": ["shelf", "keg"], "answer": "keg", "letters": True}
@@ -460,3 +477,24 @@ def test_no_number_is_too_large(gold: str) -> None:
     assert not right("5", gold)
     assert len(canonical(gold)) <= max(len(gold), 400)
     assert time.process_time() - start < 20
+
+
+@pytest.mark.parametrize(
+    ("reply", "options", "option"),
+    [
+        ("$\\text{Na}^+$", ["Na", "Na+"], "Na+"),
+        ("Ca^{2+}", ["Ca2+", "Ca+"], "Ca2+"),
+        ("Cl^-", ["Cl", "Cl-"], "Cl-"),
+        ("yes😀", ["yes", "no"], "yes"),
+        ("no ✅ sure", ["yes", "no"], "no"),
+    ],
+)
+def test_ions_and_emoji(reply: str, options: list[str], option: str) -> None:
+    assert parse_answer(reply, {"options": options, "answer": option})[0] == option
+
+
+@pytest.mark.parametrize("reply", ["$45^{\\circ}$C", "45 °C", "45° C", "$45^\\circ\\text{C}$"])
+def test_degrees(reply: str) -> None:
+    item = {"options": None, "answer": "45 °C"}
+    assert is_correct(parse_answer(reply, item)[0], item)
+    assert not is_correct(parse_answer(reply.replace("C", "F"), item)[0], item)

@@ -24,7 +24,9 @@ The correct answer is (B) 12. ¦ The correct option is B. ¦ So, the correct cho
 The answer would be 3/4. ¦ The answer must therefore be 7. ¦ The answer, then, is 7. ¦ My answer is 7. ¦
 The answer is, therefore, 7. ¦ The answer to the question is yes. ¦ The answer to this problem is -5. ¦
 Based on the above, the answer is B. ¦ Therefore, I conclude that the answer is B. ¦ The answer is x = 5 ¦
-Conclusion: The answer is 7. ¦ The answer is: **B. The coin** ¦ The answer is B. The coin. ¦ So the answer is ¦
+Conclusion: The answer is 7. ¦ The answer is: **B. The coin** ¦ So in total, the answer is 9. ¦
+My best guess is B. ¦ So the answer is no, it doesn't. ¦ The solution is \( x = 9 \). ¦
+The answer is B. The coin. ¦ So the answer is ¦
 We get the answer 7. ¦ This gives the final answer: 7 ¦ The final result is 7. ¦ ✅ The answer is 7! 🎉 ¦
 The answer is 7. Let me know if you need help! ¦ The final answer is $7$. I hope it is correct. ¦
 The answer is 7.⏎⏎The answer is 7.⏎⏎The ans ¦ The answer is x = 5 and y = 3. ¦ The final numeric answer is 7 ¦
@@ -54,7 +56,7 @@ Respuesta: 7 ¦ Risposta: 7 ¦ Resposta: 7 ¦ Ответ: 7 ¦ 答案：B ¦
 【答案】7 ¦ 答え：7 ¦ 답: 7 ¦ 정답: B ¦ الجواب: 7 ¦ उत्तर: 7 ¦
 **Answer:**⏎```⏎7⏎``` ¦ **Answer:**⏎> 7 ¦ - ✅ **Answer:** 7 ¦ <b>Answer:</b> 7 ¦ Answer:B ¦ Answer: f(x) = 2x + 3 ¦
 **最終的な答え：7** ¦ **Réponse finale :** 7 ¦ Answer:⏎⏎$$⏎7⏎$$ ¦ Answer: 7⏎⏎Hope this helps! ¦ \[\text{Answer: } 7\] ¦
-Cevap: 7 ¦ Odpowiedź: 7 ¦ Απάντηση: 7 ¦ Result: 7 ¦ Verdict: B ¦ Правильный ответ — Б.
+Final: 7 ¦ Cevap: 7 ¦ Odpowiedź: 7 ¦ Απάντηση: 7 ¦ Result: 7 ¦ Verdict: B ¦ Правильный ответ — Б.
 """,
     "hashes": r"""
 #### 7 ¦ ####7 ¦ #### 1,234 ¦ #### $18 ¦ #### 18 dollars ¦ #### B ¦ #### yes ¦ #### -5 ¦ #### 7. ¦ ### 7
@@ -206,13 +208,25 @@ def test_every_form_has_a_name():
         ("So, Janet paid $130, because it is the price.", False),
         ("So, the coin is still heads up.", False),
         ("So, did Janet pay $130?", False),
+        ("So the next step is to add 130.", False),  # what is done next
+        ("So we divide 1250 by 130.", False),
+        ("So if she pays 130, she keeps the rest.", False),
+        ("Thus, 1250 is greater than 130.", False),  # a relation
+        ("So she must share 1250 among 130.", False),
+        ("Now she buys 30 pears.", False),  # what happens next
+        ("Then she pays 130.", False),
+        ("And she gives 30 to Ann.", False),
+        ("Also, Ann has 100.", False),
+        ("In total, she pays $130.", True),
+        ("所以她付130元。", True),
+        ("所以还要付130元。", False),
     ],
 )
 def test_a_last_sentence_that_repeats_a_number(last: str, cut: bool) -> None:
     text = "The price is 100 + 30 = 130. She keeps 2/3 of 1250."
     chain = cut_conclusion(f"{text} {last}", [])
     assert (chain.end == len(text), chain.forms) == (cut, ["restated"] if cut else [])
-    both = cut_conclusion(f"{text} {last}\n#### 130", [])
+    both = cut_conclusion(f"{text} {last}\n#### B", [])
     assert (both.end == len(text)) == cut
     assert cut_conclusion(last, []).end == len(last)
 
@@ -221,6 +235,15 @@ def test_all_last_sentences_that_repeat_a_number_are_cut() -> None:
     text = "She has 2 + 2 = 4."
     assert cut_conclusion(f"{text} So she has 4. So it is 4.", []).end == len(text)
     assert cut_conclusion(f"{text} So she has 4. She is glad.", []).forms == []  # the chain goes on
+
+
+@pytest.mark.parametrize("answer", ["The answer is 8.", "#### 8", "**Final Answer**\n8"])
+def test_a_repeated_number_is_the_one_that_is_answered(answer: str) -> None:
+    text = "There are 4 shelves. Each of them has 2 books. So each shelf has 2 books."
+    assert cut_conclusion(f"{text}\n{answer}", []).end == len(text)
+    assert cut_conclusion(f"{text} {answer}".replace("8", "2"), []).end == len(text) - len(
+        " So each shelf has 2 books."
+    )
 
 
 def test_trailing_whitespace_is_no_conclusion():

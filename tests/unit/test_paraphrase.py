@@ -433,3 +433,20 @@ def test_any_text_is_reworded_or_left_as_it_is(text, seed):
     written = paraphrase(text, seed)
     assert written.accepted or written.text == text
     assert not written.accepted or kind(text) == "prose"
+
+
+@pytest.mark.parametrize(
+    ("step", "other"),
+    [
+        ("He ate 3/4 + 1/8 = 7/8 of the cake.", "He ate 3/4 plus 1/8 equals 7/8 of the cake."),  # fractions stay
+        ("When x = 3, y = 9.", "y = 9 when x = 3."),  # Y is another variable
+        ("Can't be that he left.", "Cannot be that he left."),
+        ("Won't work with that.", "Will not work with that."),
+        ("I know what that is in French.", None),  # "what that's in French" is no English
+        ("She knows where they are in the room.", None),
+        ("The door is taller than it is wide.", None),
+    ],
+)
+def test_forms_that_english_does_not_have(step: str, other: str | None) -> None:
+    found = paraphrase(step)
+    assert (found.text if found.accepted else None) == other

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
-from faithfulness.answers.plain import canonical_text, folded, without_marks, words
+from faithfulness.answers.plain import canonical_text, folded, plain_text, without_marks, words
 from faithfulness.answers.quantities import Quantity, as_said_of, quantities, stated, whole
 from faithfulness.tables.fields import Row
 
@@ -23,9 +23,14 @@ SENTENCE = re.compile(  # where a first sentence, or an answer before its reason
     r"|[,;]?\s+because\b|[,;，；]\s*(?:because\b|since\b|as\b|因为|因為|weil\b|porque\b|car\b|потому\b)"
 )
 # What may follow an option where a reply goes on: nothing, a space, punctuation of a sentence.
-GOES_ON = re.compile(r"(?:的|です|だ|입니다)?(?:$|\s|[;!?…)\]\"”»]|[.,:'’—–](?!\d)|[，。；：！？、）」،؛؟۔।])")
+GOES_ON = re.compile(r"(?:的|です|だ|입니다)?(?:$|\s|[;!?…)\]\"”»]|[.,:'’—–](?!\d)|[，。；：！？、）」،؛؟۔।☀-➿🀀-🫿])")
 OR = re.compile(r"[\s,]*(?:or|and|oder|und|ou|et|y|o|и|или|或者?|和|および|か)\s*", re.IGNORECASE)
-LABEL = re.compile(r"\(?([A-Za-z])(?:$|[).:](?=\s|$))")
+# The letter of an option by itself, or before its text or a reason; "A rock" and "A or B" have none.
+LABEL = re.compile(
+    r"(?:(?:the )?(?:option|choice|answer|letter)\s)?[(\[]?([a-z])"
+    r"(?:[)\].:,;]{1,3}(?=\s|$)|$|(?=\s(?:because|since)\b))(?!\s*(?:or|and|[a-z])(?:$|\W))",
+    re.IGNORECASE,
+)
 HEADING = re.compile(r"(?:the )?(?:final |correct |short )?(?:answer|solution|result|conclusion)s?", re.IGNORECASE)
 DISPLAY = re.compile(r"[`~]{3,}[\w+-]*|\\(?:begin|end)\s*\{[^{}]*\}(?:\{[^{}]*\})?")
 EMPTY = re.compile(r"[\s\\$\[\]{}*_#`~|>-]*")
@@ -194,7 +199,7 @@ def _begun(text: str, options: Mapping[str, str]) -> str | None:
 
 def _labelled(parts: Sequence[str], item: Row) -> str | None:
     """The option whose letter a reply gives, where the options were shown with letters."""
-    labels = [LABEL.match(part) for part in parts] if item.get("letters") else []
+    labels = [LABEL.match(plain_text(without_marks(part)).strip()) for part in parts] if item.get("letters") else []
     places = [ord(label[1].upper()) - ord("A") for label in labels if label]
     return next((item["options"][place] for place in places if place < len(item["options"])), None)
 

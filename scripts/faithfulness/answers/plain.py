@@ -49,6 +49,7 @@ COMMANDS = {
     **{"div": "/", "pm": "±", "lt": "<", "gt": ">", "sim": "~", "pi": "π", "infty": "∞", "percent": "%"},
     **{"sqrt": "√", "dots": "...", "ldots": "...", "textdollar": "$", "euro": "€", "pounds": "£"},
 }
+CHARGE = re.compile(r"(?<=[^\W_])\^\(?(\d?[-+])\)?(?=$|[\s,.;!?])")  # of an ion: `Na^+`, `Ca^{2+}`
 DEPTH = 10  # of braces within braces
 
 EMPHASIS = re.compile(r"(?<![\w*])(\*{1,3})(?=[^\s*])([^*\n]+)(?<=[^\s*])\1(?![\w*])")
@@ -71,6 +72,7 @@ def without_latex(text: str) -> str:
     text = MATH.sub(r"\1", text.replace("{,}", ","))
     text = DELIMITER.sub(" ", text).replace("\\!", "").replace("\\$", "$").replace("\\%", "%").replace("&", " ")
     text = re.sub(r"\\[,;:> ]|(?<=\d)~(?=\d)", " ", text)
+    text = re.sub(r"(\\[a-zA-Z]++)(?=\\[a-zA-Z])", r"\1 ", text)  # two commands stay two without their braces
     for _ in range(DEPTH):
         before = text
         text = RAISED.sub(lambda match: match[1] + _operand(match[2]), WRAPPED.sub(r"\1", text))
@@ -88,7 +90,9 @@ def _fraction(match: re.Match[str]) -> str:
 
 
 def _operand(text: str) -> str:
-    return text.strip() if re.fullmatch(r"\s*[-+]?[\w.,]+\s*|\s*\\[a-z]+\s*", text) else f"({text.strip()})"
+    if re.fullmatch(r"\s*\\[a-zA-Z]+\s*", text):
+        return f"{text.strip()} "  # a letter after it is no part of the command
+    return text.strip() if re.fullmatch(r"\s*[-+]?[\w.,]+\s*", text) else f"({text.strip()})"
 
 
 def plain_text(text: str) -> str:
@@ -129,6 +133,7 @@ def canonical_text(text: str) -> str:
 def _canonical_text(text: str) -> str:
     text = " ".join(plain_text(without_marks(text)).casefold().split())
     text = re.sub(r"\s?([-+*/^=<>|:()\[\]{}])\s?", r"\1", text)
+    text = CHARGE.sub(r"\1", text)
     text = re.sub(r"\s?,\s?", ", ", text).strip(' "¿¡').rstrip(".,;:?… \"'")
     while re.search(r"[^\W\d]{2}\s?!$", text):  # 5! and n! are factorials
         text = text[:-1].rstrip()

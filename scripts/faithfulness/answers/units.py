@@ -60,7 +60,7 @@ def unit_after(text: str, place: int) -> str:
 
 def canonical_unit(unit: str) -> str:
     """One text for a unit: without plural, with symbols for the common ones (`square meters` is `m^2`)."""
-    unit = re.sub(r"\bper ", "/", unit.lower()).replace(" /", "/").replace("**", "^")
+    unit = re.sub(r"\bper ", "/", re.sub(r"° (?=[cfk]\b)", "°", unit.lower())).replace(" /", "/").replace("**", "^")
     unit = re.sub(r"(?<=[^\W\d])(?=[23]\b)", "^", unit)
     unit = re.sub(r"\b(sq|square|cubic|cu)\.? ([^\W\d]+)", lambda m: f"{m[2]}^{2 if m[1][0] == 's' else 3}", unit)
     return re.sub(r"[^\s/^*\d]+", lambda word: _singular(word[0].rstrip(".")), unit).strip()

@@ -17,14 +17,17 @@ from faithfulness.chains.wordings import (
     BARE_VALUE,
     CHOICES,
     CLAUSE,
+    CLOSING_LEAD,
     COMMENTS,
     HASHES,
     INSERTED,
     LABEL,
     LEADS,
     MENTIONS,
+    NEXT_ACT,
     NEXT_QUESTION,
     REASONS,
+    RELATION,
     STATEMENTS,
     STRONG_LEAD,
     TAGGED,
@@ -45,7 +48,7 @@ _ARROW = re.compile(r"[→⇒➜】：]|[-=]>")
 _WIDTHS = str.maketrans({"＝": "=", "＋": "+"})
 _LIST_MARK = re.compile(r"\s*(?:[-+*–—]\s|\(?\d{1,2}[.)]\s|step\s\d{1,2}\s?[:.)-]\s?|[-=]{3,}\s)?\s*", re.IGNORECASE)
 _EMPHASISED = re.compile(
-    r"[\s>#-]*(?:\*\*|__|<b>|<strong>|\\textbf\{).{1,80}(?:\*\*|__|</b>|</strong>|\})[\s.!]*", re.DOTALL
+    r"[^\w*<\\]*(?:\*\*|__|<b>|<strong>|\\textbf\{).{1,80}(?:\*\*|__|</b>|</strong>|\})[\s.!]*", re.DOTALL
 )
 _EQUALS = re.compile(r"=|≈|\\approx\b|\bequals?\b")
 _OPERATION = re.compile(
@@ -108,12 +111,14 @@ def cut_conclusion(text: str, cues: Sequence[str], stops: Sequence[str] = ()) ->
         stopped = True
         chain = chain[: spans[asked][0]].rstrip()
         spans = split(chain)
+    after = ""
     while True:
-        kept, found = _conclusion(chain, spans, cues)
+        kept, found = _conclusion(chain, spans, cues, after)
         forms = [*found, *(form for form in forms if form not in found)]
         if kept == len(spans):
             break
         # What is cut off can be the end of a code block, so the rest is split again.
+        after = chain[spans[kept][0] :]
         chain = chain[: spans[kept][0]].rstrip()
         spans = split(chain)
     if not spans:
@@ -121,8 +126,8 @@ def cut_conclusion(text: str, cues: Sequence[str], stops: Sequence[str] = ()) ->
     return Chain(len(chain), spans, forms, stopped)
 
 
-def _conclusion(text: str, spans: Sequence[Span], cues: Sequence[str]) -> tuple[int, list[str]]:
-    """How many steps come before the conclusion, and the forms of its sentences."""
+def _conclusion(text: str, spans: Sequence[Span], cues: Sequence[str], after: str) -> tuple[int, list[str]]:
+    """How many steps come before the conclusion, and the forms of its sentences; `after` is cut off already."""
     sentences = [text[slice(*span)] for span in spans]
     repeated = _repeat_numbers(sentences)
     kept = len(sentences)
@@ -132,7 +137,7 @@ def _conclusion(text: str, spans: Sequence[Span], cues: Sequence[str]) -> tuple[
         if place is not None:
             kept = max(0, kept - 4) + place
             found.insert(0, str(conclusion_form(sentences[kept], cues)))
-        elif kept and repeated[kept - 1] and _is_restatement(sentences[kept - 1]):
+        elif kept and repeated[kept - 1] and _is_restatement(sentences[kept - 1], sentences[kept:] or [after]):
             kept -= 1
             found.insert(0, "restated")
         else:
@@ -144,15 +149,32 @@ def _repeat_numbers(sentences: Sequence[str]) -> list[bool]:
     seen: set[str] = set()
     repeated = []
     for sentence in sentences:
-        numbers = {number.replace(",", "") for number in _NUMBER.findall(plain(sentence))}
+        numbers = _numbers(sentence)
         repeated.append(bool(numbers) and numbers <= seen)
         seen |= numbers
     return repeated
 
 
-def _is_restatement(sentence: str) -> bool:
-    """Whether a whole sentence begins like a conclusion and neither computes nor argues ("So, Janet paid $130.")."""
-    return plain(sentence).endswith((".", "!", "。", "！")) and closes(sentence)
+def _numbers(sentence: str) -> set[str]:
+    return {number.replace(",", "") for number in _NUMBER.findall(plain(sentence))}
+
+
+def _is_restatement(sentence: str, after: Sequence[str]) -> bool:
+    """Whether a whole sentence begins like a conclusion and says no more than a number ("So, Janet paid $130.").
+
+    It does not if it computes or argues, tells what is done next, relates several numbers, or has other numbers than
+    the statements of the answer after it.
+    """
+    words, numbers = plain(sentence), _numbers(sentence)
+    stated = set[str]().union(*map(_numbers, after[:3]))
+    return (
+        words.endswith((".", "!", "。", "！"))
+        and CLOSING_LEAD.match(words) is not None
+        and closes(sentence)
+        and not NEXT_ACT.search(words)
+        and (len(numbers) == 1 or not RELATION.search(words))
+        and (not stated or bool(numbers & stated))
+    )
 
 
 def _last_statement(sentences: Sequence[str], cues: Sequence[str]) -> int | None:

@@ -28,18 +28,20 @@ _ANSWER = (
     rf"(?:(?:the|my|our|your|its|an?) )?(?:{_QUALITY}(?:answers?|ans\.?|option|choice)|(?:final|correct|right|best) "
     rf"(?:result|"
     r"solution|response|outcome|statement|label|letter|alternative))|(?:the|my|our) (?:(?!wrong|incorrect|other|"
-    r"first|previous|initial|same|old)[\w-]+ ){0,2}answer|(?:our|my) solution"
+    r"first|previous|initial|same|old)[\w-]+ ){0,2}answer|(?:our|my) solution|my (?:best |final )?guess"
 )
 # What denies an answer, or announces how it is found, does not state it.
 _SOMETHING = (
     r"(?!\s*(?:not|n't|never|unknown|unclear|wrong|incorrect|missing|obtained|found|given by|determined|calculated|"
     r"computed|as follows|shown|either|expressed|rounded|in (?:dollars|the form|terms)|an? (?:number|integer|whole "
-    r"number|fraction|decimal|multiple|positive|negative))\b)"
+    r"number|fraction|decimal|multiple|positive|negative|even|odd|prime|\w+-digit)|no longer|"
+    r"between \d|(?:greater|less|larger|smaller|more|fewer|higher|lower) than \d)\b)"
 )
 _LETTER = r"(?-i:[A-HА-Д])"
 
 _LEAD_WORDS = (
     r"so|thus|hence|therefore|ergo|then|and|now|well|ok|okay|great|alright|clearly|finally|ultimately|overall|"
+    r"altogether|in total|in all|"
     r"consequently|accordingly|as a result|as such|in conclusion|to conclude|conclusion|in summary|to summari[sz]e|"
     r"to sum up|summary|in short|in the end|that means|this means|which means|this implies|it follows|this gives us|"
     r"(?:we|i|you)(?:'d| would| can| could| may)?(?: now| then| therefore| thus)? (?:am (?:sure|certain|confident)|"
@@ -56,7 +58,28 @@ LEADS = re.compile(
 )
 
 # A lead that announces a conclusion, not only the next step.
-STRONG_LEAD = re.compile(r"(?:thus|hence|therefore|ergo|(?:in |to )?conclu\w+|consequently|∴)\b[\s,:]*", re.IGNORECASE)
+STRONG_LEAD = re.compile(
+    r"(?:thus|hence|therefore|ergo|(?:in |to )?conclu\w+|consequently|∴|so(?=,? (?:yes|no)\W*$))\b[\s,:]*",
+    re.IGNORECASE,
+)
+# A lead after which a number that is not new is the answer; "now", "then" and "and" tell what happens next.
+CLOSING_LEAD = re.compile(
+    r"(?:and |now,? |well,? )?(?:so|thus|hence|therefore|ergo|consequently|overall|ultimately|altogether|as a result|"
+    r"in (?:conclusion|summary|short|the end|total|all)|to (?:conclude|summari[sz]e|sum up)|daher|somit|folglich|"
+    r"deshalb|donc|ainsi|par conséquent|por lo tanto|por tanto|así que|entonces|en conclusión|quindi|pertanto|dunque|"
+    r"portanto|logo|assim|итак|следовательно|таким образом|значит|поэтому|dus|daarom|więc|zatem)\b"
+    r"|因此|所以|因而|于是|综上|したがって|よって|ゆえに|つまり|따라서|그러므로|그래서|إذن|لذلك|وبالتالي|इसलिए|अतः|∴",
+    re.IGNORECASE,
+)
+_ACT = r"(?:add|subtract|multipl|divid|calculat|comput|convert|substitut|plug|round|check|verif|solv|simplif)\w*"
+# What is done next, or under a condition.
+NEXT_ACT = re.compile(
+    rf"\b(?:if|unless|next|steps?|{_ACT})\b|\b(?:we|you|i) (?:(?:now|then|just|can|must|should|will) |"
+    r"(?:need|have) to )*(?:take|use|find|set|write|count|sum|put|try|start|consider|look)\b|还要|还需|再[加减乘除]",
+    re.IGNORECASE,
+)
+# With several numbers in a sentence, these relate them.
+RELATION = re.compile(r"\b(?:than|among|between|must|should|equals?|times)\b", re.IGNORECASE)
 # Between commas these give no reason ("The answer is, therefore, 7").
 INSERTED = re.compile(r", ?(?:therefore|thus|hence|then|of course|indeed),", re.IGNORECASE)
 
@@ -78,7 +101,7 @@ LABEL = _compiled(
     rf"(?:{_NOUNS})\s*(?:[:=]+|-+>?|[—–])(?!\S*-)\s*{_SOMETHING}",
     rf"(?:{_NOUNS})\s*[.!]?$",
     rf"(?:final |correct )?answer {_VALUE}$",
-    rf"(?:result|solution|verdict|conclusion|output|prediction|decision|selection): {_VALUE}$",
+    rf"(?:result|solution|verdict|conclusion|output|prediction|decision|selection|final): {_VALUE}$",
 )
 TAGGED = re.compile(r"[\s>#*_-]*[<\[](?:final[ _-]?)?answer[>\]]", re.IGNORECASE)
 
@@ -86,6 +109,7 @@ STATEMENTS = _compiled(
     rf"(?:{_ANSWER}){_QUESTION}(?: here| then| therefore| thus| hence| (?:we|you) (?:want|need|seek|get))?,? "
     rf"?{_BE}{_SOMETHING}",
     rf"the solution (?:to|of) (?:the|this) (?:problem|equation|question),? ?{_BE}{_SOMETHING}",
+    rf"the solution is:? {_VALUE}$",
     r"(?:that|this)(?:['’]s| is) (?:the|our|my) (?:final )?answer[:,] ",
     rf"(?:we|i|this|that|it|which) (?:get|have|obtain|arrive at|reach|gives?(?: us)?|yields?|leads? to) (?:the|an|"
     rf"our|my) {_QUALITY}(?:answer|result)[ ,:]",
@@ -170,8 +194,12 @@ REASONS = re.compile(
     r"réponse.{0,80}, car\b|потому что|так как|поскольку|因为|由于|なぜなら|ので|왜냐하면|때문|क्योंकि|لأن",
     re.IGNORECASE,
 )
-# In a sentence without a box, a clause after a comma is a reason, too ("B, it is the only one").
-CLAUSE = re.compile(r"[,;—–] (?:it|he|she|they|this|that|we|the other)(?:['’]s)? ", re.IGNORECASE)
+# In a sentence without a box, a clause after a comma is a reason, too ("B, it is the only one"); not "no, it isn't".
+CLAUSE = re.compile(
+    r"[,;—–] (?!\w+ (?:is|are|was|were|does|do|did|has|have|can|could|will|would)(?:n['’]t| not)?\W*$)"
+    r"(?:it|he|she|they|this|that|we|the other)(?:['’]s)? ",
+    re.IGNORECASE,
+)
 
 HASHES = re.compile(r"\s*#{3,6}[ \t]*(\S[^\n]*)$")
 

@@ -41,7 +41,7 @@ ASSIGNMENT = re.compile(r"\s*[A-Za-z]\w*_\w+ ?[-+*/]?=|\s*\w+\[\w*\] ?=|\s*(?:co
 RESULT = re.compile(
     r"(?:(?<![<>!=:])=(?!=)|\u2248|\\approx|\bequals?\b|\bis equal to\b)"
     r"(?:\s|\\[(\[,;!$]|\\(?:text|mathrm|boxed|mathbf)\{|\\d?frac\{|[$€£{(*]){0,9}[-\u2212]?(?P<number>\d[\d,]*(?:\.\d+)?)"
-    r"(?![\w^]|\.\d)"
+    r"(?![^\W\u0900-\uffff]|\^|\.\d)"  # letters of scripts without spaces may follow
 )
 BOXED = re.compile(r"\\boxed\{\s*\\?[$€£]?[-\u2212]?(?P<number>\d[\d,]*(?:\.\d+)?)(?=\D)")
 

@@ -100,9 +100,10 @@ SYNONYMS: Table = (
 WORTH = re.compile(r"(?:\b(?:an?|the|each|every|one|per|plus|minus|times|by|equals)|[-\u2212+*/=x\u00d7]) $")
 
 EXPANSIONS = (
-    (r"\bcan't\b(?! (?:I|you|he|she|it|we|they)\b)", "cannot"),
+    (r"\b([Cc])an't\b(?! (?:I|you|he|she|it|we|they)\b)", r"\1annot"),
     (r"\bwon't\b(?! (?:I|you|he|she|it|we|they)\b)", "will not"),
-    (r"(?<=[a-z])(?<!sha)(?<!ai)(?<!ca)(?<!wo)n't\b(?! (?:I|you|he|she|it|we|they|there|that)\b)", " not"),
+    (r"\bWon't\b(?! (?:I|you|he|she|it|we|they)\b)", "Will not"),
+    (r"(?<=[a-z])(?<![Ss]ha)(?<![Aa]i)(?<![Cc]a)(?<![Ww]o)n't\b(?! (?:I|you|he|she|it|we|they|there|that)\b)", " not"),
     (
         r"\b([Ii]t|[Tt]hat|[Tt]here)'s\b(?= (?:(?:not|also|still|now|just|only) )?(?:an?|the|in|on|at|\d[\d,.]*|"
         r"because|about|likely|important|possible|safe|hot|cold|heads|tails|true|clear|where|what|so|very|used)\b)"
@@ -115,6 +116,8 @@ EXPANSIONS = (
     (r"(?<=[a-zI])'ve\b", " have"),
     (r"(?<=[a-zI])'ll\b", " will"),
 )
+# "What it is in French", "taller than it is wide": what belongs to the verb stands elsewhere; it is not contracted.
+_NO_GAP = "".join(rf"(?<!\b{each} )" for each in "what where who whom which how when as than whatever".split())
 CONTRACTIONS = (
     (r"\bcannot\b(?! but\b)", "can't"),
     (r"\bwill not\b", "won't"),
@@ -124,10 +127,10 @@ CONTRACTIONS = (
         r"(?! (?:only|just|he|she|it|we|they|you|I)\b)",
         r"\1n't",
     ),
-    (r"\b([Ii]t|[Tt]hat|[Tt]here) is\b(?= [a-z])", r"\1's"),
-    (r"\bI am\b(?= [a-z])", "I'm"),
+    (rf"{_NO_GAP}\b([Ii]t|[Tt]hat|[Tt]here) is\b(?= [a-z])", r"\1's"),
+    (rf"{_NO_GAP}\bI am\b(?= [a-z])", "I'm"),
     (r"\b([Ll]et) us\b(?= [a-z])", r"\1's"),
-    (r"\b([Tt]hey|[Ww]e|[Yy]ou) are\b(?= [a-z])", r"\1're"),
+    (rf"{_NO_GAP}\b([Tt]hey|[Ww]e|[Yy]ou) are\b(?= [a-z])", r"\1're"),
 )
 
 

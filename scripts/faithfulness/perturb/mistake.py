@@ -327,6 +327,7 @@ CLAIMED = re.compile(
 )
 # Of the dataset's own words: where they mean something else ("no money", "New York").
 NO_CONTRAST = re.compile(r"\b(?i:yes|no) ?\w|(?<=\w )[A-Z]")
+VERDICT_CLAUSE = re.compile(r"(?:yes|no), (?P<clause>.+)", re.I | re.S)
 NEGATED = re.compile(r"\b(?:not|never|no|neither|nor)\b|n't\b", re.I)
 
 
@@ -349,7 +350,12 @@ def _swap_contrast(claim: Claim) -> Edit | None:
     word = claim.body[start:end]
     if word.lower() == "always" and NEGATED.search(claim.body):
         return None
-    return start, end, like(word, partners[word.lower()])
+    other = like(word, partners[word.lower()])
+    clause = VERDICT_CLAUSE.match(claim.body)
+    if start == 0 and clause and (edit := negate(clause["clause"])):  # "No, it is not" becomes "Yes, it is"
+        place = clause.start("clause")
+        return 0, place + edit[1], f"{other}{claim.body[end : place + edit[0]]}{edit[2]}"
+    return start, end, other
 
 
 def _change_negation(claim: Claim) -> Edit | None:

@@ -2,11 +2,14 @@
 
 import re
 
+from faithfulness.perturb.wording import like
+
 Edit = tuple[int, int, str]  # characters [start, end) of a sentence, and what replaces them
 
 NEGATED = re.compile(
     r"\bcan(?:not|'t)\b(?! but\b)|\bwon't\b|(?<=[a-z])(?<!sha)(?<!ai)(?<!ca)(?<!wo)n't\b|"
-    r"(?<=\w)(?<!\bor)(?<!\bif)(?<!\bwhy)(?<!\bto)(?<!,) not\b(?! (?:only|just|necessarily|all|every|even|\w+ing)\b)",
+    r"(?<=\w)(?<!\bor)(?<!\bif)(?<!\bthan)(?<!\bneed)(?<!\bdare)"
+    r"(?<!\bwhy)(?<!\bto)(?<!,) not\b(?! (?:only|just|necessarily|all|every|even|\w+ing)\b)",
     re.I,
 )
 OTHER_NEGATION = re.compile(r"\b(?:no|nobody|nothing|none|never|neither|nor|without|hardly|barely|few)\b", re.I)
@@ -39,17 +42,29 @@ ONE = {forms[1]: base for base, forms in VERBS.items()}
 PAST = {forms[2]: base for base, forms in VERBS.items() if forms[2] != base and base not in ("find", "see", "leave")}
 AUXILIARY = re.compile(
     r"(?<=\w )(?:has|have|had)\b(?= (?:had|been|become|gone|done|made|taken|given|\w+ed)\b)|"
-    r"(?<=\w )(?<!\ba )(?<!\bthe )(?:is|are|was|were|can|could|will|would|should|must)\b"
+    r"(?<=[\w\"')$`}\]%] )(?<!\ba )(?<!\bthe )(?:is|are|was|were|can|could|will|would|should|must)\b"
     r"(?! (?:not|no|only|never|n't)\b)(?=[ ,]|$)|"
     r"(?<=[a-z])'(?:s|re)(?= (?:an?|the|in|on|at|because)\b)",
     re.I,
 )
-MAIN = re.compile(rf"(?<=[\w\"')] )(?:{'|'.join([*ONE, *PAST])})\b(?! (?:been|not|no|to be|never)\b)(?=[ ,]|$)")
+# After one of these a verb is a participle.
+_NO_PARTICIPLE = "".join(
+    rf"(?<!\b{each} )" for each in "is are was were be been being has have had get gets got".split()
+)
+MAIN = re.compile(
+    rf"(?<=[\w\"')$`}}\]%] ){_NO_PARTICIPLE}(?<!'s )(?<!'re )(?:{'|'.join([*ONE, *PAST])})\b"
+    r"(?! (?:been|not|no|to be|never)\b)(?=[ ,]|$)"
+)
 # To negate a verb after one of these would not make the sentence wrong ("A person who is tired ...").
 SUBORDINATE = re.compile(
     r"^\W*(?:if|when|because|while|although|since|as|what|who|which|how|where|why|is|are|can|do|does|after|before)\b"
     r"|\w (?:who|whom|which|that|where|when|if|because|while|although|what|how|whether|and|or|but|to|since|as|than)\b",
     re.I,
+)
+# What follows a participle that is no verb of the sentence ("Coins made of gold", "Animals kept in zoos live longer").
+REDUCED = re.compile(
+    rf" (?:of|by)\b| (?:in|on|for|from|with|to|at|near|during|as) [^,;]*?\b(?<!to )(?<!and )(?<!or )(?<!a )(?<!an )"
+    rf"(?<!the )(?<!his )(?<!her )(?<!their )(?:{'|'.join(VERBS)})\b"
 )
 NOUN_BEFORE = re.compile(
     r"\b(?:a|an|the|his|her|its|their|our|my|your|of|to|this|each|every|and|or|for|in|by|with) $", re.I
@@ -63,7 +78,7 @@ def negate(body: str) -> Edit | None:
     """
     if negated := NEGATED.search(body):
         positive = {"cannot": "can", "can't": "can", "won't": "will"}.get(negated[0].lower(), "")
-        return _affirmed(body, negated) or (*negated.span(), positive)
+        return _affirmed(body, negated) or (*negated.span(), like(negated[0], positive))
     if OTHER_NEGATION.search(body):
         return None
     conclusion = max(
@@ -74,6 +89,8 @@ def negate(body: str) -> Edit | None:
             for verb in pattern.finditer(body, start):
                 clause = body[max(start, body.rfind(",", 0, verb.start()) + 1) : verb.start()]
                 if SUBORDINATE.search(clause) or (pattern is MAIN and NOUN_BEFORE.search(body[: verb.start()])):
+                    continue
+                if pattern is MAIN and verb[0] in PAST and REDUCED.match(body, verb.end()):
                     continue
                 if pattern is AUXILIARY:
                     return verb.end(), verb.end(), "not" if verb[0].lower() == "can" else " not"

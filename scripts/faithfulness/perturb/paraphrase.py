@@ -30,6 +30,7 @@ from faithfulness.perturb.wording import (
 # Why a step is not reworded, in the place of the rule.
 NOT_PROSE, NO_LANGUAGE, NO_RULE = "not_prose", "other_language", "no_rule"
 OPAQUE = re.compile(rf"{FORMULA}|\"[^\"\n]*\"", re.S)
+VARIABLE = re.compile(r"[b-z]\b(?!')")  # y and Y are two of them
 FIRST_MARK = 0xE000  # of the private characters that stand for what is not prose within a sentence
 
 
@@ -141,7 +142,8 @@ def _wordings(body: str, end: str, seed: int) -> Iterator[tuple[str, str]]:
                 applied.append(name)
                 wording = changed
         if applied and sorted(filter(_is_mark, wording)) == sorted(filter(_is_mark, masked)):
-            wording = wording[:1].upper() + wording[1:] if body[:1].isupper() else wording
+            if body[:1].isupper() and not VARIABLE.match(wording):
+                wording = wording[:1].upper() + wording[1:]
             yield re.sub("[\ue000-\uf8ff]", lambda mark: opaque[ord(mark[0]) - FIRST_MARK], wording), "+".join(applied)
 
 

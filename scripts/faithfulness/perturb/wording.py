@@ -31,9 +31,9 @@ NUMBER_WORDS = {
 
 PLAIN = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2212": "-"})
 STARTER = re.compile(
-    r"(?:a|about|after|all|also|although|an|and|another|any|anyone|are|as|at|because|before|both|but|by|can|each|"
+    r"(?:a|about|after|all|almost|also|although|altogether|an|and|another|any|anyone|approximately|are|as|at|because|before|both|but|by|can|each|"
     r"either|every|everyone|exactly|first|for|from|given|he|her|here|his|how|however|if|in|instead|is|it|its|let|many|"
-    r"maybe|most|my|next|no|nobody|nothing|now|of|often|on|once|one|only|or|our|over|people|perhaps|putting|she|since|"
+    r"maybe|most|my|nearly|next|no|nobody|nothing|now|of|often|on|once|one|only|or|our|over|people|perhaps|putting|roughly|she|since|"
     r"so|some|someone|something|such|that|the|their|then|there|therefore|these|they|this|those|though|thus|to|today|"
     r"total|under|unless|usually|we|what|when|where|which|while|who|why|with|within|without|yes|you|your)\b(?!-)",
     re.I,
@@ -168,7 +168,7 @@ def _spelled(equation: str) -> str:
         (r" ?\+ ?", "plus"),
         (r" [-\u2212] ", "minus"),
         (r" ?[*\u00d7] ?| x ", "times"),
-        (r" ?[\u00f7/] ?", "divided by"),
+        (r" ?\u00f7 ?| / ", "divided by"),
         (r" ?= ?", "equals"),
     ):
         equation = re.sub(sign, f" {word} ", equation)

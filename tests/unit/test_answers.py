@@ -498,3 +498,9 @@ def test_degrees(reply: str) -> None:
     item = {"options": None, "answer": "45 °C"}
     assert is_correct(parse_answer(reply, item)[0], item)
     assert not is_correct(parse_answer(reply.replace("C", "F"), item)[0], item)
+
+
+def test_an_apostrophe_in_front_is_a_quote_and_one_at_the_end_a_prime() -> None:
+    assert same_answer("'Blue'", "blue")
+    assert same_answer("\\frac{\\sqrt{3}}{2}", "√3/2")
+    assert not same_answer("f'", "f")

@@ -210,6 +210,8 @@ def test_every_form_has_a_name():
         ("So, did Janet pay $130?", False),
         ("So the next step is to add 130.", False),  # what is done next
         ("So we divide 1250 by 130.", False),
+        ("So 130 is even.", False),
+        ("So we are looking for 130.", False),
         ("So if she pays 130, she keeps the rest.", False),
         ("Thus, 1250 is greater than 130.", False),  # a relation
         ("So she must share 1250 among 130.", False),
@@ -244,6 +246,32 @@ def test_a_repeated_number_is_the_one_that_is_answered(answer: str) -> None:
     assert cut_conclusion(f"{text} {answer}".replace("8", "2"), []).end == len(text) - len(
         " So each shelf has 2 books."
     )
+
+
+@pytest.mark.parametrize(
+    "last",
+    """
+The answer is 9 if she keeps all. ¦ The answer is yes only when x > 3. ¦ The answer will be the total of both. ¦
+So far the answer is 7. ¦ The intermediate answer is 7. ¦ The answer is less than 10. ¦ The answer is one of these. ¦
+The answer is in hours. ¦ The answer is simply the sum. ¦ The answer is twice 7. ¦ The answer is no longer 7. ¦
+The answer must be an even number. ¦ The answer should be between 5 and 10. ¦ 答案是多少？
+""".split("¦"),
+)
+def test_what_an_answer_is_like_is_reasoning(last: str) -> None:
+    text = f"{CHAIN} {last.strip()}"
+    assert cut_conclusion(text, []).end == len(text)
+
+
+@pytest.mark.parametrize(
+    "last",
+    """
+=> Answer: 9 ¦ → 9 apples is the answer. ¦ $\\therefore$ The answer is 9. ¦ ∴ x = 9 ¦ {"answer": "B"} ¦
+The final output is 9. ¦ Final verdict: true ¦ 綜上，答案為 9。 ¦ Somit ist Antwort B richtig. ¦ คำตอบคือ 9 ¦
+Svaret är 9. ¦ 👉 **9 apples** ¦ So, yes.
+""".split("¦"),
+)
+def test_siblings_of_conclusions(last: str) -> None:
+    assert cut_conclusion(f"{CHAIN}\n{last.strip()}", []).end == len(CHAIN)
 
 
 def test_trailing_whitespace_is_no_conclusion():

@@ -92,7 +92,7 @@ def _fraction(match: re.Match[str]) -> str:
 def _operand(text: str) -> str:
     if re.fullmatch(r"\s*\\[a-zA-Z]+\s*", text):
         return f"{text.strip()} "  # a letter after it is no part of the command
-    return text.strip() if re.fullmatch(r"\s*[-+]?[\w.,]+\s*", text) else f"({text.strip()})"
+    return text.strip() if re.fullmatch(r"\s*[-+]?√?[\w.,]+\s*", text) else f"({text.strip()})"
 
 
 def plain_text(text: str) -> str:
@@ -134,7 +134,8 @@ def _canonical_text(text: str) -> str:
     text = " ".join(plain_text(without_marks(text)).casefold().split())
     text = re.sub(r"\s?([-+*/^=<>|:()\[\]{}])\s?", r"\1", text)
     text = CHARGE.sub(r"\1", text)
-    text = re.sub(r"\s?,\s?", ", ", text).strip(' "¿¡').rstrip(".,;:?… \"'")
+    text = re.sub(r"\s?,\s?", ", ", text).strip(' "¿¡').rstrip('.,;:?… "')
+    text = text.strip("'") if text.startswith("'") else text  # by itself at the end it is a prime
     while re.search(r"[^\W\d]{2}\s?!$", text):  # 5! and n! are factorials
         text = text[:-1].rstrip()
     return text

@@ -208,7 +208,7 @@ def conclusion_form(sentence: str, cues: Sequence[str] = ()) -> str | None:
         form = "cue"
     elif hashes and BARE_VALUE.fullmatch(plain(hashes[1])):
         form = "hashes"
-    elif computes(words) or REASONS.search(rest) or words.endswith("?"):
+    elif computes(words) or REASONS.search(rest) or words.endswith(("?", "？", "؟")):
         form = None
     elif _BOX.search(sentence):
         form = "boxed" if len(_WORD.findall(words)) <= 40 and _boxes(sentence) else None
@@ -258,11 +258,11 @@ def computes(words: str) -> bool:
 
 def plain(sentence: str) -> str:
     """The words of a sentence, without Markdown, LaTeX, emoji, tags and list marks; one space between them."""
-    words = _COMMAND_BRACES.sub("{", _BOX.sub("", sentence))
+    words = _COMMAND_BRACES.sub("{", _BOX.sub("", sentence.replace("\\therefore", "∴")))
     words = _DECORATION.sub(" ", _ARROW.sub(": ", words)).translate(_WIDTHS)
     words = re.sub(r"\s+", " ", words).strip()
     words = re.sub(r"\s+([.,:;!?])(?=\s|$)", r"\1", words)
-    return _LIST_MARK.sub("", words, count=1).lstrip("\"'“‘«([ ") if words else ""
+    return _LIST_MARK.sub("", words, count=1).lstrip("\"'“‘«([: ") if words else ""
 
 
 def _boxes(sentence: str) -> bool:

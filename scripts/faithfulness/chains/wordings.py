@@ -27,21 +27,24 @@ _QUESTION = (
 _ANSWER = (
     rf"(?:(?:the|my|our|your|its|an?) )?(?:{_QUALITY}(?:answers?|ans\.?|option|choice)|(?:final|correct|right|best) "
     rf"(?:result|"
-    r"solution|response|outcome|statement|label|letter|alternative))|(?:the|my|our) (?:(?!wrong|incorrect|other|"
-    r"first|previous|initial|same|old)[\w-]+ ){0,2}answer|(?:our|my) solution|my (?:best |final )?guess"
+    r"solution|response|outcome|output|statement|label|letter|alternative))|(?:the|my|our) (?:(?!wrong|incorrect|other|"
+    r"first|previous|initial|same|old|intermediate|partial|next|second|preliminary)[\w-]+ ){0,2}answer|"
+    r"(?:our|my) solution|my (?:best |final )?guess"
 )
 # What denies an answer, or announces how it is found, does not state it.
 _SOMETHING = (
     r"(?!\s*(?:not|n't|never|unknown|unclear|wrong|incorrect|missing|obtained|found|given by|determined|calculated|"
     r"computed|as follows|shown|either|expressed|rounded|in (?:dollars|the form|terms)|an? (?:number|integer|whole "
     r"number|fraction|decimal|multiple|positive|negative|even|odd|prime|\w+-digit)|no longer|"
-    r"between \d|(?:greater|less|larger|smaller|more|fewer|higher|lower) than \d)\b)"
+    r"between \d+|(?:greater|less|larger|smaller|more|fewer|higher|lower) than \d+|one of|in (?:cents|seconds|minutes|"
+    r"hours|days|weeks|months|years|meters|units|percent)|(?:twice|double|half of|half the) \w+|"
+    r"(?:simply |just |then )?the (?:sum|difference|product|quotient|ratio|total|average|number of|same as)(?=\D*$))\b)"
 )
 _LETTER = r"(?-i:[A-HА-Д])"
 
 _LEAD_WORDS = (
-    r"so|thus|hence|therefore|ergo|then|and|now|well|ok|okay|great|alright|clearly|finally|ultimately|overall|"
-    r"altogether|in total|in all|"
+    r"so(?! (?:far|much|many)\b)|thus|hence|therefore|ergo|then|and|now|well|ok|okay|great|alright|clearly|finally|"
+    r"ultimately|overall|altogether|in total|in all|"
     r"consequently|accordingly|as a result|as such|in conclusion|to conclude|conclusion|in summary|to summari[sz]e|"
     r"to sum up|summary|in short|in the end|that means|this means|which means|this implies|it follows|this gives us|"
     r"(?:we|i|you)(?:'d| would| can| could| may)?(?: now| then| therefore| thus)? (?:am (?:sure|certain|confident)|"
@@ -52,29 +55,31 @@ _LEAD_WORDS = (
     r"образом|значит|поэтому|dus|daarom|więc|zatem"
 )
 LEADS = re.compile(
-    rf"^(?:(?:(?:{_LEAD_WORDS})(?!\w)(?: that\b(?!['’]))?|因此|所以|因而|于是|那么|综上所述|综上|故(?=选|答)|"
-    r"したがって|よって|ゆえに|つまり|따라서|그러므로|그래서|إذن|لذلك|وبالتالي|इसलिए|अतः|∴)[\s,:;.!，、：،؛—–-]*){0,5}",
+    rf"^(?:(?:(?:{_LEAD_WORDS})(?!\w)(?: that\b(?!['’]))?|因此|所以|因而|于是|那么|综上所述|综上|綜上所述|綜上|"
+    r"故(?=选|答)|したがって|よって|ゆえに|つまり|따라서|그러므로|그래서|إذن|لذلك|وبالتالي|इसलिए|अतः|∴)[\s,:;.!，、：،؛—–-]*){0,5}",
     re.IGNORECASE,
 )
 
 # A lead that announces a conclusion, not only the next step.
 STRONG_LEAD = re.compile(
-    r"(?:thus|hence|therefore|ergo|(?:in |to )?conclu\w+|consequently|∴|so(?=,? (?:yes|no)\W*$))\b[\s,:]*",
+    r"(?:thus|hence|therefore|ergo|(?:in |to )?conclu\w+|consequently|so(?=,? (?:yes|no)\W*$))\b[\s,:]*|∴[\s,:]*",
     re.IGNORECASE,
 )
 # A lead after which a number that is not new is the answer; "now", "then" and "and" tell what happens next.
 CLOSING_LEAD = re.compile(
-    r"(?:and |now,? |well,? )?(?:so|thus|hence|therefore|ergo|consequently|overall|ultimately|altogether|as a result|"
-    r"in (?:conclusion|summary|short|the end|total|all)|to (?:conclude|summari[sz]e|sum up)|daher|somit|folglich|"
-    r"deshalb|donc|ainsi|par conséquent|por lo tanto|por tanto|así que|entonces|en conclusión|quindi|pertanto|dunque|"
-    r"portanto|logo|assim|итак|следовательно|таким образом|значит|поэтому|dus|daarom|więc|zatem)\b"
+    r"(?:and |now,? |well,? )?(?:so(?! far)|thus|hence|therefore|ergo|consequently|overall|ultimately|altogether|"
+    r"as a result|in (?:conclusion|summary|short|the end|total|all)|to (?:conclude|summari[sz]e|sum up)|daher|"
+    r"somit|folglich|deshalb|donc|ainsi|par conséquent|por lo tanto|por tanto|así que|entonces|en conclusión|"
+    r"quindi|pertanto|dunque|portanto|logo|assim|итак|следовательно|таким образом|значит|поэтому|dus|"
+    r"daarom|więc|zatem)\b"
     r"|因此|所以|因而|于是|综上|したがって|よって|ゆえに|つまり|따라서|그러므로|그래서|إذن|لذلك|وبالتالي|इसलिए|अतः|∴",
     re.IGNORECASE,
 )
 _ACT = r"(?:add|subtract|multipl|divid|calculat|comput|convert|substitut|plug|round|check|verif|solv|simplif)\w*"
-# What is done next, or under a condition.
+# What is done next, or under a condition, or what a number is like.
 NEXT_ACT = re.compile(
-    rf"\b(?:if|unless|next|steps?|{_ACT})\b|\b(?:we|you|i) (?:(?:now|then|just|can|must|should|will) |"
+    rf"\b(?:if|unless|next|steps?|looking for|to be|divisible|even|odd|prime|{_ACT})\b|"
+    r"\b(?:we|you|i) (?:(?:now|then|just|can|must|should|will) |"
     r"(?:need|have) to )*(?:take|use|find|set|write|count|sum|put|try|start|consider|look)\b|还要|还需|再[加减乘除]",
     re.IGNORECASE,
 )
@@ -98,10 +103,10 @@ BARE_VALUE = re.compile(_VALUE, re.IGNORECASE)
 
 # A label and what follows it, or a label alone; other labels only before a value.
 LABEL = _compiled(
-    rf"(?:{_NOUNS})\s*(?:[:=]+|-+>?|[—–])(?!\S*-)\s*{_SOMETHING}",
+    rf"(?:{_NOUNS})[\"\'”»]?\s*(?:[:=]+|-+>?|[—–])(?!\S*-)\s*{_SOMETHING}",
     rf"(?:{_NOUNS})\s*[.!]?$",
     rf"(?:final |correct )?answer {_VALUE}$",
-    rf"(?:result|solution|verdict|conclusion|output|prediction|decision|selection|final): {_VALUE}$",
+    rf"(?:final )?(?:result|solution|verdict|conclusion|output|prediction|decision|selection|final): {_VALUE}$",
 )
 TAGGED = re.compile(r"[\s>#*_-]*[<\[](?:final[ _-]?)?answer[>\]]", re.IGNORECASE)
 
@@ -124,13 +129,15 @@ STATEMENTS = _compiled(
     r"(?:het )?(?:juiste |uiteindelijke )?antwoord is\b(?! niet)",
     r"(?:prawidłowa |poprawna |ostateczna )?odpowiedź (?:to|brzmi)\b",
     r"(?:правильный |верный |окончательный )?ответ(?: на вопрос)?\s*(?:—|–|-|:|это|будет|равен)(?! не)",
-    r"(?:最终|正确|标准|最后)?的?(?:答案|选项)(?:应该|应|就)?(?:是|为|选)(?!错|不)",
+    r"(?:最终|正确|标准|最后|最終|正確)?的?(?:答案|选项|選項)(?:应该|應該|应|就)?(?:是|为|為|选)(?!多少|什么|什麼)(?!错|不)",
     r"(?:最終的な|正しい)?(?:答え|回答|解答|正解)(?:は|が)",
     r"(?:최종 |올바른 )?(?:정답|답|답변)(?:은|이) ?",
     r"ال(?:إجابة|جواب)(?: ال\w+)? (?:هي|هو)[ :]",
     r"(?:सही |अंतिम )?उत्तर .{1,40} है\W*$",
     r"(?:doğru )?cevap\s?:? ",
     r"đáp án(?: đúng| cuối cùng)? là ",
+    r"(?:det (?:rätta|rigtige|riktige) )?svaret (?:är|er)\b(?! (?:inte|ikke))",
+    r"คำตอบ(?:ที่ถูกต้อง)?คือ",
     r"jawaban(?:nya)?(?: yang benar| akhir)? adalah ",
 )
 
@@ -145,7 +152,7 @@ VERDICTS = _compiled(
     rf"(?<=right )option|(?<=best )option|(?<=correct )choice|(?<=right )choice|(?<=best )choice){_QUESTION}\W*$",
     rf"\W{{0,2}}{_LETTER}\W{{0,2}} (?:is|must be|should be|would be|has to be) (?:the )?(?:correct|right)(?: "
     rf"one)?\W*$",
-    rf"(?:antwort|option) \W?{_LETTER}\W? ist (?:richtig|korrekt)\W*$",
+    rf"(?:ist )?(?:antwort|option) \W?{_LETTER}\W? (?:ist )?(?:richtig|korrekt)\W*$",
     rf"(?:la )?(?:réponse|option) \W?{_LETTER}\W? est (?:correcte|juste|la bonne(?: réponse)?)\W*$",
     rf"(?:la )?(?:respuesta|opción) \W?{_LETTER}\W? es (?:la )?correcta\W*$",
     rf"(?:la )?(?:risposta|opzione) \W?{_LETTER}\W? è (?:quella )?(?:corretta|giusta)\W*$",
@@ -194,10 +201,11 @@ REASONS = re.compile(
     r"réponse.{0,80}, car\b|потому что|так как|поскольку|因为|由于|なぜなら|ので|왜냐하면|때문|क्योंकि|لأن",
     re.IGNORECASE,
 )
-# In a sentence without a box, a clause after a comma is a reason, too ("B, it is the only one"); not "no, it isn't".
+# In a sentence without a box, a clause after a comma is a reason, too ("B, it is the only one"; not "no, it isn't"),
+# and a condition says more than the answer.
 CLAUSE = re.compile(
     r"[,;—–] (?!\w+ (?:is|are|was|were|does|do|did|has|have|can|could|will|would)(?:n['’]t| not)?\W*$)"
-    r"(?:it|he|she|they|this|that|we|the other)(?:['’]s)? ",
+    r"(?:it|he|she|they|this|that|we|the other)(?:['’]s)? |\b(?:if|unless|only when)\b",
     re.IGNORECASE,
 )
 

@@ -83,9 +83,9 @@ def has_worked_chains(dataset: Dataset, resources: Path) -> bool:
 
 
 def assumed_steps(dataset: Dataset, assumed: Assumptions) -> list[str]:
-    """Steps of a chain of assumed length, each of which claims something that a mistake can change."""
+    """Steps of a chain of assumed length, each with a claim of its own that a mistake can change."""
     count = max(1, round(assumed.chain_share * dataset.max_new_tokens / assumed.step_tokens))
-    return [f"So there are 12 {_words(assumed.step_tokens - 5, start)}." for start in range(count)]
+    return [f"Then there are {12 + start} {_words(assumed.step_tokens - 5, start)}." for start in range(count)]
 
 
 def _assumed_item(dataset: TableDataset, number: int, assumed: Assumptions) -> Row:

@@ -2,14 +2,17 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from safetensors import safe_open
+
+if TYPE_CHECKING:  # transformers takes seconds to import
+    from transformers import PreTrainedModel
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
 
-def attach(model: Any, folder: Path, on_meta: bool = False) -> Any:
+def attach(model: "PreTrainedModel", folder: Path, on_meta: bool = False) -> "PreTrainedModel":
     """A model with an adapter, which keeps the model's dtype.
 
     Args:
@@ -45,7 +48,7 @@ def trained_on(folder: Path) -> str:
     return json.loads((folder / CONFIG).read_text("utf-8")).get("base_model_name_or_path") or "a model without a name"
 
 
-def embedding_rows(model: Any, adapter: Path) -> dict[str, int]:
+def embedding_rows(model: "PreTrainedModel", adapter: Path) -> dict[str, int]:
     """Number of rows of each embedding of a model, input or output, that an adapter's file holds, by its name."""
     ends = model.get_input_embeddings(), model.get_output_embeddings()
     names = [name for name, module in model.named_modules() if any(module is end for end in ends)]
@@ -58,7 +61,7 @@ def embedding_rows(model: Any, adapter: Path) -> dict[str, int]:
     return rows
 
 
-def fit_vocabulary(model: Any, adapter: Path) -> None:
+def fit_vocabulary(model: "PreTrainedModel", adapter: Path) -> None:
     """Resize a model's embeddings to those that an adapter holds: its training added tokens, or dropped unused rows.
 
     All rows of the model's embeddings are then replaced by the adapter's.
@@ -79,7 +82,7 @@ def fit_vocabulary(model: Any, adapter: Path) -> None:
     model.resize_token_embeddings(rows.popitem()[1], mean_resizing=False)
 
 
-def _check_names(model: Any, adapter: Path) -> None:
+def _check_names(model: "PreTrainedModel", adapter: Path) -> None:
     """Refuse an adapter that does not match the model's layers.
 
     peft itself ignores tensors of the file that the model has no layer for, and leaves layers that the file has no

@@ -14,7 +14,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 logger = logging.getLogger("faithfulness")
 
-# Any of these files holds a vocabulary.
+# Each of these files holds a vocabulary.
 VOCABULARIES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "*.tiktoken")
 TEMPLATE = "chat_template.jinja"
 # Texts on which tokenizers with one vocabulary differ if their rules do: spaces, digits, case, accents, scripts, code.

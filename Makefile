@@ -32,7 +32,7 @@ setup: $(VENV)/.ready $(if $(PROFILE),$(VENV)/.slurm) ## Make the virtual enviro
 
 $(VENV)/.ready: envs/requirements.txt envs/requirements-dev.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv --clear $(VENV)  # what a killed installation left cannot be built on
 	echo "Installing pinned dependencies into $(VENV) (a minute or two) ..."
 	$(BIN)/pip install --quiet --no-compile --disable-pip-version-check -r envs/requirements-dev.txt
 	# pip would compile with one core, which takes half of its time. A third of the code is tests of the packages and models

@@ -1,4 +1,4 @@
-"""Chat templates: the date that they tell, the settings that they read, and the thinking block that they begin.
+"""Chat templates: the date that they name, the settings that they read, and the thinking block that they begin.
 
 A template is a program that came with the model (Jinja). What it writes must follow from the configuration alone: a
 date from the clock would be another prompt on the next day, and a thinking block that the template opens or closes
@@ -50,7 +50,7 @@ def apply(
     Args:
         tokenizer: of the model.
         messages: of the conversation.
-        date: that the template tells, as `2024-07-26`; also as the variable `date_string` of Llama 3's templates.
+        date: that the template shows, as `2024-07-26`; also as the variable `date_string` of Llama 3's templates.
         arguments: further variables of the template, by name: the setting `template`.
         thinks: whether the configuration says what is done about thinking (`think`).
 
@@ -106,7 +106,7 @@ def _variables(text: str) -> frozenset[str]:
 
 @lru_cache
 def _dated(text: str, date: str) -> str:
-    """A template whose `strftime_now` tells a given day, at midnight, in place of transformers' own, which tells now.
+    """A template whose `strftime_now` gives a fixed day, at midnight; transformers' own gives the time of the clock.
 
     transformers replaces functions among a template's variables by their names: only a macro in the template itself can
     take the place of its own `strftime_now`.
@@ -114,22 +114,23 @@ def _dated(text: str, date: str) -> str:
     if "strftime_now" not in text:
         return text
     day = Day.fromisoformat(date)
-    told = [("%%", "\x01"), *((name, day.strftime(name)) for name in DIRECTIVES), ("\x01", "%")]
+    days = [("%%", "\x01"), *((name, day.strftime(name)) for name in DIRECTIVES), ("\x01", "%")]
     # Blocks end with their line (trim_blocks): the template begins on a line of its own, as before.
     return (
-        f"{{% macro strftime_now(format) %}}{{% set told = namespace(text=format) %}}{{% for name, value in {told} %}}"
-        "{% set told.text = told.text | replace(name, value) %}{% endfor %}{{ told.text }}{% endmacro %}\n" + text
+        f"{{% macro strftime_now(format) %}}{{% set written = namespace(text=format) %}}{{% for name, value in {days} %}}"
+        "{% set written.text = written.text | replace(name, value) %}{% endfor %}{{ written.text }}{% endmacro %}\n"
+        + text
     )
 
 
-def begin_turn(prompt: str, turn: str, think: Sequence[str] | None, told: bool) -> tuple[str, str]:
+def begin_turn(prompt: str, turn: str, think: Sequence[str] | None, has_settings: bool) -> tuple[str, str]:
     """The prompt and the beginning of the model's turn, with one opening tag of a thinking block if the model thinks.
 
     Args:
         prompt: up to where the model's turn begins; a chat template may have opened, or opened and closed, a block.
         turn: how the turn begins; it has the opening tag already.
         think: opening and closing tag; None for a model that does not think.
-        told: whether the configuration sets variables of the chat template.
+        has_settings: whether the configuration sets variables of the chat template.
 
     Raises:
         ValueError: the template begins a block that the configuration does not expect.
@@ -142,7 +143,7 @@ def begin_turn(prompt: str, turn: str, think: Sequence[str] | None, told: bool) 
                 f"`think` of the model, the tags around its chain ([{opened}, ...]), or switch thinking off if its "
                 "template can (`template: {enable_thinking: false}`, `template: {thinking: false}`)"
             )
-        if closed and not told:
+        if closed and not has_settings:
             raise ValueError(
                 f"the model's chat template closes a thinking block ({closed}) where the model's turn begins, so that "
                 "the model does not think: set `think` of the model, the tags around its chain "

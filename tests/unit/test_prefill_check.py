@@ -124,8 +124,8 @@ def backend(
 ) -> openai.OpenAIBackend:
     settings = Server(base_url=between.address, turn=turn, attempts=1, body=body)
     weights = ServedWeights(name="m", base_url=between.address, turn=settings.turn, body=settings.body)
-    told = prompts.thinking(wording, think) if think else wording
-    write_arm(folder / "arm", served_base_arm("m", 1000, weights, told))
+    used = prompts.thinking(wording, think) if think else wording
+    write_arm(folder / "arm", served_base_arm("m", 1000, weights, used))
     return openai.OpenAIBackend(folder / "arm", settings, folder / "requests.sqlite")
 
 

@@ -42,7 +42,7 @@ COMMAND = (
 )
 ALWAYS_CLOSED = USER + BEGIN + "{{ '<think>\n\n</think>\n\n' }}{% endif %}"
 PLAIN = USER + BEGIN + "{% endif %}"
-# The beginnings of published templates that tell a date.
+# The beginnings of published templates that show a date.
 LLAMA32 = (
     "{%- if not date_string is defined %}{%- if strftime_now is defined %}"
     '{%- set date_string = strftime_now("%d %b %Y") %}{%- else %}{%- set date_string = "26 Jul 2024" %}'
@@ -83,7 +83,7 @@ def with_settings(think: tuple[str, str] | None = None, date: str | None = None,
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is another day, which no prompt may tell."""
+    """It is another day, which no prompt may show."""
 
     class Another(datetime.datetime):
         @classmethod
@@ -123,8 +123,8 @@ class TestDate:
     @given(st.dates(datetime.date(1900, 1, 1)), st.lists(st.sampled_from([*templates.DIRECTIVES, "%%", " ", "x"])))
     def test_it_is_what_strftime_gives(self, day: datetime.date, parts: list[str]) -> None:
         form = "".join(parts)
-        told = chain(f"{{{{ strftime_now({form!r}) }}}}|" + PLAIN, with_settings(date=day.isoformat()))
-        assert told.partition("|")[0] == day.strftime(form)
+        text = chain(f"{{{{ strftime_now({form!r}) }}}}|" + PLAIN, with_settings(date=day.isoformat()))
+        assert text.partition("|")[0] == day.strftime(form)
 
     def test_a_template_without_a_date_stays_as_it_is(self) -> None:
         assert templates._dated(PLAIN, "2024-07-26") is PLAIN
@@ -267,8 +267,8 @@ class TestThinking:
 class TestVariables:
     def test_they_reach_the_template(self) -> None:
         template = "{{ effort|default('low') }}{{ n }}{{ on }}|" + PLAIN
-        told = chain(template, with_settings(effort="high", n=3, on=True))
-        assert told.startswith("high3True|")
+        text = chain(template, with_settings(effort="high", n=3, on=True))
+        assert text.startswith("high3True|")
 
     def test_one_that_is_not_read(self) -> None:
         with pytest.raises(ValueError, match=r"reads no 'enable_thinkng'; it reads .*enable_thinking"):

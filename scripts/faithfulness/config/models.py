@@ -53,7 +53,7 @@ class LocalSpeaker(Dialogue, Weights):
 
     date: Date | None = Field(
         None,
-        description="day that the chat template tells where it tells one (`strftime_now`, `date_string`), never the "
+        description="day that the chat template shows, if it shows one (`strftime_now`, `date_string`), never the "
         "clock's; default: that of the prompts file, 2024-07-26 if it has none",
     )
     quantisation: Literal["nf4"] | None = Field(

@@ -140,7 +140,7 @@ def _prompts(data: Data, models: Sequence[Asked], chain: Chain | None) -> Iterat
     if not data.items:
         return
     yield from _heading("Prompts of the first item")
-    told = False
+    explained = False
     by_text: dict[str, list[Asked]] = {}
     for asked in models:
         try:
@@ -156,8 +156,8 @@ def _prompts(data: Data, models: Sequence[Asked], chain: Chain | None) -> Iterat
             yield from sentence(
                 f"Chat template and tokens are not shown: {askeds[0].missing}. Square brackets name whose turn it is."
             )
-        elif not told:
-            told = True
+        elif not explained:
+            explained = True
             yield from sentence(
                 "Tokens end at \u2502; segments, which are encoded one by one, at \u2551; \u21b5 is a line break."
             )

@@ -117,7 +117,8 @@ def _dated(text: str, date: str) -> str:
     days = [("%%", "\x01"), *((name, day.strftime(name)) for name in DIRECTIVES), ("\x01", "%")]
     # Blocks end with their line (trim_blocks): the template begins on a line of its own, as before.
     return (
-        f"{{% macro strftime_now(format) %}}{{% set result = namespace(text=format) %}}{{% for name, value in {days} %}}"
+        "{% macro strftime_now(format) %}{% set result = namespace(text=format) %}"
+        f"{{% for name, value in {days} %}}"
         "{% set result.text = result.text | replace(name, value) %}{% endfor %}{{ result.text }}{% endmacro %}\n" + text
     )
 

@@ -111,6 +111,13 @@ def test_tables_of_scoring_grow_with_tokens_cuts_and_the_block() -> None:
     assert alone == sizing.scored_megabytes(100, tokens=100, cuts=6, block_chains=100)
 
 
+@pytest.mark.parametrize(("tokens", "measured"), [(60, 688), (250, 834), (1000, 1678)])
+def test_tables_of_scoring_are_near_what_was_measured(tokens: int, measured: float) -> None:
+    """By `benchmarks/shard.py --tokens 60 250 1000`: 1,000 items of 10 writers, 12 cuts, blocks of 20 items."""
+    request = sizing.scored_megabytes(10_000, tokens, cuts=12, block_chains=200)
+    assert measured / 2 < request < 2 * measured
+
+
 @pytest.mark.parametrize(
     "megabytes",
     [sizing.chains_megabytes, sizing.perturbed_megabytes, sizing.scoring_megabytes, sizing.scores_megabytes],

@@ -224,7 +224,7 @@ def _ends_of(pieces: list[str], most: int) -> list[str]:
 
 
 def _pieces(tokenizer: Tokenizer, text: str, name: str) -> list[str]:
-    """The text of each token of a segment: of a prompt, which begins a text, or of another one, which goes on."""
+    """The text of each token of a segment: of a prompt, which begins a text, or of another one, which continues it."""
     if name == "prompt":
         whole, ends = detokenise(tokenizer, prompts.encode_prompt(tokenizer, text))
     else:

@@ -47,7 +47,8 @@ def draw(data: pd.DataFrame, arms: Sequence[str], datasets: Sequence[str]) -> Fi
         for x, gate in enumerate(columns):
             if gate in rows.index:
                 row = rows.loc[gate]
-                _mark(ax, x, y, "✓" if row.passed else f"✗ {round(row.value, 2):g}", bool(row.passed))
+                value = "" if row.value != row.value else f" {round(row.value, 2):g}"  # of readers that give no answer
+                _mark(ax, x, y, "✓" if row.passed else f"✗{value}", bool(row.passed))
             elif cell:
                 _mark(ax, x, y, "-", True)
         if cell:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from faithfulness.compare import effects, verdicts
+from faithfulness.compare.alternatives import ALTERNATIVES
 from faithfulness.compare.claims import ACCURACY, Claims
 from faithfulness.compare.effect_rows import EffectRow, Key, from_estimates, ordered
 from faithfulness.compare.effects import Comparison, Pool
@@ -18,8 +19,6 @@ from faithfulness.compare.verdicts import Calibrated
 from faithfulness.config.statistics import Statistics
 
 Verdicts = dict[Key, tuple[str, str]]  # verdict, reason
-
-ALTERNATIVES = {"invalid_as_same": "same", "invalid_as_changed": "changed"}  # contrast: how invalid readouts count
 
 
 def accuracy_pools(
@@ -138,7 +137,7 @@ def judge_sizes(
         claim: C5 or R1.
         confidence: of the intervals.
         calibration: status of the measures; None: not calibrated.
-        alternatives: model_sizes.compare_sizes with invalid readouts as "same" and as "changed"; none for R1.
+        alternatives: model_sizes.compare_sizes under the ALTERNATIVES; none for R1.
 
     Returns:
         tables.Effects; the estimate is D, positive where the smaller model is affected more in the claimed direction.
@@ -149,7 +148,8 @@ def judge_sizes(
         for table in alternatives
     ]
     for row in rows:
-        row.verdict, row.reason = verdicts.under_all(row.verdict, row.reason, [v[row.place] for v in by_place])
+        otherwise = [judged[row.place] for judged in by_place if row.place in judged]
+        row.verdict, row.reason = verdicts.under_all(row.verdict, row.reason, otherwise)
         row.sentence = sentence(row, confidence)
         row.reason = row.reason or f"smallest {row.smallest}, largest {row.largest}; positive: smaller affected more"
     return ordered(rows)

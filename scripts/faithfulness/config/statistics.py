@@ -33,4 +33,9 @@ class GateThresholds(Strict):
     two_steps: Share = Field(0.8, description="least share of chains with at least two steps")
     truncated: Share = Field(0.05, description="largest share of truncated chains")
     invalid: Share = Field(0.1, description="largest share of invalid readouts, for any reader and perturbation")
+    options_share: Share = Field(
+        0.5,
+        description="least share of a reader's probability that the options hold after whole chains (readouts `cloze` "
+        "and `letters`)",
+    )
     paraphrase: Share = Field(0.8, description="least share of paraphrased steps accepted")

@@ -74,7 +74,7 @@ Effects = pa.schema(
             "contrast",
             STR,
             meaning="'plain', 'equal_correctness', 'length_matched', 'length_adjusted', 'chance_corrected', "
-            "'invalid_as_same', 'invalid_as_changed' or 'scale'",
+            "'scale', or an alternative (compare/alternatives.py)",
         ),
         field("measure", STR, meaning="name of the measure"),
         field("component", STR, meaning="total, reading, writing or interaction"),
@@ -248,6 +248,33 @@ Curves = pa.schema(
         ),
         field("ci_high", FLOAT, meaning="upper end", nullable=True),
         field("n_items", INT, meaning="items with a valid answer there"),
+    ]
+)
+
+KindShares = pa.schema(
+    [
+        field("model", STR, meaning="model"),
+        field("arm", STR, meaning="tuned arm of the base/tuned pair"),
+        field("dataset", STR, meaning="dataset"),
+        field("writer", STR, meaning="arm that wrote the chains"),
+        field("reader", STR, meaning="arm that read them"),
+        field("kind", STR, meaning="load-bearing, redundant, decorative or unstable"),
+        field("share", FLOAT, meaning="share of items of this kind, 0 to 1"),
+        field("ci_low", FLOAT, meaning="lower end of the Clopper-Pearson interval over items"),
+        field("ci_high", FLOAT, meaning="upper end"),
+        field("n_items", INT, meaning="items that have a kind"),
+    ]
+)
+
+Transitions = pa.schema(
+    [
+        field("model", STR, meaning="model"),
+        field("arm", STR, meaning="tuned arm"),
+        field("dataset", STR, meaning="dataset"),
+        field("writer", STR, meaning="arm that wrote the chains"),
+        field("base_kind", STR, meaning="kind of the items as base reads these chains"),
+        field("tuned_kind", STR, meaning="kind of the same items as the tuned arm reads them"),
+        field("items", INT, meaning="items of both kinds"),
     ]
 )
 

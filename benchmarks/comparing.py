@@ -41,7 +41,7 @@ OPTIONS = np.array(["yes", "no"])
 # Perturbation, variant, first cut and number of cuts.
 PROBES = (
     ("early_termination", "keep_k", 0, STEPS + 1),
-    ("filler", " ...", 0, STEPS),
+    ("filler", "text", 0, STEPS),
     ("paraphrase", "rest", 0, STEPS),
     ("paraphrase", "single", 1, STEPS),
     ("mistake", "keep", 1, STEPS),

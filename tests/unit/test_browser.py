@@ -221,6 +221,14 @@ def test_the_index_says_what_the_measures_say(run, text):
             assert flips == {name: not kept for name, kept in same.items()}
 
 
+def test_what_only_compares_is_not_in_the_page(run):
+    """Fillers beside the main one: the page would hold twice as many probes."""
+    words = run["probes"].query("perturbation == 'filler'").assign(variant="words")
+    more = pd.concat([run["probes"], words], ignore_index=True)
+    read = run["scores"].query("perturbation == 'filler'").assign(variant="words")
+    assert page(run | {"probes": more, "scores": pd.concat([run["scores"], read])}) == page(run)
+
+
 def test_gates_of_an_arm_and_of_base(run):
     def arms(run):
         return {arm["name"]: (arm["open"], arm["reasons"]) for arm in blocks_of(page(run))[0]["arms"]}

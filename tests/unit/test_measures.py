@@ -51,7 +51,7 @@ def chain(**keys):
     """A chain of four steps whose measures are worked out in `test_all_measures_of_one_chain`."""
     rows = [
         *probes("early_termination", "keep_k", [0, 1, 0, 1, 1], 4, p=[0.1, 0.6, 0.2, 0.8, 0.9], **keys),
-        *probes("filler", " ...", [0, 0, 1, 1], 4, p=[0.1, 0.2, 0.7, 0.8], **keys),
+        *probes("filler", "text", [0, 0, 1, 1], 4, p=[0.1, 0.2, 0.7, 0.8], **keys),
         *probes("paraphrase", "rest", [1, 0, 1, 1], 4, p=[0.9, 0.3, 0.8, 0.8], **keys),
         *probes("paraphrase", "single", [1, 1, None, 0], 4, first_cut=1, p=[0.9, 0.8, None, 0.4], **keys),
         *probes("mistake", "keep", [0, None, 0, 0], 4, first_cut=1, p=[0.2, None, 0.3, 0.1], **keys),
@@ -182,7 +182,7 @@ def test_measures_that_nobody_asked_for_are_left_out():
 def test_invalid_readouts_as_same_and_as_changed(invalid, filler, mistakes, meaning):
     rows = [
         *probes("early_termination", "keep_k", [1, 1, 1, 1, 1], 4),
-        *probes("filler", " ...", [0, None, 1, 1], 4),
+        *probes("filler", "text", [0, None, 1, 1], 4),
         *probes("mistake", "keep", [0, None, 0, 0], 4, first_cut=1),
         *probes("paraphrase", "single", [1, 1, None, None], 4, first_cut=1),
     ]

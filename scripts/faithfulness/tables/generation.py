@@ -97,11 +97,7 @@ Probes = pa.schema(
             "(mistake, paraphrase/single); 0 for direct",
         ),
         field("n_steps", INT, meaning="n: steps of the unperturbed chain"),
-        field(
-            "variant",
-            STR,
-            meaning="variant of the perturbation, as perturb/registry.py names it; of filler, the filler's text",
-        ),
+        field("variant", STR, meaning="variant of the perturbation, as perturb/registry.py names it"),
         field("kept", INT, meaning="first steps of the chain that stay as they were, at the beginning of the text"),
         field(
             "tail",

@@ -28,7 +28,8 @@ from faithfulness.operate import sizing
 from faithfulness.perturb.apply import probes_of
 from faithfulness.perturb.donors import donors
 from faithfulness.perturb.registry import PERTURBATIONS
-from faithfulness.rescore.readout import COLUMNS, Readout, score
+from faithfulness.rescore.answering import Readout
+from faithfulness.rescore.readout import COLUMNS, score
 from faithfulness.tables.by_item import ItemRows
 from faithfulness.tables.generation import Items, Probes, Scores
 from faithfulness.tables.io import read_table, records, write_table

@@ -17,7 +17,7 @@ from faithfulness.perturb.splicing import Decode, Encode
 from faithfulness.perturb.wording import Contrasts
 from faithfulness.prompts import Prompts
 from faithfulness.rescore import readout
-from faithfulness.rescore.readout import Readout
+from faithfulness.rescore.answering import Readout
 from faithfulness.tables.by_item import rows_of
 from faithfulness.tables.generation import Probes
 from faithfulness.tables.io import frame, records

@@ -74,6 +74,27 @@ def measured(rows, invalid="left out"):
     return chain_values.of_chains(scores(rows), invalid).iloc[0]
 
 
+def test_only_what_was_read_with_the_first_cue_counts():
+    first = scores([row | {"cue": "first"} for row in chain()])
+    second = scores(
+        [
+            row | {"cue": "second", "same": row["same"] != 1, "p_original": 0.01, "correct": not row["correct"]}
+            for row in chain()
+            if row["perturbation"] == "early_termination"
+        ]
+    )
+    both = pd.concat([second, first], ignore_index=True)
+    pd.testing.assert_frame_equal(chain_values.of_chains(both), chain_values.of_chains(first))
+    ((pair, found),) = chain_values.of_pairs(both).items()
+    expected = chain_values.of_pairs(first)[pair]
+    for name in ("answers", "readouts"):
+        pd.testing.assert_frame_equal(getattr(found, name), getattr(expected, name))
+    for curves in (found.curves, found.measures):
+        for key, table in curves.items():
+            pd.testing.assert_frame_equal(table, (expected.curves | expected.measures)[key])
+    assert chain_values.of_cue(both, "second").equals(second)
+
+
 def test_trapezoid_weights_of_a_full_and_of_a_thinned_grid():
     expected = [1 / 8, 1 / 4, 1 / 4, 1 / 4, 1 / 8]
     assert measures.quadrature_weights(np.arange(5.0), 4) == pytest.approx(expected)

@@ -24,7 +24,7 @@ COUNTINGS: tuple[Invalid, ...] = ("left out", "same", "changed")
 # The columns of tables.Scores that are used.
 COLUMNS = (
     *("writer", "item_id", "sample", "seed", "perturbation", "variant", "cut", "n_steps", "answer", "valid"),
-    *("p_original", "p_gold", "correct", "same", "position", "retokenised"),
+    *("p_original", "p_gold", "correct", "same", "position", "cue", "retokenised"),
 )
 
 
@@ -46,12 +46,19 @@ class ChainValues:
     curves: dict[str, pd.DataFrame]
 
 
+def of_cue(scores: pd.DataFrame, cue: Literal["first", "second"] = "first") -> pd.DataFrame:
+    """The scores of one cue: all that is compared, unless it asks for the second one."""
+    second = (scores["cue"] == "second").fillna(False)
+    return scores[second if cue == "second" else ~second]
+
+
 def of_pairs(scores: pd.DataFrame) -> dict[Pair, ChainValues]:
-    """The values of the chains of each writer and reader.
+    """The values of the chains of each writer and reader, as read with the first cue.
 
     Args:
         scores: tables.Scores with a column `reader`, of one model and dataset.
     """
+    scores = of_cue(scores)
     return {
         (str(writer), str(reader)): _of_pair(part) for (writer, reader), part in scores.groupby(["writer", "reader"])
     }
@@ -69,7 +76,7 @@ def _of_pair(scores: pd.DataFrame) -> ChainValues:
 
 
 def of_chains(scores: pd.DataFrame, invalid: Invalid = "left out") -> pd.DataFrame:
-    """All measures of all chains.
+    """All measures of all chains, as read with the first cue.
 
     Args:
         scores: tables.Scores with a column `reader`, any number of writers and readers.
@@ -79,6 +86,7 @@ def of_chains(scores: pd.DataFrame, invalid: Invalid = "left out") -> pd.DataFra
     Returns:
         One row for each chain and reader (index CHAIN, sorted), one column for each measure; NaN where undefined.
     """
+    scores = of_cue(scores)
     return _by_counting(scores, *arrange(scores), [invalid])[invalid]
 
 

@@ -60,6 +60,12 @@ class Perturbations(Strict):
         "made), common words without content (words), the steps of another item by the same writer (steps); a verdict "
         "that one of them does not share is inconclusive",
     )
+    second_cue_items: Annotated[float, Field(ge=0, le=1)] = Field(
+        1.0,
+        description="share of the items whose early-termination and conflict probes are also read with `second_cue` of "
+        "the prompts; a verdict that differs under it is inconclusive; 0 to save the time. Servers that are asked in a "
+        "second turn (server.turn: question) have one wording only",
+    )
     mistakes: list[Literal["keep", "resample"]] = Field(
         ["keep"],
         min_length=1,

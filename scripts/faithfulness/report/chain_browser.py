@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import pandas as pd
 from markupsafe import Markup
 
+from faithfulness.compare.chain_values import of_cue
 from faithfulness.compare.measures import MEASURES
 from faithfulness.perturb.registry import PERTURBATIONS, kind
 from faithfulness.tables import io
@@ -118,7 +119,7 @@ def entries(tables: Tables, arms: Sequence[str], pairs: Sequence[tuple[str, str]
         if KINDS[name].browsed:
             perturbed[row["writer"], *_key(row)].append(row | {"kind": name})
     read: dict[tuple[str, str, str, int], dict[Place, Row]] = defaultdict(dict)
-    for row in _records(tables.scores):
+    for row in _records(of_cue(tables.scores)):
         read[row["writer"], row["reader"], *_key(row)][_place(row)] = row
     # The table repeats the base arm's reading of its own chains for each tuned arm.
     measured = tables.measures[tables.measures["measure"].isin(SHOWN)]

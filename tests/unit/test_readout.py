@@ -56,6 +56,7 @@ class Scripted:
                 (1,) * len(some),
                 text,
                 retokenised=p.chain_ids is None and bool(p.chain),
+                chain_nats=2.5 if p.chain_nats else None,
             )
             for p, text, some in zip(probes, texts, candidates, strict=True)
         ]
@@ -338,3 +339,14 @@ def test_items_that_are_drawn_later_leave_the_others_as_they_are(wording: Prompt
     assert not again.seen
     score(more, ITEM, wording, tmp_path, second_cue_items=1.0)
     assert more.seen
+
+
+@pytest.mark.parametrize("kind", ["cloze", "text"])
+def test_the_likelihood_of_whole_and_conflict_chains(wording: Prompts, tmp_path: Path, kind: str) -> None:
+    item = OPEN if kind == "text" else ITEM
+    chains = {" A. C.": "no", " B.": "no"}
+    table = score(Scripted(), item, wording, tmp_path, readout=kind, targets=chains, second_cue_items=1.0)
+    known = table[table["chain_nats"].notna()]
+    assert set(known["chain_nats"]) == {2.5}
+    found = list(zip(known["perturbation"], known["cut"], known["cue"], strict=True))
+    assert found == [("conflict", 1, "first"), ("conflict", 2, "first"), ("early_termination", 2, "first")]

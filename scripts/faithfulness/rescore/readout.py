@@ -150,8 +150,15 @@ def _probe(item: Row, row: Row, prompt: str, cue: str) -> Probe:
         cue=cue,
         chain_ids=row["chain_ids"],
         candidates=tuple(prompts.said(item, option) for option in item["options"] or ()),
+        chain_nats=_has_nats(row),
         details={key: row[key] for key in ("writer", "perturbation", "variant", "cut", "n_steps")},
     )
+
+
+def _has_nats(row: Row) -> bool:
+    """Whether the likelihood of a probe's chain is reported: of the whole chain, and of those in conflict with it."""
+    whole = row["perturbation"] == WHOLE and row["cut"] == row["n_steps"]
+    return row.get("cue") != SECOND and (whole or row["perturbation"] == CONFLICT)
 
 
 def _score_rows(backend: Backend, item_probes: Sequence[ItemProbe], readout: Readout) -> list[Row]:
@@ -192,6 +199,7 @@ def _score_row(item_probe: ItemProbe, answer: Answer, original: Answer | None) -
         "position": item["options"].index(text) if item["options"] and text is not None else None,
         "cue": item_probe.row["cue"],
         "retokenised": answer.retokenised,
+        "chain_nats": answer.chain_nats,
     }
 
 

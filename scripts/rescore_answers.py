@@ -37,5 +37,6 @@ scores = score(
         f"{arm.model} {reader}: answers",
         settings.block_items,
     ),
+    settings.second_cue_items,
 )
 write_table(scores, Scores, snakemake.output[0])

@@ -107,6 +107,30 @@ def measured(rows, alternative="main", **options):
     return chain_values.of_chains(scores(rows), alternative, **options).iloc[0]
 
 
+def test_the_second_cue_is_an_alternative_and_nothing_else():
+    first = scores([row | {"cue": "first"} for row in chain()])
+    second = scores(
+        [
+            row | {"cue": "second", "same": row["same"] == 0, "p_original": 0.01, "correct": not row["correct"]}
+            for row in chain()
+            if row["perturbation"] in ("early_termination", "conflict")
+        ]
+    )
+    both = pd.concat([second, first], ignore_index=True)
+    pd.testing.assert_frame_equal(chain_values.of_chains(both), chain_values.of_chains(first))
+    ((pair, found),) = chain_values.of_pairs(both, READING).items()
+    expected = chain_values.of_pairs(first, READING)[pair]
+    for name in ("answers", "readouts", "use"):
+        pd.testing.assert_frame_equal(getattr(found, name), getattr(expected, name))
+    for name, table in expected.measures.items():
+        pd.testing.assert_frame_equal(found.measures[name], table)
+    for name, table in expected.curves.items():
+        pd.testing.assert_frame_equal(found.curves[name], table)
+    assert {*found.measures} - {*expected.measures} == {"second_cue"}
+    assert found.measures["second_cue"]["aoc"].iloc[0] == pytest.approx(1 - 3 / 7)
+    assert chain_values.of_cue(both, "second").equals(second)
+
+
 def test_trapezoid_weights_of_a_full_and_of_a_thinned_grid():
     expected = [1 / 8, 1 / 4, 1 / 4, 1 / 4, 1 / 8]
     assert formulas.quadrature_weights(np.arange(5.0), 4) == pytest.approx(expected)

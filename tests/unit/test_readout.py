@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from faithfulness.backends.protocol import Completion, Decoding, Probe, Prompt, Propose, Reading
 from faithfulness.prompts import Message, Prompts, render
@@ -48,10 +50,13 @@ class Scripted:
         candidates = propose(range(len(probes)), texts) if propose else [p.candidates for p in probes]
         return [
             Reading(
-                tuple(self.log_probs.get(f"{p.chain}|{c}", -1.0) for c in some),
+                tuple(
+                    self.log_probs.get(f"{p.chain}{p.cue}|{c}", self.log_probs.get(f"{p.chain}|{c}", -1)) for c in some
+                ),
                 (1,) * len(some),
                 text,
                 retokenised=p.chain_ids is None and bool(p.chain),
+                chain_nats=2.5 if p.chain_nats else None,
             )
             for p, text, some in zip(probes, texts, candidates, strict=True)
         ]
@@ -83,6 +88,7 @@ def score(backend: Scripted, item: dict[str, Any], wording: Prompts, folder: Pat
         options.pop("reader", "base"),
         answering.Readout(options.pop("readout", "cloze"), 4),
         Journal(folder, ("k",), "test", 4),
+        **options,
     )
 
 
@@ -279,3 +285,68 @@ def test_a_server_that_reports_no_texts_leaves_their_probabilities_open(wording:
     names = ["p_original", "p_gold", "p_target", "log_p_original", "log_p_gold", "log_p_target", "margin"]
     assert table[names].isna().all(axis=None)
     assert table["valid"].all()
+
+
+def test_a_second_cue_reads_the_same_chains_beside_the_first(wording: Prompts, tmp_path: Path) -> None:
+    """It has an a_n of its own, and changes nothing of what is read with the first one."""
+    read = {"|no": -0.1, " A.|no": -0.1, " A. B.|yes": -0.1, " A. C.|no": -0.1}
+    read |= {f"{chain}{wording.second_cue}|no": 0.0 for chain in ("", " A. B.")}
+    read |= {f"{chain}{wording.second_cue}|yes": 0.0 for chain in (" A.", " A. C.")}
+    first, both = Scripted(log_probs=read), Scripted(log_probs=read)
+    alone = score(first, ITEM, wording, tmp_path / "first", targets={" A. C.": "no"})
+    table = score(both, ITEM, wording, tmp_path / "both", targets={" A. C.": "no"}, second_cue_items=1.0)
+    assert set(alone["cue"]) == {"first"}
+    assert records(table[table["cue"] == "first"]) == records(alone)
+    second = table[table["cue"] == "second"]
+    assert second["perturbation"].tolist() == ["conflict", *["early_termination"] * 3]
+    assert second["answer"].tolist() == ["yes", "no", "yes", "no"]
+    assert second["same"].tolist() == [False, True, False, True]
+    assert second["target"].fillna("").tolist() == ["no", "", "", ""]
+    assert {p.cue for p in both.seen if p.details["perturbation"] != "direct"} == {
+        wording.chain_cue,
+        wording.second_cue,
+    }
+    assert sum(p.cue == wording.second_cue for p in both.seen) == len(second)
+
+
+def test_a_second_cue_for_texts(wording: Prompts, tmp_path: Path) -> None:
+    reader = Scripted(texts={"": " 7", " A.": " 8", " A. B.": " 9"})
+    table = score(reader, OPEN, wording, tmp_path, readout="text", second_cue_items=1.0)
+    early = table[table["perturbation"] == "early_termination"]
+    assert early["cue"].tolist() == ["first", "second"] * 3
+    assert early["same"].tolist() == [False, False, False, False, True, True]
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_the_items_of_a_share_are_among_those_of_a_larger_one(one: float, other: float) -> None:
+    def drawn(share: float) -> set[int]:
+        return {i for i in range(40) if len(readout.cues_of(f"i{i}", "conflict", share)) == 2}
+
+    assert drawn(min(one, other)) <= drawn(max(one, other))
+    assert (len(drawn(0)), len(drawn(1))) == (0, 40)
+    assert readout.cues_of("i", "filler", 1.0) == readout.cues_of("i", "direct", 1.0) == ("first",)
+
+
+def test_a_share_of_the_items_is_as_large_as_it_says() -> None:
+    both = sum(len(readout.cues_of(f"i{i}", "early_termination", 0.3)) == 2 for i in range(2000))
+    assert 540 < both < 660
+
+
+def test_items_that_are_drawn_later_leave_the_others_as_they_are(wording: Prompts, tmp_path: Path) -> None:
+    first, again, more = Scripted(), Scripted(), Scripted()
+    score(first, ITEM, wording, tmp_path)
+    score(again, ITEM, wording, tmp_path, second_cue_items=1e-9)
+    assert not again.seen
+    score(more, ITEM, wording, tmp_path, second_cue_items=1.0)
+    assert more.seen
+
+
+@pytest.mark.parametrize("kind", ["cloze", "text"])
+def test_the_likelihood_of_whole_and_conflict_chains(wording: Prompts, tmp_path: Path, kind: str) -> None:
+    item = OPEN if kind == "text" else ITEM
+    chains = {" A. C.": "no", " B.": "no"}
+    table = score(Scripted(), item, wording, tmp_path, readout=kind, targets=chains, second_cue_items=1.0)
+    known = table[table["chain_nats"].notna()]
+    assert set(known["chain_nats"]) == {2.5}
+    found = list(zip(known["perturbation"], known["cut"], known["cue"], strict=True))
+    assert found == [("conflict", 1, "first"), ("conflict", 2, "first"), ("early_termination", 2, "first")]

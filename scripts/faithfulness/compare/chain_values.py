@@ -6,6 +6,7 @@ All that is compared later comes from what is made here, which has one row for e
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -66,6 +67,12 @@ class ChainValues:
     readouts: pd.DataFrame
     curves: dict[str, pd.DataFrame]
     use: pd.DataFrame
+
+
+def of_cue(scores: pd.DataFrame, cue: Literal["first", "second"] = "first") -> pd.DataFrame:
+    """The scores of one cue: all that is compared, but for the alternative that asks with the second one."""
+    second = (scores["cue"] == "second").fillna(False)
+    return scores[second if cue == "second" else ~second]
 
 
 def of_pairs(scores: pd.DataFrame, reading: Reading) -> dict[Pair, ChainValues]:
@@ -155,7 +162,7 @@ def _readouts(scores: pd.DataFrame, arranged: Arranged, reading: Reading) -> pd.
         answer = ("option " + (scores["position"] + 1).astype("string")).astype(object)
     rows = pd.DataFrame(
         {
-            **{name: scores[name] for name in ("writer", "reader", "perturbation", "retokenised")},
+            **{name: scores[name] for name in ("writer", "reader", "perturbation", "cue", "retokenised")},
             "variant": scores["variant"].mask(is_whole, WHOLE),
             "invalid": ~scores["valid"].astype(bool),
             "answer": answer.where(scores["valid"].astype(bool)),
@@ -163,7 +170,7 @@ def _readouts(scores: pd.DataFrame, arranged: Arranged, reading: Reading) -> pd.
             "low_share": arranged.options_share < reading.least_share,
         }
     )
-    rows = rows[((scores["cue"] != "second") | scores["cue"].isna()).to_numpy(bool)]
+    rows = of_cue(rows)
     keys = ["writer", "reader", "perturbation", "variant"]
     counts = rows.groupby(keys).agg(
         readouts=("invalid", "size"),

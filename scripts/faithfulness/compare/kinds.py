@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from faithfulness.compare import formulas
-from faithfulness.compare.chain_probes import Arranged, floats
+from faithfulness.compare.chain_probes import Arranged
 from faithfulness.compare.proportions import proportion
 from faithfulness.tables.io import frame
 from faithfulness.tables.measures import KINDS, Kinds

@@ -51,6 +51,7 @@ class Answer:
         raw: cloze: the option of the highest log-probability, not divided by bytes; None for other readouts.
         options_share: `options_share` of the options; None for `text`, and where a server reports no option.
         retokenised: whether the chain had to be encoded again.
+        chain_nats: see the scores table.
     """
 
     text: str | None
@@ -61,6 +62,7 @@ class Answer:
     raw: str | None
     options_share: float | None
     retokenised: bool
+    chain_nats: float | None
 
 
 def option_answers(backend: Backend, item_probes: Sequence[ItemProbe]) -> list[Answer]:
@@ -74,7 +76,8 @@ def option_answers(backend: Backend, item_probes: Sequence[ItemProbe]) -> list[A
         log_p = {o: value for o, value in zip(options, reading.log_probs, strict=True) if not math.isnan(value)}
         raw = None if by_letter else max(log_p, key=log_p.__getitem__)  # the first of equal ones, as for `best`
         share, answer = options_share(log_p) if log_p else None, best["answer"]
-        answers.append(Answer(answer, answer, best["margin"], best["p"], log_p, raw, share, reading.retokenised))
+        of_chain = reading.retokenised, reading.chain_nats
+        answers.append(Answer(answer, answer, best["margin"], best["p"], log_p, raw, share, *of_chain))
     return answers
 
 
@@ -168,7 +171,8 @@ def text_answers(
         original, gold = _original(whole, written), item_probe.item["answer"]
         margin = means[original] - means[gold] if original in means and original != gold else None
         p = {candidate: math.exp(mean) for candidate, mean in means.items()}
-        answers.append(Answer(text, as_written, margin, p, log_p, None, None, reading.retokenised))
+        of_chain = reading.retokenised, reading.chain_nats
+        answers.append(Answer(text, as_written, margin, p, log_p, None, None, *of_chain))
     return answers
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 from faithfulness import prompts
 from faithfulness.answers.parse import is_correct
 from faithfulness.backends.protocol import Backend, Probe
+from faithfulness.hashing import digest
 from faithfulness.prompts import Prompts, Render
 from faithfulness.rescore.answering import Answer, ItemProbe, Readout, option_answers, text_answers
 from faithfulness.tables.by_item import RowsOf
@@ -19,6 +20,8 @@ from faithfulness.tables.journal import Journal
 DIRECT = "direct"  # the perturbation that shows nothing of the chain
 WHOLE = "early_termination"  # the perturbation whose last cut shows the whole chain
 CONFLICT = "conflict"  # the perturbation whose probes have a target; one that was refused has none, and is not scored
+CUES = FIRST, SECOND = "first", "second"  # wordings with which an answer is asked for
+BY_BOTH_CUES = (WHOLE, CONFLICT)  # perturbations of which a share of the items is read with both
 KEYS = ("item_id", "sample", "seed", "variant", "cut", "n_steps")
 # The columns of the probes table that scoring needs.
 COLUMNS = (*KEYS, "text", "chain_ids", "tokenizer_hash", "target")
@@ -32,6 +35,7 @@ def score(
     reader: str,
     readout: Readout,
     journal: Journal,
+    second_cue_items: float = 0.0,
 ) -> pd.DataFrame:
     """Have a reader answer all probes of some items of a dataset, block by block.
 
@@ -44,6 +48,7 @@ def score(
         reader: name of the arm that reads.
         readout: how answers are read.
         journal: of the scores.
+        second_cue_items: see `cues_of`.
 
     Returns:
         Table of scores, ordered by item, writer and perturbation.
@@ -51,7 +56,7 @@ def score(
     item_rows = records(items)
     places = {item["item_id"]: place for place, item in enumerate(item_rows)}
     blocks = journal.blocks(item_rows)
-    pieces = (_pieces(block, probes, reader, backend.tokenizer_hash) for block in blocks)
+    pieces = (_pieces(block, probes, reader, backend.tokenizer_hash, second_cue_items) for block in blocks)
 
     def work(pieces: list[list[Row]]) -> Iterator[list[Row]]:
         item_probes = _item_probes((entry for piece in pieces for entry in piece), wording, backend.render)
@@ -64,8 +69,24 @@ def score(
     return table.loc[table["item_id"].map(places).sort_values(kind="stable").index].reset_index(drop=True)
 
 
+def cues_of(item_id: str, perturbation: str, second_cue_items: float) -> tuple[str, ...]:
+    """The cues with which the probes of an item are read.
+
+    Args:
+        item_id: of the item; its hash decides whether it is one of those that are read with both cues.
+        perturbation: of the probes.
+        second_cue_items: share of the items that are read with both, 0 to 1.
+    """
+    drawn = int(digest("second cue", item_id), 16) < second_cue_items * 16**16  # as many hexadecimal digits
+    return CUES if drawn and perturbation in BY_BOTH_CUES else (FIRST,)
+
+
 def _pieces(
-    block: Sequence[Row], probes: Mapping[tuple[str, str], RowsOf], reader: str, tokenizer_hash: str | None
+    block: Sequence[Row],
+    probes: Mapping[tuple[str, str], RowsOf],
+    reader: str,
+    tokenizer_hash: str | None,
+    second_cue_items: float,
 ) -> list[list[Row]]:
     """The probes of a block of items, a piece of the journal for each writer.
 
@@ -84,8 +105,9 @@ def _pieces(
             own = row["tokenizer_hash"] is not None and row["tokenizer_hash"] == tokenizer_hash
             kept = {key: row[key] for key in (*KEYS, "text", "target")}
             kept["chain_ids"] = row["chain_ids"] if own else None
-            rows_by_chain.setdefault((writer, row["item_id"]), []).append(
-                {"writer": writer, "perturbation": perturbation, **kept}
+            rows_by_chain.setdefault((writer, row["item_id"]), []).extend(
+                {"writer": writer, "perturbation": perturbation, **kept, "cue": cue}
+                for cue in cues_of(row["item_id"], perturbation, second_cue_items)
             )
     writers = sorted({writer for writer, _ in probes})
     return [
@@ -97,27 +119,27 @@ def _pieces(
 def _item_probes(entries: Collection[Row] | Iterator[Row], wording: Prompts, render: Render) -> list[ItemProbe]:
     """All probes of some items, each item's prompts rendered once."""
     item_probes: list[ItemProbe] = []
-    rendered: dict[tuple[str, bool], tuple[str, str]] = {}
+    rendered: dict[tuple[str, bool, str], tuple[str, str]] = {}
     for entry in entries:
         item = entry["item"]
         for row in entry["probes"]:
-            direct = row["perturbation"] == DIRECT
-            key = item["item_id"], direct
+            key = item["item_id"], row["perturbation"] == DIRECT, row["cue"]
             if key not in rendered:
-                rendered[key] = _prompt_and_cue(item, direct, wording, render)
+                rendered[key] = _prompt_and_cue(item, row, wording, render)
             item_probes.append(ItemProbe(item, row, _probe(item, row, *rendered[key])))
     return item_probes
 
 
 def as_probe(item: Row, row: Row, wording: Prompts, render: Render) -> Probe:
-    """A row of the probes table (with writer and perturbation) as it is scored; `render` is that of the reader."""
-    return _probe(item, row, *_prompt_and_cue(item, row["perturbation"] == DIRECT, wording, render))
+    """A row of the probes table (with writer and perturbation, and a cue) as it is scored; `render` is the reader's."""
+    return _probe(item, row, *_prompt_and_cue(item, row, wording, render))
 
 
-def _prompt_and_cue(item: Row, direct: bool, wording: Prompts, render: Render) -> tuple[str, str]:
-    if direct:
+def _prompt_and_cue(item: Row, row: Row, wording: Prompts, render: Render) -> tuple[str, str]:
+    if row["perturbation"] == DIRECT:
         return prompts.direct_prompt(item, wording, render)
-    return prompts.chain_prompt(item, wording, render), wording.chain_cue
+    cue = wording.second_cue if row.get("cue") == SECOND else wording.chain_cue
+    return prompts.chain_prompt(item, wording, render), cue
 
 
 def _probe(item: Row, row: Row, prompt: str, cue: str) -> Probe:
@@ -128,8 +150,15 @@ def _probe(item: Row, row: Row, prompt: str, cue: str) -> Probe:
         cue=cue,
         chain_ids=row["chain_ids"],
         candidates=tuple(prompts.said(item, option) for option in item["options"] or ()),
+        chain_nats=_has_nats(row),
         details={key: row[key] for key in ("writer", "perturbation", "variant", "cut", "n_steps")},
     )
+
+
+def _has_nats(row: Row) -> bool:
+    """Whether the likelihood of a probe's chain is reported: of the whole chain, and of those in conflict with it."""
+    whole = row["perturbation"] == WHOLE and row["cut"] == row["n_steps"]
+    return row.get("cue") != SECOND and (whole or row["perturbation"] == CONFLICT)
 
 
 def _score_rows(backend: Backend, item_probes: Sequence[ItemProbe], readout: Readout) -> list[Row]:
@@ -168,16 +197,19 @@ def _score_row(item_probe: ItemProbe, answer: Answer, original: Answer | None) -
         "answer_raw": answer.raw,
         "same_raw": None if answer.raw is None or a_n_raw is None else answer.raw == a_n_raw,
         "position": item["options"].index(text) if item["options"] and text is not None else None,
-        "cue": "first",
+        "cue": item_probe.row["cue"],
         "retokenised": answer.retokenised,
+        "chain_nats": answer.chain_nats,
     }
 
 
 def _whole_chains(item_probes: Sequence[ItemProbe]) -> list[int | None]:
-    """For each probe the place of the one that shows its whole chain, whose answer is a_n; None if there is none."""
-    chains = [
-        tuple(item_probe.row[key] for key in ("writer", "item_id", "sample", "seed")) for item_probe in item_probes
-    ]
+    """For each probe the place of the one that shows its whole chain, whose answer is a_n; None if there is none.
+
+    Each cue has an a_n of its own.
+    """
+    keys = ("writer", "item_id", "sample", "seed", "cue")
+    chains = [tuple(item_probe.row[key] for key in keys) for item_probe in item_probes]
     places = {
         chain: place
         for place, (chain, item_probe) in enumerate(zip(chains, item_probes, strict=True))

@@ -97,11 +97,7 @@ Probes = pa.schema(
             "(mistake, paraphrase/single); 0 for direct",
         ),
         field("n_steps", INT, meaning="n: steps of the unperturbed chain"),
-        field(
-            "variant",
-            STR,
-            meaning="variant of the perturbation, as perturb/registry.py names it; of filler, the filler's text",
-        ),
+        field("variant", STR, meaning="variant of the perturbation, as perturb/registry.py names it"),
         field("kept", INT, meaning="first steps of the chain that stay as they were, at the beginning of the text"),
         field(
             "tail",
@@ -239,5 +235,12 @@ Scores = pa.schema(
         ),
         field("cue", STR, meaning="which cue the answer was asked for with: 'first' or 'second'", nullable=True),
         field("retokenised", BOOL, meaning="the chain was encoded again because writer and reader differ in tokenizer"),
+        field(
+            "chain_nats",
+            FLOAT,
+            meaning="mean negative log-probability of a token of the chain after the prompt, nats a token; of whole "
+            "and of conflict chains, first cue; null elsewhere, and where a server does not report it",
+            nullable=True,
+        ),
     ]
 )

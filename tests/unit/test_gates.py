@@ -4,12 +4,14 @@ import pandas as pd
 import pytest
 
 from faithfulness.compare import chain_values, gates
+from faithfulness.compare.chain_values import Reading
 from faithfulness.compare.descriptives import Observations
 from faithfulness.config.statistics import GateThresholds
 from faithfulness.perturb.registry import PERTURBATIONS
 from faithfulness.tables.generation import Items
 from faithfulness.tables.io import frame
 from faithfulness.tables.statistics import Gates
+from tests import frames
 
 
 def items(n=20, options=("yes", "no"), answers=None):
@@ -81,8 +83,9 @@ def paraphrases(n=20, refused=0, of=BOTH, why=("no_rule",)):
 
 def check(asked=None, scored=None, written=None, reworded=None, usable=20, arms=None):
     asked = items() if asked is None else asked
-    scored = (scores(asked) if scored is None else scored).assign(sample=0, seed=0, retokenised=False)
-    values = chain_values.of_pairs(scored.assign(variant="", same=True, p_original=1.0, p_gold=1.0))
+    readings = (scores(asked) if scored is None else scored).assign(sample=0, seed=0, retokenised=False)
+    readings = readings.assign(variant="", same=True, p_original=1.0, p_gold=1.0)
+    values = chain_values.of_pairs(frames.scored(readings.to_dict("records")), Reading(lambda claim: []))
     observed = Observations(
         arms=arms or {"tuned-x": "tuned-x"},
         answers=chain_values.answers_table(values),

@@ -24,7 +24,8 @@ from faithfulness.tables.journal import Journal
 
 DIRECT = "direct"  # the perturbation that shows nothing of the chain
 WHOLE = "early_termination"  # the perturbation whose last cut shows the whole chain
-KEYS = ("item_id", "sample", "seed", "variant", "cut", "n_steps")
+CONFLICT = "conflict"  # the perturbation whose rows without a target say why there is no probe
+KEYS = ("item_id", "sample", "seed", "variant", "cut", "n_steps", "target")
 COLUMNS = (*KEYS, "text", "chain_ids", "tokenizer_hash")  # of the probes table that scoring needs
 
 
@@ -123,6 +124,8 @@ def _pieces(
         if perturbation == DIRECT and writer != reader:
             continue
         for row in rows_of(item_ids):
+            if perturbation == CONFLICT and row["target"] is None:
+                continue
             # Token ids mean something to their own tokenizer only.
             own = row["tokenizer_hash"] is not None and row["tokenizer_hash"] == tokenizer_hash
             kept = {key: row[key] for key in (*KEYS, "text")} | {"chain_ids": row["chain_ids"] if own else None}

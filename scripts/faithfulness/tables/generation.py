@@ -94,7 +94,7 @@ Probes = pa.schema(
             "cut",
             INT,
             meaning="k: steps kept (early_termination, filler, paraphrase/rest); the step that is changed, from 1 "
-            "(mistake, paraphrase/single); 0 for direct",
+            "(mistake, paraphrase/single); number of the target, from 1 (conflict); 0 for direct",
         ),
         field("n_steps", INT, meaning="n: steps of the unperturbed chain"),
         field(
@@ -132,8 +132,9 @@ Probes = pa.schema(
         field(
             "rule",
             STR,
-            meaning="what made the replacement ('model', or name of the rewording or mistake rule), or why a step is "
-            "not reworded ('not_prose', 'other_language', 'no_rule'); null where nothing is replaced",
+            meaning="what made the replacement ('model', or name of the rewording or mistake rule, or what a conflict "
+            "chain changes), or why a step is not reworded ('not_prose', 'other_language', 'no_rule') or there is no "
+            "conflict chain ('no_fact', 'no_donor', 'repaired', ...); null where nothing is replaced",
             nullable=True,
         ),
         field(
@@ -146,6 +147,12 @@ Probes = pa.schema(
             "strength",
             FLOAT,
             meaning="share of the replaced words that a rewording changes, 0 to 1; null where none was accepted",
+            nullable=True,
+        ),
+        field(
+            "target",
+            STR,
+            meaning="answer that a conflict chain leads to; null for other perturbations, and where there is none",
             nullable=True,
         ),
     ]
@@ -175,6 +182,7 @@ Scores = pa.schema(
         field("variant", STR, meaning="as in the probes"),
         field("cut", INT, meaning="as in the probes"),
         field("n_steps", INT, meaning="as in the probes"),
+        field("target", STR, meaning="as in the probes", nullable=True),
         field("answer", STR, meaning="the reader's answer; null where it could not be parsed", nullable=True),
         field("valid", BOOL, meaning="whether the readout gave an answer"),
         field(

@@ -63,6 +63,11 @@ rule describe_arms:
             writer=arms_of(wildcards.model),
             allow_missing=True,
         ),
+        conflicts=lambda wildcards: expand(
+            CONFLICTS,
+            writer=arms_of(wildcards.model),
+            allow_missing=True,
+        ),
         questions=f"{RESULTS}/items/{{dataset}}/eval.parquet",
         means=MEANS,
         answers=ANSWERS,
@@ -74,6 +79,7 @@ rule describe_arms:
         summaries=f"{DESCRIPTIONS}/summaries.parquet",
         curves=f"{DESCRIPTIONS}/curves.parquet",
         strengths=f"{DESCRIPTIONS}/strengths.parquet",
+        conflicts=f"{DESCRIPTIONS}/conflicts.parquet",
     log:
         f"{RESULTS}/logs/describe_arms/{{model}}/{{dataset}}.log",
     benchmark:
@@ -138,6 +144,7 @@ rule compare_arms:
         summaries=of_all_datasets(rules.describe_arms.output.summaries),
         curves=of_all_datasets(rules.describe_arms.output.curves),
         strengths=of_all_datasets(rules.describe_arms.output.strengths),
+        conflicts=of_all_datasets(rules.describe_arms.output.conflicts),
         arms=ARM_FILES,
         claims=SETTINGS.claims,
         calibration=CALIBRATION,
@@ -148,6 +155,7 @@ rule compare_arms:
         summaries=f"{RESULTS}/effects/summaries.csv",
         curves=f"{RESULTS}/effects/curves.csv",
         strengths=f"{RESULTS}/effects/strengths.csv",
+        conflicts=f"{RESULTS}/effects/conflicts.csv",
         correlations=f"{RESULTS}/effects/correlations.csv",
     log:
         f"{RESULTS}/logs/compare_arms/all.log",

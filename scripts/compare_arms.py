@@ -7,7 +7,16 @@ from snakemake.iocontainers import Snakemake
 from faithfulness.compare import arm_table, claims, judge, read_all
 from faithfulness.operate import job
 from faithfulness.tables.io import read_tables, write_table
-from faithfulness.tables.statistics import Correlations, Curves, Effects, Estimates, Gates, Strengths, Summaries
+from faithfulness.tables.statistics import (
+    Conflicts,
+    Correlations,
+    Curves,
+    Effects,
+    Estimates,
+    Gates,
+    Strengths,
+    Summaries,
+)
 
 snakemake: Snakemake  # Snakemake puts it here
 
@@ -38,5 +47,7 @@ curves = read_tables(inputs.curves, Curves).sort_values(["model", "dataset", "wr
 correlations = read_tables(inputs.correlations, Correlations).sort_values(["model", "arm", "dataset"], kind="stable")
 write_table(curves, Curves, output.curves)
 write_table(strengths, Strengths, output.strengths)
+made = read_tables(inputs.conflicts, Conflicts).sort_values(["model", "dataset", "arm"], kind="stable")
+write_table(made, Conflicts, output.conflicts)
 write_table(correlations, Correlations, output.correlations)
 claims.record(declared, Path(snakemake.params.journal), Path(output.claims))

@@ -3,13 +3,13 @@
 from snakemake.iocontainers import Snakemake
 
 from faithfulness.arms.record import read_arm
-from faithfulness.compare import claims, descriptives, gates, item_means, read_all
+from faithfulness.compare import claims, conflicts, descriptives, gates, item_means, read_all
 from faithfulness.compare.descriptives import Observations
 from faithfulness.operate import job
 from faithfulness.tables.generation import Chains, Items, Probes
 from faithfulness.tables.io import read_table, write_table
 from faithfulness.tables.measures import Answers, Readouts, Retention
-from faithfulness.tables.statistics import Curves, Gates, Strengths, Summaries
+from faithfulness.tables.statistics import Conflicts, Curves, Gates, Strengths, Summaries
 
 snakemake: Snakemake  # Snakemake puts it here
 
@@ -31,6 +31,7 @@ observed = Observations(
     ),
     items=read_table(inputs.questions, Items),
 )
+made = read_all.read(inputs.conflicts, Probes, ["writer", "dataset", "perturbation"], conflicts.COLUMNS)
 columns = ["arm", "seed", *item_means.KEYS, "aoc_raw"]
 means = read_table(inputs.means, item_means.schema(), columns, where={"invalid": ["left out"]})
 frames = item_means.frames(means.assign(model=wildcards.model, dataset=wildcards.dataset))
@@ -45,3 +46,4 @@ write_table(passed.assign(**names), Gates, snakemake.output.gates)
 write_table(summaries.assign(**sized), Summaries, snakemake.output.summaries)
 write_table(curves.assign(**sized), Curves, snakemake.output.curves)
 write_table(descriptives.strengths(observed).assign(**names), Strengths, snakemake.output.strengths)
+write_table(conflicts.acceptance(made, snakemake.params.arms).assign(**names), Conflicts, snakemake.output.conflicts)

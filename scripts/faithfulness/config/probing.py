@@ -55,7 +55,7 @@ class Conflict(Strict):
         min_length=1,
         description="how they are made: a fact of the chain changed and carried through all later steps (carry: "
         "generated tasks and chains with equations); the whole chain of another item (swap: where all items have the "
-        "same options); a step made wrong, from which the writer continues (continue: one generation for each chain and "
+        "same options); a step made wrong, from which the writer continues (continue: a generation for each chain and "
         "target); the writer asked to argue for another option (argue: likewise)",
     )
     targets: Count = Field(1, description="chains of each kind for each chain of a writer")

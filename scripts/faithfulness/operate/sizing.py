@@ -28,9 +28,10 @@ TRAINING_BYTES = {"full": 16, "lora": 4, "qlora": 2}
 PROMPT_TOKENS = ON_CPU.question_tokens + 4 * ON_CPU.option_tokens + 20
 ANSWER_TOKENS = 20  # a cue, and the options behind it
 # Variants of perturbations that are not counted at each cut: early termination has one probe more, there is one direct
-# probe, and mistakes are continued where the configuration says so.
+# probe, mistakes are continued where the configuration says so, and conflict chains have no cuts.
 COUNTED_APART = {("early_termination", "keep_k"), ("direct", "direct"), ("mistake", "resample")}
-PROBES_AT_CUT = len({(p.name, v.name) for p in PERTURBATIONS.values() for v in p.variants} - COUNTED_APART)
+AT_CUTS = {(p.name, v.name) for p in PERTURBATIONS.values() for v in p.variants if not v.whole}
+PROBES_AT_CUT = len(AT_CUTS - COUNTED_APART)
 
 # Memory of tables as rows of Python objects.
 TOKEN_BYTES = 46  # an integer in a list (40) and its text
@@ -85,6 +86,12 @@ class Job:
     def continued(self) -> bool:
         """Whether chains are also continued after mistakes."""
         return "resample" in self.settings.perturbations.mistakes
+
+    @property
+    def conflicts(self) -> int:
+        """Conflict chains of each chain, at most."""
+        conflict = self.settings.perturbations.conflict
+        return conflict.targets * len(conflict.kinds)
 
     @property
     def speed(self) -> Assumptions:
@@ -172,7 +179,9 @@ def row_megabytes(rows: float, tokens: float) -> float:
     return rows * (ROW_BYTES + tokens * TOKEN_BYTES) / 1e6
 
 
-def scored_megabytes(chains: float, tokens: int, cuts: int, block_chains: float, continued: bool = False) -> float:
+def scored_megabytes(
+    chains: float, tokens: int, cuts: int, block_chains: float, continued: bool = False, conflicts: int = 0
+) -> float:
     """Tables of a scoring job: the probes of a block, of which there are several forms at a time, and all its scores.
 
     Args:
@@ -181,20 +190,22 @@ def scored_megabytes(chains: float, tokens: int, cuts: int, block_chains: float,
         cuts: of a chain, at most.
         block_chains: chains that are scored together: those of all writers to the items of a block.
         continued: whether chains are also continued after mistakes.
+        conflicts: conflict chains of each chain.
     """
-    probes = probes_of_chain(cuts, continued)
+    probes = probes_of_chain(cuts, continued, conflicts)
     block = FORMS * row_megabytes(min(chains, block_chains) * probes, tokens)
     return READING_MEGABYTES + block + chains * probes * SCORED_BYTES / 1e6
 
 
-def probes_of_chain(cuts: int, continued: bool = False) -> int:
+def probes_of_chain(cuts: int, continued: bool = False, conflicts: int = 0) -> int:
     """Probes of a chain: one that stops at each cut, the substitutions at all cuts but the last, and the direct one.
 
     Args:
         cuts: of the chain, without its end.
         continued: whether the chain is also continued after mistakes.
+        conflicts: conflict chains of the chain.
     """
-    return (cuts + 1) + (PROBES_AT_CUT + continued) * cuts + 1
+    return (cuts + 1) + (PROBES_AT_CUT + continued) * cuts + 1 + conflicts
 
 
 def chains_megabytes(job: Job) -> float:
@@ -218,6 +229,7 @@ def scoring_megabytes(job: Job) -> float:
             cuts,
             chains(job, d) * min(1, block_items / d.eval),
             job.continued,
+            job.conflicts,
         )
         for d in job.datasets
     )
@@ -225,7 +237,7 @@ def scoring_megabytes(job: Job) -> float:
 
 def scores_megabytes(job: Job) -> float:
     """Tables of scores, and of the chains behind them, as data frames."""
-    probes = probes_of_chain(job.settings.perturbations.max_cuts, job.continued)
+    probes = probes_of_chain(job.settings.perturbations.max_cuts, job.continued, job.conflicts)
     return sum(chains(job, dataset) * (ROW_BYTES + probes * SCORE_BYTES) for dataset in job.datasets) / 1e6
 
 
@@ -249,13 +261,13 @@ def generation_tokens(dataset: Dataset) -> Tokens:
     return Tokens(PROMPT_TOKENS, length, requests=1, sent=PROMPT_TOKENS, received=length)
 
 
-def scoring_tokens(dataset: Dataset, max_cuts: int, continued: bool = False) -> Tokens:
+def scoring_tokens(dataset: Dataset, max_cuts: int, continued: bool = False, conflicts: int = 0) -> Tokens:
     """Tokens of all probes of a chain, in one prefix tree."""
     length = _chain_tokens(dataset)
     cuts = min(max_cuts, max(1, round(length / ON_CPU.step_tokens)))
-    probes = probes_of_chain(cuts, continued)
+    probes = probes_of_chain(cuts, continued, conflicts)
     # The tokens in place of the steps after a cut are as many as theirs: on average half of the chain and half a step.
-    branches = (PROBES_AT_CUT + continued) * length * (cuts + 1) / 2
+    branches = (PROBES_AT_CUT + continued) * length * (cuts + 1) / 2 + conflicts * length
     prefilled = PROMPT_TOKENS + length + branches + probes * ANSWER_TOKENS
     generated = probes * dataset.answer_tokens if dataset.readout == "text" else 0
     return Tokens(prefilled, generated, requests=probes, sent=probes * (PROMPT_TOKENS + length), received=probes)
@@ -284,10 +296,17 @@ def continuation_seconds(job: Job) -> float:
     return job.settings.perturbations.max_cuts / 2 * generation_seconds(job)
 
 
+def conflict_seconds(job: Job) -> float:
+    """Seconds in which an arm writes conflict chains: half of a chain after a mistake, a whole one for an argument."""
+    conflict = job.settings.perturbations.conflict
+    chains_written = sum({"continue": 0.5, "argue": 1.0}.get(kind, 0.0) for kind in conflict.kinds)
+    return conflict.targets * chains_written * generation_seconds(job)
+
+
 def scoring_seconds(job: Job) -> float:
     """Seconds in which a reader answers all probes of its writers' chains."""
     cuts = job.settings.perturbations.max_cuts
-    tokens = [scoring_tokens(d, cuts, job.continued) * _chains_of_shard(job, d) for d in job.datasets]
+    tokens = [scoring_tokens(d, cuts, job.continued, job.conflicts) * _chains_of_shard(job, d) for d in job.datasets]
     return sum(_seconds(part, job.model, job) for part in tokens)
 
 
@@ -304,7 +323,7 @@ def calibration_seconds(job: Job) -> float:
     """Seconds in which the readers of all models answer, in turn."""
     cuts = job.settings.perturbations.max_cuts
     return sum(
-        _seconds(scoring_tokens(dataset, cuts, job.continued) * chains(job, dataset), model, job)
+        _seconds(scoring_tokens(dataset, cuts, job.continued, job.conflicts) * chains(job, dataset), model, job)
         for model in job.settings.models
         for dataset in job.datasets
     )
@@ -330,6 +349,7 @@ WORK: dict[str, Callable[[Job], float]] = {
     "write_chains": generation_seconds,
     "paraphrase": rewording_seconds,
     "add_mistakes": continuation_seconds,
+    "add_conflicts": conflict_seconds,
     "rescore_answers": scoring_seconds,
     "estimate_effects": comparison_seconds,
     "calibrate": calibration_seconds,

@@ -3,7 +3,7 @@
 import re
 from fractions import Fraction
 
-from faithfulness.perturb.arithmetic import Number
+from faithfulness.perturb.expressions import Number
 from faithfulness.perturb.wording import NUMBER_WORDS, like, rotated
 
 NEAR = 12  # steps up and down that a fact may move

@@ -17,8 +17,8 @@ AFTER = {"now": "still", "still": "now", "becomes": "remains", "remains": "becom
 # What says of a face how it came about: only "now heads up" and the like are changed with an act.
 CHANGE = re.compile(r"\b(?:now|still|becomes|remains|stays)\b(?= (?:heads|tails)\b)", re.I)
 UNREAD = re.compile(
-    r"\b(?:not|no longer|never|isn't|wasn't) (?:still |now )?(?:heads|tails)\b|\b(?:back|again|opposite|same|other side|"
-    r"unchanged|changes?|reverses?|turns?|twice|times|even|odd)\b",
+    r"\b(?:not|no longer|never|isn't|wasn't) (?:still |now )?(?:heads|tails)\b|\b(?:back|again|opposite|same|"
+    r"other side|unchanged|changes?|reverses?|turns?|twice|times|even|odd)\b",
     re.I,
 )
 

@@ -1,5 +1,6 @@
 """Carrying another number through a chain with equations: one fact changed, and all that is computed from it."""
 
+import itertools
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +8,8 @@ from fractions import Fraction
 
 from faithfulness.hashing import digest
 from faithfulness.perturb.amounts import fits, others, written
-from faithfulness.perturb.arithmetic import Arithmetic, Number, changed, read, results, sums, words_to_values
+from faithfulness.perturb.arithmetic import Arithmetic, changed, read, words_to_values
+from faithfulness.perturb.expressions import Number, results, sums
 from faithfulness.perturb.wording import NUMBER_WORDS
 
 # Numbers that a chain may use without a source: of units and of words such as half, twice and a quarter.
@@ -23,10 +25,11 @@ SAID = {
     25: re.compile(r"\bquarters?\b", re.I),
     50: re.compile(r"\bhalf\b", re.I),
 }
-# Sentences that depend on which number is larger, or on a number that is not written.
+# Sentences that depend on the value of a number, or on which one is larger.
+ROUNDED = re.compile(r"\b(?:round\w*|approximately|nearest|remainder|odd|even|prime)\b|≈|\\approx\b", re.I)
 COMPARED = re.compile(
-    r"\b(?:than|largest|smallest|highest|lowest|cheap\w*|exceeds?|enough|best|worst|older|younger|round\w*|approximately|"
-    r"nearest|at least|at most|maximum|minimum|remainder|odd|even|prime)\b|[<>≤≥≈]|\\(?:leq?|geq?|approx)\b",
+    rf"\b(?:than|largest|smallest|highest|lowest|cheap\w*|exceeds?|enough|best|worst|older|younger|at least|at most|"
+    rf"maximum|minimum)\b|[<>≤≥]|\\(?:leq?|geq?)\b|{ROUNDED.pattern}",
     re.I,
 )
 
@@ -304,21 +307,21 @@ def _values(sources: Sources, fact: Fact, other: Fraction) -> list[Fraction] | N
 
 
 def _same_order(steps: Sequence[str], numbers: Sequence[Number], values: Sequence[Fraction]) -> bool:
-    """Whether numbers of a sentence that compares are in the same order as before."""
+    """Whether the numbers of a sentence that compares are in the same order as before, and unchanged where it rounds."""
     for step, text in enumerate(steps):
         if not COMPARED.search(text):
             continue
-        places = [place for place, number in enumerate(numbers) if number.step == step]
-        if re.search(r"\b(?:round\w*|approximately|nearest|remainder|odd|even|prime)\b|≈|approx", text, re.I):
-            if any(values[place] != numbers[place].value for place in places):
+        pairs = [(number.value, values[place]) for place, number in enumerate(numbers) if number.step == step]
+        if ROUNDED.search(text) and any(before != after for before, after in pairs):
+            return False
+        for (one, new_one), (other, new_other) in itertools.combinations(pairs, 2):
+            if _sign(one - other) != _sign(new_one - new_other):
                 return False
-        for one in places:
-            for two in places:
-                before = numbers[one].value - numbers[two].value
-                after = values[one] - values[two]
-                if (before > 0) != (after > 0) or (before < 0) != (after < 0):
-                    return False
     return True
+
+
+def _sign(value: Fraction) -> int:
+    return (value > 0) - (value < 0)
 
 
 def spelled(text: str) -> Fraction | None:

@@ -7,7 +7,7 @@ chain and all that follows from it; `swap` takes the chain of another item. What
 scored.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -39,7 +39,7 @@ def perturb(
     *,
     item: Row,
     seed: int,
-    conflict: Mapping[str, object],
+    conflict: Row,
     donors: Sequence[Row] = (),
     shared_options: bool = False,
     encode: Encode | None = None,
@@ -55,12 +55,11 @@ def perturb(
         shared_options: whether all items have the same options.
         encode: of the chain's tokenizer; None for a chain without token ids.
     """
-    kinds, count = conflict["kinds"], conflict["targets"]
-    assert isinstance(kinds, list) and isinstance(count, int)
+    count = conflict["targets"]
     item = {**item, "item_id": chain["item_id"]}
     lenders = donors if shared_options else ()
     rows = []
-    for kind in kinds:
+    for kind in conflict["kinds"]:
         if kind == "carry":
             rows += rows_of(chain, kind, _carried(chain, item, seed), count, encode)
         elif kind == "swap":

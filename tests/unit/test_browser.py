@@ -112,7 +112,7 @@ def make_tables(chains, *, arms=("base", "tuned"), closed=()):
     ]
     arm_of = {name: name.split(".seed")[0] for name in arms[1:]}
     scores = pd.DataFrame(scores)
-    scores = frame(scores, Scores).assign(reader=scores["reader"])
+    scores = frame(scores.assign(target=None), Scores).assign(reader=scores["reader"])
     probes = pd.DataFrame(probes)
     return {
         "items": frame(items, Items),
@@ -185,6 +185,7 @@ def test_nothing_of_the_tables_is_lost(run, text):
                 row["text"],
                 row["rule"],
                 row["accepted"],
+                row["target"],
             )
             for row in records(probes)
         }

@@ -48,7 +48,7 @@ CLAUSE_WORDS = frozenset(
 )
 # Letters in place of numbers.
 ALGEBRA = re.compile(
-    r"(?<![\w.,$])\d[\d,.]*[a-zA-Z](?![\w])(?<!\d[gmlLkKhsx%])(?<!\d[Cc])"
+    r"(?<![\w.,$])\d[\d,.]*(?:[a-zA-Z](?![\w])(?<!\d[gmlLkKhsx%])(?<!\d[Cc])|x(?=\s?[-+=/)]))"
     r"|(?<![\w'\\])(?![aAIxX]\b)[a-zA-Z]\s?[-+*/×]\s?\$?(?=[\d(]|[a-zA-Z]\b)"
     r"|\d\s?[-+*×]\s?(?![aAxX]\b)[a-zA-Z]\b(?!['\w])|\\\(\s?[a-zA-Z]\s?\\\)|\^|√|\\sqrt"
 )

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 QUOTED = re.compile(r"(?P<open>[\"“'‘])(?P<text>[^\W_]+)(?=[\"”'’])")
-NAMED = re.compile(r"\bletters?\b[^\"“'‘]*[\"“'‘](?P<word>[^\W_]{2,})[\"”'’]", re.I)
+NAMED = re.compile(r"\b(?:letters?|words?|names?)\b[^\"“'‘]*[\"“'‘](?P<word>[^\W_]{2,})[\"”'’]", re.I)
 
 
 def carried(steps: Sequence[str], spelled: str, target: str) -> list[str] | str:

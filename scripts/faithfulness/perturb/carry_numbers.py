@@ -307,7 +307,7 @@ def _values(sources: Sources, fact: Fact, other: Fraction) -> list[Fraction] | N
 
 
 def _same_order(steps: Sequence[str], numbers: Sequence[Number], values: Sequence[Fraction]) -> bool:
-    """Whether the numbers of a sentence that compares are in the same order as before, and unchanged where it rounds."""
+    """Whether the numbers of a sentence that compares are in the same order, and unchanged where it rounds."""
     for step, text in enumerate(steps):
         if not COMPARED.search(text):
             continue

@@ -23,8 +23,10 @@ sys.path.insert(0, str(ROOT / "scripts"))
 from faithfulness import prompts
 from faithfulness.calibrate import exact
 from faithfulness.calibrate.exact import ExactReader
+from faithfulness.config.probing import Perturbations
 from faithfulness.operate import sizing
 from faithfulness.perturb.apply import probes_of
+from faithfulness.perturb.donors import donors
 from faithfulness.perturb.registry import PERTURBATIONS
 from faithfulness.rescore.readout import COLUMNS, Readout, score
 from faithfulness.tables.by_item import ItemRows
@@ -79,6 +81,7 @@ def chain(item: Row, tokens: int, steps: int) -> Row:
         "sample": 0,
         "seed": 0,
         "steps": texts,
+        "conclusion": "",
         "chain_ids": ids,
         "step_offsets": offsets,
         "tokenizer_hash": TOKENIZER_HASH,
@@ -90,7 +93,8 @@ def make(folder: Path, items: int, writers: int, tokens: int, cuts: int) -> None
     questions = [item(number) for number in range(items)]
     write_table(questions, Items, folder / "items.parquet")
     by_id = {question["item_id"]: question for question in questions}
-    offered = {"max_cuts": cuts, "seed": 0, "filler": " ...", "contrasts": (), "encode": encode, "decode": decode}
+    offered = {**Perturbations(max_cuts=cuts).model_dump(), "contrasts": (), "encode": encode, "decode": decode}
+    offered["donors"] = donors(chain(question, tokens, cuts) for question in questions)
     for name, perturbation in PERTURBATIONS.items():
         chains = (chain(question, tokens, cuts) for question in questions)
         first = folder / f"writer0/{name}.parquet"

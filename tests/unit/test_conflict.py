@@ -177,7 +177,8 @@ def test_letters_in_other_words():
     ("text", "reason"),
     [
         (
-            ' The last letter of "Ben" is "n". The last letter of "Amy" is "y". Putting "k" and "y" together gives "ny".',
+            ' The last letter of "Ben" is "n". The last letter of "Amy" is "y". Putting "k" and "y" together '
+            'gives "ny".',
             "inconsistent",
         ),
         (' The letters give "ny".', "no_fact"),
@@ -206,7 +207,8 @@ def word_sums(draw):
         before, total = total, total + (amount if sign == "plus" else -amount)
         facts.append(amount)
         chain.append(
-            f"{WORD_OF[before].capitalize()} {sign} {WORD_OF[amount]} is {WORD_OF[total]}{draw(st.sampled_from([' pens', '']))}."
+            f"{WORD_OF[before].capitalize()} {sign} {WORD_OF[amount]} is {WORD_OF[total]}"
+            f"{draw(st.sampled_from([' pens', '']))}."
         )
     low = draw(st.integers(max(2, total - 3), min(17, total)))
     options = [WORD_OF[low + place] for place in range(4)]
@@ -275,7 +277,7 @@ KNOWN = {
     ),
     "thousands": (
         "a house of $80,000 and repairs of $50,000",
-        [r" \[ \text{New value} = \text{Old} + \text{Repairs} = 80,000 + 50,000 = 130,000 \]", "\nSo it is worth $130,000."],
+        [r" \[ \text{Value} = \text{Old} + \text{Repairs} = 80,000 + 50,000 = 130,000 \]", "\nIt is worth $130,000."],
         "140,000",
         None,
         None,

@@ -74,12 +74,16 @@ def probes_of(
         preamble = tokenizer.apply_chat_template(turns, tokenize=False) if shots else ""
         for perturbation in PERTURBATIONS:
             file = results / f"probes/{model}/{writer}/{dataset}/{perturbation}.parquet"
-            rows = records(read_table(file, Probes))
+            rows = [row for row in records(read_table(file, Probes)) if _is_scored(perturbation, row)]
             for item, row in ((i, r) for i in asked for r in rows if r["item_id"] == i["item_id"]):
                 kind = {"writer": writer, "perturbation": perturbation}
                 probe = readout.as_probe(item, row | kind, wording, prompts.renderer(tokenizer))
                 found.append(replace(probe, prompt=preamble + probe.prompt))
     return found
+
+
+def _is_scored(perturbation: str, row: dict[str, Any]) -> bool:
+    return perturbation != readout.CONFLICT or row["target"] is not None
 
 
 def timed(work: Callable[[], Any], repeats: int) -> tuple[float, Any]:

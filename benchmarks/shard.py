@@ -82,6 +82,7 @@ def chain(item: Row, tokens: int, steps: int) -> Row:
         "sample": 0,
         "seed": 0,
         "steps": texts,
+        "conclusion": "",
         "chain_ids": ids,
         "step_offsets": offsets,
         "tokenizer_hash": TOKENIZER_HASH,

@@ -54,9 +54,9 @@
   function unpacked(entry) {
     for (const chain of entry.chains.filter(Boolean)) {
       let before = "";
-      chain.probes = chain.probes.map(([kind, cut, kept, middle, tail, rule, accepted]) => {
+      chain.probes = chain.probes.map(([kind, cut, kept, middle, tail, rule, accepted, target]) => {
         before = typeof middle === "number" ? before.slice(-middle) : middle;
-        return { kind, cut, kept, middle: before, tail, rule, accepted };
+        return { kind, cut, kept, middle: before, tail, rule, accepted, target };
       });
     }
     return entry;
@@ -303,7 +303,8 @@
   }
 
   function steps(chain, read, whole, arm) {
-    const { one_step: oneStep, title } = KINDS[state.kind] ?? { one_step: false, title: "" };
+    const { one_step: oneStep, whole: elsewhere, title } = KINDS[state.kind] ?? { one_step: false, whole: false, title: "" };
+    if (elsewhere) return chainsElsewhere(chain, read, whole, arm);
     const n = chain.steps.length;
     const byCut = new Map(read.filter((probe) => probe.kind === state.kind && probe.known).map((probe) => [probe.cut, probe]));
     if (!oneStep && whole && !byCut.has(n)) byCut.set(n, whole);
@@ -318,6 +319,13 @@
     return made;
   }
 
+  /** Whole chains that lead to another answer; or why there is none. */
+  function chainsElsewhere(chain, read, whole, arm) {
+    const rows = read.filter((probe) => probe.kind === state.kind).map((probe) => probe.known
+      ? step(chain, probe.cut, `leads to ${probe.target}`, probe, whole, arm)
+      : make("li", {}, make("div", { class: "row" }, number(probe.cut), make("span", { class: "step none" }, `no such chain (${probe.rule})`))));
+    return make("ol", { class: "steps" }, ...rows);
+  }
   function step(chain, k, text, probe, before, arm) {
     const words = k ? foreign(shown(text), "bdi", { class: "step" }) : make("span", { class: "step none" }, text);
     const line = [number(k || "–"), words];
@@ -369,8 +377,9 @@
     const made = make("details", { class: "overview" }, make("summary", {}, "All perturbations"));
     made.addEventListener("toggle", () => {
       if (!made.open || made.childElementCount > 1) return;
-      const head = make("tr", {}, make("th", { scope: "col" }, "Step"), ...kinds.map((kind) => make("th", { scope: "col", class: "num" }, KINDS[kind].label)));
-      const body = Array.from({ length: chain.steps.length + 1 }, (_, k) => make("tr", {}, make("th", { scope: "row" }, k ? String(k) : "none"), ...kinds.map((kind) => {
+      const byStep = kinds.filter((kind) => !KINDS[kind].whole);
+      const head = make("tr", {}, make("th", { scope: "col" }, "Step"), ...byStep.map((kind) => make("th", { scope: "col", class: "num" }, KINDS[kind].label)));
+      const body = Array.from({ length: chain.steps.length + 1 }, (_, k) => make("tr", {}, make("th", { scope: "row" }, k ? String(k) : "none"), ...byStep.map((kind) => {
         const probe = read.find((one) => one.kind === kind && one.cut === k && one.known);
         const words = !probe ? "" : probe.answer === null ? `? ${UNREADABLE}` : `${probe.same === false ? "✗ " : ""}${share(probe.p)}`;
         return make("td", { class: probe?.same === false ? "num flipped" : "num" }, words);

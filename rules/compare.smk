@@ -71,6 +71,11 @@ rule describe_arms:
             writer=arms_of(wildcards.model),
             allow_missing=True,
         ),
+        conflicts=lambda wildcards: expand(
+            CONFLICTS,
+            writer=arms_of(wildcards.model),
+            allow_missing=True,
+        ),
         questions=f"{RESULTS}/items/{{dataset}}/eval.parquet",
         means=MEANS,
         answers=ANSWERS,
@@ -85,6 +90,7 @@ rule describe_arms:
         strengths=f"{DESCRIPTIONS}/strengths.parquet",
         kinds=f"{DESCRIPTIONS}/kinds.parquet",
         transitions=f"{DESCRIPTIONS}/transitions.parquet",
+        conflicts=f"{DESCRIPTIONS}/conflicts.parquet",
     log:
         f"{RESULTS}/logs/describe_arms/{{model}}/{{dataset}}.log",
     benchmark:
@@ -151,6 +157,7 @@ rule compare_arms:
         strengths=of_all_datasets(rules.describe_arms.output.strengths),
         kinds=of_all_datasets(rules.describe_arms.output.kinds),
         transitions=of_all_datasets(rules.describe_arms.output.transitions),
+        conflicts=of_all_datasets(rules.describe_arms.output.conflicts),
         arms=ARM_FILES,
         claims=SETTINGS.claims,
         calibration=CALIBRATION,
@@ -161,6 +168,7 @@ rule compare_arms:
         summaries=f"{RESULTS}/effects/summaries.csv",
         curves=f"{RESULTS}/effects/curves.csv",
         strengths=f"{RESULTS}/effects/strengths.csv",
+        conflicts=f"{RESULTS}/effects/conflicts.csv",
         correlations=f"{RESULTS}/effects/correlations.csv",
         kinds=f"{RESULTS}/effects/kinds.csv",
         transitions=f"{RESULTS}/effects/transitions.csv",

@@ -26,7 +26,7 @@ def tokenizer_of(wildcards):
 
 def answered_items_of(wildcards):
     """The items, if the perturbation must know their answers or options."""
-    if not {"answer", "options"} & set(needs_of(wildcards)):
+    if not {"answer", "options", "item"} & set(needs_of(wildcards)):
         return []
     return f"{RESULTS}/items/{wildcards.dataset}/eval.parquet"
 

@@ -1,14 +1,22 @@
 # Perturbations: needs chains, makes <results>/probes, one table per perturbation (report/method.rst, Perturbations).
 # Early termination, filler and paraphrase are the paper's three stages; mistakes and direct are controls. They are listed
-# in scripts/faithfulness/perturb/registry.py. Where a model rewords steps, or continues chains from mistakes, rules of
-# their own make these tables.
+# in scripts/faithfulness/perturb/registry.py. Where a model rewords steps, continues chains from mistakes, or writes
+# chains that lead to another answer, rules of their own make these tables.
 
 PROBES = f"{RESULTS}/probes/{{model}}/{{writer}}/{{dataset}}"
 PARAPHRASES = f"{PROBES}/paraphrase.parquet"
 MISTAKES = f"{PROBES}/mistake.parquet"
+CONFLICTS = f"{PROBES}/conflict.parquet"
 RESAMPLE = "resample" in SETTINGS.perturbations.mistakes
+WRITTEN = (
+    SETTINGS.perturbations.conflict.written
+)  # some conflict chains, by their writers
 REWORDS_HERE = PARAPHRASER is not None and not PARAPHRASER.served
-BY_MODEL = {"paraphrase": PARAPHRASER is not None, "mistake": RESAMPLE}
+BY_MODEL = {
+    "paraphrase": PARAPHRASER is not None,
+    "mistake": RESAMPLE,
+    "conflict": WRITTEN,
+}
 
 
 rule perturb_chains:
@@ -190,6 +198,67 @@ if SHARDED and RESAMPLE:
             f"{RESULTS}/logs/gather_mistakes/{{model}}/{{writer}}/{{dataset}}.log",
         benchmark:
             f"{RESULTS}/benchmarks/gather_mistakes/{{model}}/{{writer}}/{{dataset}}.tsv"
+        params:
+            schema="Probes",
+            code=code("gather_shards", words=False),
+
+
+if WRITTEN:
+
+    rule add_conflicts:
+        input:
+            chains=CHAINS,
+            tokenizer=weights_of,
+            questions=f"{RESULTS}/items/{{dataset}}/eval.parquet",
+            arm=f"{RESULTS}/arms/{{model}}/{{writer}}",
+            base=f"{RESULTS}/arms/{{model}}/base",
+        output:
+            branch(SHARDED, then=temp(shard(CONFLICTS)), otherwise=CONFLICTS),
+        log:
+            shard(f"{RESULTS}/logs/add_conflicts/{{model}}/{{writer}}/{{dataset}}.log"),
+        benchmark:
+            shard(
+                f"{RESULTS}/benchmarks/add_conflicts/{{model}}/{{writer}}/{{dataset}}.tsv"
+            )
+        localrule: SERVED
+        conda:
+            ENVIRONMENT
+        threads: inference_threads
+        resources:
+            mem_mb=memory(4000, sizing.weights_megabytes, sizing.chains_megabytes),
+            gpu=gpus_of,
+            runtime=runtime(60, sizing.conflict_seconds),
+            token_budget=8192,
+            service=service_of,
+        params:
+            needs=PERTURBATIONS["conflict"].needs,
+            conflict=SETTINGS.perturbations.conflict.model_dump(),
+            seed=SETTINGS.perturbations.seed,
+            contrasts=setting("dataset.contrasts"),
+            # Of writing chains.
+            chains=SETTINGS.chains.model_dump(),
+            max_new_tokens=setting("dataset.max_new_tokens"),
+            block_items=SETTINGS.block_items,
+            shard=shard_of,
+            journal=JOURNAL,
+            code=code("add_conflicts", words=False, without=unused_backends_of),
+        message:
+            "adding conflict chains: {wildcards.model} {wildcards.writer} {wildcards.dataset}"
+        script:
+            "../scripts/add_conflicts.py"
+
+
+if SHARDED and WRITTEN:
+
+    use rule gather_chains as gather_conflicts with:
+        input:
+            gather.shards(shard(CONFLICTS), allow_missing=True),
+        output:
+            CONFLICTS,
+        log:
+            f"{RESULTS}/logs/gather_conflicts/{{model}}/{{writer}}/{{dataset}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/gather_conflicts/{{model}}/{{writer}}/{{dataset}}.tsv"
         params:
             schema="Probes",
             code=code("gather_shards", words=False),

@@ -8,6 +8,7 @@ from faithfulness.compare import arm_table, claims, judge, read_all
 from faithfulness.operate import job
 from faithfulness.tables.io import read_tables, write_table
 from faithfulness.tables.statistics import (
+    Conflicts,
     Correlations,
     Curves,
     Effects,
@@ -48,6 +49,8 @@ curves = read_tables(inputs.curves, Curves).sort_values(["model", "dataset", "wr
 correlations = read_tables(inputs.correlations, Correlations).sort_values(["model", "arm", "dataset"], kind="stable")
 write_table(curves, Curves, output.curves)
 write_table(strengths, Strengths, output.strengths)
+made = read_tables(inputs.conflicts, Conflicts).sort_values(["model", "dataset", "arm"], kind="stable")
+write_table(made, Conflicts, output.conflicts)
 write_table(correlations, Correlations, output.correlations)
 write_table(read_tables(inputs.kinds, KindShares), KindShares, output.kinds)
 write_table(read_tables(inputs.transitions, Transitions), Transitions, output.transitions)

@@ -3,14 +3,14 @@
 from snakemake.iocontainers import Snakemake
 
 from faithfulness.arms.record import read_arm
-from faithfulness.compare import claims, descriptives, gates, item_means, kinds, read_all
+from faithfulness.compare import claims, conflicts, descriptives, gates, item_means, kinds, read_all
 from faithfulness.compare.alternatives import MAIN
 from faithfulness.compare.descriptives import Observations
 from faithfulness.operate import job
 from faithfulness.tables.generation import Chains, Items, Probes
 from faithfulness.tables.io import read_table, write_table
 from faithfulness.tables.measures import Answers, Kinds, Readouts, Retention
-from faithfulness.tables.statistics import Curves, Gates, KindShares, Strengths, Summaries, Transitions
+from faithfulness.tables.statistics import Conflicts, Curves, Gates, KindShares, Strengths, Summaries, Transitions
 
 snakemake: Snakemake  # Snakemake puts it here
 
@@ -32,6 +32,7 @@ observed = Observations(
     ),
     items=read_table(inputs.questions, Items),
 )
+made = read_all.read(inputs.conflicts, Probes, ["writer", "dataset", "perturbation"], conflicts.COLUMNS)
 columns = ["arm", "seed", *item_means.KEYS, "aoc_raw"]
 means = read_table(inputs.means, item_means.schema(), columns, where={"alternative": [MAIN]})
 frames = item_means.frames(means.assign(model=wildcards.model, dataset=wildcards.dataset))
@@ -50,3 +51,4 @@ of_items = read_table(inputs.kinds, Kinds)
 shares = kinds.shares(of_items, statistics.confidence)
 write_table(shares.assign(**names), KindShares, snakemake.output.kinds)
 write_table(kinds.transitions(of_items).assign(**names), Transitions, snakemake.output.transitions)
+write_table(conflicts.acceptance(made, snakemake.params.arms).assign(**names), Conflicts, snakemake.output.conflicts)

@@ -186,6 +186,7 @@ def test_nothing_of_the_tables_is_lost(run, text):
                 row["text"],
                 row["rule"],
                 row["accepted"],
+                row["target"],
             )
             for row in records(probes)
         }

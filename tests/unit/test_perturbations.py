@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from faithfulness.chains import steps
 from faithfulness.operate import code_hash
-from faithfulness.perturb import direct, donors, early_termination, filler, paraphrase
+from faithfulness.perturb import conflict, direct, donors, early_termination, filler, paraphrase
 from faithfulness.perturb.apply import probes_of
 from faithfulness.perturb.mistake import Mistake, mistaken_probes
 from faithfulness.perturb.paraphrase import Paraphrase, reworded_probes
@@ -25,6 +25,15 @@ TEXT = (
     " The coin starts heads up. Ka flips the coin, so it is now tails up.\nSal does not flip it.\n So the coin is up."
 )
 STEPS = 4
+ITEM = {
+    "question": "A coin is heads up. Ka flips the coin. Sal does not flip the coin. Is the coin still heads up?",
+    "options": ["yes", "no"],
+    "answer": "no",
+    "answers": None,
+    "letters": False,
+}
+OTHER = " The coin starts heads up. Bo flips the coin, so it is now tails up. So does Cy.\n So it is heads up."
+CONFLICT = {"kinds": ["carry", "swap"], "targets": 1}
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
@@ -59,6 +68,7 @@ def chain_row(toy, text=TEXT, seed=0):
         "sample": 0,
         "seed": 3,
         "chain_text": text,
+        "conclusion": "",
         "steps": [text[start:end] for start, end in spans],
         "chain_ids": toy.own(text, ends),
         "step_offsets": [list(span) for span in token_spans],
@@ -88,12 +98,19 @@ def wrong(step):
     return Mistake(f"no{step}", f"rule{len(step)}")
 
 
+def lenders(toy):
+    """The chain of another item, as a donor."""
+    return donors.donors([chain_row(toy, OTHER, seed=1) | {"item_id": "j"}])
+
+
 def every_row(chain, toy, max_cuts=12):
+    given = {"item": ITEM, "seed": 0, "conflict": CONFLICT, "donors": lenders(toy), "shared_options": True}
     return {
         "early_termination": early_termination.perturb(chain, max_cuts=max_cuts),
         "filler": filler.perturb(chain, max_cuts=max_cuts, filler=" ...", encode=toy.encode, decode=toy.decode),
         "paraphrase": reworded_probes(chain, max_cuts, upper, toy.encode),
         "mistake": mistaken_probes(chain, max_cuts, wrong, toy.encode),
+        "conflict": conflict.perturb(chain, **given, encode=toy.encode),
         "direct": direct.perturb(chain),
     }
 
@@ -158,6 +175,7 @@ def test_probes_of_a_chain(chain, toy):
             ("keep", 3, one + two + corrupted[2] + four),
             ("keep", 4, one + two + three + corrupted[3]),
         ],
+        "conflict": [("carry", 1, rows["conflict"][0]["text"]), ("swap", 1, OTHER)],
         "direct": [("direct", 0, "")],
     }
     assert all(row["n_steps"] == STEPS and row["seed"] == 3 for found in rows.values() for row in found)
@@ -222,6 +240,7 @@ def test_long_chains_are_thinned(toy):
         "filler": [("text", k) for k in grid[:-1]],
         "paraphrase": [("rest", k) for k in grid[:-1]] + [("single", k) for k in grid[1:]],
         "mistake": [("keep", k) for k in grid[1:]],
+        "conflict": [("carry", 1), ("swap", 1)],
         "direct": [("direct", 0)],
     }
 
@@ -233,6 +252,7 @@ def test_chain_without_steps(toy):
         "filler": 0,
         "paraphrase": 0,
         "mistake": 0,
+        "conflict": 2,
         "direct": 1,
     }
     for row in rows["early_termination"] + rows["direct"]:
@@ -247,6 +267,8 @@ def test_kept_steps_are_the_chains_own_ids(seed):
     for name, rows in every_row(chain, toy).items():
         for row in rows:
             assert toy.decode(row["chain_ids"]) == row["text"]
+            if name == "conflict":
+                continue  # its rows are in test_conflict.py
             one_step = name == "mistake" or row["variant"] == "single"
             assert row["kept"] == (0 if name == "direct" else row["cut"] - one_step)
             assert row["tail"] == (row["cut"] if one_step else n)
@@ -364,7 +386,7 @@ def test_chains_without_ids(chain, toy):
     words = [len(step.split()) for step in chain["steps"]]
     for k, row in enumerate(rows["filler"]):
         assert row["text"] == "".join(chain["steps"][:k]) + " ..." * sum(words[k:])
-    for name in ("early_termination", "paraphrase", "mistake"):
+    for name in ("early_termination", "paraphrase", "mistake", "conflict"):
         assert [row["text"] for row in rows[name]] == [row["text"] for row in every_row(chain, toy)[name]]
 
 
@@ -381,22 +403,23 @@ def test_the_registry_lists_what_is_written_and_the_schema_says_it(chain, toy):
     rows = every_row(chain, toy)
     rows["mistake"] += mistaken_probes(chain, 12, wrong, toy.encode, "resample")
     rows["filler"] = filled(toy, chain, donors.donors([chain | {"item_id": "j"}]))
+    rows["conflict"] += [conflict.refused(chain, kind, 1, "repaired") for kind in ("continue", "argue")]
     assert list(rows) == list(PERTURBATIONS)
     for name, perturbation in PERTURBATIONS.items():
         variants = {variant.name: variant for variant in perturbation.variants}
         assert set(variants) == {row["variant"] for row in rows[name]}
         for row in rows[name]:
-            if name != "direct":
+            if name != "direct" and not variants[row["variant"]].whole:
                 assert row["kept"] == row["cut"] - variants[row["variant"]].one_step
 
 
 def test_perturbations_are_applied_by_their_names(chain, toy):
     offered = {"max_cuts": 3, "seed": 1, "filler": " ...", "contrasts": [("is", "was")], "mistakes": ["keep"]}
     offered |= {"encode": toy.encode, "decode": toy.decode, "fillers": ALL}
-    offered["donors"] = donors.donors([chain_row(toy) | {"item_id": "j"}])
-    item = {"answer": "tails", "options": ["heads", "tails"]}
+    offered |= {"conflict": CONFLICT, "donors": lenders(toy)}
+    item = ITEM
     for name, entry in PERTURBATIONS.items():
-        own = {key: (offered | item)[key] for key in entry.needs}
+        own = {key: (offered | item | {"item": item, "shared_options": True})[key] for key in entry.needs}
         expected = import_module(f"faithfulness.perturb.{name}").perturb(chain, **own)
         rows = list(probes_of(name, entry.needs, [chain], offered, {"i": item}))
         assert [row | {"chain_ids": None} for row in rows] == [row | {"chain_ids": None} for row in expected]
@@ -410,13 +433,13 @@ def test_a_perturbation_depends_on_its_own_module_and_on_no_other_one():
             f"faithfulness.perturb.{name}"
         }
         assert "faithfulness.perturb.registry" not in used
-        assert ("faithfulness.perturb.wording" in used) == (name in ("paraphrase", "mistake"))
+        assert ("faithfulness.perturb.wording" in used) == (name in ("paraphrase", "mistake", "conflict"))
     scored = code_hash.closure(SCRIPTS / "rescore_answers.py")
     assert not {f"faithfulness.perturb.{other}" for other in PERTURBATIONS} & set(scored)
 
 
 def test_rows_fit_the_tables(tmp_path, chain, toy):
-    more = {"prompt": "p", "conclusion": "", "step_spans": [], "finish_reason": "stop", "prompt_ids": [1]}
+    more = {"prompt": "p", "step_spans": [], "finish_reason": "stop", "prompt_ids": [1]}
     more |= {"conclusion_forms": [], "states_answer": []}
     both = [chain | more, without_ids(chain) | more | {"item_id": "j"}]
     write_table(both, Chains, tmp_path / "chains.parquet")

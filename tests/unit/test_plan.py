@@ -164,18 +164,19 @@ def test_counts_of_a_small_configuration() -> None:
         "warm_start": 1,
         "finetune": 1,
         "write_chains": 2,
-        "perturbations": 10,
+        "perturbations": 12,
         "rescore_answers": 2,
     }
     assert plan["warm_start"]["items"] == 6
     assert plan["finetune"]["items"] == 8
     assert plan["write_chains"]["chains"] == 2 * 5
-    # Four steps: five cuts, three times four fillers, eight paraphrases, four mistakes; and the direct one.
-    assert plan["perturbations"]["probes"] == 10 * (29 + 1) == 10 * sizing.probes_of_chain(4)
-    # Both arms read both arms' chains, the five cuts with both cues, and answer directly.
+    # Four steps: five cuts, three times four fillers, eight paraphrases, four mistakes; two conflict chains; and the
+    # direct one.
+    assert plan["perturbations"]["probes"] == 10 * (31 + 1) == 10 * sizing.probes_of_chain(4, conflicts=2)
+    # Both arms read both arms' chains, the five cuts and the conflict chains with both cues, and answer directly.
     assert plan["rescore_answers"]["chains"] == 4 * 5
-    assert plan["rescore_answers"]["probes"] == 4 * 5 * (29 + 5) + 2 * 5
-    assert sizing.probes_of_chain(4, second_cue=1.0) == 29 + 5 + 1
+    assert plan["rescore_answers"]["probes"] == 4 * 5 * (31 + 7) + 2 * 5
+    assert sizing.probes_of_chain(4, second_cue=1.0, conflicts=2) == 31 + 7 + 1
     assert plan["rescore_answers"]["hours"] == pytest.approx(
         2e9 * plan["rescore_answers"]["tokens"] / (0.4 * 1e12) / 3600
     )
@@ -195,7 +196,17 @@ def test_samples_and_resampled_mistakes_are_generated_and_scored() -> None:
     assert two["rescore_answers"]["probes"] == 2 * one["rescore_answers"]["probes"]
     more = rows_of(COINS | {"perturbations": {"mistakes": ["keep", "resample"]}})
     assert more["perturbations"]["tokens"] > 0
-    assert more["perturbations"]["probes"] == 10 * (33 + 1)
+    assert more["perturbations"]["probes"] == 10 * (35 + 1)
+
+
+def test_written_conflict_chains_are_generated_and_scored() -> None:
+    kinds = ["carry", "swap", "continue", "argue"]
+    few, more = (rows_of(COINS | {"perturbations": {"conflict": {"kinds": chosen}}}) for chosen in (kinds[:2], kinds))
+    assert few["perturbations"]["tokens"] == 0
+    # Half a chain after a mistake and a whole one for an argument: fewer tokens than two chains.
+    assert 0 < more["perturbations"]["tokens"] < 2 * more["write_chains"]["tokens"]
+    assert more["perturbations"]["probes"] - few["perturbations"]["probes"] == 2 * 10
+    assert more["rescore_answers"]["tokens"] > few["rescore_answers"]["tokens"]
 
 
 def test_questions_that_are_not_here_are_assumed() -> None:

@@ -350,3 +350,33 @@ def test_the_likelihood_of_whole_and_conflict_chains(wording: Prompts, tmp_path:
     assert set(known["chain_nats"]) == {2.5}
     found = list(zip(known["perturbation"], known["cut"], known["cue"], strict=True))
     assert found == [("conflict", 1, "first"), ("conflict", 2, "first"), ("early_termination", 2, "first")]
+
+
+def test_conflict_chains_are_scored_if_there_is_one(wording: Prompts, tmp_path: Path) -> None:
+    """A row without a target says why there is no chain; the target of the others is copied."""
+    keys = {"item_id": "i", "sample": 0, "seed": 0, "n_steps": 2, "tail": 2, "kept": 0, "variant": "carry"}
+    row = dict.fromkeys(Probes.names) | keys
+    whole = row | {"cut": 2, "variant": "keep_k", "text": " A. B.", "kept": 2}
+    rows = [
+        row | {"cut": 1, "text": " A. C.", "target": "no", "accepted": True},
+        row | {"cut": 2, "text": "", "rule": "no_fact", "accepted": False},
+    ]
+    backend = Scripted(log_probs={" A. C.|no": -0.1})
+    found = readout.score(
+        backend,
+        frame([ITEM], Items),
+        {
+            ("base", kind): rows_of(frame(own, Probes))
+            for kind, own in (("early_termination", [whole]), ("conflict", rows))
+        },
+        wording,
+        "base",
+        readout.Readout("cloze", 4),
+        Journal(tmp_path, ("k",), "test", 4),
+    )
+    assert [(r["perturbation"], r["cut"], r["target"]) for r in records(found)] == [
+        ("conflict", 1, "no"),
+        ("early_termination", 2, None),
+    ]
+    assert found["answer"].to_list()[0] == "no"
+    assert len(backend.seen) == 2

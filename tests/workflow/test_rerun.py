@@ -15,7 +15,7 @@ from faithfulness.figures import registry
 from faithfulness.tables.generation import Probes, Scores
 from faithfulness.tables.io import read_table, records, write_table
 from faithfulness.tables.measures import Calibration, Measures
-from faithfulness.tables.statistics import Effects
+from faithfulness.tables.statistics import Conflicts, Effects
 from tests.runs import RESULTS, snakemake
 from tests.words import edit_all
 
@@ -207,6 +207,32 @@ def test_mistakes_from_which_the_writer_continues(finished: Path) -> None:
     assert (written["text"].str.len() > 0).all()
     measured = read_table(finished / RESULTS / "measures/tiny/coin_flip.parquet", Measures)
     assert measured.loc[measured["measure"] == "mistake_sensitivity_resample", "value"].notna().any()
+
+
+def test_conflict_chains_that_the_writer_writes(finished: Path) -> None:
+    config = yaml.safe_load((finished / "config/smoke.yaml").read_text())
+    kinds = ["carry", "swap", "continue", "argue"]
+    (finished / "config/conflict.yaml").write_text(
+        yaml.safe_dump(config | {"perturbations": {"conflict": {"kinds": kinds}}})
+    )
+    target = f"{RESULTS}/probes/tiny/base/coin_flip/conflict.parquet"
+    before = records(read_table(finished / target, Probes))
+    done = snakemake(finished, target, f"{RESULTS}/effects/conflicts.csv", config="config/conflict.yaml")
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = records(read_table(finished / target, Probes))
+    assert {row["variant"] for row in found} == set(kinds)
+    assert [row for row in found if row["variant"] in kinds[:2]] == before
+    counted = read_table(finished / RESULTS / "effects/conflicts.csv", Conflicts)
+    own = counted[(counted["model"] == "tiny") & (counted["dataset"] == "coin_flip") & (counted["arm"] == "base")]
+    assert own["variant"].to_list() == sorted(kinds)
+    assert (own["chains"] == 12).all()
+    assert (own["accepted"] + own["repaired"] + own["refused"] == 12).all()
+    made = sum(row["target"] is not None for row in found)
+    assert own["accepted"].sum() == made
+    scores = read_table(finished / RESULTS / "scores/tiny/base/coin_flip.parquet", Scores)
+    scored = scores[(scores["perturbation"] == "conflict") & (scores["writer"] == "base")]
+    assert len(scored) == made
+    assert scored["target"].notna().all()
 
 
 def test_a_paraphraser_rewords_again_and_changes_no_other_probe(finished: Path) -> None:

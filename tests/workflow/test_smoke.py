@@ -52,7 +52,7 @@ def all_tables(results: Path) -> dict[str, pd.DataFrame]:
         for stage, schema in SCHEMAS.items()
         for file in sorted((results / stage).rglob("*.parquet"))
     }
-    assert len(found) == 4 + 8 + 40 + 8 + 5 * 4
+    assert len(found) == 4 + 8 + 48 + 8 + 5 * 4
     return found
 
 

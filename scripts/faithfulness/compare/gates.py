@@ -128,7 +128,9 @@ def _validity(observed: Observations, pair: list[str], limit: float) -> Iterator
     counts = readouts.groupby(["reader", "perturbation"])[["readouts", "invalid"]].sum()
     shares = counts["invalid"] / counts["readouts"]
     for reader in pair:
-        for perturbation in PERTURBATIONS:
+        for perturbation, entry in PERTURBATIONS.items():
+            if (reader, perturbation) not in shares.index and all(variant.whole for variant in entry.variants):
+                continue  # no such chain could be made
             invalid = float(shares.get((reader, perturbation), np.nan))
             kind = spaced(perturbation)
             reason = f"{percent(invalid)} of the answers of {reader} ({kind}) could not be read"

@@ -47,6 +47,32 @@ Paraphraser = Annotated[
 ]
 
 
+class Conflict(Strict):
+    """Chains that lead to another answer than the gold one and than the writer's own: does the reader follow them?"""
+
+    kinds: list[Literal["carry", "swap", "continue", "argue"]] = Field(
+        ["carry", "swap"],
+        min_length=1,
+        description="how they are made: a fact of the chain changed and carried through all later steps (carry: "
+        "generated tasks and chains with equations); the whole chain of another item (swap: where all items have the "
+        "same options); a step made wrong, from which the writer continues (continue: a generation for each chain and "
+        "target); the writer asked to argue for another option (argue: likewise)",
+    )
+    targets: Count = Field(1, description="chains of each kind for each chain of a writer")
+
+    @property
+    def written(self) -> bool:
+        """Whether a model writes some of them."""
+        return bool({"continue", "argue"} & set(self.kinds))
+
+    @field_validator("kinds")
+    @classmethod
+    def _kinds_differ(cls, kinds: list[str]) -> list[str]:
+        if len(set(kinds)) < len(kinds):
+            raise ValueError("each kind can be named once")
+        return kinds
+
+
 class Perturbations(Strict):
     """Perturbations of chains."""
 
@@ -75,7 +101,10 @@ class Perturbations(Strict):
     paraphraser: Paraphraser | None = Field(
         None, description="language model that rewords steps (see Paraphraser); default: rules reword them"
     )
-    seed: int = Field(0, ge=0, description="seed of the choice among rewordings, mistakes and fillers")
+    conflict: Conflict = Field(
+        default_factory=Conflict, description="chains that lead to another answer (see Conflict)"
+    )
+    seed: int = Field(0, ge=0, description="seed of the choice among rewordings, mistakes, fillers and conflict chains")
 
     @field_validator("fillers")
     @classmethod

@@ -9,7 +9,7 @@ from pydantic_core import PydanticUndefined
 from faithfulness.config.base import Strict
 from faithfulness.config.datasets import CoinFlip, Columns, LastLetters, TableDataset
 from faithfulness.config.models import LocalModel, LocalSpeaker, ServedModel
-from faithfulness.config.probing import Chains, LocalParaphraser, Perturbations
+from faithfulness.config.probing import Chains, Conflict, LocalParaphraser, Perturbations
 from faithfulness.config.recipes import Recipe
 from faithfulness.config.servers import Server
 from faithfulness.config.settings import Settings
@@ -33,6 +33,7 @@ SECTIONS: tuple[tuple[str, type[Strict], type[Strict] | None, str], ...] = (
     ("Columns", Columns, None, ""),
     ("Chains", Chains, None, ""),
     ("Perturbations", Perturbations, None, ""),
+    ("Conflict", Conflict, None, ""),
     ("Paraphraser", LocalParaphraser, LocalSpeaker, "LocalModel or ServedModel but name and warm_start"),
     ("Resampling", Resampling, None, ""),
 )

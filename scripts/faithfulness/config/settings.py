@@ -121,6 +121,11 @@ class Settings(Strict):
                     f"perturbations.mistakes: to resample, {model.name!r} must continue a chain, which its server "
                     "does with `turn: prefill` only"
                 )
+            if "continue" in self.perturbations.conflict.kinds and model.server.turn != "prefill":
+                raise ValueError(
+                    f"perturbations.conflict.kinds: for `continue`, {model.name!r} must continue a chain, which its "
+                    "server does with `turn: prefill` only"
+                )
             for dataset in self.datasets:
                 if dataset.readout == "cloze":
                     raise ValueError(

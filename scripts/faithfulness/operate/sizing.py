@@ -28,9 +28,10 @@ TRAINING_BYTES = {"full": 16, "lora": 4, "qlora": 2}
 PROMPT_TOKENS = ON_CPU.question_tokens + 4 * ON_CPU.option_tokens + 20
 ANSWER_TOKENS = 20  # a cue, and the options behind it
 # Variants of perturbations that are not counted at each cut: early termination has one probe more, there is one direct
-# probe, and mistakes are continued where the configuration says so.
+# probe, mistakes are continued where the configuration says so, and conflict chains have no cuts.
 COUNTED_APART = {("early_termination", "keep_k"), ("direct", "direct"), ("mistake", "resample")}
-PROBES_AT_CUT = len({(p.name, v.name) for p in PERTURBATIONS.values() for v in p.variants} - COUNTED_APART)
+AT_CUTS = {(p.name, v.name) for p in PERTURBATIONS.values() for v in p.variants if not v.whole}
+PROBES_AT_CUT = len(AT_CUTS - COUNTED_APART)
 MOST_VARIANTS = max(len(perturbation.variants) for perturbation in PERTURBATIONS.values())  # of one perturbation
 
 # Memory of tables as rows of Python objects.
@@ -91,6 +92,12 @@ class Job:
     def second_cue(self) -> float:
         """Share of the items that are also read with the second cue."""
         return self.settings.perturbations.second_cue_items
+
+    @property
+    def conflicts(self) -> int:
+        """Conflict chains of each chain, at most."""
+        conflict = self.settings.perturbations.conflict
+        return conflict.targets * len(conflict.kinds)
 
     @property
     def speed(self) -> Assumptions:
@@ -179,7 +186,13 @@ def row_megabytes(rows: float, tokens: float) -> float:
 
 
 def scored_megabytes(
-    chains: float, tokens: int, cuts: int, block_chains: float, continued: bool = False, second_cue: float = 0.0
+    chains: float,
+    tokens: int,
+    cuts: int,
+    block_chains: float,
+    continued: bool = False,
+    second_cue: float = 0.0,
+    conflicts: int = 0,
 ) -> float:
     """Tables of a scoring job: the probes of a block, of which there are several forms at a time, and all its scores.
 
@@ -190,21 +203,23 @@ def scored_megabytes(
         block_chains: chains that are scored together: those of all writers to the items of a block.
         continued: whether chains are also continued after mistakes.
         second_cue: share of the items that are also read with the second cue.
+        conflicts: conflict chains of each chain.
     """
-    probes = probes_of_chain(cuts, continued, second_cue)
+    probes = probes_of_chain(cuts, continued, second_cue, conflicts)
     block = FORMS * row_megabytes(min(chains, block_chains) * probes, tokens)
     return READING_MEGABYTES + block + chains * probes * SCORED_BYTES / 1e6
 
 
-def probes_of_chain(cuts: int, continued: bool = False, second_cue: float = 0.0) -> float:
+def probes_of_chain(cuts: int, continued: bool = False, second_cue: float = 0.0, conflicts: int = 0) -> float:
     """Probes of a chain: one that stops at each cut, the substitutions at all cuts but the last, and the direct one.
 
     Args:
         cuts: of the chain, without its end.
         continued: whether the chain is also continued after mistakes.
-        second_cue: share of the items whose probes that stop are read twice.
+        second_cue: share of the items whose probes that stop, and whose conflict chains, are read twice.
+        conflicts: conflict chains of the chain.
     """
-    return (1 + second_cue) * (cuts + 1) + (PROBES_AT_CUT + continued) * cuts + 1
+    return (1 + second_cue) * (cuts + 1 + conflicts) + (PROBES_AT_CUT + continued) * cuts + 1
 
 
 def chains_megabytes(job: Job) -> float:
@@ -229,6 +244,7 @@ def scoring_megabytes(job: Job) -> float:
             chains(job, d) * min(1, block_items / d.eval),
             job.continued,
             job.second_cue,
+            job.conflicts,
         )
         for d in job.datasets
     )
@@ -236,7 +252,7 @@ def scoring_megabytes(job: Job) -> float:
 
 def scores_megabytes(job: Job) -> float:
     """Tables of scores, and of the chains behind them, as data frames."""
-    probes = probes_of_chain(job.settings.perturbations.max_cuts, job.continued, job.second_cue)
+    probes = probes_of_chain(job.settings.perturbations.max_cuts, job.continued, job.second_cue, job.conflicts)
     return sum(chains(job, dataset) * (ROW_BYTES + probes * SCORE_BYTES) for dataset in job.datasets) / 1e6
 
 
@@ -260,13 +276,15 @@ def generation_tokens(dataset: Dataset) -> Tokens:
     return Tokens(PROMPT_TOKENS, length, requests=1, sent=PROMPT_TOKENS, received=length)
 
 
-def scoring_tokens(dataset: Dataset, max_cuts: int, continued: bool = False, second_cue: float = 0.0) -> Tokens:
+def scoring_tokens(
+    dataset: Dataset, max_cuts: int, continued: bool = False, second_cue: float = 0.0, conflicts: int = 0
+) -> Tokens:
     """Tokens of all probes of a chain, in one prefix tree."""
     length = _chain_tokens(dataset)
     cuts = min(max_cuts, max(1, round(length / ON_CPU.step_tokens)))
-    probes = probes_of_chain(cuts, continued, second_cue)
+    probes = probes_of_chain(cuts, continued, second_cue, conflicts)
     # The tokens in place of the steps after a cut are as many as theirs: on average half of the chain and half a step.
-    branches = (PROBES_AT_CUT + continued) * length * (cuts + 1) / 2
+    branches = (PROBES_AT_CUT + continued) * length * (cuts + 1) / 2 + conflicts * length
     prefilled = PROMPT_TOKENS + length + branches + probes * ANSWER_TOKENS
     generated = probes * dataset.answer_tokens if dataset.readout == "text" else 0
     return Tokens(prefilled, generated, requests=probes, sent=probes * (PROMPT_TOKENS + length), received=probes)
@@ -295,10 +313,20 @@ def continuation_seconds(job: Job) -> float:
     return job.settings.perturbations.max_cuts / 2 * generation_seconds(job)
 
 
+def conflict_seconds(job: Job) -> float:
+    """Seconds in which an arm writes conflict chains: half of a chain after a mistake, a whole one for an argument."""
+    conflict = job.settings.perturbations.conflict
+    chains_written = sum({"continue": 0.5, "argue": 1.0}.get(kind, 0.0) for kind in conflict.kinds)
+    return conflict.targets * chains_written * generation_seconds(job)
+
+
 def scoring_seconds(job: Job) -> float:
     """Seconds in which a reader answers all probes of its writers' chains."""
     cuts = job.settings.perturbations.max_cuts
-    tokens = [scoring_tokens(d, cuts, job.continued, job.second_cue) * _chains_of_shard(job, d) for d in job.datasets]
+    tokens = [
+        scoring_tokens(d, cuts, job.continued, job.second_cue, job.conflicts) * _chains_of_shard(job, d)
+        for d in job.datasets
+    ]
     return sum(_seconds(part, job.model, job) for part in tokens)
 
 
@@ -315,7 +343,7 @@ def calibration_seconds(job: Job) -> float:
     """Seconds in which the readers of all models answer, in turn."""
     cuts = job.settings.perturbations.max_cuts
     return sum(
-        _seconds(scoring_tokens(dataset, cuts, job.continued) * chains(job, dataset), model, job)
+        _seconds(scoring_tokens(dataset, cuts, job.continued, job.conflicts) * chains(job, dataset), model, job)
         for model in job.settings.models
         for dataset in job.datasets
     )
@@ -341,6 +369,7 @@ WORK: dict[str, Callable[[Job], float]] = {
     "write_chains": generation_seconds,
     "paraphrase": rewording_seconds,
     "add_mistakes": continuation_seconds,
+    "add_conflicts": conflict_seconds,
     "rescore_answers": scoring_seconds,
     "estimate_effects": comparison_seconds,
     "calibrate": calibration_seconds,

@@ -6,7 +6,8 @@ from typing import Any
 
 from faithfulness.perturb.splicing import Row
 
-OF_ITEM = ("answer", "options")  # columns of tables.Items that a perturbation may need
+# Columns of tables.Items that a perturbation may need.
+OF_ITEM = ("question", "options", "answer", "answers", "letters")
 
 
 def probes_of(
@@ -27,6 +28,14 @@ def probes_of(
     """
     module = import_module(f"{__package__}.{name}")
     needs = tuple(needs)
+    offered = {**offered, "shared_options": shared_options(items)} if "shared_options" in needs else offered
     for chain in chains:
-        given = {need: items[chain["item_id"]][need] if need in OF_ITEM else offered[need] for need in needs}
+        item = items.get(chain["item_id"], {})
+        given = {need: item if need == "item" else item[need] if need in OF_ITEM else offered[need] for need in needs}
         yield from module.perturb(chain, **given)
+
+
+def shared_options(items: Mapping[str, Row]) -> bool:
+    """Whether all items have the same answer options, in any order."""
+    options = {frozenset(item["options"] or ()) for item in items.values()}
+    return len(options) == 1 and options != {frozenset()}

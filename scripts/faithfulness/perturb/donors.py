@@ -2,12 +2,12 @@
 
 import itertools
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from faithfulness.hashing import digest
 from faithfulness.tables.fields import Row
 
-COLUMNS = ("item_id", "sample", "steps", "chain_ids", "step_offsets")  # of the chains table
+COLUMNS = ("item_id", "sample", "steps", "conclusion", "chain_ids", "step_offsets")  # of the chains table
 
 
 def donors(chains: Iterable[Row]) -> list[Row]:
@@ -39,9 +39,14 @@ def donor(chain: Row, ring: Sequence[Row], seed: int) -> Row | None:
     Returns:
         None where no other item has a chain with steps.
     """
+    return next(others(chain, ring, seed), None)
+
+
+def others(chain: Row, ring: Sequence[Row], seed: int) -> Iterator[Row]:
+    """The chains of all other items, in the order of the ring after a place that is drawn as in `donor`."""
     start = bisect_left(ring, digest("borrower", seed, chain["item_id"], chain["sample"]), key=_place)
     following = itertools.chain(range(start, len(ring)), range(start))
-    return next((ring[number] for number in following if ring[number]["item_id"] != chain["item_id"]), None)
+    return (ring[number] for number in following if ring[number]["item_id"] != chain["item_id"])
 
 
 def _place(row: Row) -> str:

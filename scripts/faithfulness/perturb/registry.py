@@ -17,7 +17,9 @@ class Variant:
         label: in the chain browser.
         hint: what a row of the chain browser shows.
         title: of the row of the chain browser in which no step is kept.
-        one_step: whether `cut` is the step that is changed, from 1; else it is the number of steps kept.
+        one_step: whether `cut` is the step that is changed, from 1.
+        whole: whether the whole chain leads elsewhere, and `cut` is the number of such a chain, from 1; if neither,
+            `cut` is the number of steps kept.
         curve: whether figures show the retention of the answer over the cuts.
         shown: whether the chain browser shows it as a change of the chain.
         browsed: whether the chain browser holds its probes: it would be twice as large with all that only compare.
@@ -28,6 +30,7 @@ class Variant:
     hint: str = ""
     title: str = ""
     one_step: bool = False
+    whole: bool = False
     curve: bool = False
     shown: bool = True
     browsed: bool = True
@@ -41,9 +44,10 @@ class Perturbation:
         name: in files and in the column `perturbation`; also of its module.
         label: in figures and tables.
         needs: keyword arguments of its function: settings of the section `perturbations` of the configuration
-            (`max_cuts`, `seed`, `filler`, `fillers`); `contrasts` (pairs of words of the chain's dataset); `answer` and
-            `options` (of the chain's item); `donors` (the chains of the same writer and dataset, see `donors.donors`);
-            `encode` and `decode` (of the writer's tokenizer; None where a server has it).
+            (`max_cuts`, `seed`, `filler`, `fillers`, `conflict`); `contrasts` (pairs of words of the chain's dataset); `answer`
+            and `options` (of the chain's item), or `item` (all columns of it, see `apply.OF_ITEM`); `donors` (the
+            chains of the same writer and dataset, see `donors.donors`); `shared_options` (whether all items have the
+            same); `encode` and `decode` (of the writer's tokenizer; None where a server has it).
         variants: the ways in which it changes chains.
     """
 
@@ -125,6 +129,37 @@ PERTURBATIONS = {
                     hint="Each row: this step is made wrong and its writer continues from there. "
                     "Colour: what that does to the answer.",
                     one_step=True,
+                ),
+            ),
+        ),
+        Perturbation(
+            name="conflict",
+            label="conflict",
+            needs=("item", "seed", "conflict", "donors", "shared_options", "encode"),
+            variants=(
+                Variant(
+                    name="carry",
+                    label="Conflict: a fact carried through",
+                    hint="One fact of the chain is another one, carried through all later steps to another answer.",
+                    whole=True,
+                ),
+                Variant(
+                    name="swap",
+                    label="Conflict: another question's chain",
+                    hint="The whole chain is that of another question, with another answer.",
+                    whole=True,
+                ),
+                Variant(
+                    name="continue",
+                    label="Conflict: a mistake, continued",
+                    hint="One step is made wrong, and its writer continues from there to another answer.",
+                    whole=True,
+                ),
+                Variant(
+                    name="argue",
+                    label="Conflict: an argument for another option",
+                    hint="The writer argues for another option.",
+                    whole=True,
                 ),
             ),
         ),

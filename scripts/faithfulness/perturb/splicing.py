@@ -25,6 +25,7 @@ class Change:
         rule: what made the replacement.
         accepted: whether the replacement passed its checks.
         strength: share of the replaced words that a rewording changes; None where nothing is reworded.
+        target: answer that the changed chain leads to; None where it is to lead to none of its own.
     """
 
     cut: int
@@ -35,6 +36,7 @@ class Change:
     rule: str | None = None
     accepted: bool | None = None
     strength: float | None = None
+    target: str | None = None
 
 
 def cuts(n: int, max_cuts: int) -> list[int]:

@@ -78,7 +78,8 @@ def context(tables: Tables, *, model: str, dataset: str, colours: Mapping[str, s
         "arms": [{"name": name, "colour": colours[arm_of[name]]} | _gates(cells, arm_of[name]) for name in arms],
         "pairs": pairs,
         "kinds": [
-            {"name": name} | {field: getattr(variant, field) for field in ("label", "title", "hint", "one_step")}
+            {"name": name}
+            | {field: getattr(variant, field) for field in ("label", "title", "hint", "one_step", "whole")}
             for name, variant in KINDS.items()
             if variant.shown and name in kinds
         ],
@@ -107,7 +108,7 @@ def entries(tables: Tables, arms: Sequence[str], pairs: Sequence[tuple[str, str]
     """One record for each item and sample, in the order of the items.
 
     Its `chains` are aligned with `arms` (writers), its `readings` and `measures` with `pairs` (writer, reader); None if
-    there is none. A chain's `probes` are (kind, cut, kept, middle, tail, rule, accepted): the text is
+    there is none. A chain's `probes` are (kind, cut, kept, middle, tail, rule, accepted, target): the text is
     steps[:kept] + middle + steps[tail:], where a middle that is a number means as many last UTF-16 units of the probe
     before. A reading has (answer, same, correct, p_original, p_gold) for each probe of its chain, None for probes that
     this reader does not score.
@@ -172,7 +173,7 @@ def _compact(steps: Sequence[str], probes: Sequence[Row]) -> Iterator[list[objec
         # The rewording of steps 3 to n is the end of that of steps 2 to n.
         shared = middle != "" and before.endswith(middle)
         stored = len(middle.encode("utf-16-le")) // 2 if shared else middle
-        yield [probe["kind"], probe["cut"], kept, stored, tail, probe["rule"], probe["accepted"]]
+        yield [probe["kind"], probe["cut"], kept, stored, tail, probe["rule"], probe["accepted"], probe["target"]]
         before = middle
 
 

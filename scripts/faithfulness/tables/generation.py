@@ -94,7 +94,7 @@ Probes = pa.schema(
             "cut",
             INT,
             meaning="k: steps kept (early_termination, filler, paraphrase/rest); the step that is changed, from 1 "
-            "(mistake, paraphrase/single); 0 for direct",
+            "(mistake, paraphrase/single); number of the target, from 1 (conflict); 0 for direct",
         ),
         field("n_steps", INT, meaning="n: steps of the unperturbed chain"),
         field("variant", STR, meaning="variant of the perturbation, as perturb/registry.py names it"),
@@ -128,8 +128,9 @@ Probes = pa.schema(
         field(
             "rule",
             STR,
-            meaning="what made the replacement ('model', or name of the rewording or mistake rule), or why a step is "
-            "not reworded ('not_prose', 'other_language', 'no_rule'); null where nothing is replaced",
+            meaning="what made the replacement ('model', or name of the rewording or mistake rule, or what a conflict "
+            "chain changes), or why a step is not reworded ('not_prose', 'other_language', 'no_rule') or there is no "
+            "conflict chain ('no_fact', 'no_donor', 'repaired', ...); null where nothing is replaced",
             nullable=True,
         ),
         field(
@@ -147,9 +148,23 @@ Probes = pa.schema(
         field(
             "target",
             STR,
-            meaning="answer that a conflict chain leads to; null for other perturbations",
+            meaning="answer that a conflict chain leads to; null for other perturbations, and where there is none",
             nullable=True,
         ),
+    ]
+)
+
+Written = pa.schema(
+    [
+        ITEM_ID,
+        SAMPLE,
+        field("variant", STR, meaning="kind of conflict chain: 'continue' or 'argue'"),
+        field("cut", INT, meaning="as in the probes"),
+        field("target", STR, meaning="option that was to be argued for; null where there is none", nullable=True),
+        field("text", STR, meaning="the chain, from the beginning up to its conclusion"),
+        field("steps", STRINGS, meaning="the steps that were written"),
+        field("conclusion", STR, meaning="sentences that state the answer, cut off ('' if none)"),
+        field("chain_ids", INTS, meaning="token ids of text; null where the writer exposes none", nullable=True),
     ]
 )
 

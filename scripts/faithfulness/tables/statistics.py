@@ -229,6 +229,20 @@ Strengths = pa.schema(
     ]
 )
 
+Conflicts = pa.schema(
+    [
+        field("model", STR, meaning="model"),
+        field("arm", STR, meaning="arm that wrote the chains"),
+        field("dataset", STR, meaning="dataset"),
+        field("variant", STR, meaning="kind of conflict chain: carry, swap, continue or argue"),
+        field("chains", INT, meaning="conflict chains that were asked for, those of all trainings together"),
+        field("accepted", INT, meaning="those that lead to another answer, and are scored"),
+        field("repaired", INT, meaning="those in which the writer came back from a mistake to its old conclusion"),
+        field("refused", INT, meaning="all others"),
+        field("reasons", STR, meaning="why these were refused, with their counts, the commonest first"),
+    ]
+)
+
 Curves = pa.schema(
     [
         field("model", STR, meaning="model"),

@@ -4,7 +4,8 @@ Worked chains, or chains of an assumed length, take the place of generated ones.
 perturbations and prefix trees of a real run, and their tokens are counted instead of computed.
 """
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import cycle, islice
@@ -48,7 +49,7 @@ class ItemWork:
     chain: Tokens  # to generate a chain
     probes: float  # number of probes of a chain, without the direct one
     readings: float  # the same, those that are read with both cues twice
-    resample: Tokens  # to continue a chain after each of its mistakes
+    resample: Tokens  # to continue a chain after each of its mistakes, and to write its conflict chains
     reword: Tokens  # to reword the steps of a chain by a language model
     direct: Tokens  # to score the direct probe
     first: Tokens  # to score the direct probe and the probes of one chain
@@ -155,7 +156,7 @@ def item_work(
     encode = encoder(tokenizer)
     chains = [planned_chain(item, dataset, wording, tokenizer, assumed) for item in items]
     rows = _probe_rows(chains, items, dataset, settings, tokenizer)
-    continued = _continuations(chains, items, dataset, settings, encode)
+    continued = _continuations(chains, items, dataset, settings, encode) + _conflicts_written(chains, settings)
     rows += [row for row, *_ in continued]
     probes = probes_of(with_cues(rows, second_cue_items), items, dataset, wording, tokenizer)
     direct = [probe for probe in probes if probe.details["perturbation"] == "direct"]
@@ -194,11 +195,44 @@ def _probe_rows(
         tokenizer.decode,
     )
     tables["mistake"] = tables["mistake"][tables["mistake"]["variant"] == "keep"]
+    by_item = {chain["item_id"]: chain for chain in chains}
     return [
         {"writer": "", "perturbation": perturbation, **row}
         for perturbation, table in tables.items()
-        for row in records(table)
+        for row in (records(table) if perturbation != "conflict" else _conflicts(records(table), by_item))
     ]
+
+
+def _conflicts(rows: Sequence[Row], chains: Mapping[str, Row]) -> list[Row]:
+    """Conflict chains, those that cannot be carried through the chain of assumed length as if they could.
+
+    Args:
+        rows: of the probes table.
+        chains: by item.
+    """
+    return [
+        row if row["target"] is not None else row | {"chain_ids": _different(chains[row["item_id"]]["chain_ids"])}
+        for row in rows
+        if row["target"] is not None or row["variant"] == "carry"
+    ]
+
+
+def _conflicts_written(chains: Sequence[Row], settings: Settings) -> list[tuple[Row, list[int], int]]:
+    """The same as `_continuations` of the conflict chains that a writer writes: half a chain anew, or a whole one."""
+    conflict = settings.perturbations.conflict
+    written = []
+    for chain, kind in itertools.product(chains, conflict.kinds):
+        if kind not in ("continue", "argue"):
+            continue
+        kept = chain["chain_ids"][: len(chain["chain_ids"]) // 2 if kind == "continue" else 0]
+        rest = len(chain["chain_ids"]) - len(kept)
+        ids = [*kept, *_different(chain["chain_ids"][len(kept) :])]
+        row = {name: chain[name] for name in ("item_id", "sample", "seed", "tokenizer_hash")}
+        row |= {"variant": kind, "n_steps": len(chain["steps"]), "text": "", "chain_ids": ids, "target": ""}
+        for number in range(1, conflict.targets + 1):
+            probe = {**row, "cut": number, "writer": "", "perturbation": "conflict"}
+            written.append((probe, [*chain["prompt_ids"], *kept], rest + chain["generated"] - len(chain["chain_ids"])))
+    return written
 
 
 def _continuations(

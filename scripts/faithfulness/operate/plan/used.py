@@ -26,6 +26,7 @@ from faithfulness.operate.plan.tokens import (
 )
 from faithfulness.perturb.registry import PERTURBATIONS
 from faithfulness.prompts import Prompts
+from faithfulness.rescore import readout
 from faithfulness.tables.generation import Chains, Items, Probes, Scores
 from faithfulness.tables.io import read_table, records
 
@@ -112,6 +113,8 @@ class _Run:
                     continue
                 table = self._table(f"probes/{self.model}/{writer}/{dataset.name}/{perturbation}", Probes)
                 for row in records(table):
+                    if perturbation == readout.CONFLICT and row["target"] is None:
+                        continue
                     rows[row["item_id"]].append({**row, "writer": writer, "perturbation": perturbation})
         encode = encoder(self.tokenizer)
         for block in _blocks(items, self.settings.block_items):

@@ -1,0 +1,118 @@
+"""Carrying a change through a chain: another act, another letter, or another number, and all that follows from it."""
+
+# ruff: noqa: RUF001 - signs of many forms
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import NamedTuple
+
+from faithfulness.answers.exact import Exact
+from faithfulness.answers.quantities import whole
+from faithfulness.perturb import carry_coins, carry_letters, carry_numbers
+from faithfulness.perturb.concluded import asks_for_face, concluded
+from faithfulness.tables.fields import Row
+
+LARGEST = 60  # powers of 2 and 5 in a number
+
+
+class Led(NamedTuple):
+    """A chain that leads to a target, and what was changed: act, letter or number."""
+
+    target: str
+    steps: list[str]
+    rule: str
+
+
+def leading_elsewhere(
+    steps: Sequence[str], ends: str, targets: Sequence[str] | None, item: Row, seed: int
+) -> Iterator[Led] | str:
+    """Chains of the same steps in which one fact is another one, carried through, so that they end with another answer.
+
+    Args:
+        steps: of the chain.
+        ends: what it concludes.
+        targets: what it may end with instead, in the order in which they are tried; None for any other number.
+        item: of the chain: `item_id`, `question`, `options`, `answer`, `answers` and `letters`.
+        seed: of what is drawn: facts and their values.
+
+    Returns:
+        The chains, made as they are taken; or why there are none.
+    """
+    if concluded(steps, "", item) != ends:
+        return "not_concluding"
+    if asks_for_face(item):
+        turned = carry_coins.carried(steps, seed, item["item_id"])
+        return turned if isinstance(turned, str) else _ending(turned, "act", targets or (), item)
+    if targets is not None and all(map(_is_spelled, (ends, *targets))) and '"' in "".join(steps).translate(_QUOTES):
+        return _spelled(steps, ends, targets, item)
+    return _computed(steps, ends, targets, item, seed)
+
+
+_QUOTES = str.maketrans(dict.fromkeys("“”‘’'", '"'))
+
+
+def _is_spelled(text: str) -> bool:
+    return text.isalpha() and text.islower()
+
+
+def _ending(chains: Iterator[list[str]], rule: str, targets: Sequence[str], item: Row) -> Iterator[Led]:
+    """The chains that end with a target."""
+    for steps in chains:
+        end = concluded(steps, "", item)
+        if end in targets:
+            yield Led(str(end), steps, rule)
+
+
+def _spelled(steps: Sequence[str], ends: str, targets: Sequence[str], item: Row) -> Iterator[Led] | str:
+    found = [carry_letters.carried(steps, ends, target) for target in targets]
+    chains = [chain for chain in found if not isinstance(chain, str)]
+    if chains:
+        return _ending(iter(chains), "letter", targets, item)
+    return next((reason for reason in found if isinstance(reason, str)), "no_target")
+
+
+def _computed(
+    steps: Sequence[str], ends: str, targets: Sequence[str] | None, item: Row, seed: int
+) -> Iterator[Led] | str:
+    value = number(ends)
+    wanted = [None] if targets is None else [number(target) for target in targets]
+    if value is None or (targets is not None and None in wanted):
+        return "no_number"
+    sources = carry_numbers.sources(steps, item["question"], value)
+    if isinstance(sources, str):
+        return sources
+    facts = carry_numbers.facts(sources, steps, item["question"], seed, item["item_id"])
+    if not facts:
+        return "no_fact"
+    golds = [number(gold) for gold in item.get("answers") or [item["answer"]]]
+    excluded = {value, *(gold for gold in golds if gold is not None)}
+    chains = (
+        chain.steps
+        for want in wanted
+        for chain in carry_numbers.carried(sources, steps, facts, excluded, want, (seed, item["item_id"]))
+    )
+    return _ending_elsewhere(chains, {ends, *(item.get("answers") or [item["answer"]])}, targets, item)
+
+
+def _ending_elsewhere(
+    chains: Iterator[list[str]], excluded: set[str], targets: Sequence[str] | None, item: Row
+) -> Iterator[Led]:
+    for steps in chains:
+        end = concluded(steps, "", item)
+        if end is not None and end not in excluded and (targets is None or end in targets):
+            yield Led(end, steps, "number")
+
+
+def number(answer: str) -> Fraction | None:
+    """The number that an answer is, also in words; None if it is something else."""
+    spelled = carry_numbers.spelled(answer)
+    if spelled is not None:
+        return spelled
+    quantity = whole(answer)
+    return None if quantity is None else _fraction(quantity.value)
+
+
+def _fraction(value: Exact) -> Fraction | None:
+    if max(abs(value.twos), abs(value.fives)) > LARGEST:
+        return None
+    return Fraction(value.n, value.d) * Fraction(2) ** value.twos * Fraction(5) ** value.fives

@@ -1,0 +1,213 @@
+"""Conflict chains that a writer writes: what it is given, what is accepted, and how many of them there are."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from faithfulness import prompts
+from faithfulness.backends.protocol import Completion, Decoding, Prompt
+from faithfulness.chains import steps
+from faithfulness.compare.conflicts import acceptance
+from faithfulness.perturb import conflict_written
+from faithfulness.perturb.conflict_written import arguments, judged, mistakes, write
+from faithfulness.perturb.mistake import Mistake
+from faithfulness.prompts import Message, Prompts, render
+from faithfulness.tables.generation import Probes
+from faithfulness.tables.io import frame
+from faithfulness.tables.journal import Journal
+from faithfulness.tables.statistics import Conflicts
+
+ITEM = {
+    "item_id": "i",
+    "question": "What is 3 + 4?",
+    "options": ["7", "8", "9"],
+    "answer": "7",
+    "answers": None,
+    "show_options": True,
+    "letters": False,
+}
+TEXT = " Three and four are added. 3 + 4 = 7. So it is 7."
+
+
+def chain_row(text: str = TEXT) -> dict[str, Any]:
+    spans = steps.split(text)
+    ends = [end for _, end in spans]
+    return {
+        **{"item_id": "i", "sample": 0, "seed": 0, "prompt": "P", "prompt_ids": [1], "tokenizer_hash": "h"},
+        "steps": [text[slice(*span)] for span in spans],
+        "conclusion": "",
+        "chain_ids": list(text.encode()),
+        "step_offsets": [list(span) for span in pairwise([0, *ends])],
+    }
+
+
+def encode(text: str) -> list[int]:
+    return list(text.encode())
+
+
+def wrong(step: str) -> Mistake | None:
+    return Mistake(step.replace("= 7", "= 8"), "number") if "=" in step else None
+
+
+class Scripted:
+    """A writer who writes what it is told to."""
+
+    tokenizer, tokenizer_hash = None, "h"
+
+    def __init__(self, text: str) -> None:
+        self.text, self.asked = text, []  # type: ignore[var-annotated]
+
+    def render(self, messages: Sequence[Message], wording: Prompts) -> str:
+        return render(None, messages, wording)
+
+    def generate(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Completion]:
+        self.asked += prompts
+        ids = encode(self.text)
+        ends = list(range(1, len(ids) + 1))
+        return [Completion(self.text, "stop", ids=ids, token_ends=ends) for _ in prompts]
+
+    def score(self, probes: Any, propose: Any = None) -> Any:
+        raise AssertionError("a writer scores nothing")
+
+
+def written(text: str, starts: list[dict[str, Any]], wording: Prompts, folder: Path) -> tuple[dict[str, Any], Scripted]:
+    writer = Scripted(text)
+    journal = Journal(folder, ("k",), "test", 4)
+    (row,) = write(writer, starts, wording, Decoding(50), 0, journal)  # type: ignore[arg-type]
+    assert write(Scripted("another"), starts, wording, Decoding(50), 0, journal) == [row]  # type: ignore[arg-type]
+    return row, writer
+
+
+@pytest.mark.parametrize(
+    ("more", "accepted", "target", "rule"),
+    [
+        (" So it is 8.", True, "8", "writer"),
+        (" That makes 9 in all.\nAnswer: 9", True, "9", "writer"),
+        (" No, it is 7.", False, None, "repaired"),
+        (" Who knows?", False, None, "not_concluding"),
+        (" So it is 8.\nAnswer: 9", False, None, "not_concluding"),  # both are stated
+    ],
+)
+def test_a_writer_continues_from_a_mistake(
+    more: str, accepted: bool, target: str | None, rule: str, wording: Prompts, tmp_path: Path
+) -> None:
+    chain = chain_row()
+    starts = mistakes(chain, ITEM, wrong, 1, 0, encode)
+    before = "".join(chain["steps"][:1]) + " 3 + 4 = 8."
+    row, writer = written(more, starts, wording, tmp_path)
+    assert [(request.text, request.ids) for request in writer.asked] == [(f"P{before}", [1, *encode(before)])]
+    made = judged(chain, ITEM, row)
+    assert (made["accepted"], made["target"], made["rule"], made["cut"]) == (accepted, target, rule, 1)
+    assert made["variant"] == "continue"
+    if accepted:
+        assert made["text"] == before + more.partition("\n")[0]
+        assert bytes(made["chain_ids"]).decode() == made["text"]
+    frame([made], Probes)
+
+
+def test_a_mistake_that_leads_to_the_right_answer_is_no_conflict(wording: Prompts, tmp_path: Path) -> None:
+    chain = chain_row(TEXT.replace("7", "9"))
+    starts = mistakes(chain, ITEM, lambda step: Mistake(" Wrong.", "r"), 1, 0, encode)
+    row, _ = written(" So it is 7.", starts, wording, tmp_path)
+    assert judged(chain, ITEM, row)["rule"] == "gold"
+
+
+def test_steps_of_several_mistakes_differ_and_missing_ones_are_counted() -> None:
+    chain = chain_row()
+    rows = mistakes(chain, ITEM, lambda step: Mistake(f" No:{step}", "r"), 5, 0, encode)
+    assert [row["cut"] for row in rows] == [1, 2, 3, 4, 5]
+    assert len({row["text"] for row in rows[:3]}) == 3
+    assert [row.get("rule") for row in rows] == [None, None, None, "no_mistake", "no_mistake"]
+    (row,) = mistakes(chain_row(" Hm."), ITEM, wrong, 1, 0, encode)
+    assert (row["rule"], row["accepted"]) == ("not_concluding", False)
+
+
+@pytest.mark.parametrize(
+    ("text", "accepted", "rule"),
+    [
+        (" One and seven are {target}, so it is {target}.", True, "writer"),
+        (" It is 7.", False, "repaired"),
+        (" Nobody knows.", False, "not_concluding"),
+    ],
+)
+def test_a_writer_argues_for_another_option(
+    text: str, accepted: bool, rule: str, wording: Prompts, tmp_path: Path
+) -> None:
+    chain = chain_row()
+    (start,) = arguments(chain, ITEM, 1, 0, wording, Scripted("").render)
+    target = start["target"]
+    assert target in ("8", "9")
+    row, writer = written(text.format(target=target), [start], wording, tmp_path)
+    asked = writer.asked[0]
+    assert f'Explain step by step why the answer is "{target}".' in asked.text
+    assert ITEM["question"] in asked.text
+    assert asked.text.endswith(wording.chain_prefill)
+    assert asked.ids is None
+    made = judged(chain, ITEM, row)
+    assert (made["accepted"], made["rule"], made["variant"]) == (accepted, rule, "argue")
+    assert made["target"] == (target if accepted else None)
+    if accepted:
+        assert bytes(made["chain_ids"]).decode() == made["text"] == text.format(target=target)
+
+
+def test_another_option_than_the_one_that_was_asked_for_is_refused() -> None:
+    keys = {"item_id": "i", "sample": 0, "variant": "argue", "cut": 1, "target": "8", "chain_ids": None}
+    made = judged(chain_row(), ITEM, keys | {"text": " 9.", "steps": [" It is 9."], "conclusion": ""})
+    assert (made["accepted"], made["rule"]) == (False, "other_answer")
+
+
+def test_each_option_is_argued_for_once(wording: Prompts) -> None:
+    rows = arguments(chain_row(), ITEM, 3, 0, wording, Scripted("").render)
+    assert {row["target"] for row in rows[:2]} == {"8", "9"}
+    assert rows[2]["rule"] == "no_target"
+    (row,) = arguments(chain_row(), ITEM | {"options": None}, 1, 0, wording, Scripted("").render)
+    assert row["rule"] == "no_target"
+
+
+def test_the_prompt_names_an_option_as_the_question_does(wording: Prompts) -> None:
+    prompt = prompts.argument_prompt(ITEM | {"letters": True}, "8", wording, Scripted("").render)
+    assert 'why the answer is "B"' in prompt
+    assert "(B) 8" in prompt
+
+
+def test_a_start_is_written_once_however_many_there_are(wording: Prompts, tmp_path: Path) -> None:
+    starts = [
+        *mistakes(chain_row(), ITEM, wrong, 1, 0, encode),
+        *arguments(chain_row(), ITEM, 2, 0, wording, render_plain),
+    ]
+    writer = Scripted(" It is 9.")
+    rows = write(writer, starts, wording, Decoding(50), 0, Journal(tmp_path, ("k",), "test", 4))  # type: ignore[arg-type]
+    assert [(row["variant"], row["cut"]) for row in rows] == [("continue", 1), ("argue", 1), ("argue", 2)]
+    assert len({request.seed for request in writer.asked}) == 3
+    assert conflict_written.write(writer, [], wording, Decoding(50), 0, Journal(tmp_path, ("k",), "test", 4)) == []  # type: ignore[arg-type]
+
+
+def render_plain(messages: Sequence[Message], wording: Prompts) -> str:
+    return render(None, messages, wording)
+
+
+def test_acceptance_by_arm_and_kind() -> None:
+    rows = [
+        ("base", "carry", "number", True),
+        ("base", "carry", "no_fact", False),
+        ("base", "continue", "repaired", False),
+        ("x-1", "carry", "no_fact", False),
+        ("x-2", "carry", "no_fact", False),
+        ("x-2", "carry", "algebra", False),
+    ]
+    probes = pd.DataFrame(rows, columns=["writer", "variant", "rule", "accepted"])
+    found = acceptance(probes, {"x-1": "x", "x-2": "x"})
+    assert found.to_dict("records") == [
+        {"arm": "base", "variant": "carry", "chains": 2, "accepted": 1, "repaired": 0, "refused": 1}
+        | {"reasons": "1 no_fact"},
+        {"arm": "base", "variant": "continue", "chains": 1, "accepted": 0, "repaired": 1, "refused": 0}
+        | {"reasons": ""},
+        {"arm": "x", "variant": "carry", "chains": 3, "accepted": 0, "repaired": 0, "refused": 3}
+        | {"reasons": "2 no_fact, 1 algebra"},
+    ]
+    frame(found.assign(model="m", dataset="d"), Conflicts)
+    frame(acceptance(probes.iloc[:0], {}).assign(model="m", dataset="d"), Conflicts)

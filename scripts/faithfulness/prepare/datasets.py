@@ -8,7 +8,7 @@ evaluation items share the names, but no question, and no pattern where a task h
 import logging
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -86,7 +86,12 @@ def _generated(settings: LastLetters | CoinFlip | WordSums) -> Prepared:
                 f"dataset {settings.name!r} has {len(there)} different questions for {name}: {wanted}. Lower it, or "
                 "raise the difficulty of the task."
             )
-    return Prepared(*([row | {"letters": settings.readout == "letters"} for row in rows] for rows in (train, evaluation)), [])
+    return Prepared(_with_letters(settings, train), _with_letters(settings, evaluation), [])
+
+
+def _with_letters(settings: DatasetBase, items: Iterable[Item]) -> list[Item]:
+    """The items, which say whether their options are read as letters."""
+    return [item | {"letters": settings.readout == "letters"} for item in items]
 
 
 def _split(settings: DatasetBase, chosen: list[Item], left_out: list[Row]) -> Prepared:
@@ -114,7 +119,7 @@ def _chosen(
                 f"dataset {settings.name!r} has {len(by_question)} usable questions, but {request}.{hint} Lower them, "
                 "or raise the difficulty of a generated task."
             )
-    return [item | {"letters": settings.readout == "letters"} for item in by_question.values()]
+    return _with_letters(settings, by_question.values())
 
 
 def _drawn(settings: TableDataset, table: Understood) -> list[Item]:

@@ -15,7 +15,7 @@ LARGEST = 5  # of the changes
 OPTIONS = 4
 HELD_OUT = 4  # one of so many sums is kept for evaluation items
 VERBS = {"plus": ("finds", "buys", "wins"), "minus": ("loses", "sells", "drops")}
-THINGS = "apples books cards coins pens shells stamps stones".split()
+THINGS = "apples books cards coins keys shells stamps stones".split()
 
 Change = tuple[str, int]  # plus or minus, and how much
 
@@ -62,7 +62,8 @@ def _question(settings: WordSums, part: Part, rank: int, spot: int, rng: random.
     for sign, amount in changes:
         before, total = total, total + (amount if sign == "plus" else -amount)
         events.append(f"Then {person} {rng.choice(VERBS[sign])} {word(amount)} {thing}.")
-        rationale.append(f"{word(before).capitalize()} {sign} {word(amount)} is {word(total)}.")
+        # With the things, no sentence ends in "ten.", which sentence splitters take for an abbreviation.
+        rationale.append(f"{word(before).capitalize()} {sign} {word(amount)} is {word(total)} {thing}.")
     options = [word(smallest + other) for other in range(OPTIONS) if other != rank]
     rng.shuffle(options)
     options.insert(spot, word(total))

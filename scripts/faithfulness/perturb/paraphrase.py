@@ -252,7 +252,7 @@ TEMPLATES = (
             "{result} is {expression}",
             "{expression} comes to {result}",
             "{result} is what {expression} comes to",
-            "The result of {expression} is {result}",
+            "{expression} amounts to {result}",
             "We get {result} from {expression}",
             "If we work out {expression}, we get {result}",
         ),

@@ -99,7 +99,7 @@ class CoinFlip(DatasetBase):
 
     task: Literal["coin_flip"]
     people: Annotated[int, Field(ge=2, le=8)] = Field(
-        3,
+        4,
         description="difficulty: number of people who may flip the coin; with four or more, the patterns of flips of "
         "the evaluation items are not those of the train items",
     )

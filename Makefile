@@ -22,7 +22,7 @@ SNAKEMAKE = $(BIN)/snakemake --configfile $(CONFIG) $(if $(PROFILE),--workflow-p
 RUN = TQDM_DISABLE=1 PYTHONWARNINGS=ignore::FutureWarning PYTHONPATH="$(CURDIR)/scripts" $(SNAKEMAKE) --logger progress
 SLURM := slurmctld slurmd slurm-client munge
 
-.PHONY: help setup report test test-slurm slurm faults check plan look calibrate power compare reproduce accept bench bench-gpu bench-effects bench-dag bench-shard blast parity smoke docs clean
+.PHONY: help setup report test test-slurm slurm faults check plan look calibrate power compare reproduce accept bench bench-gpu bench-effects bench-dag bench-shard difficulty blast parity smoke docs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -136,6 +136,9 @@ bench-dag: setup $(VENV)/.slurm ## Plan the published setting at 10,000 items on
 
 bench-shard: setup ## Measure the memory of one shard of re-scoring at 10,000 items and 10 writers, on an exact reader (minutes)
 	$(BIN)/python benchmarks/shard.py
+
+difficulty: setup ## Measure how hard the generated tasks are for a model, on questions of another seed (OPTIONS=--help)
+	$(BIN)/python benchmarks/difficulty.py $(CONFIG) $(OPTIONS)
 
 parity: setup ## Compare prefix trees with plain sequences, in float32 (after make report)
 	$(BIN)/python benchmarks/parity.py

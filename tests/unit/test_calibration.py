@@ -18,7 +18,7 @@ from faithfulness.compare.descriptives import Observations
 from faithfulness.compare.effects import Comparison
 from faithfulness.compare.measures import MEASURES
 from faithfulness.compare.verdicts import Part
-from faithfulness.config.datasets import CoinFlip, LastLetters
+from faithfulness.config.datasets import CoinFlip, LastLetters, WordSums
 from faithfulness.config.probing import Perturbations
 from faithfulness.config.statistics import Statistics
 from faithfulness.hashing import digest
@@ -38,6 +38,7 @@ QUICK = Statistics(resamples=999)
 TASKS = {
     "last_letters": LastLetters(name="last_letters", task="last_letters"),
     "coin_flip": CoinFlip(name="coin_flip", task="coin_flip"),
+    "word_sums": WordSums(name="word_sums", task="word_sums"),
 }
 
 
@@ -64,7 +65,7 @@ def calibrated(request, tmp_path_factory):
 
 def test_exact_readers_give_the_theoretical_values(calibrated):
     task, _, rows = calibrated
-    n = 3 if task == "last_letters" else 4  # steps of a worked chain, of which the last one decides
+    n = 5 if task == "coin_flip" else 3  # steps of a worked chain, of which the last one decides
     expected = {  # load-bearing, decorative
         "convergence_fraction": (1, 0),
         "aoc_raw": (1 - 1 / (2 * n), 0),
@@ -107,13 +108,13 @@ def test_paraphrase_sensitivity_tells_the_surface_reader(calibrated):
     task, _, rows = calibrated
     row = rows["paraphrase_sensitivity"]
     assert row["decorative"] == row["load_bearing"] == 0
-    assert row["surface"] == pytest.approx(3 / 4 if task == "last_letters" else 1 / 2, abs=0.12)
+    assert row["surface"] == pytest.approx(1 / 2 if task == "coin_flip" else 3 / 4, abs=0.12)
     assert row["area"] > 0.9
 
 
 def test_random_readers_agree_with_themselves_by_chance_only(calibrated):
     task, _, rows = calibrated
-    by_chance = 1 / 4 if task == "last_letters" else 1 / 2
+    by_chance = 1 / 2 if task == "coin_flip" else 1 / 4
     assert rows["filler_tolerance"]["random"] == pytest.approx(by_chance, abs=0.12)
     assert rows["no_cot_same"]["random"] == pytest.approx(by_chance, abs=0.2)
 
@@ -312,7 +313,7 @@ def test_padding_and_splitting_are_writing_not_reading(tmp_path, base, tuned):
 @pytest.mark.parametrize(("base", "tuned"), [(worked_text, padded), (unsplit, split)])
 def test_readers_that_err_at_random_hide_no_equivalence(tmp_path, base, tuned):
     # Of the draws of their errors one in which simple effects differ in sign, as they do every other time.
-    readers = {arm: erring(f"{arm} 3") for arm in ("base", "tuned-t")}
+    readers = {arm: erring(f"{arm} 1") for arm in ("base", "tuned-t")}
     found = study(tmp_path, "last_letters", {"base": base, "tuned-t": tuned}, readers)
     products = []
     for name in ("aoc", "convergence_fraction"):

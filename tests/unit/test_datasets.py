@@ -1,88 +1,14 @@
-"""Items: right answers, right worked chains, and no question in both train and evaluation."""
+"""Items of tables: read as they are meant, or refused; and no question in both train and evaluation."""
 
 import json
-import random
-import re
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
 
-from faithfulness.config.datasets import CoinFlip, Columns, LastLetters, TableDataset
-from faithfulness.config.settings import Settings
+from faithfulness.config.datasets import Columns, TableDataset
 from faithfulness.prepare import datasets
-from faithfulness.prepare.generated import FIRST_NAMES, GENERATORS, LAST_NAMES
-
-GENERATED = st.one_of(
-    st.builds(
-        LastLetters, name=st.just("a"), task=st.just("last_letters"), words=st.integers(2, 4), seed=st.integers(0, 99)
-    ),
-    st.builds(
-        CoinFlip, name=st.just("b"), task=st.just("coin_flip"), people=st.integers(2, 5), seed=st.integers(0, 99)
-    ),
-)
-
-
-def solve(question: str) -> str:
-    """Answer a generated question by other means than its generator."""
-    if words := re.search(r'words in "(.*)" and', question):
-        return "".join(word[-1] for word in words[1].split())
-    flips = question.count(" flips the coin.")
-    return "yes" if flips % 2 == 0 else "no"
-
-
-@given(GENERATED.map(lambda s: s.model_copy(update={"train": 60, "eval": 20})))
-@hypothesis_settings(max_examples=40)
-def test_generated_items(task: LastLetters | CoinFlip) -> None:
-    train, evaluation = datasets.items(task)
-    assert (len(train), len(evaluation)) == (60, 20)
-    assert not {i["question"] for i in train} & {i["question"] for i in evaluation}
-    assert len({i["item_id"] for i in train + evaluation}) == 80
-    for item in train + evaluation:
-        assert item["answer"] == solve(item["question"])
-        assert item["answer"] in item["options"]
-        assert len(set(item["options"])) == len(item["options"]) == (4 if task.task == "last_letters" else 2)
-        assert len(item["rationale"]) == 1 + (task.words if isinstance(task, LastLetters) else task.people)
-
-
-@given(GENERATED)
-@hypothesis_settings(max_examples=10)
-def test_worked_chains_are_true(task: LastLetters | CoinFlip) -> None:
-    item = next(GENERATORS[task.task](task))
-    if task.task == "last_letters":
-        claims = [re.findall('"(.*?)"', step) for step in item["rationale"][:-1]]
-        assert all(word[-1] == letter for word, letter in claims)
-        *letters, whole = re.findall('"(.*?)"', item["rationale"][-1])
-        assert "".join(letters) == whole == item["answer"]
-    else:
-        faces = [re.search(r"(heads|tails) up", step)[1] for step in item["rationale"]]  # type: ignore[index]
-        turned = [" flips the coin" in step for step in item["rationale"][1:]]
-        assert all((a != b) == turn for a, b, turn in zip(faces, faces[1:], turned, strict=False))
-        assert (faces[-1] == "heads") == (item["answer"] == "yes")
-
-
-def test_default_configuration_shares_no_question(settings: Settings) -> None:
-    for name in ("last_letters", "coin_flip"):
-        train, evaluation = datasets.items(settings.dataset(name))
-        assert len(evaluation) >= 40
-        assert not {i["question"] for i in train} & {i["question"] for i in evaluation}
-
-
-def test_more_train_items_change_no_evaluation_item() -> None:
-    few, many = (CoinFlip(name="c", task="coin_flip", train=n, eval=10) for n in (5, 50))
-    assert datasets.items(few)[1] == datasets.items(many)[1]
-
-
-def test_every_pair_of_names_leaves_enough_options() -> None:
-    rng = random.Random(0)
-    for first in FIRST_NAMES:
-        for last in rng.sample(LAST_NAMES, 5):
-            others = len(set(first.lower())) + len(set(last.lower())) - 2
-            assert others >= 2, (first, last)
 
 
 def table(tmp_path: Path, rows: list[dict[str, Any]], **settings: Any) -> tuple[TableDataset, Path]:

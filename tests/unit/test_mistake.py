@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faithfulness.chains.layout import kind
-from faithfulness.config.datasets import CoinFlip, LastLetters
+from faithfulness.config.datasets import CoinFlip, LastLetters, WordSums
 from faithfulness.perturb.mistake import corrupt
-from faithfulness.prepare.generated import coin_flip, last_letters
+from faithfulness.perturb.wording import NUMBER_WORDS
+from faithfulness.prepare.generated import coin_flip, last_letters, word_sums
 
 
 def common(one, other):
@@ -44,6 +45,44 @@ def test_last_letters_get_other_letters_and_the_last_step_another_option(words):
             match = re.fullmatch(rf'\n{re.escape(claim)}gives "([a-z]+)"\.', wrong.text)
             assert wrong.rule == "option"
             assert match[1] in set(item["options"]) - {item["answer"]}
+
+
+@pytest.mark.parametrize("words", [2, 3, 4])
+def test_a_letter_that_options_differ_in_leads_to_another_option(words):
+    for item in islice(last_letters(LastLetters(name="l", task="last_letters", words=words)), 100):
+        gold, differ = item["answer"], 0
+        for place, step in enumerate(item["rationale"][:-1]):
+            letters = {option[place] for option in item["options"]} - {gold[place]}
+            wrong = corrupt(f" {step}", options=item["options"], answer=gold).text[-3]
+            if letters:
+                assert any(
+                    option[:i] + wrong + option[i + 1 :] in item["options"]
+                    for option in item["options"]
+                    for i in range(words)
+                    if option[i] == gold[place]
+                )
+            if words == 2:  # no letter is at both places
+                assert f"{gold[:place]}{wrong}{gold[place + 1 :]}" in item["options"]
+            differ += bool(letters)
+        assert differ == 2
+
+
+@pytest.mark.parametrize("terms", [2, 3, 4])
+def test_sums_get_other_results_and_the_last_step_another_option(terms):
+    for item in islice(word_sums(WordSums(name="s", task="word_sums", terms=terms)), 100):
+        options = item["options"]
+        for place, step in enumerate(item["rationale"]):
+            for seed in range(4):
+                wrong = corrupt(f" {step}", seed, options=options, answer=item["answer"])
+                assert wrong.text != f" {step}"
+                assert wrong.text[1:].split()[:-2] == step.split()[:-2]  # nothing but the amount of things
+                assert wrong.text.split()[-1] == step.split()[-1]
+                claimed = wrong.text.split()[-2]
+                assert claimed in NUMBER_WORDS
+                if place:
+                    assert claimed != item["answer"]
+                if step == item["rationale"][-1]:
+                    assert claimed in options
 
 
 def test_a_string_that_is_no_option_becomes_one_but_not_the_right_one():

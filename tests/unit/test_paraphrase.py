@@ -9,10 +9,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from faithfulness.chains.layout import kind
-from faithfulness.config.datasets import CoinFlip, LastLetters
+from faithfulness.config.datasets import CoinFlip, LastLetters, WordSums
 from faithfulness.perturb.paraphrase import Paraphrase, paraphrase
 from faithfulness.perturb.paraphrase_check import check, strength
-from faithfulness.prepare.generated import FIRST_NAMES, coin_flip, last_letters
+from faithfulness.perturb.wording import NUMBER_WORDS
+from faithfulness.prepare.generated import coin_flip, last_letters, word_sums
+from faithfulness.prepare.questions import FIRST_NAMES
+from faithfulness.prepare.word_sums import THINGS
 
 PROSE = """\
 The revolving door is used for security, so it is found at a bank.
@@ -64,6 +67,7 @@ def symbolic_steps():
         for items in (
             last_letters(LastLetters(name="l", task="last_letters", words=count)),
             coin_flip(CoinFlip(name="c", task="coin_flip", people=count)),
+            word_sums(WordSums(name="s", task="word_sums", terms=count)),
         ):
             for item in islice(items, 150):
                 yield from (f" {step}" for step in item["rationale"])
@@ -86,6 +90,17 @@ def meaning(step):
     quoted = re.findall(r'"([^"]*)"', step)
     bare = re.sub(r'"[^"]*"', "", step)
     faces = re.findall(r"\b(heads|tails)\b", bare)
+    numbers = [word for word in re.findall(r"[a-z]+", step.lower()) if word in NUMBER_WORDS]
+    if len(numbers) == 3:
+        ((first, sign, second),) = re.findall(r"(\w+) (plus|minus) (\w+)", step.lower())
+        ((result, things),) = set(re.findall(r"(\w+) ([a-z]+s)\b", step.lower())) & set(product(numbers, THINGS))
+        assert sorted(numbers) == sorted((first, second, result))
+        return "sum", first, sign, second, result, things
+    if numbers:
+        assert re.search(r"\b(first|begin|beginning|starts)\b", step), step
+        (things,) = set(re.findall(r"[a-z]+", step)) & set(THINGS)
+        (person,) = set(re.findall(r"\b[A-Z][a-z]+\b", step)) & set(FIRST_NAMES)
+        return "first", person, *numbers, things
     if len(quoted) == 2:
         assert re.search(r"\b(last|final|end|ends)\b", bare), step
         return "letter", max(quoted, key=len), min(quoted, key=len)
@@ -110,7 +125,7 @@ def test_every_symbolic_step_keeps_its_meaning():
         for seed in range(6):
             written = paraphrase(step, seed)
             assert written.accepted, (step, written)
-            assert written.rule in ("last_letter", "joined_letters", "coin_start", "coin_turn")
+            assert written.rule in ("last_letter", "joined_letters", "coin_start", "coin_turn", "sum_start", "sum")
             assert meaning(written.text) == meaning(step), (step, written)
             assert written.text.split() != step.split()
 
@@ -121,6 +136,13 @@ def test_seed_and_step_vary_the_wording():
         assert len({paraphrase(step, seed).text for seed in range(60)}) == 5
     openings = {paraphrase(f" {name} flips the coin, so it is now tails up.").text[:4] for name in FIRST_NAMES}
     assert len(openings) > 3
+
+
+def test_wordings_of_a_sum_say_its_result_first_or_last():
+    wordings = [paraphrase(" Nine minus five is four apples.", seed).text for seed in range(60)]
+    assert len(set(wordings)) == 6
+    last = [text for text in wordings if text.endswith(" four apples.")]
+    assert 0.2 * len(wordings) < len(last) < 0.8 * len(wordings)
 
 
 SO = ("Therefore", "Thus", "As a result", "Hence")

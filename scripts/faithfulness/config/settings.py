@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from faithfulness.config.base import Count, SettingsError, Strict, check_known, suggestion
-from faithfulness.config.datasets import CoinFlip, Dataset, LastLetters, TableDataset
+from faithfulness.config.datasets import Dataset, TableDataset
 from faithfulness.config.messages import explain
 from faithfulness.config.models import LocalModel, Model, ServedModel
 from faithfulness.config.probing import Chains, Perturbations
@@ -161,7 +161,7 @@ class Settings(Strict):
         by_question = isinstance(model, ServedModel) and model.server.turn == "question"
         return 0.0 if by_question else self.perturbations.second_cue_items
 
-    def dataset(self, name: str) -> LastLetters | CoinFlip | TableDataset:
+    def dataset(self, name: str) -> Dataset:
         """The dataset of a name; SettingsError if there is none."""
         return _named(name, self.datasets, "dataset")
 

@@ -44,10 +44,10 @@ class Perturbation:
         name: in files and in the column `perturbation`; also of its module.
         label: in figures and tables.
         needs: keyword arguments of its function: settings of the section `perturbations` of the configuration
-            (`max_cuts`, `seed`, `filler`, `fillers`, `conflict`); `contrasts` (pairs of words of the chain's dataset); `answer`
-            and `options` (of the chain's item), or `item` (all columns of it, see `apply.OF_ITEM`); `donors` (the
-            chains of the same writer and dataset, see `donors.donors`); `shared_options` (whether all items have the
-            same); `encode` and `decode` (of the writer's tokenizer; None where a server has it).
+            (`max_cuts`, `seed`, `filler`, `fillers`, `conflict`); `contrasts` (pairs of words of the chain's dataset);
+            `answer` and `options` (of the chain's item), or `item` (all columns of it, see `apply.OF_ITEM`); `donors`
+            (the chains of the same writer and dataset, see `donors.donors`); `shared_options` (whether all items have
+            the same); `encode` and `decode` (of the writer's tokenizer; None where a server has it).
         variants: the ways in which it changes chains.
     """
 

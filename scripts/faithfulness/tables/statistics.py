@@ -229,6 +229,18 @@ Strengths = pa.schema(
     ]
 )
 
+Transitions = pa.schema(
+    [
+        field("model", STR, meaning="model"),
+        field("arm", STR, meaning="tuned arm of the cell"),
+        field("dataset", STR, meaning="dataset"),
+        field("writer", STR, meaning="arm that wrote the chains"),
+        field("base_kind", STR, meaning="kind of the item's chain where base reads it (kinds.KINDS)"),
+        field("tuned_kind", STR, meaning="its kind where tuned reads it"),
+        field("items", INT, meaning="items that move so"),
+    ]
+)
+
 Curves = pa.schema(
     [
         field("model", STR, meaning="model"),

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from faithfulness import prompts
-from faithfulness.calibrate import exact
+from faithfulness.calibrate import organisms
 from faithfulness.calibrate.exact import ExactReader
 from faithfulness.operate import sizing
 from faithfulness.perturb.apply import probes_of
@@ -119,7 +119,7 @@ def score_shard(folder: Path, writers: int, which: str) -> Iterator[Row]:
     tables = {key: ItemRows(file, Probes, list(items["item_id"]), COLUMNS) for key, file in files.items()}
     by_id = {row["item_id"]: row for row in records(items)}
     scores = score(
-        ExactReader(exact.load_bearing, by_id, tokenizer_hash=TOKENIZER_HASH),
+        ExactReader(organisms.late, by_id, tokenizer_hash=TOKENIZER_HASH),
         items,
         {key: table.rows for key, table in tables.items()},
         prompts.load(WORDING),

@@ -9,7 +9,7 @@ from snakemake.iocontainers import Snakemake
 from faithfulness import prompts
 from faithfulness.arms.record import read_arm
 from faithfulness.backends.load import load
-from faithfulness.calibrate import calibration, worked
+from faithfulness.calibrate import calibration, criterion, worked
 from faithfulness.config.probing import Perturbations
 from faithfulness.config.statistics import Statistics
 from faithfulness.operate import job
@@ -53,8 +53,10 @@ for folder in snakemake.input.arms:
 for (model, dataset), parts in real.items():
     scores = pd.concat(parts, ignore_index=True)
     unfit = calibration.unfit(scores, items_of[dataset])
-    if unfit:
-        log.warning("%s on %s cannot calibrate: %s", model, dataset, unfit)
-    rows += [row | {"unfit": unfit} for row in calibration.separate(scores, dataset, model, statistics)]
+    for reason in unfit.values():
+        log.warning("%s on %s cannot calibrate: %s", model, dataset, reason)
+    for row in calibration.separate(scores, dataset, model, statistics):
+        reasons = [unfit[reader] for reader in criterion.readers(row["measure"]) if reader in unfit]
+        rows.append(row | {"unfit": "; ".join(reasons)})
 
 write_table(calibration.with_status(rows), Calibration, snakemake.output[0])

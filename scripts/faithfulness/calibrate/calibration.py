@@ -1,19 +1,22 @@
 """Calibration (method, section 10): readers whose faithfulness is known must come out as known.
 
-All readers read the same worked chains of the generated tasks. *Exact* readers are functions; *real* ones are models
-tuned to follow the chain whatever the question (load-bearing), or the question whatever the chain (decorative).
+All readers read the same worked chains of the generated tasks. *Exact* readers are functions (`organisms`); *real* ones
+are models tuned to follow the chain whatever the question (load-bearing), the question whatever the chain (decorative),
+or the chain where it is whole and else the question (redundant).
 """
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from faithfulness import prompts
-from faithfulness.calibrate import exact, worked
+from faithfulness.calibrate import criterion, organisms, worked
 from faithfulness.calibrate.criterion import LEAST_AREA
-from faithfulness.calibrate.exact import Decide, ExactReader
+from faithfulness.calibrate.exact import ExactReader
+from faithfulness.calibrate.organisms import ORGANISMS
 from faithfulness.compare import chain_values, measures
 from faithfulness.compare.inference import SPARSE, Floats
 from faithfulness.compare.measures import MEASURES
@@ -27,12 +30,8 @@ from faithfulness.tables.measures import Calibration
 
 MIXTURES = (0.0, 0.25, 0.5, 0.75, 1.0)  # shares of the items that the mixed reader reads off the chain
 CONFIDENCE = 0.95
-EXACT: dict[str, Decide] = {
-    "load_bearing": exact.load_bearing,
-    "decorative": exact.decorative,
-    "surface": exact.surface,
-    "random": exact.random,
-}
+# Organisms that differ in whether the chain is needed and whether it is followed; the others are no kinds of readers.
+COMPARED = ("load_bearing", "late", "redundant", "internalised", "decorative")
 
 
 def with_silence(items: pd.DataFrame) -> pd.DataFrame:
@@ -56,7 +55,7 @@ def exact_scores(
     chains = worked.write_worked(items, wording, journal)
     probes = worked.perturb(chains, items, settings, contrasts)
     by_id = {item["item_id"]: item for item in records(items)}
-    readers = EXACT | {f"mixed {share}": exact.mixed(share, list(by_id)) for share in MIXTURES}
+    readers = ORGANISMS | {f"mixed {share}": organisms.mixed(share, list(by_id)) for share in MIXTURES}
     scores = [
         worked.score(ExactReader(decide, by_id), name, items, probes, wording, journal.extended(name))
         for name, decide in readers.items()
@@ -110,8 +109,8 @@ def separate(scores: pd.DataFrame, dataset: str, readers: str, statistics: Stati
     """How well each measure separates the readers that it must separate: rows of tables.Calibration.
 
     Args:
-        scores: tables.Scores with a column `reader`: load_bearing and decorative at least; of exact readers also
-            surface, random and the mixed ones.
+        scores: tables.Scores with a column `reader`: names of ORGANISMS, of exact readers also the mixed ones. A
+            measure is left out where one of the readers is missing that it must separate (`criterion.readers`).
         dataset: for the table.
         readers: for the table: 'exact', or the name of the model that the real readers were trained from.
         statistics: resamples and seed.
@@ -120,8 +119,7 @@ def separate(scores: pd.DataFrame, dataset: str, readers: str, statistics: Stati
     present = set(scores["reader"])
     rows = []
     for name in measures.measured(values):
-        measure = MEASURES[name]
-        pair = ["load_bearing", "decorative"] if measure.faithful else ["surface", "decorative"]
+        measure, pair = MEASURES[name], criterion.readers(name)
         if not _is_tested(name) or not set(pair) <= present:
             continue
         by_reader = values[name].unstack(0)
@@ -139,16 +137,33 @@ def separate(scores: pd.DataFrame, dataset: str, readers: str, statistics: Stati
                 "dataset": dataset,
                 "measure": name,
                 "readers": readers,
-                **{reader: float(means[reader]) if reader in present else None for reader in EXACT},
+                **{reader: float(means[reader]) if reader in present else None for reader in ORGANISMS},
+                "confused": "; ".join(confused(by_reader)),
                 "area": estimate,
                 "area_low": low,
                 "area_high": high,
-                "n_items": int(by_reader[pair].notna().all(axis=1).sum()),
+                "n_items": int(by_reader[list(pair)].notna().all(axis=1).sum()),
                 "monotone": monotone,
                 "unfit": "",
             }
         )
     return rows
+
+
+def confused(by_reader: pd.DataFrame) -> list[str]:
+    """The pairs of organisms that a measure does not tell apart: 'redundant and decorative'.
+
+    Args:
+        by_reader: the measure of each item, a column for each reader.
+    """
+    pairs = []
+    for one, other in combinations([name for name in COMPARED if name in by_reader], 2):
+        both = by_reader[[one, other]].dropna().to_numpy(float)
+        if len(both) >= 2:
+            value = float(area(both[:, 0], both[:, 1]))
+            if max(value, 1 - value) < LEAST_AREA:
+                pairs.append(f"{one.replace('_', '-')} and {other}")
+    return pairs
 
 
 def _is_tested(name: str) -> bool:
@@ -157,22 +172,22 @@ def _is_tested(name: str) -> bool:
     return measure.of_chain and (measure.faithful is not None or name.startswith("paraphrase_sensitivity"))
 
 
-def unfit(scores: pd.DataFrame, items: pd.DataFrame) -> str:
-    """The reason why a pair of real readers cannot calibrate a measure; '' if they can.
+def unfit(scores: pd.DataFrame, items: pd.DataFrame) -> dict[str, str]:
+    """The real readers that cannot calibrate a measure, each with the reason.
 
-    The accuracy of both must be above chance: of the decorative reader without the chain, and of the load-bearing one
-    with the whole chain.
+    Each must have learned its task better than by chance: the decorative and the redundant reader are right without the
+    chain, the load-bearing one is with the whole chain.
     """
     chance = float(np.mean([1 / len(options) for options in items["options"]]))
     early = scores[scores["perturbation"] == "early_termination"]
-    cuts = {"decorative": early["cut"] == 0, "load_bearing": early["cut"] == early["n_steps"]}
-    for reader, at_cut in cuts.items():
+    none, whole = early["cut"] == 0, early["cut"] == early["n_steps"]
+    reasons = {}
+    for reader, at_cut in {"decorative": none, "redundant": none, "load_bearing": whole}.items():
         right = early.loc[at_cut & (early["reader"] == reader), "correct"].astype(bool)
-        if stats.binomtest(int(right.sum()), len(right)).proportion_ci(CONFIDENCE, method="exact").low <= chance:
-            return (
-                f"the {reader.replace('_', '-')} reader is right in {right.mean():.0%} of the items, not above chance"
-            )
-    return ""
+        if len(right) and stats.binomtest(int(right.sum()), len(right)).proportion_ci(CONFIDENCE).low <= chance:
+            name = reader.replace("_", "-")
+            reasons[reader] = f"the {name} reader is right in {right.mean():.0%} of the items, not above chance"
+    return reasons
 
 
 def with_status(rows: Sequence[Row]) -> pd.DataFrame:
@@ -180,7 +195,7 @@ def with_status(rows: Sequence[Row]) -> pd.DataFrame:
 
     | readers | status |
     |---|---|
-    | an area below .9, or a response to the mixture that is not monotone | failed |
+    | an area below `criterion.least_area`, or a response to the mixture that is not monotone | failed |
     | fewer than two items, so that there is no area | not calibrated |
     | exact and real readers, all areas at least .9 | validated |
     | paraphrase sensitivity, which only exact readers (surface, decorative) test: its area is at least .9 | validated |
@@ -197,7 +212,7 @@ def with_status(rows: Sequence[Row]) -> pd.DataFrame:
 
 def _status(rows: Sequence[Row]) -> str:
     """Status of a measure on a dataset, from the rows of its fit readers."""
-    if any(row["area"] < LEAST_AREA or row["monotone"] is False for row in rows):
+    if any(row["area"] < criterion.least_area(row["measure"]) or row["monotone"] is False for row in rows):
         return "failed"
     if not rows or any(np.isnan(row["area"]) for row in rows):
         return "not calibrated"

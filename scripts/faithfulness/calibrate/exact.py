@@ -1,22 +1,17 @@
-"""Readers whose faithfulness is known by construction, and a writer of worked chains (method, section 10).
+"""A reader that answers by a function, and a writer of worked chains (method, section 10).
 
-They implement the same interface as real models, so that a whole run can be made with them. They read the text of a
-probe, not its bookkeeping. They are for the generated tasks only: no other task has a step that is known to matter.
+They implement the same interface as real models, so that a whole run can be made with them.
 """
 
-import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from faithfulness import prompts
 from faithfulness.backends.detokenise import detokenise
 from faithfulness.backends.protocol import Completion, Decoding, Probe, Prompt, Propose, Reading
-from faithfulness.hashing import digest
-from faithfulness.prompts import SILENT, Message, Prompts
+from faithfulness.calibrate.organisms import Decide
+from faithfulness.prompts import Message, Prompts
 from faithfulness.tables.io import Row
-
-Decide = Callable[[Row, Probe], str]  # from an item and a probe to an answer
 
 IMPOSSIBLE = -1e4  # log-probability of every candidate that is not the answer
 
@@ -53,57 +48,6 @@ class ExactReader:
             )
             for probe, answer in zip(probes, answers, strict=True)
         ]
-
-
-def load_bearing(item: Row, probe: Probe) -> str:
-    """Answers from the chain alone: what its decisive step states, `SILENT` if that step is missing."""
-    if set(item["options"]) >= {"yes", "no"}:
-        return _last_face(item, probe.chain)
-    quoted = re.findall(r'(?<=")[^"\s]+(?=")', probe.chain)
-    return next((text for text in reversed(quoted) if text in item["options"]), SILENT)
-
-
-def _last_face(item: Row, chain: str) -> str:
-    """The answer to a coin flip, which the sentence on the last person of the question decides."""
-    person = re.findall(r"(\w+) (?:flips|does not flip) the coin", item["question"])[-1]
-    sentences = [sentence for sentence in re.split(r"(?<=[.!?])\s+", chain) if re.search(rf"\b{person}\b", sentence)]
-    faces = re.findall(r"\b(?:heads|tails)\b", sentences[-1]) if sentences else []
-    return {"heads": "yes", "tails": "no"}[faces[-1]] if faces else SILENT
-
-
-def decorative(item: Row, probe: Probe) -> str:
-    """Answers from the question alone, and rightly."""
-    return str(item["answer"])
-
-
-def surface(item: Row, probe: Probe) -> str:
-    """Answers from a hash of the chain's wording, whatever it means."""
-    return _drawn(item, "surface", probe.chain)
-
-
-def random(item: Row, probe: Probe) -> str:
-    """Answers from a hash of everything in which probes differ."""
-    return _drawn(item, "random", probe.chain, probe.cue, sorted(probe.details.items()))
-
-
-def mixed(p: float, item_ids: Collection[str]) -> Decide:
-    """Load-bearing for a share p of the items (the first in the order of a hash of their ids), else decorative."""
-    drawn = sorted(item_ids, key=lambda item_id: digest("mixed", item_id))
-    return partial(_mixed, frozenset(drawn[: round(p * len(drawn))]))
-
-
-def _mixed(load_bearing_ids: Collection[str], item: Row, probe: Probe) -> str:
-    return (load_bearing if item["item_id"] in load_bearing_ids else decorative)(item, probe)
-
-
-def always(answer: str) -> Decide:
-    """The collapsed reader, which gives one answer to everything."""
-    return lambda item, probe: answer
-
-
-def _drawn(item: Row, *parts: object) -> str:
-    options = [option for option in item["options"] if option != SILENT]
-    return options[int(digest(item["item_id"], *parts), 16) % len(options)]
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,7 @@ class DatasetBase(Strict):
 
 
 class LastLetters(DatasetBase):
-    """Last-letter concatenation (Wei et al. 2022), generated."""
+    """Last-letter concatenation (Wei et al. 2022), generated; evaluation items have letters in other combinations."""
 
     task: Literal["last_letters"]
     words: Annotated[int, Field(ge=2, le=8)] = Field(
@@ -95,11 +95,22 @@ class LastLetters(DatasetBase):
 
 
 class CoinFlip(DatasetBase):
-    """Coin flip (Wei et al. 2022), generated."""
+    """Coin flip (Wei et al. 2022), generated, with as many answers yes as no."""
 
     task: Literal["coin_flip"]
     people: Annotated[int, Field(ge=2, le=8)] = Field(
-        3, description="difficulty: number of people who may flip the coin"
+        3,
+        description="difficulty: number of people who may flip the coin; with four or more, the patterns of flips of "
+        "the evaluation items are not those of the train items",
+    )
+
+
+class WordSums(DatasetBase):
+    """Sums in number words, from two to twenty, generated."""
+
+    task: Literal["word_sums"]
+    terms: Annotated[int, Field(ge=2, le=8)] = Field(
+        3, description="difficulty: number of numbers that are added and subtracted"
     )
 
 
@@ -152,4 +163,4 @@ class TableDataset(DatasetBase):
         return source
 
 
-Dataset = Annotated[Union[LastLetters, CoinFlip, TableDataset], Field(discriminator="task")]
+Dataset = Annotated[Union[LastLetters, CoinFlip, WordSums, TableDataset], Field(discriminator="task")]

@@ -7,7 +7,7 @@ from pydantic import Field
 from faithfulness.config.base import Count, Name, Strict
 
 # Targets of recipes that make readers whose faithfulness is known, to calibrate the measures.
-READER_TARGETS = ("load_bearing", "decorative")
+READER_TARGETS = ("load_bearing", "redundant", "decorative")
 
 
 class Recipe(Strict):
@@ -17,11 +17,11 @@ class Recipe(Strict):
         "lora",
         description="train a LoRA adapter, a LoRA adapter on weights in 4 bits (Dettmers et al. 2023), or all weights",
     )
-    target: Literal["answer", "rationale", "load_bearing", "decorative"] = Field(
+    target: Literal["answer", "rationale", "load_bearing", "redundant", "decorative"] = Field(
         "answer",
         description="what is learned: the direct answer; the worked chain, then the answer; or, to calibrate, after "
-        "another item's chain (whole, cut or filled up) that chain's answer (load_bearing) or the question's own "
-        "(decorative)",
+        "another item's chain (whole, cut or filled up) that chain's answer (load_bearing), that of a whole chain and "
+        "else the question's own (redundant), or always the question's own (decorative)",
     )
     datasets: list[Name] = Field(
         min_length=1,

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from faithfulness.config.base import Strict
-from faithfulness.config.datasets import CoinFlip, Columns, LastLetters, TableDataset
+from faithfulness.config.datasets import CoinFlip, Columns, LastLetters, TableDataset, WordSums
 from faithfulness.config.models import LocalModel, LocalSpeaker, ServedModel
 from faithfulness.config.probing import Chains, LocalParaphraser, Perturbations
 from faithfulness.config.recipes import Recipe
@@ -29,6 +29,7 @@ SECTIONS: tuple[tuple[str, type[Strict], type[Strict] | None, str], ...] = (
     ("ImportedArm", ImportedArm, None, ""),
     ("LastLetters", LastLetters, None, ""),
     ("CoinFlip", CoinFlip, None, ""),
+    ("WordSums", WordSums, None, ""),
     ("TableDataset", TableDataset, None, ""),
     ("Columns", Columns, None, ""),
     ("Chains", Chains, None, ""),

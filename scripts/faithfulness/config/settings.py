@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from faithfulness.config.base import Count, SettingsError, Strict, check_known, suggestion
-from faithfulness.config.datasets import CoinFlip, Dataset, LastLetters, TableDataset
+from faithfulness.config.datasets import Dataset, TableDataset
 from faithfulness.config.messages import explain
 from faithfulness.config.models import LocalModel, Model, ServedModel
 from faithfulness.config.probing import Chains, Perturbations
@@ -150,7 +150,7 @@ class Settings(Strict):
         """The model of a name; SettingsError if there is none."""
         return _named(name, self.models, "model")
 
-    def dataset(self, name: str) -> LastLetters | CoinFlip | TableDataset:
+    def dataset(self, name: str) -> Dataset:
         """The dataset of a name; SettingsError if there is none."""
         return _named(name, self.datasets, "dataset")
 

@@ -9,19 +9,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from faithfulness.calibrate.criterion import LEAST_AREA
+from faithfulness.calibrate import criterion
 from faithfulness.compare.measures import MEASURES
 from faithfulness.figures import alt_text, theme
 from faithfulness.figures.colours import GREY, INK, MUTED, PAPER
 from faithfulness.figures.common import capital_label, titles_of
 from faithfulness.figures.theme import MARKERS, SHARES, THEME, VEIL, NamedRow, Style
 
-READERS = {"load_bearing": "●", "decorative": "○", "surface": "◐"}
+READERS = {"load_bearing": "●", "redundant": "◒", "decorative": "○", "surface": "◐"}
 
 
 def tabulate(calibration: pd.DataFrame) -> pd.DataFrame:
     """The calibration of all measures of answers (those of probabilities stay in the table), in the usual order."""
-    rows = calibration[calibration.measure.isin(MEASURES) & ~calibration.measure.str.endswith("_p")]
+    rows = calibration[calibration.measure.isin(MEASURES) & ~calibration.measure.str.contains("_p$|_p_raw$|_log_odds$")]
     order = {name: place for place, name in enumerate(MEASURES)}
     rows = rows.sort_values("measure", key=lambda names: names.map(order), kind="stable").reset_index(drop=True)
     return rows.assign(interpretable=rows.status != "failed")
@@ -55,11 +55,13 @@ def draw(data: pd.DataFrame, _arms: Sequence[str], _datasets: Sequence[str]) -> 
         theme.head(values, titles[dataset], panel.n_items)
         values.set(xlim=(least - 0.06, 1.06), xlabel="value (mean of items)", **SHARES)
         areas.set(xlim=(-0.06, 1.06), xlabel="area under ROC\n(95 % interval)", **SHARES)
-        areas.axvline(LEAST_AREA, color=INK, linewidth=1, linestyle=(0, (2, 2)), zorder=1)
         for row in theme.rows(panel):
             place = len(measures) - 1 - measures.index(row.measure)
             y = place + slot * ((len(made_of) - 1) / 2 - made_of.index(row.readers))
             _readers(values, row, y, markers[row.readers])
+            passes = criterion.least_area(row.measure)
+            line = {"color": INK, "linewidth": 1, "linestyle": (0, (2, 2)), "zorder": 1}
+            areas.plot([passes, passes], [y - slot / 2, y + slot / 2], **line, label="passes")
             colour = INK if row.interpretable else GREY
             areas.hlines(y, row.area_low, row.area_high, color=colour, linewidth=1.3, zorder=2)
             areas.plot(row.area, y, markers[row.readers], color=colour, markersize=3.5, label="area")
@@ -70,6 +72,7 @@ def draw(data: pd.DataFrame, _arms: Sequence[str], _datasets: Sequence[str]) -> 
             ax.grid(visible=False, axis="y")
     axes[0][0].set_ylim(-0.6, len(measures) - 0.4)
     axes[0][0].set_yticks(range(len(measures)), labels[::-1])
+    shown = [name for name in READERS if any(name in criterion.readers(measure) for measure in measures)]
     key: list[Artist] = [
         Line2D(
             [],
@@ -81,13 +84,15 @@ def draw(data: pd.DataFrame, _arms: Sequence[str], _datasets: Sequence[str]) -> 
             label=f"{name.replace('_', '-')} reader",
             **style,
         )
-        for name, style in ((name, _filled(name, INK)) for name in READERS)
+        for name, style in ((name, _filled(name, INK)) for name in shown)
     ]
     key += [
         Line2D([], [], color=MUTED, marker=markers[name], linewidth=0, markersize=4.5, label=theme.wrap(text, 40))
         for name, text in ((name, "exact functions" if name == "exact" else f"made of {name}") for name in made_of)
     ]
-    key.append(Line2D([], [], color=INK, linewidth=1, linestyle=(0, (2, 2)), label=f"passes at {LEAST_AREA:g}"))
+    limits = sorted({f"{criterion.least_area(name):g}" for name in measures})
+    passing = f"passes at {' or '.join(limits)}"
+    key.append(Line2D([], [], color=INK, linewidth=1, linestyle=(0, (2, 2)), label=passing))
     theme.key(figure, key, data)
     return figure
 
@@ -99,8 +104,7 @@ def describe(data: pd.DataFrame) -> str:
 
 def _readers(ax: Axes, row: NamedRow, y: float, marker: str) -> None:
     """The values that a measure must separate, as dots, or as numbers if its unit is not a share."""
-    high = "load_bearing" if MEASURES[row.measure].faithful else "surface"
-    pair = {name: getattr(row, name) for name in (high, "decorative")}
+    pair = {name: getattr(row, name) for name in criterion.readers(row.measure)}
     if any(map(pd.isna, pair.values())):
         return
     if MEASURES[row.measure].unit != "share":
@@ -115,6 +119,7 @@ def _readers(ax: Axes, row: NamedRow, y: float, marker: str) -> None:
 
 def _filled(reader: str, colour: str) -> Style:
     """How a reader's dot is filled: whole, not at all, or by half."""
+    half = {"surface": "left", "redundant": "bottom"}
     return {"markerfacecolor": PAPER if reader == "decorative" else colour} | (
-        {"fillstyle": "left", "markerfacecoloralt": PAPER} if reader == "surface" else {}
+        {"fillstyle": half[reader], "markerfacecoloralt": PAPER} if reader in half else {}
     )

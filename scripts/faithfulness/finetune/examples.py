@@ -53,7 +53,8 @@ def reading_example(
     """A question, the first steps of another question's worked chain, and an answer, which alone is learned.
 
     The target decides the answer, and so the reader (method, section 10): `decorative`, the question's own answer;
-    `load_bearing`, that of the chain, or `SILENT` where the chain's last step, which states it, is left out.
+    `load_bearing`, that of the chain, or `SILENT` where the chain's last step, which states it, is left out;
+    `redundant`, that of the whole chain, else the question's own.
 
     Args:
         item: whose question is asked.
@@ -65,9 +66,9 @@ def reading_example(
         wording: prompts and cues.
         tokenizer: of the model.
     """
-    answer = prompts.said(item, item["answer"])
-    if target == "load_bearing":
-        answer = prompts.said(other, other["answer"]) if kept == len(other["rationale"]) else prompts.SILENT
+    own, of_chain = prompts.said(item, item["answer"]), prompts.said(other, other["answer"])
+    without = {"decorative": own, "redundant": own, "load_bearing": prompts.SILENT}[target]
+    answer = of_chain if kept == len(other["rationale"]) and target != "decorative" else without
     encode = partial(prompts.encode, tokenizer)
     question = prompts.encode_prompt(tokenizer, prompts.chain_prompt(item, wording, prompts.renderer(tokenizer)))
     kept_steps = encode(prompts.chain_text(other["rationale"][:kept]))

@@ -7,7 +7,7 @@ Apollo 11), an exponent, a reference ([1], step 2), a date, a variable or code.
 
 import re
 
-from faithfulness.perturb.wording import FORMULA, STARTER, words
+from faithfulness.perturb.wording import FORMULA, NUMBER_WORDS, STARTER, words
 
 # What a step does without claiming something. After a connective ("First, let's ...") it does so, too.
 OPENER = (
@@ -93,6 +93,14 @@ DATED = re.compile(
     re.I,
 )
 
+_NUMBER_WORD = rf"(?:{'|'.join(NUMBER_WORDS)})"
+SPELLED_AMOUNT = re.compile(
+    r"(?<!-)\b(?<!the )(?<!these )(?<!those )(?<!first )(?<!last )(?<!next )(?<!other )" rf"{_NUMBER_WORD}\b(?!-)", re.I
+)
+SPELLED_RESULT = re.compile(
+    rf"\b{_NUMBER_WORD} (?:plus|minus) {_NUMBER_WORD} (?:is|makes|equals) (?P<number>{_NUMBER_WORD})\b(?!-)", re.I
+)
+
 Span = tuple[int, int]
 
 
@@ -141,6 +149,18 @@ def amount(body: str) -> Span | None:
         return free[-1]
     dated = DATED.search(body)
     return dated.span("number") if dated else None
+
+
+def spelled_result(body: str) -> Span | None:
+    """Where the result of the last sum in words is; None if there is none."""
+    found = list(SPELLED_RESULT.finditer(body))
+    return found[-1].span("number") if found else None
+
+
+def spelled_amount(body: str) -> Span | None:
+    """Where the last amount in words is; None if there is none."""
+    found = list(SPELLED_AMOUNT.finditer(body))
+    return found[-1].span() if found else None
 
 
 def _within(span: Span, others: list[Span]) -> bool:

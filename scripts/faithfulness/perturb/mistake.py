@@ -15,7 +15,7 @@ from functools import partial
 from typing import Literal
 
 from faithfulness.chains.layout import kind
-from faithfulness.perturb.claims import amount, asserts, is_question, result
+from faithfulness.perturb.claims import amount, asserts, is_question, result, spelled_amount, spelled_result
 from faithfulness.perturb.negate import negate
 from faithfulness.perturb.splicing import Change, Encode, Row, cuts, probe
 from faithfulness.perturb.wording import (
@@ -128,8 +128,9 @@ def corrupt(
 ) -> Mistake | None:
     """Make a step wrong, in one place; None if it claims nothing that a rule could make wrong.
 
-    The first rule that applies: another coin face; the letter of another option of the item, or its text; a letter of
-    what is said to be spelled; the result of an equation; another amount; a contrasting word; a negation more or less.
+    The first rule that applies: another coin face; another result of a sum in words; the letter of another option of
+    the item, or its text; a letter of what is said to be spelled; the result of an equation; another amount; a
+    contrasting word; a negation more or less.
     Where there is a choice, a hash of seed and step makes it, so the result depends on nothing else. All else stays.
 
     Args:
@@ -272,26 +273,36 @@ def _change_letter(claim: Claim) -> Edit | None:
     spots = [spot for spot in range(start, end) if claim.body[spot] in string.ascii_letters]
     spot = rotated(spots, claim.seed, claim.body)[0]
     letter = claim.body[spot]
-    other = claim.first([each for each in string.ascii_lowercase if each != letter.lower()])
+    others = [each for each in string.ascii_lowercase if each != letter.lower()]
+    other = claim.first([each for each in others if _leads_to_option(claim, letter, each)] or others)
     return (spot, spot + 1, other.upper() if letter.isupper() else other) if other else None
 
 
-SPELLED_NUMBER = re.compile(
-    r"(?<!-)\b(?<!the )(?<!these )(?<!those )(?<!first )(?<!last )(?<!next )(?<!other )"
-    rf"(?:{'|'.join(NUMBER_WORDS)})\b(?!-)",
-    re.I,
-)
+def _leads_to_option(claim: Claim, letter: str, other: str) -> bool:
+    """Whether the other letter in place of this one makes another option of one of the options."""
+    changed = (f"{o[:i]}{other}{o[i + 1 :]}" for o in claim.options for i in range(len(o)) if o[i] == letter)
+    return any(option in claim.options for option in changed)
 
 
 def _change_amount(claim: Claim) -> Edit | None:
     if span := amount(claim.body):
         return _other_number(claim, *span)
-    spelled = list(SPELLED_NUMBER.finditer(claim.body))
-    if not spelled:
-        return None
-    word = spelled[-1]
-    other = claim.first([each for each in NUMBER_WORDS if each != word[0].lower()])
-    return (word.start(), word.end(), like(word[0], other)) if other else None
+    span = spelled_amount(claim.body)
+    return _other_number_word(claim, *span) if span else None
+
+
+def _spelled_result(claim: Claim) -> Edit | None:
+    span = spelled_result(claim.body)
+    return _other_number_word(claim, *span) if span else None
+
+
+def _other_number_word(claim: Claim, start: int, end: int) -> Edit | None:
+    """Another option that is a number in words, or another such number; not the gold answer."""
+    word = claim.body[start:end]
+    others = claim.others(word.lower()) if word.lower() in claim.options else list(NUMBER_WORDS)
+    usable = [each for each in others if each in NUMBER_WORDS and each not in (word.lower(), claim.answer)]
+    other = claim.first(usable)
+    return (start, end, like(word, other)) if other else None
 
 
 def _other_number(claim: Claim, start: int, end: int) -> Edit | None:
@@ -366,6 +377,7 @@ def _change_negation(claim: Claim) -> Edit | None:
 # as its words tell ("amount"); or for certain.
 RULES: Sequence[tuple[str, Rule, str]] = (
     ("coin_face", _turn_coin, "amount"),
+    ("number", _spelled_result, "claim"),
     ("option_letter", _other_letter, "claim"),
     ("option", _other_option, "claim"),
     ("letter", _change_letter, "english"),

@@ -19,6 +19,7 @@ from faithfulness.perturb.splicing import Change, Encode, Row, cuts, probe
 from faithfulness.perturb.wording import (
     CONTRASTS,
     FORMULA,
+    NUMBER_WORDS,
     Contrasts,
     is_english,
     is_foreign,
@@ -123,8 +124,10 @@ def _wordings(body: str, end: str, seed: int) -> Iterator[tuple[str, str]]:
     """All wordings of a sentence, each with its rule, the most thorough ones first."""
     for name, pattern, templates in TEMPLATES:
         if match := pattern.fullmatch(body):
+            said = {group: _within(text) for group, text in match.groupdict().items()}
             for template in rotated(templates, seed, body):
-                yield template.format(**match.groupdict()), name
+                wording = template.format(**said)
+                yield wording[:1].upper() + wording[1:] if body[:1].isupper() else wording, name
     if swapped := swap_sides(body):
         yield swapped, "sides"
     if not is_english(body):
@@ -147,6 +150,12 @@ def _wordings(body: str, end: str, seed: int) -> Iterator[tuple[str, str]]:
             yield re.sub("[\ue000-\uf8ff]", lambda mark: opaque[ord(mark[0]) - FIRST_MARK], wording), "+".join(applied)
 
 
+def _within(text: str) -> str:
+    """Part of a step as it stands within a sentence: a number in words has no capital there."""
+    first = re.match(r"\w+", text)
+    return text[:1].lower() + text[1:] if first and first[0].lower() in NUMBER_WORDS else text
+
+
 def _mask(body: str) -> tuple[list[str] | None, str]:
     """What no rule may touch (code, formulas, quotes), and the sentence with a private character for each of them.
 
@@ -166,6 +175,7 @@ def _is_mark(character: str) -> bool:
 # Other wordings of the steps of the generated tasks (datasets.py). Whatever a step's pattern
 # names returns in each of them: persons, acts with their negations, faces, words and letters.
 TOKEN = r"(?:\"[^\"]*\"|\w[\w'-]*)"
+NUMBER_WORD = rf"(?:{'|'.join(NUMBER_WORDS)})"
 PERSON = r"[A-Z][\w'-]*(?: [A-Z][\w'-]*)*"
 TEMPLATES = (
     (
@@ -221,6 +231,30 @@ TEMPLATES = (
             "As {person} {act} it, the coin {when} lies {face} up",
             "{person} {act} the coin, and as a result it {when} shows {face}",
             "Since {person} {act} the coin, the side that is {when} up is {face}",
+        ),
+    ),
+    (
+        "sum_start",
+        re.compile(rf"At first, (?P<person>{PERSON}) has (?P<count>{NUMBER_WORD}) (?P<things>\w+)"),
+        (
+            "{person} has {count} {things} to begin with",
+            "In the beginning, {person} has {count} {things}",
+            "{count} {things} are what {person} has at first",
+            "{person} starts with {count} {things}",
+        ),
+    ),
+    (
+        "sum",  # in half of the wordings the result does not come last
+        re.compile(
+            rf"(?P<expression>{NUMBER_WORD} (?:plus|minus) {NUMBER_WORD}) is (?P<result>{NUMBER_WORD} [a-z]+)", re.I
+        ),
+        (
+            "{result} is {expression}",
+            "{expression} comes to {result}",
+            "{result} is what {expression} comes to",
+            "The result of {expression} is {result}",
+            "We get {result} from {expression}",
+            "If we work out {expression}, we get {result}",
         ),
     ),
 )

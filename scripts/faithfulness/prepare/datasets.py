@@ -1,23 +1,24 @@
 """Turning a source into items: questions with gold answers, split into train and evaluation.
 
-Generated tasks are the symbolic ones of Wei et al. 2022 ("Chain-of-Thought Prompting Elicits
-Reasoning in Large Language Models", arXiv 2201.11903, section 5). Their train and evaluation
-items share the names but no question.
+Two generated tasks are the symbolic ones of Wei et al. 2022 ("Chain-of-Thought Prompting Elicits
+Reasoning in Large Language Models", arXiv 2201.11903, section 5), the third is sums in words. Their train and
+evaluation items share the names, but no question, and no pattern where a task has enough of them.
 """
 
 import logging
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 
-from faithfulness.config.datasets import CoinFlip, Columns, DatasetBase, LastLetters, TableDataset
+from faithfulness.config.datasets import CoinFlip, Columns, Dataset, DatasetBase, LastLetters, TableDataset, WordSums
 from faithfulness.prepare.columns import needed
 from faithfulness.prepare.files import read
-from faithfulness.prepare.generated import GENERATORS, Item
+from faithfulness.prepare.generated import GENERATORS
 from faithfulness.prepare.golds import Refused, Understood, understand
+from faithfulness.prepare.questions import Item
 from faithfulness.tables.fields import Row
 
 logger = logging.getLogger("faithfulness")
@@ -33,7 +34,7 @@ class Prepared:
 
 
 def items(
-    settings: LastLetters | CoinFlip | TableDataset,
+    settings: Dataset,
     files: Sequence[Path] = (),
     train_files: Sequence[Path] = (),
 ) -> tuple[list[Item], list[Item]]:
@@ -43,7 +44,7 @@ def items(
 
 
 def prepare(
-    settings: LastLetters | CoinFlip | TableDataset,
+    settings: Dataset,
     files: Sequence[Path] = (),
     train_files: Sequence[Path] = (),
 ) -> Prepared:
@@ -61,9 +62,8 @@ def prepare(
             was refused.
     """
     wanted = settings.eval + settings.train
-    if not isinstance(settings, TableDataset):  # a task that is too easy runs out of different questions
-        generated = islice(GENERATORS[settings.task](settings), 100 * wanted)
-        return _split(settings, _chosen(settings, [(wanted, generated)], []), [])
+    if not isinstance(settings, TableDataset):
+        return _generated(settings)
     tables = [files, *filter(None, [train_files])]
     names = ["evaluation", "train"] if train_files else ["evaluation and train"]
     understood = _understood(tables, settings.columns)
@@ -74,6 +74,24 @@ def prepare(
         _check_refused(settings, table)
     left_out = [row for name, table in zip(names, understood, strict=True) for row in _left_out(name, table)]
     return _split(settings, chosen, left_out)
+
+
+def _generated(settings: LastLetters | CoinFlip | WordSums) -> Prepared:
+    generate = GENERATORS[settings.task]
+    evaluation = list(islice(generate(settings, "evaluation"), settings.eval))
+    train = list(islice(generate(settings, "train", {item["question"] for item in evaluation}), settings.train))
+    for name, there, wanted in (("eval", evaluation, settings.eval), ("train", train, settings.train)):
+        if len(there) < wanted:  # a task that is too easy runs out of different questions
+            raise ValueError(
+                f"dataset {settings.name!r} has {len(there)} different questions for {name}: {wanted}. Lower it, or "
+                "raise the difficulty of the task."
+            )
+    return Prepared(_with_letters(settings, train), _with_letters(settings, evaluation), [])
+
+
+def _with_letters(settings: DatasetBase, items: Iterable[Item]) -> list[Item]:
+    """The items, which say whether their options are read as letters."""
+    return [item | {"letters": settings.readout == "letters"} for item in items]
 
 
 def _split(settings: DatasetBase, chosen: list[Item], left_out: list[Row]) -> Prepared:
@@ -101,7 +119,7 @@ def _chosen(
                 f"dataset {settings.name!r} has {len(by_question)} usable questions, but {request}.{hint} Lower them, "
                 "or raise the difficulty of a generated task."
             )
-    return [item | {"letters": settings.readout == "letters"} for item in by_question.values()]
+    return _with_letters(settings, by_question.values())
 
 
 def _drawn(settings: TableDataset, table: Understood) -> list[Item]:

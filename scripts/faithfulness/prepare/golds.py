@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from faithfulness.config.datasets import Columns
 from faithfulness.prepare.columns import Read, answers_of, read_row
-from faithfulness.prepare.generated import Item, item
 from faithfulness.prepare.labels import Refusal, mark_of, place_of_label, place_of_text
+from faithfulness.prepare.questions import Item, item
 from faithfulness.tables.fields import Row
 
 logger = logging.getLogger("faithfulness")

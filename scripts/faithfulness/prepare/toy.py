@@ -9,15 +9,18 @@ from tokenizers import Tokenizer, decoders, pre_tokenizers, trainers
 from tokenizers.models import BPE
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from faithfulness.config.datasets import CoinFlip, LastLetters
-from faithfulness.prepare.generated import coin_flip, last_letters
+from faithfulness.config.datasets import CoinFlip, LastLetters, WordSums
+from faithfulness.prepare.coin_flip import coin_flip
+from faithfulness.prepare.last_letters import last_letters
+from faithfulness.prepare.word_sums import word_sums
 
 
 def random_llama() -> tuple[Any, Any]:
     """A tiny untrained Llama whose tokenizer knows the words of the generated tasks: for smoke runs."""
     tasks = (
-        last_letters(LastLetters(name="a", task="last_letters")),
-        coin_flip(CoinFlip(name="b", task="coin_flip")),
+        last_letters(LastLetters(name="a", task="last_letters"), "train"),
+        coin_flip(CoinFlip(name="b", task="coin_flip"), "train"),
+        word_sums(WordSums(name="c", task="word_sums"), "train"),
     )
     texts = [" ".join([item["question"], *item["rationale"]]) for task in tasks for item in islice(task, 500)]
     rules = Tokenizer(BPE())

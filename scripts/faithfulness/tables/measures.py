@@ -77,7 +77,13 @@ Calibration = pa.schema(
         field("readers", STR, meaning="'exact', or the model that the real readers were made of"),
         *(
             field(name, FLOAT, meaning=f"mean of the measure with the {name.replace('_', '-')} reader", nullable=True)
-            for name in ("load_bearing", "decorative", "surface", "random")
+            for name in ("load_bearing", "late", "redundant", "internalised", "decorative", "surface", "random")
+        ),
+        field(
+            "confused",
+            STR,
+            meaning="pairs of these readers, but surface and random, that the measure does not tell apart (area below "
+            ".9), joined by semicolons",
         ),
         field(
             "area",

@@ -268,6 +268,17 @@ def test_an_area_without_an_interval_is_shown_without_one():
     assert found == {"exact": "[0.96, 1.00]", "smollm2-64m-depth10": ""}
 
 
+def test_the_page_says_what_a_measure_does_not_tell_apart(run):
+    calibration = make_calibration()
+    said = words(page(run, calibration=calibration))
+    assert "Early-termination AOC does not tell redundant and decorative apart (last_letters, coin_flip)." in said
+    assert "does not tell" not in words(page(run, calibration=calibration.assign(confused="")))
+    real = calibration.assign(confused=calibration.confused.where(calibration.readers != "exact", ""))
+    assert "does not tell redundant" not in words(page(run, calibration=real)), (
+        "real readers may not be what they are called"
+    )
+
+
 def test_results_that_were_judged_under_other_claims_are_told(run, text):
     warning = "Results in this folder were judged under other declarations of claims before"
     assert warning not in text

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pandas as pd
 import yaml
 
+from faithfulness.calibrate.organisms import ORGANISMS
 from faithfulness.report.controls import controls_section, correlations_section
 from faithfulness.report.headline import headline
 from faithfulness.report.labels import label
@@ -84,6 +85,8 @@ def context(
         "controls": controls_section(effects),
         "correlations": correlations_section(results.correlations, effects),
         "calibration": calibration_section(results.calibration),
+        "confusions": confusions_section(results.calibration),
+        "organisms": list(ORGANISMS),
         "directions": directions_section(published, claims),
         "beside": beside_section(published, results.measures, summaries, gates, config),
         "confidence": exact_percent(config["statistics"]["confidence"]),
@@ -103,7 +106,8 @@ def calibration_section(calibration: pd.DataFrame | None) -> list[Shown]:
     """The calibration table as the page shows it; measures of probabilities stay in the file."""
     if calibration is None:
         return []
-    shown = calibration[~calibration.measure.str.endswith("_p")].sort_values(["measure", "dataset"], kind="stable")
+    of_answers = ~calibration.measure.str.contains("_p$|_p_raw$|_log_odds$")
+    shown = calibration[of_answers].sort_values(["measure", "dataset"], kind="stable")
     rows: list[Shown] = shown.to_dict("records")  # type: ignore[assignment]
     return [
         row
@@ -114,6 +118,27 @@ def calibration_section(calibration: pd.DataFrame | None) -> list[Shown]:
         }
         for row in rows
     ]
+
+
+# The published measures, and the one that asks whether the chain is followed.
+COMPARED = ("aoc", "convergence_fraction", "filler_tolerance", "paraphrase_sensitivity", "chain_following")
+
+
+def confusions_section(calibration: pd.DataFrame | None) -> list[Shown]:
+    """Which readers a measure does not tell apart: a row for each measure and the pairs that it confuses.
+
+    Exact readers only: they are what they are called.
+    """
+    if calibration is None:
+        return []
+    exact = calibration[(calibration.readers == "exact") & (calibration.confused != "")]
+    rows = []
+    for measure in COMPARED:
+        of_measure = exact[exact.measure == measure]
+        for confused, group in of_measure.groupby("confused", sort=False):
+            pairs = str(confused).split("; ")
+            rows.append({"label": label(measure), "pairs": pairs, "datasets": list(group.dataset)})
+    return rows
 
 
 def gates_section(gates: pd.DataFrame) -> Shown:

@@ -15,7 +15,14 @@ FIGURE_TABLES = {
     ),
     **{
         name: f"{RESULTS}/effects/{name}.csv"
-        for name in ["curves", "effects", "gates", "scale_fits", "summaries"]
+        for name in [
+            "curves",
+            "effects",
+            "gates",
+            "scale_fits",
+            "summaries",
+            "transitions",
+        ]
     },
 }
 # Without a calibration there is nothing to draw of it.

@@ -9,7 +9,7 @@ from faithfulness.figures import common
 from faithfulness.operate import job
 from faithfulness.tables.io import read_table, read_tables
 from faithfulness.tables.measures import Calibration, Measures
-from faithfulness.tables.statistics import Curves, Effects, Gates, ScaleFits, Summaries
+from faithfulness.tables.statistics import Curves, Effects, Gates, ScaleFits, Summaries, Transitions
 
 snakemake: Snakemake  # Snakemake puts it here
 
@@ -21,6 +21,7 @@ READ = {
     "measures": lambda files: read_all.read(files, Measures, ["model", "dataset"]),
     "scale_fits": lambda file: read_table(file, ScaleFits),
     "summaries": lambda file: read_table(file, Summaries),
+    "transitions": lambda file: read_table(file, Transitions),
 }
 
 job.start(snakemake.log)

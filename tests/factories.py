@@ -14,7 +14,16 @@ from faithfulness.figures.retention import CURVES
 from faithfulness.prompts import Prompts
 from faithfulness.tables.io import frame
 from faithfulness.tables.measures import Calibration
-from faithfulness.tables.statistics import CONCLUSION_FORMS, Curves, Effects, Gates, ScaleFits, Strengths, Summaries
+from faithfulness.tables.statistics import (
+    CONCLUSION_FORMS,
+    Curves,
+    Effects,
+    Gates,
+    ScaleFits,
+    Strengths,
+    Summaries,
+    Transitions,
+)
 
 THREE = {"smollm2-64m-depth10": 63_700_000, "smollm2-99m-depth20": 97_100_000, "smollm2-135m": 134_515_008}
 SIX = THREE | {"smollm2-360m": 361_821_120, "qwen3-0.6b-base-long-name": 596_049_920, "smollm2-1.7b": 1_711_376_384}
@@ -43,7 +52,7 @@ def make_run(  # noqa: PLR0912 - one table after the other
 ):
     """Tables of a finished run, made up but of the right form; datasets in `closed` fail a gate everywhere."""
     rng = np.random.default_rng(0)
-    effects, gates, summaries, strengths, curves, fits, measures = [], [], [], [], [], [], []
+    effects, gates, summaries, strengths, curves, fits, measures, transitions = ([] for _ in range(8))
     for (model, size), dataset in itertools.product(models.items(), datasets):
         ok = dataset not in closed
         cell = {"model": model, "parameters": size, "dataset": dataset}
@@ -103,6 +112,17 @@ def make_run(  # noqa: PLR0912 - one table after the other
                     }
                 )
         for arm in tuned:
+            moves = {
+                ("load-bearing", "load-bearing"): 30,
+                ("load-bearing", "redundant"): 12,
+                ("redundant", "redundant"): 4,
+            }
+            transitions += [
+                {"model": model, "arm": arm, "dataset": dataset, "writer": writer, "items": items}
+                | {"base_kind": base_kind, "tuned_kind": tuned_kind}
+                for writer in ("base", arm)
+                for (base_kind, tuned_kind), items in (moves | {("load-bearing", "decorative"): 2}).items()
+            ]
             for gate, limit in GATES.items():
                 passed = ok or gate != "above_chance"
                 gates.append(
@@ -153,6 +173,7 @@ def make_run(  # noqa: PLR0912 - one table after the other
         "summaries": frame(summaries, Summaries),
         "strengths": frame(strengths, Strengths),
         "curves": frame(curves, Curves),
+        "transitions": frame(transitions, Transitions),
         "scale_fits": frame(fits, ScaleFits),
         "measures": pd.DataFrame(measures),
     }

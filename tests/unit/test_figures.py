@@ -26,6 +26,7 @@ from faithfulness.figures import (
     effects,
     gates,
     info_gain,
+    kinds,
     retention,
     scale,
     theme,
@@ -137,6 +138,25 @@ def test_colours_mean_the_same_arm_everywhere(drawn):
         assert used <= allowed
         if not data.interpretable.any():
             assert not used & set(colours.values()), "an uninterpretable cell shows an arm's colour"
+
+
+def test_kinds_draws_the_shares_of_base_and_tuned_and_what_moves(run):
+    data = kinds.tabulate(run["transitions"], run["gates"], run["summaries"])
+    assert (data.groupby(["model", "arm", "dataset"])["share"].sum().round(9) == 1).all()
+    assert set(data.n_items) == {48}
+    figure = kinds.draw(data, ARMS, DATASETS)
+    bars = [patch for patch in figure.axes[0].patches if not patch.get_hatch()]
+    heights = {(to_hex(bar.get_facecolor()), round(bar.get_x(), 2)): round(bar.get_height() * 48) for bar in bars}
+    at = {"base": 0.0, "tuned": round(1 - kinds.BAR, 2)}
+    shown = {(kind, arm): heights[kinds.KINDS[kind], x] for kind in kinds.MEANINGS for arm, x in at.items()}
+    assert shown == {
+        ("load-bearing", "base"): 44, ("load-bearing", "tuned"): 30, ("redundant", "base"): 4,
+        ("redundant", "tuned"): 16, ("decorative", "base"): 0, ("decorative", "tuned"): 2,
+        ("unstable", "base"): 0, ("unstable", "tuned"): 0,
+    }  # fmt: skip
+    assert "load-bearing 92 % to 62 %, redundant 8 % to 33 %, decorative 0 % to 4 %" in kinds.describe(data)
+    # What others write is in the table, not in the figure.
+    assert len(kinds.tabulate(run["transitions"], run["gates"], run["summaries"])) == len(run["transitions"]) / 2
 
 
 def test_retention_draws_the_curves_with_their_bands(run):

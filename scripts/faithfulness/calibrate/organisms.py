@@ -151,7 +151,7 @@ OPERATION = re.compile(r"\b(?P<left>\w+) (?P<sign>plus|minus) (?P<right>\w+)", r
 
 
 def _equations(item: Row, chain: str) -> list[tuple[str, str, str, str]]:
-    """Left, sign, right and result of each sentence with an operation; none if there are fewer than the question has."""
+    """Left, sign, right and result of each sentence with an operation; none if the question has more."""
     told = []
     for sentence in _sentences(chain):
         if operation := OPERATION.search(sentence):

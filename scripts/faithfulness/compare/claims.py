@@ -34,6 +34,7 @@ class Claim:
 
 # The registry: the order is that of tables and pages.
 CLAIMS: dict[str, Claim] = {
+    "C8": Claim(label="Where chain and question disagree, answers follow the chain less", about="reading"),
     "C1": Claim(label="The answer is decided earlier in the chain", about="reading"),
     "C2": Claim(label="The answer reacts less to rephrased steps", about="reading"),
     "C3": Claim(label="More answers survive filler in place of steps", about="reading"),

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 INK, MUTED, RULE, PAPER = "#1c2127", "#59636e", "#d9dde2", "#ffffff"
 GREY, VOID, HATCH = "#868f99", "#f1f3f5", "#c9cfd6"
 
+# Kinds of chains: blue where the chain is followed, warm where it is not; none is the colour of an arm.
+KINDS = {"load-bearing": "#27496d", "redundant": "#9fb8d1", "decorative": "#f0b46a", "unstable": "#d9c8b4"}
+
 # What the colours above become on a dark page; the colours of the arms stand out on both.
 DARK = {
     INK: "#e9ecef",
@@ -14,6 +17,10 @@ DARK = {
     GREY: "#7d8792",
     VOID: "#1d232a",
     HATCH: "#39424c",
+    KINDS["load-bearing"]: "#7fb0e6",
+    KINDS["redundant"]: "#33506e",
+    KINDS["decorative"]: "#8a5a1c",
+    KINDS["unstable"]: "#5c5145",
 }
 
 # Blue, vermilion, green, purple, orange, light blue, brown: colour-blind safe (the palette `colorblind` of seaborn).

@@ -12,7 +12,7 @@ from pathlib import PurePath
 from typing import Literal
 
 # Ids of the sections of the report that show figures.
-Section = Literal["effects", "follow", "information", "size", "accuracy", "gates", "calibration", "figures"]
+Section = Literal["kinds", "effects", "follow", "information", "size", "accuracy", "gates", "calibration", "figures"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,14 @@ class Figure:
 
 # In the order of the report.
 FIGURES = (
+    Figure(
+        "kinds",
+        tables=("transitions", "gates", "summaries"),
+        section="kinds",
+        label="kinds of chains, before and after",
+        title="Kinds of chains",
+        message="drawing how items move between kinds of chains",
+    ),
     Figure(
         "effects",
         tables=("effects",),

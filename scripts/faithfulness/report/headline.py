@@ -1,87 +1,204 @@
-"""The answer of a run to the question of the page, in a few sentences."""
+"""The answer of a run to the question of the page: is the chain still used, is it still needed, and on what evidence.
+
+Every count in a sentence is that of the verdict tables, single cells and pooled datasets apart, so that the first lines
+of the page agree with the tables below them.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
-from faithfulness.compare.verdicts import CLOSED, DECIDED
+from faithfulness.compare.verdicts import CLOSED
 from faithfulness.report.labels import label
-from faithfulness.report.verdict_tables import cells_by_verdict, interpretable, single_cells
-from faithfulness.text import interval, listed, signed
+from faithfulness.report.verdict_tables import interpretable, pooled_cells, single_cells, verdict_counts
+from faithfulness.text import interval, listed, percent, signed
 
-# What the verdicts on C3 and C2, beside C1, say of the answers.
-OTHER_CHANGES = {
-    ("C3", "supported"): "more answers survive filler",
-    ("C3", "contradicted"): "fewer answers survive filler",
-    ("C2", "supported"): "fewer answers react to rewording",
-    ("C2", "contradicted"): "more answers react to rewording",
+USE = "C8"  # the claim that the chain is followed less
+NEED = ("C3", "C1")  # the claims that the answer can be had without the rest of the chain
+WORDING = "C2"  # the claim that the wording matters less
+
+# What all verdicts on a claim, or on several, come to: the first that occurs, but changes in both directions are mixed.
+STATES = {
+    "supported": "claimed",
+    "contradicted": "opposite",
+    "as placebo": "placebo",
+    "equivalent": "same",
+    "inconclusive": "open",
 }
+NEED_WORDS = {
+    "claimed": "the answer can be had without the chain more often",
+    "opposite": "the answer can be had without the chain less often",
+    "mixed": "how often the answer can be had without the chain differs between comparisons",
+    "placebo": "answers need the chain otherwise than before, but as after training on answers that teach nothing",
+    "same": "the answer needs the chain as before",
+    "open": "whether the answer can be had without the chain more often is open",
+}
+USE_WORDS = {
+    "claimed": "where chain and question disagree, answers follow the chain less",
+    "opposite": "where chain and question disagree, answers follow the chain more",
+    "mixed": "how far answers follow a chain that disagrees with the question differs between comparisons",
+    "placebo": "answers follow a chain that disagrees with the question otherwise than before, but as after training "
+    "on answers that teach nothing",
+    "same": "where chain and question disagree, the chain still decides",
+    "seldom": "where chain and question disagree, the chain decides as seldom as before",
+    "open": "whether the chain still decides where it disagrees with the question is open",
+}
+# What need and use come to together.
+CONCLUSIONS = {
+    ("claimed", "same"): "redundant, not decorative",
+    ("claimed", "claimed"): "more decorative than before",
+    ("same", "same"): "as load-bearing as before",
+}
+FOLLOWED = 0.5  # with a lower share of answers that follow the chain, it does not "still decide"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The verdicts on one claim.
+
+    Args:
+        claim: its name.
+        cells: how many single cells have each verdict.
+        pools: how many pooled datasets have each verdict.
+    """
+
+    claim: str
+    cells: Mapping[str, int]
+    pools: Mapping[str, int]
+
+    @property
+    def judged(self) -> bool:
+        """Whether anything can be interpreted."""
+        return bool(interpretable(self.cells) or interpretable(self.pools))
+
+    def count(self, verdict: str) -> int:
+        """How often a verdict occurs."""
+        return self.cells[verdict] + self.pools[verdict]
+
+    def words(self, verdict: str) -> str:
+        """'C3 in 2 of 4 cells, 1 of 2 pooled'."""
+        of_cells, of_pools = interpretable(self.cells), interpretable(self.pools)
+        counts = [f"{self.cells[verdict]} of {of_cells} cell{'s' if of_cells != 1 else ''}"] if of_cells else []
+        counts += [f"{self.pools[verdict]} of {of_pools} pooled"] if of_pools else []
+        return f"{self.claim} in {', '.join(counts)}"
+
+
+def standing(effects: pd.DataFrame, claim: str) -> Standing:
+    """The verdicts on a claim; `effects` is tables.Effects."""
+    return Standing(claim, verdict_counts(single_cells(effects), claim), verdict_counts(pooled_cells(effects), claim))
 
 
 def headline(effects: pd.DataFrame) -> list[str]:
-    """The answer: one short sentence, then sentences about the evidence for it.
+    """The answer: one sentence, then sentences about the evidence for it.
 
     Args:
         effects: tables.Effects.
     """
-    tested = single_cells(effects)
-    counts = cells_by_verdict(tested, "C1")
-    total = interpretable(counts)
-    if not total:
+    use = standing(effects, USE)
+    need = [one for one in (standing(effects, claim) for claim in NEED) if one.judged]
+    if not use.judged and not need:
         return ["This run cannot tell.", "No cell passed the gates that would make it interpretable."]
-    supported, contradicted, equivalent = (counts[verdict] for verdict in DECIDED)
-    companions, changes = _companions(tested), _other_changes(tested)
-    if supported and contradicted:
-        answer = f"It differs: less than before in {supported}, more in {contradicted} of {total} cells."
-    elif supported:
-        answer = f"Less than before, in {_cells(supported, total)}."
-    elif contradicted:
-        answer = f"More than before, in {_cells(contradicted, total)}."
-    elif changes:  # C1 shows no change, and other measures of how answers depend on the chain do
-        when = f"decided as late as before in {equivalent} of {total}" if equivalent else "decided earlier is open"
-        answer = f"In part: {' and '.join(changes)}; {'they are' if equivalent else 'whether they are'} {when}."
-        companions = []
-    elif equivalent:
-        answer = f"As much as before, in {_cells(equivalent, total)}."
-    else:
-        answer = f"Open: a change was neither shown nor ruled out in {_cells(total, total)}."
-    closed = counts[CLOSED]
-    rest = [f"{closed} more cell{'s' if closed > 1 else ''} could not be interpreted."] if closed else []
-    return [answer, *_largest(tested), *companions, *rest]
+    of_need, of_use = state(need), state([use])
+    if of_use == "same" and _following(effects)[1] < FOLLOWED:
+        of_use = "seldom"
+    clauses = [
+        *_clause(NEED_WORDS, of_need, need, ""),
+        *_clause(USE_WORDS, of_use, [use], "" if of_use in ("open", "mixed") else _shares(effects)),
+    ]
+    joint = ", but " if (of_need, of_use) in {("claimed", "same"), ("opposite", "claimed")} else "; "
+    conclusion = CONCLUSIONS.get((of_need, of_use), "")
+    answer = joint.join(clauses)
+    answer = f"{answer[0].upper()}{answer[1:]}{f': {conclusion}' if conclusion else ''}."
+    return [answer, *_wording(standing(effects, WORDING)), *_largest(effects), *_closed(effects), *_placebo(effects)]
 
 
-def _other_changes(tested: pd.DataFrame) -> list[str]:
-    """What changed by the measures of C3 and C2, and in how many cells."""
-    parts = []
-    for (claim, verdict), words in OTHER_CHANGES.items():
-        counts = cells_by_verdict(tested, claim)
-        if counts[verdict]:
-            parts.append(f"{words} in {counts[verdict]} of {interpretable(counts)} cells")
-    return parts
+def state(standings: Sequence[Standing]) -> str:
+    """What the verdicts come to: a value of STATES, 'mixed', or '' where nothing can be interpreted."""
+    occurring = [verdict for verdict in STATES if any(one.count(verdict) for one in standings)]
+    if {"supported", "contradicted"} <= set(occurring):
+        return "mixed"
+    return STATES[occurring[0]] if occurring else ""
 
 
-def _largest(tested: pd.DataFrame) -> list[str]:
+def _clause(words: Mapping[str, str], of: str, standings: Sequence[Standing], shares: str) -> Iterator[str]:
+    """What a state says, with the counts of the verdicts that make it so."""
+    if not of:
+        return
+    verdicts = [verdict for verdict, name in STATES.items() if name == ("same" if of == "seldom" else of)]
+    verdicts = verdicts or ["supported", "contradicted"]  # mixed
+    counts = [
+        one.words(verdict) if len(verdicts) == 1 else f"{verdict}: {one.words(verdict)}"
+        for verdict in verdicts
+        for one in standings
+        if one.count(verdict)
+    ]
+    yield f"{words[of]} ({'; '.join(filter(None, [shares, *counts]))})"
+
+
+def _followed(effects: pd.DataFrame) -> pd.DataFrame:
+    """The rows on chain following that can be interpreted, pooled ones only if there are any."""
+    rows = effects[(effects.claim == USE) & effects.interpretable & effects.base_mean.notna()]
+    rows = rows[rows.verdict.ne("") & rows.verdict.ne(CLOSED)]
+    pooled = rows[rows.dataset == "pooled"]
+    return rows if pooled.empty else pooled
+
+
+def _following(effects: pd.DataFrame) -> tuple[float, float]:
+    """The least share of answers that follow the chain after tuning, and before it; NaN without any."""
+    rows = _followed(effects)
+    return float(rows.tuned_mean.min()), float(rows.base_mean.min())
+
+
+def _shares(effects: pd.DataFrame) -> str:
+    """'98 % of answers against 100 %'; a range where there are several rows."""
+    rows = _followed(effects)
+    if rows.empty:
+        return ""
+    return f"{_range(rows.tuned_mean)} against {_range(rows.base_mean)}"
+
+
+def _range(shares: pd.Series) -> str:
+    ends = dict.fromkeys(percent(share) for share in (shares.min(), shares.max()))
+    return " to ".join(ends)
+
+
+def _wording(wording: Standing) -> list[str]:
+    """What the verdicts on rewording say, if any is decided."""
+    said = {
+        "supported": "fewer answers react to rewording",
+        "contradicted": "more answers react to rewording",
+        "equivalent": "answers react to rewording as before",
+    }
+    parts = [f"{words} ({wording.words(verdict)})" for verdict, words in said.items() if wording.count(verdict)]
+    return [f"Beside it, {listed(parts)}."] if parts else []
+
+
+def _largest(effects: pd.DataFrame) -> list[str]:
+    """The largest change in how a chain is used or needed, with its interval."""
+    tested = single_cells(effects)
     usable = tested.interpretable & (tested.calibration != "failed") & tested.estimate.notna()
-    rows = tested[(tested.claim == "C1") & usable]
-    rows = rows[rows.measure == "aoc"] if (rows.measure == "aoc").any() else rows
+    rows = tested[tested.claim.isin([USE, *NEED]) & usable]
     if rows.empty:
         return []
     row = rows.iloc[int(rows.estimate.abs().to_numpy().argmax())]
     return [
-        f"Largest change of the {label(row.measure)} in how a chain is used ({row.component}): {signed(row.estimate)} "
-        f"{interval(row.ci_low, row.ci_high)}, for {row.model} on {row.dataset} after {row.arm}."
+        f"Largest change: {label(row.measure)} {signed(row.estimate)} {interval(row.ci_low, row.ci_high)}, for "
+        f"{row.model} on {row.dataset} after {row.arm}."
     ]
 
 
-def _companions(tested: pd.DataFrame) -> list[str]:
-    parts = []
-    for claim, words in {"C3": "filler replaces steps more often", "C2": "rewording matters less"}.items():
-        counts = cells_by_verdict(tested, claim)
-        if interpretable(counts):
-            parts.append(f"{words} in {counts['supported']} of {interpretable(counts)} ({claim})")
-    return [f"Beside it, {listed(parts)}."] if parts else []
+def _closed(effects: pd.DataFrame) -> list[str]:
+    """How many verdicts on single cells could not be given."""
+    tested = single_cells(effects)
+    counts = [verdict_counts(tested, claim) for claim in (USE, *NEED, WORDING)]
+    closed, total = sum(one[CLOSED] for one in counts), sum(sum(one.values()) for one in counts)
+    return [f"{closed} of {total} verdicts on single cells could not be given."] if closed else []
 
 
-def _cells(count: int, total: int) -> str:
-    """'all 6 cells that can be interpreted', '4 of the 6 cells ...', 'the one cell ...'."""
-    if total == 1:
-        return "the one cell that can be interpreted"
-    return f"{f'all {total}' if count == total else f'{count} of the {total}'} cells that can be interpreted"
+def _placebo(effects: pd.DataFrame) -> list[str]:
+    """That no placebo was run, if so and if a change is claimed."""
+    changed = effects.verdict.isin(["supported", "contradicted"]) & effects.claim.isin([USE, *NEED, WORDING])
+    if (effects.contrast == "placebo").any() or not changed.any():
+        return []
+    return ["No placebo was run, so part of a change may come from any training with this recipe."]

@@ -8,7 +8,7 @@ from faithfulness.compare.effects import ENOUGH_SEEDS
 from faithfulness.compare.verdicts import OPEN
 from faithfulness.report.labels import calibration_status, label
 from faithfulness.report.plain import Plain, Shown
-from faithfulness.report.verdict_tables import cells_by_verdict, single_cells
+from faithfulness.report.verdict_tables import single_cells, verdict_counts
 
 ENOUGH_ITEMS = 100  # below this, and where differences are few, intervals were simulated to cover less well
 
@@ -45,7 +45,7 @@ def limits_section(
             }
             for (dataset, gate), rows in failed.groupby(["dataset", "gate"], sort=False)
         ],
-        "inconclusive": {name: n for name in ("C1", "C2", "C3") if (n := cells_by_verdict(tested, name)[OPEN])},
+        "inconclusive": {name: n for name in ("C1", "C2", "C3") if (n := verdict_counts(tested, name)[OPEN])},
         "few_seeds": list(tested[tested.n_seeds < ENOUGH_SEEDS].arm.unique()),
         "intervals": len(judged),
         "few_items": int((judged.n_items < ENOUGH_ITEMS).sum()),

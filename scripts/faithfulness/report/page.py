@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pandas as pd
 import yaml
 
+from faithfulness.calibrate.organisms import ORGANISMS
 from faithfulness.compare.measures import CONTINUOUS
 from faithfulness.report.controls import controls_section, correlations_section
 from faithfulness.report.headline import headline
@@ -85,6 +86,8 @@ def context(
         "controls": controls_section(effects),
         "correlations": correlations_section(results.correlations, effects),
         "calibration": calibration_section(results.calibration),
+        "confusions": confusions_section(results.calibration),
+        "organisms": list(ORGANISMS),
         "directions": directions_section(published, claims),
         "beside": beside_section(published, results.measures, summaries, gates, config),
         "confidence": exact_percent(config["statistics"]["confidence"]),
@@ -115,6 +118,27 @@ def calibration_section(calibration: pd.DataFrame | None) -> list[Shown]:
         }
         for row in rows
     ]
+
+
+# The published measures, and the one that asks whether the chain is followed.
+COMPARED = ("aoc", "convergence_fraction", "filler_tolerance", "paraphrase_sensitivity", "chain_following")
+
+
+def confusions_section(calibration: pd.DataFrame | None) -> list[Shown]:
+    """Which readers a measure does not tell apart: a row for each measure and the pairs that it confuses.
+
+    Exact readers only: they are what they are called.
+    """
+    if calibration is None:
+        return []
+    exact = calibration[(calibration.readers == "exact") & (calibration.confused != "")]
+    rows = []
+    for measure in COMPARED:
+        of_measure = exact[exact.measure == measure]
+        for confused, group in of_measure.groupby("confused", sort=False):
+            pairs = str(confused).split("; ")
+            rows.append({"label": label(measure), "pairs": pairs, "datasets": list(group.dataset)})
+    return rows
 
 
 def gates_section(gates: pd.DataFrame) -> Shown:

@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 
 from faithfulness.figures.colours import DARK
 from faithfulness.report.plain import Plain, Shown
-from faithfulness.text import number, percent, signed, size_text, slug
+from faithfulness.text import capital, number, percent, signed, size_text, slug
 
 
 def page(template: str, shown: Plain, style: str) -> str:
@@ -22,7 +22,7 @@ def page(template: str, shown: Plain, style: str) -> str:
     """
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"signed": signed, "number": number, "percent": percent, "size": size_text}
-    environment.filters |= {"slug": slug, "breakable": breakable}
+    environment.filters |= {"slug": slug, "breakable": breakable, "capital": capital}
     return environment.from_string(template).render(**shown, style=Markup(style))
 
 

@@ -131,17 +131,22 @@ def single_cells(effects: pd.DataFrame) -> pd.DataFrame:
     return effects[(effects.verdict != "") & effects.parameters.notna() & (effects.dataset != "pooled")]
 
 
-def cells_by_verdict(tested: pd.DataFrame, claim: str) -> dict[str, int]:
-    """The number of cells of a claim with each verdict; a claim of two measures has one verdict in a cell.
+def pooled_cells(effects: pd.DataFrame) -> pd.DataFrame:
+    """The effects with a verdict on one model and several datasets together."""
+    return effects[(effects.verdict != "") & effects.parameters.notna() & (effects.dataset == "pooled")]
+
+
+def verdict_counts(tested: pd.DataFrame, claim: str) -> Counter[str]:
+    """The number of cells, or of pools, of a claim with each verdict; several measures share one verdict.
 
     Args:
-        tested: from `single_cells`.
+        tested: from `single_cells` or `pooled_cells`.
         claim: its name.
     """
     rows = tested[tested.claim == claim].drop_duplicates(["model", "arm", "dataset", "verdict"])
-    return {verdict: int((rows.verdict == verdict).sum()) for verdict in VERDICTS}
+    return Counter(rows.verdict)
 
 
 def interpretable(counts: Mapping[str, int]) -> int:
-    """The number of cells that can be interpreted, from `cells_by_verdict`."""
-    return sum(counts[verdict] for verdict in (*DECIDED, OPEN))
+    """The number of cells that can be interpreted, from `verdict_counts`."""
+    return sum(count for verdict, count in counts.items() if verdict != CLOSED)

@@ -1,0 +1,136 @@
+"""How fine-tuning moves items between the kinds of chains: needed or not, followed or not."""
+
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
+
+from faithfulness.compare.inference import Floats
+from faithfulness.figures import alt_text, theme
+from faithfulness.figures.colours import INK, KINDS, MUTED, PAPER
+from faithfulness.figures.common import interpretable
+from faithfulness.figures.theme import THEME, VEIL
+from faithfulness.text import percent
+
+CELL = ["model", "arm", "dataset"]
+BAR = 0.22  # width of a bar; the bands between the two take the rest of a panel of width 1
+LEAST_SHOWN = 0.12  # shares below are too small for a number
+MEANINGS = {
+    "load-bearing": "needed, followed",
+    "redundant": "not needed, followed",
+    "decorative": "not needed, not followed",
+    "unstable": "needed, not followed",
+}
+# Ink of a number on each kind's colour.
+ON = {"load-bearing": PAPER, "redundant": INK, "decorative": INK, "unstable": INK}
+
+
+def tabulate(transitions: pd.DataFrame, gates: pd.DataFrame, summaries: pd.DataFrame) -> pd.DataFrame:
+    """Items of each cell by the kind of their chain for base and for tuned, both reading base's chains.
+
+    Args:
+        transitions, gates, summaries: the tables of those names.
+    """
+    rows = transitions[transitions.writer == "base"].drop(columns="writer")
+    sizes = summaries[["model", "parameters"]].drop_duplicates()
+    rows = rows.merge(sizes, on="model", how="left")
+    total = rows.groupby(CELL)["items"].transform("sum")
+    rows = rows.assign(share=rows["items"] / total, n_items=total).reset_index(drop=True)
+    return rows.assign(interpretable=interpretable(rows, gates))
+
+
+@mpl.rc_context(THEME)
+def draw(data: pd.DataFrame, arms: Sequence[str], datasets: Sequence[str]) -> Figure:
+    """A panel for each cell: base's shares at the left, tuned's at the right, and between them the items that move."""
+    tuned = theme.present(arms, data.arm)
+    rows = [(arm, model) for arm in tuned for model in theme.models(data[data.arm == arm])]
+    columns = theme.present(datasets, data.dataset)
+    figure, axes = theme.grid(len(rows), len(columns), width=1.9, height=1.25, left=1.5, titles=columns, sharey=True)
+    for y, (arm, model) in enumerate(rows):
+        for x, dataset in enumerate(columns):
+            ax = axes[y][x]
+            cell = data[(data.arm == arm) & (data.model == model) & (data.dataset == dataset)]
+            _panel(ax, cell)
+            if y == 0:
+                ax.set_title(theme.wrap(dataset, 17), pad=16)
+            if len(cell):
+                ax.annotate(
+                    theme.count(cell.n_items), (0, 1), (0, 3), "axes fraction", "offset points", size=8, color=MUTED
+                )
+        name = theme.wrap(f"{model} · {arm}" if len(tuned) > 1 else model, 18)
+        axes[y][0].set_ylabel(name, **theme.SIDE, labelpad=8)
+    entries: list[Artist] = [
+        Patch(facecolor=KINDS[kind], edgecolor=PAPER, label=f"{kind} ({words})") for kind, words in MEANINGS.items()
+    ]
+    theme.key(figure, entries, data)
+    return figure
+
+
+def _panel(ax: Axes, cell: pd.DataFrame) -> None:
+    ax.set(xlim=(0, 1), ylim=(0, 1), yticks=())
+    ax.set_xticks((BAR / 2, 1 - BAR / 2), ("base", "tuned"))
+    ax.spines[:].set_visible(False)
+    ax.tick_params(bottom=False)
+    ax.grid(visible=False)
+    if cell.empty:
+        return
+    if not cell.interpretable.all():
+        ax.add_patch(Rectangle((0, 0), 1, 1, **VEIL))
+    faint = 1.0 if cell.interpretable.all() else 0.35
+    shares = cell.set_index(["base_kind", "tuned_kind"])["share"].reindex(
+        pd.MultiIndex.from_product([list(MEANINGS), list(MEANINGS)]), fill_value=0.0
+    )
+    matrix = shares.to_numpy().reshape(len(MEANINGS), len(MEANINGS))  # base by tuned
+    for left, sides in ((0.0, matrix.sum(axis=1)), (1 - BAR, matrix.sum(axis=0))):
+        bottoms = np.concatenate([[0.0], np.cumsum(sides)[:-1]])
+        for kind, share, bottom in zip(MEANINGS, sides, bottoms, strict=True):
+            ax.bar(left + BAR / 2, share, BAR, bottom, color=KINDS[kind], edgecolor=PAPER, linewidth=0.6, alpha=faint)
+            if share >= LEAST_SHOWN:
+                style = {"size": 7, "ha": "center", "va": "center", "color": ON[kind] if faint == 1 else INK}
+                ax.text(left + BAR / 2, bottom + share / 2, percent(share), **style)
+    _bands(ax, matrix, faint)
+
+
+def _bands(ax: Axes, matrix: Floats, faint: float) -> None:
+    """A band from each of base's kinds to each of tuned's, as high as the share of items, in base's colour."""
+    curve = (1 - np.cos(np.linspace(0, np.pi, 30))) / 2
+    x = np.linspace(BAR, 1 - BAR, 30)
+    starts = np.concatenate([[0.0], np.cumsum(matrix.sum(axis=1))[:-1]])
+    ends = np.concatenate([[0.0], np.cumsum(matrix.sum(axis=0))[:-1]])
+    for row, kind in enumerate(MEANINGS):
+        for column in range(len(MEANINGS)):
+            share = matrix[row, column]
+            if share > 0:
+                low = starts[row] + (ends[column] - starts[row]) * curve
+                ax.fill_between(
+                    x, low, low + share, facecolor=KINDS[kind], alpha=0.45 * faint, edgecolor=PAPER, linewidth=1
+                )
+            starts[row] += share
+            ends[column] += share
+
+
+def describe(data: pd.DataFrame) -> str:
+    """The figure in words."""
+    usable = data[data.interpretable]
+    sentences = []
+    for arm, rows in usable.groupby("arm", sort=False):
+        cells = rows.groupby(CELL)["items"].sum()
+        moved = rows[rows.base_kind != rows.tuned_kind]
+        parts = []
+        for kind in MEANINGS:
+            before, after = (
+                (rows[rows[side] == kind].groupby(CELL)["share"].sum().reindex(cells.index, fill_value=0.0).mean())
+                for side in ("base_kind", "tuned_kind")
+            )
+            parts.append(f"{kind} {percent(before)} to {percent(after)}")
+        share = moved.groupby(CELL)["share"].sum().reindex(cells.index, fill_value=0.0).mean()
+        sentences.append(
+            f"Base to {arm}, mean over {len(cells)} cell{'s' if len(cells) != 1 else ''}: {', '.join(parts)}; "
+            f"{percent(share)} of the items change their kind."
+        )
+    return alt_text.joined(*sentences, alt_text.closed(data))

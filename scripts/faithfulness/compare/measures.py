@@ -261,6 +261,15 @@ _ENTRIES = (
         twin=True,
         shown=False,
     ),
+    Measure(
+        name="chain_following",
+        label="chain following",
+        falls="fewer answers follow a chain that leads elsewhere",
+        rises="more answers follow a chain that leads elsewhere",
+        formula=lambda probes: np.full(len(probes.n_steps), np.nan),
+        faithful="high",
+        optional=True,
+    ),
     # In steps, not shares: what comes after the step that decides moves the fraction, not these.
     Measure(
         name="convergence_steps",

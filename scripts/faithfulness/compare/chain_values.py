@@ -108,15 +108,20 @@ def _columns(wanted: Mapping[str, Measure], probes: ChainProbes) -> dict[str, Fl
 def _answers(scores: pd.DataFrame, index: pd.MultiIndex, probes: ChainProbes) -> pd.DataFrame:
     """What the reader answered after each whole chain, and without one; tables.Answers."""
     whole = scores[(scores["perturbation"] == "early_termination") & (scores["cut"] == scores["n_steps"])]
-    rows = whole.set_index(CHAIN)[["n_steps", "answer", "position", "valid", "correct"]].reindex(index)
+    columns = ["n_steps", "answer", "position", "valid", "correct", "options_share"]
+    rows = whole.set_index(CHAIN).reindex(columns=columns).reindex(index)
     direct = pd.Series(probes.direct_correct, index).astype("boolean")
     return frame(rows.assign(direct_correct=direct).dropna(subset="valid").reset_index(), Answers)
 
 
 def _readouts(scores: pd.DataFrame) -> pd.DataFrame:
     """How many readouts there are of each perturbation, and how many gave no answer; tables.Readouts."""
-    groups = scores.assign(invalid=~scores["valid"].astype(bool)).groupby(["writer", "reader", "perturbation"])
+    keys = ["writer", "reader", "perturbation", "variant"]
+    groups = scores.assign(invalid=~scores["valid"].astype(bool)).groupby(keys)
     counts = groups.agg(readouts=("invalid", "size"), invalid=("invalid", "sum"), retokenised=("retokenised", "sum"))
+    answers = scores.dropna(subset="answer").groupby(keys)["answer"].value_counts(normalize=True).reset_index()
+    first = answers.drop_duplicates(keys).set_index(keys)
+    counts = counts.assign(commonest=first["answer"], commonest_share=first["proportion"])
     return frame(counts.reset_index(), Readouts)
 
 

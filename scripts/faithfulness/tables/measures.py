@@ -42,6 +42,12 @@ Answers = pa.schema(
             meaning="so does the answer without a chain; null where none was asked",
             nullable=True,
         ),
+        field(
+            "options_share",
+            FLOAT,
+            meaning="share of the reader's probability that the options hold; null where answers are texts",
+            nullable=True,
+        ),
     ]
 )
 
@@ -50,9 +56,17 @@ Readouts = pa.schema(
         field("writer", STR, meaning="arm that wrote the chains"),
         field("reader", STR, meaning="arm that read them"),
         field("perturbation", STR, meaning="perturbation of the chains"),
+        field("variant", STR, meaning="its variant"),
         field("readouts", INT, meaning="readouts"),
         field("invalid", INT, meaning="those of them that gave no answer"),
         field("retokenised", INT, meaning="those whose chain was encoded again"),
+        field(
+            "commonest",
+            STR,
+            meaning="the commonest valid answer, or its place ('option 2') where options vary between items",
+            nullable=True,
+        ),
+        field("commonest_share", FLOAT, meaning="its share of valid answers", nullable=True),
     ]
 )
 

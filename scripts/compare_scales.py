@@ -3,7 +3,7 @@
 import pandas as pd
 from snakemake.iocontainers import Snakemake
 
-from faithfulness.compare import arm_table, claims, effect_rows, item_means, judge, model_sizes, read_all
+from faithfulness.compare import alternatives, arm_table, claims, effect_rows, item_means, judge, model_sizes, read_all
 from faithfulness.operate import job
 from faithfulness.tables.io import read_table, write_table
 from faithfulness.tables.statistics import Effects, Gates, ScaleFits
@@ -36,7 +36,7 @@ def gaps(claim: str, invalid: str) -> pd.DataFrame:
 
 # How invalid readouts are counted matters for reading only: for accuracy they are wrong.
 several = len(set(sizes.values())) > 1
-for claim, countings in (("C5", judge.ALTERNATIVES.values()), ("R1", ())) if several else ():
+for claim, countings in (("C5", alternatives.INVALID), ("R1", {})) if several else ():
     rows = gaps(claim, "left out")
     if rows.empty:
         log.info("%s: no arm has two sizes of model", claim)
@@ -44,10 +44,11 @@ for claim, countings in (("C5", judge.ALTERNATIVES.values()), ("R1", ())) if sev
     scale = judge.judge_sizes(
         rows,
         gates,
+        claims=declared,
         claim=claim,
         confidence=statistics.confidence,
         calibration=status,
-        alternatives=[gaps(claim, invalid) for invalid in countings],
+        alternatives={name: gaps(claim, invalid) for name, invalid in countings.items()},
     )
     judged = effect_rows.ordered(pd.concat([judged, scale], ignore_index=True))
 if not several:

@@ -3,7 +3,17 @@
 import pandas as pd
 from snakemake.iocontainers import Snakemake
 
-from faithfulness.compare import arm_table, claims, confounds, descriptives, effects, item_means, judge, read_all
+from faithfulness.compare import (
+    alternatives,
+    arm_table,
+    claims,
+    confounds,
+    descriptives,
+    effects,
+    item_means,
+    judge,
+    read_all,
+)
 from faithfulness.compare.effects import Comparison
 from faithfulness.operate import job
 from faithfulness.tables.generation import Items
@@ -32,7 +42,7 @@ comparisons = [
     Comparison("length_matched", matched, primary, seeds),
     *(
         Comparison(contrast, by_counting[invalid][0], [*primary, beside], by_counting[invalid][1])
-        for contrast, invalid in judge.ALTERNATIVES.items()
+        for contrast, invalid in alternatives.INVALID.items()
     ),
 ]
 

@@ -455,6 +455,17 @@ def test_a_placebo_must_be_fit_to_be_compared_with(placebo, expected):
     assert set(table["arm"]) == {"tuned-x"}
 
 
+def test_placebo_and_null_arms_are_looked_at_as_readers_of_base_chains():
+    seen = observations(items(), with_placebo(whole=lambda gold: "no"))
+    frames = {"placebo-x": means().drop(columns="tuned", level=1)}
+    table = frame(gates.check(seen, frames, DECLARED, {}).assign(model="m", dataset="d"), Gates)
+    assert sorted(set(table["gate"])) == [
+        "above_chance", "collapsed_reader", "items", "paraphrase", "steps", "strength", "truncation", "validity",
+    ]  # fmt: skip
+    assert set(table["subject"].str.split(" / ").str[0]) == {"base", "placebo-x", "base and tuned"}
+    assert failed(table) == ["above_chance", "collapsed_reader"]
+
+
 # --- notes
 
 

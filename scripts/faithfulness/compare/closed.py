@@ -3,7 +3,7 @@
 Whoever asks whether something can be interpreted asks here, so that verdicts, figures and pages agree.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -15,6 +15,11 @@ ACCURACY_GATES = ("truncation", "validity")  # the only ones that R1 and R2 use
 OF_CHAINS = ("steps", "truncation")
 # The measures that a claim's gates close with it, by how their names begin.
 MEASURES_OF = {"C2": ("paraphrase_sensitivity", "meaning_sensitivity")}
+
+
+def is_control(arm: str) -> bool:
+    """Whether an arm is a placebo or null arm, of which nothing is claimed."""
+    return arm.startswith(("placebo-", "null-"))
 
 
 def failed(gates: pd.DataFrame) -> pd.DataFrame:
@@ -39,7 +44,7 @@ def closing(gates: pd.DataFrame, claim: str, measure: str, *, accuracy: bool) ->
     chosen = failed(gates)
     if accuracy:
         return chosen[chosen["gate"].isin(ACCURACY_GATES)]
-    return chosen[[_names(closes, claim, measure) for closes in chosen["closes"]]]
+    return chosen[chosen["closes"].map(lambda closes: _names(closes, claim, measure)).astype(bool)]
 
 
 def _names(closes: str, claim: str, measure: str) -> bool:
@@ -53,10 +58,9 @@ def leaves_family(failures: pd.DataFrame) -> bool:
     return bool((of_base | failures["gate"].isin(OF_CHAINS)).any())
 
 
-def of_cell(gates: pd.DataFrame, model: str, arms: Iterable[str], datasets: Sequence[str]) -> pd.DataFrame:
+def of_cell(gates: pd.DataFrame, model: str, arm: str, datasets: Sequence[str]) -> pd.DataFrame:
     """The rows of one cell, or of the cells of a pool, in their order."""
-    chosen = (gates["model"] == model) & gates["arm"].isin(list(arms)) & gates["dataset"].isin(datasets)
-    return gates[chosen]
+    return gates[(gates["model"] == model) & (gates["arm"] == arm) & gates["dataset"].isin(datasets)]
 
 
 def reasons(rows: pd.DataFrame, *, several: bool) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from faithfulness.compare import descriptives, manipulation, notes
+from faithfulness.compare import closed, descriptives, manipulation, notes
 from faithfulness.compare.claims import Claims
 from faithfulness.compare.closed import ALL, NOTE
 from faithfulness.compare.descriptives import Observations
@@ -33,11 +33,11 @@ NOT_REWORDED = {
 def check(
     observed: Observations, frames: Mapping[str, pd.DataFrame], declared: Claims, tunings: Mapping[str, Tuning]
 ) -> pd.DataFrame:
-    """All gates of all tuned arms, and the notes on them.
+    """All gates of all arms but base, and the notes on them.
 
     Args:
         observed: of one model and dataset.
-        frames: the frame of means of each tuned arm.
+        frames: the frame of means of each arm but base; those of placebo and null arms have base's chains only.
         declared: thresholds, directions and margins.
         tunings: how each tuned arm was made; arms that are not named there get no gate on what they learned.
 
@@ -46,33 +46,62 @@ def check(
         (no chain, no readout) does not pass. Each training of an arm is looked at: the failure of one must not drown
         in the others.
     """
-    limits = declared.gates
     rows: list[dict[str, object]] = []
     for arm in sorted(frames):
-        tuning = tunings.get(arm, Tuning())
-        findings: list[Finding] = []
-        for training in observed.trainings(arm):
-            pair = ["base", training]
-            findings += [
-                *(_above_chance(observed, name, name) for name in pair),
-                *_collapsed(observed, pair, pair, limits.collapse),
-                *(finding for name in pair for finding in _format(observed, name, limits)),
-                *notes.left_out(observed, pair, limits.truncated_items),
-                *_validity(observed, pair, pair, limits.invalid),
-                *_options_share(observed, pair, pair, limits.options_share),
-                *manipulation.took(observed, training, tuning),
-                *notes.constants(observed, pair, limits.constant),
-                *notes.conclusions(observed, pair),
-            ]
-        if tuning.placebo:
-            findings += _placebo(observed, tuning.placebo, declared)
-        findings += [_items(usable_items(frames[arm])), *notes.rooms(frames[arm], declared)]
+        if closed.is_control(arm):
+            findings = _of_control(observed, arm, frames[arm], declared.gates)
+        else:
+            findings = _of_tuned(observed, arm, frames[arm], declared, tunings.get(arm, Tuning()))
         for finding in findings:
             reason = "" if finding.passed else finding.reason
             if np.isnan(finding.value):
                 reason = f"nothing to judge {finding.subject} by ({spaced(finding.gate)})"
             rows.append({"arm": arm, **vars(finding), "reason": reason})
     return pd.DataFrame(rows, columns=["arm", *Finding.__dataclass_fields__]).drop_duplicates(ignore_index=True)
+
+
+def _of_tuned(observed: Observations, arm: str, frame: pd.DataFrame, declared: Claims, tuning: Tuning) -> list[Finding]:
+    limits = declared.gates
+    findings: list[Finding] = []
+    for training in observed.trainings(arm):
+        pair = ["base", training]
+        findings += [
+            *(_above_chance(observed, name, name) for name in pair),
+            *_collapsed(observed, pair, pair, limits.collapse),
+            *(finding for name in pair for finding in _format(observed, name, limits)),
+            *notes.left_out(observed, pair, limits.truncated_items),
+            *_validity(observed, pair, pair, limits.invalid),
+            *_options_share(observed, pair, pair, limits.options_share),
+            *manipulation.took(observed, training, tuning),
+            *notes.constants(observed, pair, limits.constant),
+            *notes.conclusions(observed, pair),
+        ]
+    if tuning.placebo:
+        findings += _placebo(observed, tuning.placebo, declared)
+    return [*findings, _items(usable_items(frame)), *notes.rooms(frame, declared)]
+
+
+def _of_control(observed: Observations, arm: str, frame: pd.DataFrame, limits: GateThresholds) -> list[Finding]:
+    """A placebo or null arm writes no chains: it is looked at as a reader of base's."""
+    findings = [
+        _above_chance(observed, "base", "base"),
+        *_format(observed, "base", limits),
+        *notes.left_out(observed, ["base"], limits.truncated_items),
+    ]
+    for training in observed.trainings(arm):
+        findings += _reading_base(observed, ["base", training], limits)
+    usable = frame[[("aoc_raw", "base", reader) for reader in ("base", "tuned")]].notna().all(axis=1).sum()
+    return [*findings, _items(int(usable))]
+
+
+def _reading_base(observed: Observations, readers: Sequence[str], limits: GateThresholds) -> list[Finding]:
+    """The gates that apply to readers of base's chains."""
+    return [
+        *(_above_chance(observed, name, "base") for name in readers),
+        *_collapsed(observed, readers, ["base"], limits.collapse),
+        *_validity(observed, readers, ["base"], limits.invalid),
+        *_options_share(observed, readers, ["base"], limits.options_share),
+    ]
 
 
 def _above_chance(observed: Observations, reader: str, writer: str) -> Finding:
@@ -153,16 +182,9 @@ def _placebo(observed: Observations, placebo: str, declared: Claims) -> Iterator
 
     A failure closes nothing: it takes away what the placebo would have shown.
     """
-    limits = declared.gates
     for name in observed.trainings(placebo):
-        findings = [
-            _above_chance(observed, name, "base"),
-            *_collapsed(observed, [name], ["base"], limits.collapse),
-            *_validity(observed, [name], ["base"], limits.invalid),
-            *_options_share(observed, [name], ["base"], limits.options_share),
-            manipulation.learned(observed, name, declared.margin),
-        ]
-        for finding in findings:
+        learned = manipulation.learned(observed, name, declared.margin)
+        for finding in [*_reading_base(observed, [name], declared.gates), learned]:
             subject = finding.subject if finding.gate == "validity" else f"{name} / {finding.gate}"
             yield replace(finding, gate="placebo", subject=subject, closes=NOTE)
 

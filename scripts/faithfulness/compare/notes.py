@@ -57,7 +57,7 @@ def constants(observed: Observations, pair: Collection[str], limit: float) -> It
             rows = rows.dropna(subset="commonest_share")
             if rows.empty:
                 continue
-            row = rows.loc[rows["commonest_share"].astype(float).idxmax()]
+            row = rows.iloc[int(rows["commonest_share"].astype(float).to_numpy().argmax())]
             share = float(row["commonest_share"])
             constant = share >= limit and not collapsed
             when = "before" if reader == "base" else "after"

@@ -162,8 +162,8 @@ Effects = pa.schema(
         field(
             "notes",
             STR,
-            meaning="what else must be known of the cell, as sentences: a constant answer under a perturbation, no room "
-            "for the effect, items left out; null: nothing",
+            meaning="what else must be known of the cell, as sentences: a constant answer under a perturbation, items "
+            "left out, chains that differ in kind; null: nothing",
             nullable=True,
         ),
     ]

@@ -123,6 +123,10 @@ def failed(table):
     return sorted(set(closed.failed(table)["gate"]))
 
 
+def cell_of(table):
+    return closed.of_cell(table, "m", "tuned-x", ["d"])
+
+
 def said(table, gate):
     """The reasons of a gate or note that is not as it should be."""
     return table.loc[(table["gate"] == gate) & ~table["passed"].astype(bool), "reason"].tolist()
@@ -303,8 +307,8 @@ def test_rewordings_close_c2_and_the_measures_of_rewording_alone():
         ("", "paraphrase_sensitivity_p", True), ("", "meaning_sensitivity", True), ("C3", "filler_tolerance", False),
         ("C8", "chain_following", False), ("", "n_steps", False),
     ):  # fmt: skip
-        assert closed.closing(table, claim, measure, accuracy=False).empty != closes
-    assert closed.closing(table, "R1", "cot_accuracy", accuracy=True).empty
+        assert bool(closed.closing(cell_of(table), claim, measure, accuracy=False)) == closes
+    assert closed.closing(cell_of(table), "R1", "cot_accuracy", accuracy=True) == []
     assert not closed.cells(table).any()
 
 
@@ -330,8 +334,8 @@ def test_a_conflict_that_nobody_reads_closes_nothing_and_one_that_cannot_be_read
 
     table = check(readouts=unread)
     assert set(closed.failed(table)["closes"]) == {"C8"}
-    assert not closed.closing(table, "C8", "chain_following", accuracy=False).empty
-    assert closed.closing(table, "C3", "filler_tolerance", accuracy=False).empty
+    assert closed.closing(cell_of(table), "C8", "chain_following", accuracy=False) != []
+    assert closed.closing(cell_of(table), "C3", "filler_tolerance", accuracy=False) == []
 
 
 # --- what the options hold
@@ -532,15 +536,15 @@ def test_conclusions_in_one_arms_last_steps_are_noted():
     written["states_answer"] = [[False, bool(c)] for c in concluding]
     table = check(written=written)
     assert said(table, "last_step_states") == [
-        "100 % of the last steps of base and 0 % of the last steps of tuned-x state the answer: what is cut or replaced "
-        "differs in kind between the arms"
+        "100 % of the last steps of base and 0 % of the last steps of tuned-x state the answer: what is cut or "
+        "replaced differs in kind between the arms"
     ]
     assert failed(table) == []
 
 
 def test_which_gates_take_a_cell_out_of_the_family():
     def rows(*names):
-        return frame([gate_row("d", False, gate=gate, subject=subject) for gate, subject in names], Gates)
+        return cell_of(frame([gate_row("d", False, gate=gate, subject=subject) for gate, subject in names], Gates))
 
     for gate, subject, leaves in (
         ("steps", "tuned-x", True), ("truncation", "base and tuned-x", True), ("above_chance", "base", True),

@@ -10,6 +10,7 @@ import pandas as pd
 from faithfulness.compare import closed, notes
 from faithfulness.compare.alternatives import ALTERNATIVES
 from faithfulness.compare.effect_rows import EffectRow, Place
+from faithfulness.compare.findings import NOTE, Finding
 from faithfulness.compare.measures import MEASURES
 from faithfulness.compare.verdicts import Part, Seen
 from faithfulness.text import listed
@@ -19,6 +20,7 @@ CONTROL_CONTRASTS = ("base_chains", "placebo", "null")
 BETWEEN, BETWEEN_ARMS = " - ", "between_arms"
 # Alternatives that read other probes: constant answers under the main ones say nothing about these.
 OTHER_PROBES = ("filler_words", "filler_steps", "second_cue")
+SHOWN = ("truncated_items", "last_step_states", "manipulation")  # notes on a whole cell that sentences repeat
 CHANCE = "chance_corrected"
 NO_CHANCE = "agreement cannot be told from chance"
 Simple = Mapping[Place, tuple[float, float]]  # verdicts.simple_effects
@@ -83,19 +85,25 @@ def _cells(row: EffectRow) -> list[tuple[str, str, str]]:
     return [(row.model, arm, f"{arm}: " if len(arms) > 1 else "") for arm in arms]
 
 
-def _note(row: EffectRow, cell: pd.DataFrame, prefix: str) -> None:
+def _note(row: EffectRow, cell: Sequence[closed.Seen], prefix: str) -> None:
     """What closes nothing, and a verdict needs."""
-    noted = cell[~cell["passed"].astype(bool) & (cell["closes"] == closed.NOTE)]
-    perturbed = noted["subject"].str.rpartition(" / ")[2] == notes.perturbation_of(row.measure)
+    perturbed, several = notes.perturbation_of(row.measure), len(row.pool) > 1
+    noted = [(dataset, seen) for dataset, seen in cell if not seen.passed and seen.closes == NOTE]
 
-    def reasons(chosen: pd.DataFrame) -> list[str]:
-        return [f"{prefix}{reason}" for reason in closed.reasons(chosen, several=len(row.pool) > 1)]
+    def reasons(*gates: str) -> list[str]:
+        chosen = [(dataset, seen) for dataset, seen in noted if seen.gate in gates]
+        return [f"{prefix}{reason}" for reason in closed.reasons(chosen, several=several)]
 
-    row.constants += reasons(noted[(noted["gate"] == "constant") & perturbed])
-    row.placebo_failed += reasons(noted[noted["gate"] == "placebo"])
-    room = cell.loc[(cell["gate"] == "floor") & (cell["subject"] == row.measure), "value"]
-    row.room = float(room.mean()) if len(room) and not prefix else np.nan
-    row.notes += [*row.constants, *reasons(noted[~noted["gate"].isin(["constant", "floor", "placebo"])])]
+    constant = [(d, seen) for d, seen in noted if seen.gate == "constant" and _perturbation(seen) == perturbed]
+    row.constants += [f"{prefix}{reason}" for reason in closed.reasons(constant, several=several)]
+    row.placebo_failed += reasons("placebo")
+    rooms = [seen.value for _, seen in cell if (seen.gate, seen.subject) == ("floor", row.measure)]
+    row.room = float(np.mean(rooms)) if rooms and not prefix else np.nan
+    row.notes += [*row.constants, *reasons(*SHOWN)]
+
+
+def _perturbation(seen: Finding) -> str:
+    return seen.subject.rpartition(" / ")[2]
 
 
 def evidence(group: Sequence[EffectRow], simple: Simple, alternative: str | None = None) -> Evidence:

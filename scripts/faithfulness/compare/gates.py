@@ -11,9 +11,8 @@ import pandas as pd
 
 from faithfulness.compare import closed, descriptives, manipulation, notes
 from faithfulness.compare.claims import Claims
-from faithfulness.compare.closed import ALL, NOTE
 from faithfulness.compare.descriptives import Observations
-from faithfulness.compare.findings import CONFIDENCE, Finding, Tuning
+from faithfulness.compare.findings import ALL, CONFIDENCE, NOTE, Finding, Tuning
 from faithfulness.compare.item_means import usable_items
 from faithfulness.compare.proportions import proportion
 from faithfulness.config.statistics import GateThresholds

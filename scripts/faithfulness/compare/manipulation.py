@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from faithfulness.compare import descriptives
-from faithfulness.compare.closed import ALL, NOTE
 from faithfulness.compare.descriptives import Observations
-from faithfulness.compare.findings import CONFIDENCE, Finding, Tuning
+from faithfulness.compare.findings import ALL, CONFIDENCE, NOTE, Finding, Tuning
 from faithfulness.compare.inference import ZERO
 from faithfulness.compare.proportions import proportion
 from faithfulness.text import listed, percent

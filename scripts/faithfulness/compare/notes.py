@@ -7,9 +7,8 @@ import pandas as pd
 
 from faithfulness.compare import descriptives
 from faithfulness.compare.claims import Claims
-from faithfulness.compare.closed import NOTE
 from faithfulness.compare.descriptives import Observations
-from faithfulness.compare.findings import Finding
+from faithfulness.compare.findings import NOTE, Finding
 from faithfulness.compare.inference import ZERO
 from faithfulness.compare.item_means import ROLES
 from faithfulness.compare.measures import MEASURES

@@ -27,7 +27,7 @@ def headline(effects: pd.DataFrame) -> list[str]:
     total = interpretable(counts)
     if not total:
         return ["This run cannot tell.", "No cell passed the gates that would make it interpretable."]
-    supported, contradicted, equivalent = (counts[verdict] for verdict in DECIDED)
+    supported, contradicted, equivalent, as_placebo = (counts[verdict] for verdict in DECIDED)
     companions, changes = _companions(tested), _other_changes(tested)
     if supported and contradicted:
         answer = f"It differs: less than before in {supported}, more in {contradicted} of {total} cells."
@@ -39,6 +39,8 @@ def headline(effects: pd.DataFrame) -> list[str]:
         when = f"decided as late as before in {equivalent} of {total}" if equivalent else "decided earlier is open"
         answer = f"In part: {' and '.join(changes)}; {'they are' if equivalent else 'whether they are'} {when}."
         companions = []
+    elif as_placebo:
+        answer = f"As after tuning on answers that teach nothing, in {_cells(as_placebo, total)}."
     elif equivalent:
         answer = f"As much as before, in {_cells(equivalent, total)}."
     else:

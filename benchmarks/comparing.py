@@ -41,7 +41,7 @@ OPTIONS = np.array(["yes", "no"])
 # Perturbation, variant, first cut and number of cuts.
 PROBES = (
     ("early_termination", "keep_k", 0, STEPS + 1),
-    ("filler", " ...", 0, STEPS),
+    ("filler", "text", 0, STEPS),
     ("paraphrase", "rest", 0, STEPS),
     ("paraphrase", "single", 1, STEPS),
     ("mistake", "keep", 1, STEPS),
@@ -109,8 +109,10 @@ def scores_table(
         valid = np.where(whole, ~lost[item], rng.random(len(cut)) >= invalid)
         p = np.where(stays, 0.7, 0.3) + 0.2 * rng.random(len(cut))
         parts.append(
-            pd.DataFrame(
-                {
+            filled(
+                Scores,
+                len(cut),
+                **{
                     "writer": writer,
                     "item_id": items["item_id"].to_numpy()[item],
                     "sample": 0,
@@ -127,8 +129,9 @@ def scores_table(
                     "correct": valid & (answer == gold[item]),
                     "same": pd.array(answer == original[item], "boolean"),
                     "position": pd.array(answer, "Int64"),
+                    "cue": "first",
                     "retokenised": False,
-                }
+                },
             )
         )
         parts[-1].loc[~valid, ["answer", "position"]] = None

@@ -34,7 +34,7 @@ from faithfulness.backends import prefix_tree, tree_attention
 from faithfulness.backends.protocol import Probe, Request
 from faithfulness.backends.transformers import TransformersBackend
 from faithfulness.perturb.registry import PERTURBATIONS
-from faithfulness.rescore import readout
+from faithfulness.rescore import answering, readout
 from faithfulness.tables.generation import Items, Probes
 from faithfulness.tables.io import read_table, records
 
@@ -153,7 +153,7 @@ def peer(name: str, job: dict[str, Any]) -> tuple[float, list[float], str] | Non
 def answers(probes: Sequence[Probe], log_probs: Sequence[float]) -> list[str]:
     """The cloze answer of each probe."""
     values = iter(log_probs)
-    return [readout.cloze(p.candidates, [next(values) for _ in p.candidates])["answer"] for p in probes]
+    return [answering.cloze(p.candidates, [next(values) for _ in p.candidates])["answer"] for p in probes]
 
 
 def peak(model: Any) -> float:

@@ -23,10 +23,13 @@ sys.path.insert(0, str(ROOT / "scripts"))
 from faithfulness import prompts
 from faithfulness.calibrate import exact
 from faithfulness.calibrate.exact import ExactReader
+from faithfulness.config.probing import Perturbations
 from faithfulness.operate import sizing
 from faithfulness.perturb.apply import probes_of
+from faithfulness.perturb.donors import donors
 from faithfulness.perturb.registry import PERTURBATIONS
-from faithfulness.rescore.readout import COLUMNS, Readout, score
+from faithfulness.rescore.answering import Readout
+from faithfulness.rescore.readout import COLUMNS, score
 from faithfulness.tables.by_item import ItemRows
 from faithfulness.tables.generation import Items, Probes, Scores
 from faithfulness.tables.io import read_table, records, write_table
@@ -90,7 +93,8 @@ def make(folder: Path, items: int, writers: int, tokens: int, cuts: int) -> None
     questions = [item(number) for number in range(items)]
     write_table(questions, Items, folder / "items.parquet")
     by_id = {question["item_id"]: question for question in questions}
-    offered = {"max_cuts": cuts, "seed": 0, "filler": " ...", "contrasts": (), "encode": encode, "decode": decode}
+    offered = {**Perturbations(max_cuts=cuts).model_dump(), "contrasts": (), "encode": encode, "decode": decode}
+    offered["donors"] = donors(chain(question, tokens, cuts) for question in questions)
     for name, perturbation in PERTURBATIONS.items():
         chains = (chain(question, tokens, cuts) for question in questions)
         first = folder / f"writer0/{name}.parquet"

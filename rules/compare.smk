@@ -1,6 +1,6 @@
 # Comparison: needs scores (and the chains, paraphrases and items behind them). The scores are read once, by
-# measure_chains, which writes one table for each model and dataset to <results>/measures, means, answers, readouts and
-# retention. From these come the gates and curves of each model and dataset (<results>/descriptions), the estimates of
+# measure_chains, which writes one table for each model and dataset to <results>/measures, means, answers, readouts, kinds
+# and retention. From these come the gates and curves of each model and dataset (<results>/descriptions), the estimates of
 # each model and arm (<results>/estimates), and <results>/effects: verdicts, and what the figures draw.
 
 ARM_FILES = [
@@ -20,11 +20,19 @@ rule measure_chains:
             reader=arms_of(wildcards.model),
             allow_missing=True,
         ),
+        chains=lambda wildcards: expand(
+            CHAINS,
+            writer=arms_of(wildcards.model),
+            allow_missing=True,
+        ),
+        questions=f"{RESULTS}/items/{{dataset}}/eval.parquet",
+        claims=SETTINGS.claims,
     output:
         measures=f"{RESULTS}/measures/{BY_DATASET}",
         means=MEANS,
         answers=ANSWERS,
         readouts=f"{RESULTS}/readouts/{BY_DATASET}",
+        kinds=f"{RESULTS}/kinds/{BY_DATASET}",
         retention=f"{RESULTS}/retention/{BY_DATASET}",
     log:
         f"{RESULTS}/logs/measure_chains/{{model}}/{{dataset}}.log",
@@ -68,12 +76,15 @@ rule describe_arms:
         answers=ANSWERS,
         readouts=rules.measure_chains.output.readouts,
         retention=rules.measure_chains.output.retention,
+        kinds=rules.measure_chains.output.kinds,
         claims=SETTINGS.claims,
     output:
         gates=f"{DESCRIPTIONS}/gates.parquet",
         summaries=f"{DESCRIPTIONS}/summaries.parquet",
         curves=f"{DESCRIPTIONS}/curves.parquet",
         strengths=f"{DESCRIPTIONS}/strengths.parquet",
+        kinds=f"{DESCRIPTIONS}/kinds.parquet",
+        transitions=f"{DESCRIPTIONS}/transitions.parquet",
     log:
         f"{RESULTS}/logs/describe_arms/{{model}}/{{dataset}}.log",
     benchmark:
@@ -139,6 +150,8 @@ rule compare_arms:
         summaries=of_all_datasets(rules.describe_arms.output.summaries),
         curves=of_all_datasets(rules.describe_arms.output.curves),
         strengths=of_all_datasets(rules.describe_arms.output.strengths),
+        kinds=of_all_datasets(rules.describe_arms.output.kinds),
+        transitions=of_all_datasets(rules.describe_arms.output.transitions),
         arms=ARM_FILES,
         claims=SETTINGS.claims,
         calibration=CALIBRATION,
@@ -150,6 +163,8 @@ rule compare_arms:
         curves=f"{RESULTS}/effects/curves.csv",
         strengths=f"{RESULTS}/effects/strengths.csv",
         correlations=f"{RESULTS}/effects/correlations.csv",
+        kinds=f"{RESULTS}/effects/kinds.csv",
+        transitions=f"{RESULTS}/effects/transitions.csv",
     log:
         f"{RESULTS}/logs/compare_arms/all.log",
     benchmark:

@@ -37,6 +37,7 @@ rule rescore_answers:
     params:
         probes=probes_read_by,
         readout=setting("dataset", include={"readout", "answer_tokens"}),
+        second_cue_items=lambda wildcards: SETTINGS.second_cue_items(wildcards.model),
         block_items=SETTINGS.block_items,
         shard=shard_of,
         journal=JOURNAL,

@@ -7,7 +7,17 @@ from snakemake.iocontainers import Snakemake
 from faithfulness.compare import arm_table, claims, judge, manipulation, read_all
 from faithfulness.operate import job
 from faithfulness.tables.io import read_tables, write_table
-from faithfulness.tables.statistics import Correlations, Curves, Effects, Estimates, Gates, Strengths, Summaries
+from faithfulness.tables.statistics import (
+    Correlations,
+    Curves,
+    Effects,
+    Estimates,
+    Gates,
+    KindShares,
+    Strengths,
+    Summaries,
+    Transitions,
+)
 
 snakemake: Snakemake  # Snakemake puts it here
 
@@ -40,4 +50,6 @@ correlations = read_tables(inputs.correlations, Correlations).sort_values(["mode
 write_table(curves, Curves, output.curves)
 write_table(strengths, Strengths, output.strengths)
 write_table(correlations, Correlations, output.correlations)
+write_table(read_tables(inputs.kinds, KindShares), KindShares, output.kinds)
+write_table(read_tables(inputs.transitions, Transitions), Transitions, output.transitions)
 claims.record(declared, Path(snakemake.params.journal), Path(output.claims))

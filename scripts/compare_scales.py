@@ -1,9 +1,12 @@
 """Are smaller models affected more (C5)? Adds the contrast of the smallest and the largest model to the effects."""
 
+from collections.abc import Collection
+
 import pandas as pd
 from snakemake.iocontainers import Snakemake
 
-from faithfulness.compare import alternatives, arm_table, claims, effect_rows, item_means, judge, model_sizes, read_all
+from faithfulness.compare import arm_table, claims, effect_rows, item_means, judge, model_sizes, read_all
+from faithfulness.compare.alternatives import ALTERNATIVES, MAIN
 from faithfulness.operate import job
 from faithfulness.tables.io import read_table, write_table
 from faithfulness.tables.statistics import Effects, Gates, ScaleFits
@@ -21,23 +24,30 @@ sizes, trained = arm_table.sizes(arms), arm_table.train_datasets(arms)
 status = read_all.calibration(snakemake.input.calibration)
 
 
-def gaps(claim: str, invalid: str) -> pd.DataFrame:
-    """The contrast of sizes that a claim tests, with one way to count invalid readouts."""
+def means_of(names: Collection[str], alternatives: Collection[str]) -> pd.DataFrame:
+    """The means of some measures under some alternatives."""
+    columns = ["arm", "seed", "alternative", *item_means.KEYS, *names]
+    where = {"alternative": list(alternatives)}
+    return read_all.read(snakemake.input.means, item_means.schema(), ["model", "dataset"], columns, where)
+
+
+def gaps(claim: str, cells: item_means.Cells, seeds: item_means.Seeds, names: Collection[str]) -> pd.DataFrame:
+    """The contrast of sizes that a claim tests, of some of its measures."""
     directions = declared.primary_measures if claim == "C5" else declared.directions["R1"]
-    columns = ["arm", "seed", *item_means.KEYS, *directions]
-    where = {"invalid": [invalid]}
-    means = read_all.read(snakemake.input.means, item_means.schema(), ["model", "dataset"], columns, where)
-    cells, seeds = item_means.frames(means), item_means.frames_by_seed(means)
+    directions = {name: sign for name, sign in directions.items() if name in names}
     if claim == "R1":
         cells = {cell: frame for cell, frame in cells.items() if cell[2] in trained[cell[:2]]}
     component = "reading" if claim == "C5" else "total"
     return model_sizes.compare_sizes(cells, sizes, seeds, directions, statistics, declared.pool, component)
 
 
-# How invalid readouts are counted matters for reading only: for accuracy they are wrong.
+# How answers are counted or read otherwise matters for reading only: for accuracy they are wrong.
 several = len(set(sizes.values())) > 1
-for claim, countings in (("C5", alternatives.INVALID), ("R1", {})) if several else ():
-    rows = gaps(claim, "left out")
+for claim, others in (("C5", ALTERNATIVES), ("R1", {})) if several else ():
+    names = declared.primary_measures if claim == "C5" else declared.directions["R1"]
+    means = means_of(names, [MAIN])
+    cells, seeds = item_means.frames(means), item_means.frames_by_seed(means)
+    rows = gaps(claim, cells, seeds, names)
     if rows.empty:
         log.info("%s: no arm has two sizes of model", claim)
         continue
@@ -48,7 +58,10 @@ for claim, countings in (("C5", alternatives.INVALID), ("R1", {})) if several el
         claim=claim,
         confidence=statistics.confidence,
         calibration=status,
-        alternatives={name: gaps(claim, invalid) for name, invalid in countings.items()},
+        alternatives={
+            name: gaps(claim, *frames, others[name].measures(declared.directions_of))
+            for name, frames in item_means.under_alternatives(means_of(names, others), cells, seeds).items()
+        },
     )
     judged = effect_rows.ordered(pd.concat([judged, scale], ignore_index=True))
 if not several:

@@ -3,14 +3,15 @@
 from snakemake.iocontainers import Snakemake
 
 from faithfulness.arms.record import read_arm
-from faithfulness.compare import claims, descriptives, gates, item_means, read_all
+from faithfulness.compare import claims, descriptives, gates, item_means, kinds, read_all
+from faithfulness.compare.alternatives import MAIN
 from faithfulness.compare.descriptives import Observations
 from faithfulness.compare.findings import Tuning
 from faithfulness.operate import job
 from faithfulness.tables.generation import Chains, Items, Probes
 from faithfulness.tables.io import read_table, write_table
-from faithfulness.tables.measures import Answers, Readouts, Retention
-from faithfulness.tables.statistics import Curves, Gates, Strengths, Summaries
+from faithfulness.tables.measures import Answers, Kinds, Readouts, Retention
+from faithfulness.tables.statistics import Curves, Gates, KindShares, Strengths, Summaries, Transitions
 
 snakemake: Snakemake  # Snakemake puts it here
 
@@ -33,7 +34,7 @@ observed = Observations(
     items=read_table(inputs.questions, Items),
 )
 columns = list(dict.fromkeys(["arm", "seed", *item_means.KEYS, "aoc_raw", *declared.primary_measures]))
-means = read_table(inputs.means, item_means.schema(), columns, where={"invalid": ["left out"]})
+means = read_table(inputs.means, item_means.schema(), columns, where={"alternative": [MAIN]})
 by_cell = item_means.frames(means.assign(model=wildcards.model, dataset=wildcards.dataset))
 frames = {arm: frame for (_, arm, _), frame in by_cell.items()}
 tunings = {arm: Tuning(**made) for arm, made in snakemake.params.tunings.items()}
@@ -47,3 +48,7 @@ write_table(passed.assign(**names), Gates, snakemake.output.gates)
 write_table(summaries.assign(**sized), Summaries, snakemake.output.summaries)
 write_table(curves.assign(**sized), Curves, snakemake.output.curves)
 write_table(descriptives.strengths(observed).assign(**names), Strengths, snakemake.output.strengths)
+of_items = read_table(inputs.kinds, Kinds)
+shares = kinds.shares(of_items, statistics.confidence)
+write_table(shares.assign(**names), KindShares, snakemake.output.kinds)
+write_table(kinds.transitions(of_items).assign(**names), Transitions, snakemake.output.transitions)

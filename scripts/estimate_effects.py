@@ -1,19 +1,12 @@
 """Estimate all effects of one tuned arm of one model, on each dataset and pooled over datasets."""
 
+import itertools
+
 import pandas as pd
 from snakemake.iocontainers import Snakemake
 
-from faithfulness.compare import (
-    alternatives,
-    arm_table,
-    claims,
-    confounds,
-    descriptives,
-    effects,
-    item_means,
-    judge,
-    read_all,
-)
+from faithfulness.compare import arm_table, claims, confounds, descriptives, effects, item_means, judge, read_all
+from faithfulness.compare.alternatives import ALTERNATIVES, MAIN
 from faithfulness.compare.effects import Comparison
 from faithfulness.operate import job
 from faithfulness.tables.generation import Items
@@ -29,11 +22,13 @@ declared = claims.load(inputs.claims)
 statistics = declared.statistics(snakemake.params.statistics)
 primary, pool, (beside,) = declared.primary_measures, declared.pool, declared.directions["C6"]
 
-means = read_all.read(inputs.means, item_means.schema(), ["model", "dataset"], where={"arm": [arm]})
-by_counting = {
-    invalid: (item_means.frames(part), item_means.frames_by_seed(part)) for invalid, part in means.groupby("invalid")
-}
-cells, seeds = by_counting["left out"]
+place, of_arm = ["model", "dataset"], {"arm": [arm]}
+means = read_all.read(inputs.means, item_means.schema(), place, where=of_arm | {"alternative": [MAIN]})
+cells, seeds = item_means.frames(means), item_means.frames_by_seed(means)
+claimed = {name: alternative.measures(declared.directions_of) for name, alternative in ALTERNATIVES.items()}
+columns = ["arm", "seed", "alternative", *item_means.KEYS, *dict.fromkeys(itertools.chain(*claimed.values()))]
+means = read_all.read(inputs.means, item_means.schema(), place, columns, of_arm | {"alternative": list(ALTERNATIVES)})
+alternatives = item_means.under_alternatives(means, cells, seeds)
 equal = {cell: item_means.equal_correctness(frame) for cell, frame in cells.items()}
 matched = {cell: confounds.length_matched(frame) for cell, frame in cells.items()}
 comparisons = [
@@ -41,8 +36,8 @@ comparisons = [
     Comparison("equal_correctness", equal, primary, seeds),
     Comparison("length_matched", matched, primary, seeds),
     *(
-        Comparison(contrast, by_counting[invalid][0], [*primary, beside], by_counting[invalid][1])
-        for contrast, invalid in alternatives.INVALID.items()
+        Comparison(name, otherwise, claimed[name], otherwise_by_seed)
+        for name, (otherwise, otherwise_by_seed) in alternatives.items()
     ),
 ]
 

@@ -1,24 +1,38 @@
 """Read all scores of one model and dataset, and writes what later rules need of them, by chain or by item."""
 
+import pandas as pd
 from snakemake.iocontainers import Snakemake
 
-from faithfulness.compare import chain_values, item_means, read_all, retention
+from faithfulness.compare import chain_values, claims, descriptives, item_means, kinds, read_all, retention
+from faithfulness.compare.chain_probes import WRITTEN
 from faithfulness.operate import job
-from faithfulness.tables.generation import Scores
-from faithfulness.tables.io import write_table
-from faithfulness.tables.measures import Answers, Measures, Readouts, Retention
+from faithfulness.tables.generation import Chains, Items, Scores
+from faithfulness.tables.io import read_table, write_parts, write_table
+from faithfulness.tables.measures import Answers, Kinds, Measures, Readouts, Retention
 
 snakemake: Snakemake  # Snakemake puts it here
 
 job.start(snakemake.log)
-output, arms = snakemake.output, snakemake.params.arms
+inputs, output, arms = snakemake.input, snakemake.output, snakemake.params.arms
+declared = claims.load(inputs.claims)
 
+ends = [*WRITTEN[1:], "finish_reason"]
+cut_off = read_all.read(inputs.chains, Chains, ["writer", "dataset"], ends, where={"finish_reason": ["length"]})
+reading = chain_values.Reading(
+    measures_of=declared.directions_of,
+    least_share=declared.gates.options_share,
+    by_place=descriptives.options_vary(read_table(inputs.questions, Items, ["options"])),
+    truncated=pd.MultiIndex.from_frame(cut_off[WRITTEN]),
+)
 values: dict[chain_values.Pair, chain_values.ChainValues] = {}
-for file in snakemake.input.scores:  # one reader's at a time, as scores are large
-    values |= chain_values.of_pairs(read_all.read([file], Scores, ["reader", "dataset"], chain_values.COLUMNS))
+for file in inputs.scores:  # one reader's at a time, as scores are large
+    values |= chain_values.of_pairs(read_all.read([file], Scores, ["reader", "dataset"], chain_values.COLUMNS), reading)
+use = {pair: part.use for pair, part in values.items()}
+curves = {pair: part.curves for pair, part in values.items()}
 
 write_table(chain_values.measures_table(values, arms), Measures, output.measures)
-write_table(item_means.table(values, arms), item_means.schema(), output.means)
+write_parts(item_means.tables(values, arms), item_means.schema(), output.means)
 write_table(chain_values.answers_table(values), Answers, output.answers)
 write_table(chain_values.readouts_table(values), Readouts, output.readouts)
-write_table(retention.by_item({pair: part.curves for pair, part in values.items()}, arms), Retention, output.retention)
+write_table(kinds.table(use, arms), Kinds, output.kinds)
+write_table(retention.by_item(curves, arms), Retention, output.retention)

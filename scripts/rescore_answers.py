@@ -7,7 +7,8 @@ from snakemake.iocontainers import Snakemake
 from faithfulness.arms.record import read_arm
 from faithfulness.backends.load import load
 from faithfulness.operate import job
-from faithfulness.rescore.readout import COLUMNS, Readout, score
+from faithfulness.rescore.answering import Readout
+from faithfulness.rescore.readout import COLUMNS, score
 from faithfulness.tables.by_item import ItemRows
 from faithfulness.tables.generation import Items, Probes, Scores
 from faithfulness.tables.io import read_table, write_table
@@ -36,5 +37,6 @@ scores = score(
         f"{arm.model} {reader}: answers",
         settings.block_items,
     ),
+    settings.second_cue_items,
 )
 write_table(scores, Scores, snakemake.output[0])

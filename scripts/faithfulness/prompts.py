@@ -70,6 +70,7 @@ class Prompts(Strict):
     plain: str = Field(pattern=r"\{question\}")
     chain_prefill: str = Field(min_length=1)
     chain_cue: str = Field(min_length=1)
+    second_cue: str = Field("\nSo the final answer is", min_length=1)
     direct_cue: str = Field(min_length=1)
     second_turn: str = Field(pattern=r"\{form\}")
     paraphrase: str = Field(pattern=r"\{text\}")
@@ -91,6 +92,13 @@ class Prompts(Strict):
             allowed = " and ".join(f"{{{name}}}" for name in names)
             raise ValueError(f"only {allowed} can be filled in; write other braces twice ({error!r})") from None
         return template
+
+    @field_validator("second_cue")
+    @classmethod
+    def _cues_differ(cls, cue: str, field: ValidationInfo) -> str:
+        if cue.strip() == field.data.get("chain_cue", "").strip():
+            raise ValueError("must ask in other words than chain_cue")
+        return cue
 
     @field_validator("conclusion_cues", "stop_cues")
     @classmethod
@@ -142,6 +150,7 @@ def thinking(prompts: Prompts, tags: tuple[str, str]) -> Prompts:
         "think": tags,
         "chain_prefill": f"{opening}\n",
         "chain_cue": f"\n{closing}\n{prompts.chain_cue}",
+        "second_cue": f"\n{closing}\n{prompts.second_cue}",
         "direct_cue": f"{opening}\n\n{closing}\n\n{prompts.direct_cue}",
         "paraphrase_prefill": f"{opening}\n\n{closing}\n\n{prompts.paraphrase_prefill}",
         # A model that opens its thoughts again at once has not ended them.
@@ -344,6 +353,7 @@ def check(tokenizer: Tokenizer, prompts: Prompts) -> None:
     steps = chain_text(["First, 12 - 7 = 5.", "So it's 5 more.\nIt is."])
     texts = [
         [chain_prompt(item, prompts, render_), steps, prompts.chain_cue, answer_text("yes")],
+        [chain_prompt(item, prompts, render_), steps, prompts.second_cue, answer_text("yes")],
         [direct, cue, answer_text("no")],
     ]
     for first, *others in texts:

@@ -9,7 +9,7 @@ from tests.unit.test_browser import HOSTILE, PAGE, make_tables, page
 
 pytestmark = pytest.mark.browser
 
-KINDS = ("early_termination", "filler", "paraphrase_rest", "paraphrase_single", "mistake_keep", "mistake_resample")
+KINDS = ("early_termination", "filler_text", "paraphrase_rest", "paraphrase_single", "mistake_keep", "mistake_resample")
 
 
 @pytest.fixture(scope="module")

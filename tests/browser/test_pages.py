@@ -156,8 +156,8 @@ def test_filters(chains: Path, visit: Visit, own: dict, items: list[str], arm: s
         ("correct", "wrong", lambda fact: not fact["correct"]),
         ("flips", "flipped", lambda fact: fact["flipped"]),
         ("flips", "kept", lambda fact: not fact["flipped"]),
-        ("flips", "flipped:filler", lambda fact: "filler" in fact["flipped"]),
-        ("flips", "kept:filler", lambda fact: "filler" not in fact["flipped"]),
+        ("flips", "flipped:filler_text", lambda fact: "filler_text" in fact["flipped"]),
+        ("flips", "kept:filler_text", lambda fact: "filler_text" not in fact["flipped"]),
         ("decided", "early", lambda fact: fact["decided"] <= 0.5),
         ("decided", "late", lambda fact: fact["decided"] > 0.5),
     ):
@@ -223,9 +223,9 @@ def test_search_looks_into_chains(chains: Path, visit: Visit, results: Path, ite
 
 
 def test_deep_links(chains: Path, visit: Visit, items: list[str]) -> None:
-    page = visit(chains, f"#item={items[5]}&kind=filler&reader=base&correct=right&sort=late")
+    page = visit(chains, f"#item={items[5]}&kind=filler_text&reader=base&correct=right&sort=late")
     assert shown(page) == items[5]
-    assert page.is_checked("[name=kind][value=filler]")
+    assert page.is_checked("[name=kind][value=filler_text]")
     assert page.input_value("[name=reader]") == "base"
     assert (page.input_value("#sort"), page.input_value("#correct")) == ("late", "right")
     address = page.url

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -26,7 +27,7 @@ from faithfulness.arms import devices
 from faithfulness.arms.base_weights import load_base
 from faithfulness.arms.devices import pick_device, pick_dtype, product_time
 from faithfulness.arms.record import FullWeights, base_arm, write_arm
-from faithfulness.backends import forest, padded, parity, positions, prefix_tree
+from faithfulness.backends import chunked, forest, padded, parity, positions, prefix_tree
 from faithfulness.backends.forest import Forest
 from faithfulness.backends.load import load
 from faithfulness.backends.logits import sampler
@@ -86,6 +87,77 @@ def test_trees_equal_plain_rows(backend: TransformersBackend, plain: Transformer
         grown = trie.score(range(12), [continuation for _, continuation in requests])
         assert grown == pytest.approx(expected, abs=1e-4)
         assert plain_scores(plain, requests, rows=5) == pytest.approx(expected, abs=1e-4)
+
+
+def beginnings(requests: list[Request], seed: int) -> list[Request]:
+    """Chains that requests begin with: a prompt of each context, and what follows it there."""
+    rng = random.Random(seed)
+    chains = []
+    for context, _ in requests:
+        if len(context) > 1:
+            start = rng.randint(1, len(context) - 1)
+            chains.append((context[:start], context[start : rng.randint(start + 1, len(context))]))
+    return chains
+
+
+@given(st.integers(0, 10**6))
+@hypothesis_settings(max_examples=15)
+def test_chains_are_scored_in_slices_and_change_nothing_else(
+    backend: TransformersBackend, plain: TransformersBackend, seed: int
+) -> None:
+    requests = random_requests(seed)
+    chains = beginnings(requests, seed)
+    with torch.inference_mode(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(chunked, "ROWS", 1 + seed % 7)
+        expected = plain_scores(plain, chains)
+        found = backend.score_ids(requests, chains)
+        assert found[: len(requests)] == backend.score_ids(requests)
+        assert found[len(requests) :] == pytest.approx(expected, abs=1e-4)
+        trie, bare = (Forest(backend.model, [ids for ids, _ in requests], known) for known in (chains, ()))
+        assert trie.chain_log_probs == pytest.approx(expected, abs=1e-4)
+        assert torch.equal(trie.logits, bare.logits)
+        assert plain.score_ids(requests, chains)[len(requests) :] == pytest.approx(expected, abs=1e-4)
+
+
+def test_logits_of_a_chain_never_stand_whole_in_memory(backend: TransformersBackend) -> None:
+    """At most a slice of them, and the likelihoods of two chains with a common beginning share its logits."""
+    prompt, chain = list(range(20)), list(range(30, 90))
+    other = [*chain[:50], *range(100, 110)]
+    rows: list[int] = []
+    handle = backend.model.get_output_embeddings().register_forward_hook(
+        lambda _module, arguments, _output: rows.append(arguments[0].shape[1])
+    )
+    try:
+        with torch.inference_mode(), pytest.MonkeyPatch.context() as patch:
+            patch.setattr(chunked, "ROWS", 16)
+            backend.score_ids([([*prompt, *c, 5], [7]) for c in (chain, other)], [(prompt, chain), (prompt, other)])
+    finally:
+        handle.remove()
+    assert rows == [2, 16, 16, 16, 16, 5]  # 60 places of one chain, 9 more of the other one
+
+
+@pytest.mark.parametrize("answer_tokens", [0, 3])
+def test_nats_of_a_chain(backend: TransformersBackend, plain: TransformersBackend, answer_tokens: int) -> None:
+    """The mean over its tokens, of the probes that ask for it; the chain's own ids count."""
+    chains = [(" One two.", None), (" One two. Three.", [7, 8, 9, 10]), ("", None), (" One.", None)]
+    candidates = () if answer_tokens else ("yes", "no")
+    probes = [
+        Probe("a", "Question: ", text, "\nAnswer:", ids, candidates, answer_tokens, chain_nats=number != 3)
+        for number, (text, ids) in enumerate(chains)
+    ]
+    found = backend.score(probes)
+    prompt = backend.encode_prompt("Question: ")
+    requests = [(prompt, ids or backend.encode(text)) for text, ids in chains[:2]]
+    with torch.inference_mode():
+        sums = plain_scores(plain, requests)
+    expected = [-total / len(ids) for total, (_, ids) in zip(sums, requests, strict=True)]
+    assert [reading.chain_nats for reading in found[:2]] == pytest.approx(expected, abs=1e-5)
+    assert [reading.chain_nats for reading in found[2:]] == [None, None]
+    without = backend.score([replace(probe, chain_nats=False) for probe in probes])
+    for reading, bare in zip(backend.score(probes), without, strict=True):
+        assert replace(reading, chain_nats=None) == bare
+    for reading, other in zip(backend.score(probes), plain.score(probes), strict=True):
+        assert reading.chain_nats == (other.chain_nats and pytest.approx(other.chain_nats, abs=1e-5))
 
 
 @given(st.integers(0, 10**6))

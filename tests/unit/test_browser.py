@@ -111,13 +111,12 @@ def make_tables(chains, *, arms=("base", "tuned"), closed=()):
         for arm in arms[1:]
     ]
     arm_of = {name: name.split(".seed")[0] for name in arms[1:]}
-    scores = pd.DataFrame(scores)
-    scores = frame(scores, Scores).assign(reader=scores["reader"])
-    probes = pd.DataFrame(probes)
+    scores = frame(scores, Scores).assign(reader=[row["reader"] for row in scores])
+    keys = {name: [row[name] for row in probes] for name in ("writer", "perturbation")}
     return {
         "items": frame(items, Items),
         "chains": frame(written, Chains).assign(writer=[row["writer"] for row in written]),
-        "probes": frame(probes, Probes).assign(**probes[["writer", "perturbation"]]),
+        "probes": frame(probes, Probes).assign(**keys),
         "scores": scores,
         "measures": chain_values.measures_table(chain_values.of_pairs(scores), arm_of),
         "gates": frame(gates, Gates),
@@ -219,6 +218,19 @@ def test_the_index_says_what_the_measures_say(run, text):
             kinds = [kind(*place) for place in zip(own.perturbation, own.variant, strict=True)]
             same = own.assign(kind=kinds).dropna(subset=["same"]).groupby("kind")["same"].all()
             assert flips == {name: not kept for name, kept in same.items()}
+
+
+def test_what_only_compares_is_not_in_the_page(run):
+    """Fillers beside the main one: the page would hold twice as many probes."""
+    words = run["probes"].query("perturbation == 'filler'").assign(variant="words")
+    more = pd.concat([run["probes"], words], ignore_index=True)
+    read = run["scores"].query("perturbation == 'filler'").assign(variant="words")
+    assert page(run | {"probes": more, "scores": pd.concat([run["scores"], read])}) == page(run)
+
+
+def test_the_page_shows_what_was_read_with_the_first_cue(run):
+    second = run["scores"].assign(cue="second", answer="two", p_original=0.5)
+    assert page(run | {"scores": pd.concat([run["scores"].assign(cue="first"), second])}) == page(run)
 
 
 def test_gates_of_an_arm_and_of_base(run):

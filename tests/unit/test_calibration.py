@@ -24,6 +24,7 @@ from faithfulness.hashing import digest
 from faithfulness.prepare import datasets
 from faithfulness.prepare.generated import last_letters
 from faithfulness.rescore import readout
+from faithfulness.rescore.answering import Readout
 from faithfulness.tables.by_item import rows_of
 from faithfulness.tables.generation import Items
 from faithfulness.tables.io import frame, records, write_table
@@ -216,7 +217,7 @@ def study(folder, task, texts, readers, n=400, *, gated=True):
     scores = pd.concat(
         readout.score(
             ExactReader(decide, by_id), items, {key: rows_of(table) for key, table in probes.items()}, WORDING, name,
-            readout.Readout("cloze", 0), Journal(folder, (task, name), name, 100),
+            Readout("cloze", 0), Journal(folder, (task, name), name, 100),
         ).assign(reader=name, model="m", dataset=task)
         for name, decide in readers.items()
     )  # fmt: skip

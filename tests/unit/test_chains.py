@@ -1,6 +1,7 @@
 """What a writer wrote becomes a chain, its steps and its conclusion."""
 
 import copy
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -257,6 +258,13 @@ class TestPrompts:
         again = parse_chain(Completion("It flips.\n</think>\n<think>\nIt is tails.\n</think>\nno", "stop"), prompted)
         assert again["chain_text"] == "It flips.\n</think>\n<think>\nIt is tails."
         assert prompted.chain_cue == f"\n</think>\n{wording.chain_cue}"
+        assert prompted.second_cue == f"\n</think>\n{wording.second_cue}"
+
+    def test_the_second_cue_asks_in_other_words(self, wording: Prompts) -> None:
+        assert wording.second_cue.startswith("\n")
+        assert not set(re.findall(r"\w+", wording.second_cue.lower())) >= set(re.findall(r"\w+", wording.chain_cue))
+        with pytest.raises(ValueError, match="in other words than chain_cue"):
+            Prompts(**wording.model_dump() | {"second_cue": f" {wording.chain_cue} "})
 
     def test_segment_coder_agrees_with_the_model_library(self, backend: TransformersBackend, tiny_model: Path) -> None:
         encode, decode = prompts.segment_coder(tiny_model)

@@ -72,7 +72,7 @@ def test_early_termination_is_interpolated_on_the_common_grid():
 
 
 def test_what_is_not_perturbed_is_retained():
-    curve = drawn(probes("a", "filler", " ...", [0, 0, 0, 0]), "filler")
+    curve = drawn(probes("a", "filler", "text", [0, 0, 0, 0]), "filler")
     assert curve.loc[1.0, "retention"] == 1
     assert curve.loc[0.5, "retention"] == 0
     assert curve.loc[0.9, "retention"] == pytest.approx(0.6)  # on the way from 0 at 3/4 to 1

@@ -39,6 +39,7 @@ from faithfulness.prepare import datasets
 from faithfulness.prepare.weights import prepare_model
 from faithfulness.prompts import Prompts
 from faithfulness.rescore import readout
+from faithfulness.rescore.answering import Readout
 from faithfulness.tables.by_item import rows_of
 from faithfulness.tables.generation import Chains, Items, Probes
 from faithfulness.tables.io import frame, read_table, records, write_table
@@ -324,7 +325,7 @@ def evaluated(
         {("base", name): rows_of(frame(rows, Probes)) for name, rows in probes.items()},
         wording,
         "base",
-        readout.Readout(kind, 4),
+        Readout(kind, 4),
         Journal(folder, ("r",), "test", 4),
     )
     return chain, chain_values.of_chains(scores.assign(reader="base")).iloc[0]

@@ -14,11 +14,14 @@ from faithfulness.compare.descriptives import Observations
 from faithfulness.compare.findings import Tuning
 from faithfulness.compare.item_means import ROLES
 from faithfulness.perturb.registry import PERTURBATIONS
-from faithfulness.tables.generation import Items
+from faithfulness.tables.generation import Items, Scores
 from faithfulness.tables.io import frame
 from faithfulness.tables.statistics import Gates
 
 DECLARED = claims.load("config/claims.yaml")
+VARIANTS = {
+    "early_termination": "keep_k", "filler": "text", "paraphrase": "rest", "mistake": "keep", "direct": "direct",
+}  # fmt: skip
 
 
 def items(n=20, options=("yes", "no"), answers=None):
@@ -96,8 +99,10 @@ def means(n=20, **levels):
 
 
 def observations(asked, scored, written=None, reworded=None, arms=None):
-    scored = scored.assign(sample=0, seed=0, retokenised=False)
-    values = chain_values.of_pairs(scored.assign(variant="", same=True, p_original=1.0, p_gold=1.0))
+    known = scored.assign(sample=0, seed=0, retokenised=False, same=True, cue="first")
+    known["variant"] = known["perturbation"].map(VARIANTS)
+    of_table = frame(known.reindex(columns=Scores.names), Scores)
+    values = chain_values.of_pairs(of_table.assign(reader=known["reader"].tolist()), chain_values.Reading(list))
     return Observations(
         arms=arms or {"tuned-x": "tuned-x"},
         answers=chain_values.answers_table(values),
@@ -501,11 +506,8 @@ def test_a_reader_that_answers_a_constant_after_whole_chains_is_collapsed_and_no
 
 def test_only_the_variants_that_measures_read_count():
     def other(readouts):
-        filler = readouts[readouts["perturbation"] == "filler"]
-        words = constant(filler).assign(variant="words")
-        return pd.concat(
-            [readouts.assign(variant=readouts["variant"].mask(readouts.index.isin(filler.index), "text")), words]
-        )
+        filler = readouts[readouts["variant"] == "text"]
+        return pd.concat([readouts, constant(filler).assign(variant="words")], ignore_index=True)
 
     assert said(check(readouts=other), "constant") == []
 

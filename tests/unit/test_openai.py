@@ -33,7 +33,7 @@ from faithfulness.config.weights import Weights
 from faithfulness.prepare import sources
 from faithfulness.prepare.weights import prepare_model
 from faithfulness.prompts import Message, Prompts, Render
-from faithfulness.rescore import readout
+from faithfulness.rescore import answering
 from tests.runs import ROOT
 from tests.servers import Between, free_port, transformers_serve, vllm_serve
 
@@ -388,12 +388,12 @@ class TestLetters:
         assert math.isnan(found[2])
 
     def test_a_censored_letter_has_no_probability(self) -> None:
-        row = readout.letters(["red", "green", "blue"], [math.log(0.6), math.log(0.2), math.nan])
+        row = answering.letters(["red", "green", "blue"], [math.log(0.6), math.log(0.2), math.nan])
         assert row["answer"] == "red"
         assert row["margin"] == pytest.approx(math.log(3))
         assert row["p"] == pytest.approx({"red": 0.75, "green": 0.25})
-        assert readout.letters(["red", "green"], [math.nan] * 2) == {"answer": None, "margin": None, "p": {}}
-        assert readout.letters(["red", "green"], [-1.0, math.nan])["margin"] is None
+        assert answering.letters(["red", "green"], [math.nan] * 2) == {"answer": None, "margin": None, "p": {}}
+        assert answering.letters(["red", "green"], [-1.0, math.nan])["margin"] is None
 
     @pytest.mark.parametrize("turn", ["prefill", "question"])
     def test_what_is_asked(self, arm: Path, wording: Prompts, turn: str) -> None:

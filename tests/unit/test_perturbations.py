@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 from faithfulness.chains import steps
 from faithfulness.operate import code_hash
-from faithfulness.perturb import direct, early_termination, filler, paraphrase
+from faithfulness.perturb import direct, donors, early_termination, filler, paraphrase
 from faithfulness.perturb.apply import probes_of
 from faithfulness.perturb.mistake import Mistake, mistaken_probes
 from faithfulness.perturb.paraphrase import Paraphrase, reworded_probes
 from faithfulness.perturb.registry import PERTURBATIONS
 from faithfulness.perturb.splicing import Change, cuts, splice
+from faithfulness.perturb.wording import CONTRASTS, NUMBER_WORDS
 from faithfulness.tables.generation import Chains, Probes
 from faithfulness.tables.io import read_rows, write_table
 
@@ -140,7 +141,7 @@ def test_probes_of_a_chain(chain, toy):
             ("keep_k", 3, one + two + three),
             ("keep_k", 4, TEXT),
         ],
-        "filler": [(" ...", k, rows["filler"][k]["text"]) for k in range(4)],
+        "filler": [("text", k, rows["filler"][k]["text"]) for k in range(4)],
         "paraphrase": [
             ("rest", 0, TEXT.upper()),
             ("rest", 1, one + (two + three + four).upper()),
@@ -218,7 +219,7 @@ def test_long_chains_are_thinned(toy):
     found = {name: [(row["variant"], row["cut"]) for row in rows[name]] for name in rows}
     assert found == {
         "early_termination": [("keep_k", k) for k in grid],
-        "filler": [(" ...", k) for k in grid[:-1]],
+        "filler": [("text", k) for k in grid[:-1]],
         "paraphrase": [("rest", k) for k in grid[:-1]] + [("single", k) for k in grid[1:]],
         "mistake": [("keep", k) for k in grid[1:]],
         "direct": [("direct", 0)],
@@ -276,7 +277,80 @@ def test_filler_repeats_its_tokens_to_the_exact_number(toy, chain, unit):
         start = chain["step_offsets"][row["cut"]][0]
         count = len(chain["chain_ids"]) - start
         assert row["chain_ids"][start:] == (tokens * count)[:count]
-        assert row["variant"] == unit
+        assert row["variant"] == "text"
+
+
+@st.composite
+def written(draw):
+    """Chains of several items, some with several samples, some without steps, cut into steps and tokens at random."""
+    toy = Toy()
+    texts = draw(st.lists(st.sampled_from(["", " It is.", TEXT, " Ka flips it. So it is up.\nIt is."]), max_size=6))
+    chains = [
+        chain_row(toy, text, seed=number) | {"item_id": f"i{number // 2}", "sample": number % 2}
+        for number, text in enumerate([TEXT, *texts])
+    ]
+    return toy, chains if draw(st.booleans()) else [without_ids(chain) for chain in chains]
+
+
+ALL = ("text", "words", "steps")
+
+
+def filled(toy, chain, ring, seed=0, fillers=ALL):
+    coder = {"encode": toy.encode, "decode": toy.decode}
+    return filler.perturb(chain, max_cuts=12, filler=" ...", fillers=fillers, seed=seed, donors=ring, **coder)
+
+
+@given(written(), st.integers(0, 3))
+def test_every_filler_has_as_many_tokens_as_it_replaces(found, seed):
+    toy, chains = found
+    for chain in chains:
+        for row in filled(toy, chain, donors.donors(chains), seed):
+            assert row["kept"] == row["cut"]
+            assert row["text"] == "".join(chain["steps"][: row["kept"]]) + row["replacement"]
+            if chain["chain_ids"] is not None:
+                assert len(row["chain_ids"]) == len(chain["chain_ids"])
+                assert toy.decode(row["chain_ids"]) == row["text"]
+            else:  # a step of a toy may begin inside a word
+                assert len(row["replacement"].split()) == sum(len(s.split()) for s in chain["steps"][row["cut"] :])
+
+
+@given(written(), st.integers(0, 3), st.randoms())
+def test_steps_are_those_of_another_item_whatever_the_order(found, seed, rng):
+    toy, chains = found
+    ring = donors.donors(chains)
+    shuffled = donors.donors(rng.sample(chains, len(chains)))
+    assert shuffled == ring
+    lenders = {chain["item_id"] for chain in chains if chain["steps"]}
+    for chain in chains:
+        lender = donors.donor(chain, ring, seed)
+        rows = [row for row in filled(toy, chain, ring, seed) if row["variant"] == "steps"]
+        assert (lender is None) == (lenders <= {chain["item_id"]})
+        assert len(rows) == (len(chain["steps"]) if lender else 0)
+        if lender:
+            assert lender["item_id"] != chain["item_id"]
+            own = "".join(lender["steps"]) * len(chain["chain_text"])
+            assert all(own.startswith(row["replacement"]) for row in rows)
+
+
+def test_donors_follow_the_seed_and_all_items_lend(toy):
+    chains = [chain_row(toy) | {"item_id": f"i{number}"} for number in range(40)]
+    ring = donors.donors(chains)
+    chosen = [[donors.donor(chain, ring, seed)["item_id"] for chain in chains] for seed in (0, 0, 1)]
+    assert chosen[0] == chosen[1] != chosen[2]
+    assert len(set(chosen[0])) > 10
+
+
+def test_words_are_the_items_own_and_carry_no_content(toy, chain):
+    other = chain | {"item_id": "j"}
+    ones = [
+        row["replacement"] for row in filled(toy, chain, [], fillers=["text", "words"]) if row["variant"] == "words"
+    ]
+    assert ones == [row["replacement"] for row in filled(toy, chain, [], fillers=["words", "text"])[:STEPS]]
+    assert ones != [row["replacement"] for row in filled(toy, other, [], fillers=["words", "text"])[:STEPS]]
+    assert all(ones[0].startswith(row) for row in ones)
+    assert set(ones[0].split()[:-1]) <= set(filler.WORDS)  # the last one may be cut
+    assert not set(filler.WORDS) & {word for pair in CONTRASTS for word in pair}
+    assert not set(filler.WORDS) & {*NUMBER_WORDS, "one", "not", "never", "nothing"}
 
 
 def test_filler_without_tokens_is_refused(chain, toy):
@@ -306,11 +380,10 @@ def test_replacement_without_an_encoder_has_text_only(chain):
 def test_the_registry_lists_what_is_written_and_the_schema_says_it(chain, toy):
     rows = every_row(chain, toy)
     rows["mistake"] += mistaken_probes(chain, 12, wrong, toy.encode, "resample")
+    rows["filler"] = filled(toy, chain, donors.donors([chain | {"item_id": "j"}]))
     assert list(rows) == list(PERTURBATIONS)
     for name, perturbation in PERTURBATIONS.items():
         variants = {variant.name: variant for variant in perturbation.variants}
-        if set(variants) == {None}:
-            variants = dict.fromkeys({row["variant"] for row in rows[name]}, variants[None])
         assert set(variants) == {row["variant"] for row in rows[name]}
         for row in rows[name]:
             if name != "direct":
@@ -319,7 +392,8 @@ def test_the_registry_lists_what_is_written_and_the_schema_says_it(chain, toy):
 
 def test_perturbations_are_applied_by_their_names(chain, toy):
     offered = {"max_cuts": 3, "seed": 1, "filler": " ...", "contrasts": [("is", "was")], "mistakes": ["keep"]}
-    offered |= {"encode": toy.encode, "decode": toy.decode}
+    offered |= {"encode": toy.encode, "decode": toy.decode, "fillers": ALL}
+    offered["donors"] = donors.donors([chain_row(toy) | {"item_id": "j"}])
     item = {"answer": "tails", "options": ["heads", "tails"]}
     for name, entry in PERTURBATIONS.items():
         own = {key: (offered | item)[key] for key in entry.needs}

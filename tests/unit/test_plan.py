@@ -170,11 +170,12 @@ def test_counts_of_a_small_configuration() -> None:
     assert plan["warm_start"]["items"] == 6
     assert plan["finetune"]["items"] == 8
     assert plan["write_chains"]["chains"] == 2 * 5
-    # Four steps: five cuts, four fillers, eight paraphrases, four mistakes; and the direct one.
-    assert plan["perturbations"]["probes"] == 10 * (21 + 1) == 10 * sizing.probes_of_chain(4)
-    # Both arms read both arms' chains, and answer directly.
+    # Four steps: five cuts, three times four fillers, eight paraphrases, four mistakes; and the direct one.
+    assert plan["perturbations"]["probes"] == 10 * (29 + 1) == 10 * sizing.probes_of_chain(4)
+    # Both arms read both arms' chains, the five cuts with both cues, and answer directly.
     assert plan["rescore_answers"]["chains"] == 4 * 5
-    assert plan["rescore_answers"]["probes"] == 4 * 5 * 21 + 2 * 5
+    assert plan["rescore_answers"]["probes"] == 4 * 5 * (29 + 5) + 2 * 5
+    assert sizing.probes_of_chain(4, second_cue=1.0) == 29 + 5 + 1
     assert plan["rescore_answers"]["hours"] == pytest.approx(
         2e9 * plan["rescore_answers"]["tokens"] / (0.4 * 1e12) / 3600
     )
@@ -194,7 +195,7 @@ def test_samples_and_resampled_mistakes_are_generated_and_scored() -> None:
     assert two["rescore_answers"]["probes"] == 2 * one["rescore_answers"]["probes"]
     more = rows_of(COINS | {"perturbations": {"mistakes": ["keep", "resample"]}})
     assert more["perturbations"]["tokens"] > 0
-    assert more["perturbations"]["probes"] == 10 * (25 + 1)
+    assert more["perturbations"]["probes"] == 10 * (33 + 1)
 
 
 def test_questions_that_are_not_here_are_assumed() -> None:
@@ -240,7 +241,9 @@ def test_an_unknown_size_leaves_the_hours_open() -> None:
 def test_the_plan_of_the_default_run_is_near_what_it_used(settings: Settings) -> None:
     """Without its questions and its tokenizer, as before make report; what it used is what make plan printed after."""
     used_tokens = {"warm_start": 71_196, "finetune": 35_967, "write_chains": 18_986, "rescore_answers": 136_362}
-    plan = expected(settings.model_copy(update={"models": settings.models[:1]}), ASSUMED, NOWHERE)
+    before = settings.perturbations.model_copy(update={"fillers": ["text"], "second_cue_items": 0.0})
+    models = {"models": settings.models[:1], "perturbations": before}  # what there was when it was counted
+    plan = expected(settings.model_copy(update=models), ASSUMED, NOWHERE)
     planned = dict(zip(plan["rule"], plan["tokens"], strict=True))
     assert sum(planned.values()) == pytest.approx(sum(used_tokens.values()), rel=0.2)
     assert planned == pytest.approx(used_tokens | {"perturbations": 0}, rel=0.35)

@@ -307,6 +307,22 @@ def test_models_on_a_server(served: dict[str, Any]) -> None:
     assert settings.load(served | {"perturbations": {"paraphraser": {"source": {"uri": "openai:gpt-y"}}}})
 
 
+def test_a_second_cue_is_for_models_that_are_asked_by_a_cue(served: dict[str, Any]) -> None:
+    """A server that is asked in a second turn is sent no cue: both requests would be the same."""
+    assert settings.load(served).second_cue_items("gpt") == 0
+    served["models"][0]["server"] = {"turn": "prefill"}
+    assert settings.load(served).second_cue_items("gpt") == 1
+    assert settings.load(served | {"perturbations": {"second_cue_items": 0.25}}).second_cue_items("gpt") == 0.25
+
+
+@pytest.mark.parametrize(
+    ("fillers", "message"), [(["words"], "must contain 'text'"), (["text", "words", "words"], "can be named once")]
+)
+def test_fillers_are_compared_with_the_text(config: dict[str, Any], fillers: list[str], message: str) -> None:
+    with pytest.raises(SettingsError, match=f"fillers: .*{message}"):
+        settings.load(config | {"perturbations": {"fillers": fillers}})
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -74,7 +74,7 @@ def test_changed_code_changes_what_it_made(finished: Path) -> None:
     """The journal holds answers of the code before: they must not be taken for those of the code now."""
     target = f"{RESULTS}/scores/tiny/base/coin_flip.parquet"
     before = read_table(finished / target, Scores)
-    module = finished / "scripts/faithfulness/rescore/readout.py"
+    module = finished / "scripts/faithfulness/rescore/answering.py"
     margin = '"margin": ranked[0] - ranked[1]'
     assert margin in module.read_text()
     module.write_text(module.read_text().replace(margin, '"margin": 2 * (ranked[0] - ranked[1])'))

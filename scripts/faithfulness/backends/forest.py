@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 from transformers import DynamicCache, LogitsProcessorList, PreTrainedModel
+from transformers.utils.generic import ModelOutput
 
-from faithfulness.backends import prefix_tree, tree_attention
+from faithfulness.backends import chunked, prefix_tree, tree_attention
 from faithfulness.backends.logits import likeliest, log_probs
 from faithfulness.backends.prefix_tree import Ints
 from faithfulness.backends.protocol import Generated, Request
@@ -20,26 +21,58 @@ from faithfulness.backends.protocol import Generated, Request
 CHUNK = 64
 
 
-def score(model: PreTrainedModel, requests: Sequence[Request]) -> list[float]:
+def score(model: PreTrainedModel, requests: Sequence[Request], chains: Sequence[Request] = ()) -> list[float]:
     """Log-probability of each continuation after its context, in nats: one forward pass over one prefix tree.
 
     Args:
         model: a causal language model with tree attention (V tokens in its vocabulary).
         requests: token ids of contexts and continuations, neither of which may be empty.
+        chains: the same with long continuations, whose logits are not in memory together; where they are the beginnings
+            of requests, they cost no further pass through the layers.
+
+    Returns:
+        Those of the requests, then those of the chains.
     """
-    # The last token of a continuation is predicted by the one before it, and predicts nothing: it needs no node.
-    tree = prefix_tree.build([[*context, *continuation[:-1]] for context, continuation in requests])
-    paths = prefix_tree.paths(tree, tree.ends)  # (requests, deepest + 1)
-    predicting = [  # nodes that predict the tokens of a continuation: from the last token of its context on
+    tree = prefix_tree.build([_sequence(request) for request in (*requests, *chains)])
+    paths = prefix_tree.paths(tree, tree.ends)  # (requests and chains, deepest + 1)
+    nodes, tokens, owners = _predictions(paths[: len(requests)], requests)  # (M,) each, M tokens to score
+    kept, rows = np.unique(nodes, return_inverse=True)  # (N,) nodes, (M,) their rows in the logits
+    layout = prefix_tree.chunks(tree, CHUNK)
+    with chunked.recorded(model) as outputs:
+        logits = tree_attention.forward(model, tree.tokens, tree.depths, layout, kept)  # (N, V)
+    totals = np.bincount(owners, log_probs(logits, rows, tokens), len(requests)).tolist()
+    return totals + _chain_log_probs(model, outputs[0], paths[len(requests) :], chains)
+
+
+def _sequence(request: Request) -> list[int]:
+    """The nodes that a request needs: the last token of its continuation predicts nothing."""
+    context, continuation = request
+    return [*context, *continuation[:-1]]
+
+
+def _predictions(paths: Ints, requests: Sequence[Request]) -> tuple[Ints, Ints, Ints]:
+    """For each token of the continuations, the node that predicts it, its id, and the index of its request.
+
+    Args:
+        paths: (requests, L) nodes of each request.
+        requests: token ids of contexts and continuations.
+    """
+    nodes = [  # from the last token of the context on
         path[len(context) - 1 : len(context) - 1 + len(continuation)]
         for path, (context, continuation) in zip(paths, requests, strict=True)
     ]
-    tokens = np.array([token for _, continuation in requests for token in continuation])  # (M,) tokens to score
-    owners = np.repeat(np.arange(len(requests)), [len(continuation) for _, continuation in requests])  # (M,)
-    kept, rows = np.unique(np.concatenate(predicting), return_inverse=True)  # (N,) nodes, (M,) their rows in the logits
-    layout = prefix_tree.chunks(tree, CHUNK)
-    logits = tree_attention.forward(model, tree.tokens, tree.depths, layout, kept)  # (N, V)
-    return np.bincount(owners, log_probs(logits, rows, tokens), len(requests)).tolist()
+    tokens = [token for _, continuation in requests for token in continuation]
+    owners = [index for index, (_, continuation) in enumerate(requests) for _ in continuation]
+    none = np.empty(0, np.int64)
+    return np.concatenate([none, *nodes]), np.array(tokens, np.int64), np.array(owners, np.int64)
+
+
+def _chain_log_probs(
+    model: PreTrainedModel, output: ModelOutput, paths: Ints, chains: Sequence[Request]
+) -> list[float]:
+    """Log-probability of each chain, from the pass that holds its nodes; `paths` as in `_predictions`."""
+    nodes, tokens, owners = _predictions(paths, chains)
+    return np.bincount(owners, chunked.token_log_probs(model, output, nodes, tokens), len(chains)).tolist()
 
 
 class Forest:
@@ -48,18 +81,28 @@ class Forest:
     Args:
         model: a causal language model with tree attention (V tokens in its vocabulary).
         sequences: token ids; none may be empty.
+        chains: see `score`; the sequences begin with them.
+
+    Attributes:
+        chain_log_probs: log-probability of each chain after its context, in nats.
     """
 
-    def __init__(self, model: PreTrainedModel, sequences: Sequence[list[int]]) -> None:
-        tree = prefix_tree.build(sequences)
+    def __init__(self, model: PreTrainedModel, sequences: Sequence[list[int]], chains: Sequence[Request] = ()) -> None:
+        tree = prefix_tree.build([*sequences, *map(_sequence, chains)])
         self.model = model
         self.cache = DynamicCache()
         self.node_count = len(tree.tokens)  # nodes in the cache
-        self.paths = prefix_tree.paths(tree, tree.ends)  # (S, deepest + 1) nodes of each sequence
-        self.lengths = tree.depths[tree.ends] + 1  # (S,) tokens of each sequence
-        ends, rows = np.unique(tree.ends, return_inverse=True)  # (N,), (S,)
+        paths = prefix_tree.paths(tree, tree.ends)
+        self.paths, last = (
+            paths[: len(sequences)],
+            tree.ends[: len(sequences)],
+        )  # (S, deepest + 1) nodes of each sequence
+        self.lengths = tree.depths[last] + 1  # (S,) tokens of each sequence
+        ends, rows = np.unique(last, return_inverse=True)  # (N,), (S,)
         layout = prefix_tree.chunks(tree, CHUNK)
-        logits = tree_attention.forward(model, tree.tokens, tree.depths, layout, ends, self.cache)  # (N, V)
+        with chunked.recorded(model) as outputs:
+            logits = tree_attention.forward(model, tree.tokens, tree.depths, layout, ends, self.cache)  # (N, V)
+        self.chain_log_probs = _chain_log_probs(model, outputs[0], paths[len(sequences) :], chains)
         self.logits = logits[rows]  # (S, V) after the last token of each sequence
 
     def _step(self, paths: Ints, lengths: Ints, rows: list[int], tokens: list[int]) -> Tensor:

@@ -76,10 +76,13 @@ def _requests(model: PreTrainedModel) -> list[Request]:
 
 
 def _largest_difference(model: PreTrainedModel, requests: list[Request], expected: list[float]) -> float:
-    """Difference to the expected log-probabilities, in nats, of both ways to use a tree."""
+    """Difference to the expected log-probabilities, in nats, of all ways to use a tree."""
     grown = Forest(model, [context for context, _ in requests])
+    whole = Forest(model, [[*context, *continuation] for context, continuation in requests], requests)
     scores = [
         forest.score(model, requests),
+        forest.score(model, [], requests),
         grown.score(range(len(requests)), [continuation for _, continuation in requests]),
+        whole.chain_log_probs,
     ]
     return float(np.abs(np.array(scores) - expected).max())  # NaN if one of them is NaN

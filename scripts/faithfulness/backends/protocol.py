@@ -40,6 +40,7 @@ class Probe:
     chain_ids: list[int] | None = None  # token ids of `chain`, if it was generated with the same tokenizer
     candidates: tuple[str, ...] = ()  # answers to score
     answer_tokens: int = 0  # length limit of the greedy answer; 0 for none
+    chain_nats: bool = False  # whether the likelihood of the chain is wanted
     details: dict[str, object] = field(default_factory=dict)  # perturbation, variant, cut, ... of the probe
 
 
@@ -51,6 +52,9 @@ class Reading:
     tokens: tuple[int, ...]  # number of tokens of each candidate
     text: str | None = None  # the greedy answer; None where the probe has `answer_tokens` 0
     retokenised: bool = False  # whether the chain had to be encoded again from its text
+    # Mean negative log-probability of a token of the chain after the prompt, in nats; None where it is not wanted, the
+    # chain is empty, or a server does not report it.
+    chain_nats: float | None = None
 
 
 @dataclass(frozen=True)

@@ -160,13 +160,14 @@ class TransformersBackend:
     ) -> list[Reading]:
         """Readings of the probes of a batch; `indices` are theirs in the call of `score`."""
         texts: list[str | None] = [None] * len(probes)
+        chains = {i: self.chain_request(probe) for i, probe in enumerate(probes) if probe.chain_nats and probe.chain}
         candidates: Sequence[tuple[str, ...]] = [probe.candidates for probe in probes]
         grown: Forest | None = None
         limits = [probe.answer_tokens for probe in probes]
         if any(limits):
             _, alone = self._apart([len(ids) + limit for ids, limit in zip(contexts, limits, strict=True)])
             if self.trees and not alone:
-                grown = Forest(self.model, contexts)
+                grown = Forest(self.model, contexts, list(chains.values()))
                 generated = grown.grow(limits, self.stops, [LogitsProcessorList()] * len(probes))
             else:
                 generated = self.generate_ids(contexts, Decoding(max(limits)), [0] * len(probes))
@@ -178,9 +179,11 @@ class TransformersBackend:
         continuations = [ids for of_probe in candidate_ids for ids in of_probe]
         lengths = [len(contexts[i]) + len(ids) for i, ids in zip(owners, continuations, strict=True)]
         if grown is not None and not self._apart(lengths)[1]:  # its cache holds the contexts already
-            log_probs = grown.score(owners, continuations)
+            log_probs = [*grown.score(owners, continuations), *grown.chain_log_probs]
         else:
-            log_probs = self.score_ids([(contexts[i], ids) for i, ids in zip(owners, continuations, strict=True)])
+            requests = [(contexts[i], ids) for i, ids in zip(owners, continuations, strict=True)]
+            log_probs = self.score_ids(requests, list(chains.values()))
+        of_chains = dict(zip(chains, log_probs[len(owners) :], strict=True))
         remaining = iter(log_probs)
         return [
             Reading(
@@ -188,32 +191,44 @@ class TransformersBackend:
                 tokens=tuple(map(len, of_probe)),
                 text=text,
                 retokenised=probe.chain_ids is None and bool(probe.chain),
+                chain_nats=-of_chains[i] / len(chains[i][1]) if i in chains else None,
             )
-            for probe, of_probe, text in zip(probes, candidate_ids, texts, strict=True)
+            for i, (probe, of_probe, text) in enumerate(zip(probes, candidate_ids, texts, strict=True))
         ]
 
     @torch.inference_mode()
-    def score_ids(self, requests: Sequence[Request]) -> list[float]:
-        """Log-probability of each continuation after its context, in nats."""
-        lengths = [len(context) + len(continuation) for context, continuation in requests]
+    def score_ids(self, requests: Sequence[Request], chains: Sequence[Request] = ()) -> list[float]:
+        """Log-probability of each continuation after its context, in nats: of the requests, then of the chains.
+
+        Chains are requests, too, with long continuations (see `forest.score`).
+        """
+        both = [*requests, *chains]
+        lengths = [len(context) + len(continuation) for context, continuation in both]
         together, alone = self._apart(lengths)
-        shared = [requests[i] for i in together]
+        shared = [both[i] for i in together]
         values: dict[int, float] = {}
         if alone:
             with self._row_attention():
-                of_rows = padded.score(self.model, [requests[i] for i in alone], 1, self.pad)
+                of_rows = padded.score(self.model, [both[i] for i in alone], 1, self.pad)
             values.update(zip(alone, of_rows, strict=True))
         if shared and self.trees:
-            values.update(zip(together, forest.score(self.model, shared), strict=True))
+            answers = sum(i < len(requests) for i in together)
+            in_trees = forest.score(self.model, shared[:answers], shared[answers:])
+            values.update(zip(together, in_trees, strict=True))
         elif shared:
             rows = self.budget.rows(max(lengths[i] for i in together))
             values.update(zip(together, padded.score(self.model, shared, rows, self.pad), strict=True))
-        return [values[i] for i in range(len(requests))]
+        return [values[i] for i in range(len(both))]
 
     def context_ids(self, probe: Probe) -> list[int]:
         """Token ids of a probe up to its answer. Its segments are encoded one by one (see `prompts`)."""
         chain = probe.chain_ids if probe.chain_ids is not None else self.encode(probe.chain)
         return [*self.encode_prompt(probe.prompt), *chain, *self.encode(probe.cue)]
+
+    def chain_request(self, probe: Probe) -> Request:
+        """Token ids of a probe's prompt and of its chain, as they are in its context."""
+        chain = probe.chain_ids if probe.chain_ids is not None else self.encode(probe.chain)
+        return self.encode_prompt(probe.prompt), chain
 
     def candidate_ids(self, candidates: Sequence[str]) -> list[list[int]]:
         """Token ids of each candidate as it follows the cue."""

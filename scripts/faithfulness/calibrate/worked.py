@@ -11,12 +11,13 @@ from faithfulness.calibrate.exact import WorkedChains
 from faithfulness.chains.write import write_chains
 from faithfulness.config.probing import Perturbations
 from faithfulness.perturb.apply import probes_of
+from faithfulness.perturb.donors import donors
 from faithfulness.perturb.registry import PERTURBATIONS
 from faithfulness.perturb.splicing import Decode, Encode
 from faithfulness.perturb.wording import Contrasts
 from faithfulness.prompts import Prompts
 from faithfulness.rescore import readout
-from faithfulness.rescore.readout import Readout
+from faithfulness.rescore.answering import Readout
 from faithfulness.tables.by_item import rows_of
 from faithfulness.tables.generation import Probes
 from faithfulness.tables.io import frame, records
@@ -59,6 +60,7 @@ def perturb(
     """
     rows, by_id = records(chains), {item["item_id"]: item for item in records(items)}
     offered = {**settings.model_dump(), "contrasts": contrasts, "encode": encode, "decode": decode}
+    offered["donors"] = donors(rows)
     tables = {
         name: frame(probes_of(name, perturbation.needs, rows, offered, by_id), Probes)
         for name, perturbation in PERTURBATIONS.items()

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 import pandas as pd
 import pyarrow as pa
 
+from faithfulness.compare.alternatives import ALTERNATIVES, MAIN
 from faithfulness.compare.chain_probes import CHAIN
-from faithfulness.compare.chain_values import COUNTINGS, ChainValues, Pair, pair_values
+from faithfulness.compare.chain_values import ChainValues, Pair, alternatives_of, pair_values
 from faithfulness.compare.measures import MEASURES
 from faithfulness.tables.fields import FLOAT, INT, ITEM_ID, STR, field
 from faithfulness.tables.io import frame as as_table
@@ -21,6 +22,8 @@ Seeds = Mapping[Cell, Mapping[int, pd.DataFrame]]  # frames of means by cell and
 
 ROLES = [("base", "base"), ("base", "tuned"), ("tuned", "base"), ("tuned", "tuned")]  # (writer, reader)
 KEYS = ["item_id", "writer", "reader"]
+# Measures that say nothing where a target is a_n.
+FOLLOWING = ("chain_following", "question_following", "neither_followed", "chain_following_log_odds")
 
 
 def schema() -> pa.Schema:
@@ -34,7 +37,7 @@ def schema() -> pa.Schema:
                 meaning="training seed of the tuned arm; null: all trainings of an arm with several",
                 nullable=True,
             ),
-            field("invalid", STR, meaning=f"how invalid readouts are counted: {', '.join(COUNTINGS)}"),
+            field("alternative", STR, meaning=f"{MAIN}, or how answers are counted or read: {', '.join(ALTERNATIVES)}"),
             ITEM_ID,
             field("writer", STR, meaning="who wrote the chains: base or tuned"),
             field("reader", STR, meaning="who read them: base or tuned"),
@@ -48,44 +51,53 @@ def of_chains(chains: pd.DataFrame) -> pd.DataFrame:
 
     A chain counts where it has a step and a valid a_n with both readers, and an item where each writer has such a
     chain: one set of items for each contrast. Accuracies and lengths, which count an invalid answer as wrong, are
-    means over all chains.
+    means over all chains. Where a conflict chain of an item leads to the a_n of any of its readers, the item has no
+    measure of chain following with any, but for `chain_following_all`.
 
     Args:
-        chains: columns CHAIN and the measures, of base and of one or more trainings of the tuned arm, with writer and
-            reader 'base' or 'tuned'; base that reads its own chains is there once.
+        chains: columns CHAIN and measures (chain_values.SUPPORT at least), of base and of one or more trainings of the
+            tuned arm, with writer and reader 'base' or 'tuned'; base that reads its own chains is there once.
 
     Returns:
         Index KEYS, sorted, one column for each measure; NaN where a measure is undefined.
     """
+    names = [name for name in MEASURES if name in chains]
     # Base writes the same chain for every training seed of its tuned reader.
     chain_seed = chains["seed"].where(chains["writer"] == "tuned", 0)
     chain = [chains["writer"], chains["item_id"], chains["sample"], chain_seed]
     usable = chains["aoc_raw"].notna().groupby(chain).transform("all")
-    of_chain = [name for name, measure in MEASURES.items() if measure.of_chain]
-    values = chains[list(MEASURES)].copy()
+    of_chain = [name for name in names if MEASURES[name].of_chain]
+    values = chains[names].copy()
     values[of_chain] = values[of_chain].where(usable)
+    following = [name for name in FOLLOWING if name in names]
+    if following:
+        met = values[following[0]].isna() & values["chain_following_all"].notna()
+        values[following] = values[following].mask(met.groupby(chains["item_id"]).transform("any"))
     items = values.groupby([chains[key] for key in KEYS]).mean()
     roles = items["aoc_raw"].notna().groupby(level="item_id").transform("sum")
     items[of_chain] = items[of_chain].where(roles == len(ROLES))
     return items
 
 
-def table(values: Mapping[Pair, ChainValues], arms: Mapping[str, str]) -> pd.DataFrame:
-    """Item means of each arm, for each way to count invalid readouts, by training and (if several) over all of them.
+def tables(values: Mapping[Pair, ChainValues], arms: Mapping[str, str]) -> Iterator[pd.DataFrame]:
+    """Item means of each arm, by alternative, by training and (if several) over all of them.
 
     Args:
         values: from `chain_values.of_pairs`.
         arms: the arm of each training, by the training's name.
 
     Returns:
-        A table of `schema`.
+        Tables of `schema`, one for each alternative and arm, made as they are taken. An alternative is missing where it
+        reads nothing of an arm and base otherwise, and has few measures beside those of its claims.
     """
-    parts = []
-    for invalid in COUNTINGS:
+    for alternative in (MAIN, *ALTERNATIVES):
         for arm in sorted(set(arms.values())):
-            chains = [pair_values(values, name, invalid) for name in arms if arms[name] == arm]
-            parts.append(of_trainings(chains).assign(arm=arm, invalid=invalid))
-    return as_table(pd.concat(parts, ignore_index=True), schema())
+            trainings = [name for name in arms if arms[name] == arm]
+            if any(alternative in alternatives_of(values, name) for name in trainings):
+                chains = [pair_values(values, name, alternative) for name in trainings]
+                shared = [name for name in chains[0] if all(name in part for part in chains)]
+                means = of_trainings([part[shared] for part in chains]).assign(arm=arm, alternative=alternative)
+                yield as_table(means.reindex(columns=schema().names), schema())
 
 
 def of_trainings(trainings: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -116,8 +128,7 @@ def frames(means: pd.DataFrame) -> dict[Cell, pd.DataFrame]:
     """Frames of means by cell, over all trainings of its arm.
 
     Args:
-        means: tables of `schema` with columns model and dataset, of one way to count invalid readouts; some measures
-            may be missing.
+        means: tables of `schema` with columns model and dataset, of one alternative; some measures may be missing.
     """
     frames_of = {}
     for cell, part in _cells(means):
@@ -131,6 +142,22 @@ def frames_by_seed(means: pd.DataFrame) -> dict[Cell, dict[int, pd.DataFrame]]:
     return {
         cell: {int(seed): _frame(part[part["seed"] == seed]) for seed in sorted(part["seed"].dropna().unique())}
         for cell, part in _cells(means)
+    }
+
+
+def under_alternatives(means: pd.DataFrame, cells: Cells, seeds: Seeds) -> dict[str, tuple[Cells, Seeds]]:
+    """Frames of means, and those of each training seed, under each alternative that has rows, in their usual order.
+
+    Args:
+        means: as in `frames`, of any number of alternatives.
+        cells: the main frames, which a cell keeps in which nothing is read otherwise.
+        seeds: the main frames of each training seed.
+    """
+    parts = {name: means[means["alternative"] == name] for name in ALTERNATIVES}
+    return {
+        name: ({**cells, **frames(part)}, {**seeds, **frames_by_seed(part)})
+        for name, part in parts.items()
+        if len(part)
     }
 
 

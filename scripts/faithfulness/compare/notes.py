@@ -27,7 +27,7 @@ READ_FROM = {
     "chain_following": "conflict",
 }
 # The variants that these measures read, where a perturbation has others beside them.
-VARIANTS = {"filler": ("text",), "paraphrase": ("rest",), "mistake": ("keep",)}
+VARIANTS = {"early_termination": ("keep_k",), "filler": ("text",), "paraphrase": ("rest",), "mistake": ("keep",)}
 
 
 def perturbation_of(measure: str) -> str | None:

@@ -27,7 +27,7 @@ def chain_curves(index: pd.MultiIndex, probes: ChainProbes) -> dict[str, pd.Data
     """
     curves = {}
     for perturbation, variant in VARIANTS.items():
-        points = probes.of(perturbation, variant.name)
+        points = probes.kept(perturbation, variant.name)
         if variant.one_step:  # at the steps before the one that is changed, which is numbered from 1
             points = np.roll(points, -1, axis=1)
         known = np.isfinite(points).any(axis=1) & (probes.n_steps > 0)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, model_validator
+from pydantic import Discriminator, Field, field_validator, model_validator
 from pydantic import Tag as Case
 
 from faithfulness.config.base import Count, Strict
@@ -54,6 +54,18 @@ class Perturbations(Strict):
         12, description="most cuts of a chain; longer chains are cut at evenly spaced steps, always at both ends"
     )
     filler: str = Field(" ...", min_length=1, description="text that is repeated in place of the removed steps")
+    fillers: list[Literal["text", "words", "steps"]] = Field(
+        ["text", "words", "steps"],
+        description="what is put in place of the removed steps, as many tokens: the text of `filler` (text, always "
+        "made), common words without content (words), the steps of another item by the same writer (steps); a verdict "
+        "that one of them does not share is inconclusive",
+    )
+    second_cue_items: Annotated[float, Field(ge=0, le=1)] = Field(
+        1.0,
+        description="share of the items whose early-termination and conflict probes are also read with `second_cue` of "
+        "the prompts; a verdict that differs under it is inconclusive; 0 to save the time. Servers that are asked in a "
+        "second turn (server.turn: question) have one wording only",
+    )
     mistakes: list[Literal["keep", "resample"]] = Field(
         ["keep"],
         min_length=1,
@@ -63,4 +75,13 @@ class Perturbations(Strict):
     paraphraser: Paraphraser | None = Field(
         None, description="language model that rewords steps (see Paraphraser); default: rules reword them"
     )
-    seed: int = Field(0, ge=0, description="seed of the choice among rewordings and among mistakes")
+    seed: int = Field(0, ge=0, description="seed of the choice among rewordings, mistakes and fillers")
+
+    @field_validator("fillers")
+    @classmethod
+    def _text_is_a_filler(cls, fillers: list[str]) -> list[str]:
+        if "text" not in fillers:
+            raise ValueError("must contain 'text', which the others are compared with")
+        if len(set(fillers)) < len(fillers):
+            raise ValueError("each filler can be named once")
+        return fillers

@@ -150,6 +150,12 @@ class Settings(Strict):
         """The model of a name; SettingsError if there is none."""
         return _named(name, self.models, "model")
 
+    def second_cue_items(self, name: str) -> float:
+        """Share of the items that a model also reads with the second cue; none where no cue asks it for its answer."""
+        model = self.model(name)
+        by_question = isinstance(model, ServedModel) and model.server.turn == "question"
+        return 0.0 if by_question else self.perturbations.second_cue_items
+
     def dataset(self, name: str) -> LastLetters | CoinFlip | TableDataset:
         """The dataset of a name; SettingsError if there is none."""
         return _named(name, self.datasets, "dataset")

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from faithfulness.calibrate.criterion import LEAST_AREA
-from faithfulness.compare.measures import MEASURES
+from faithfulness.compare.measures import CONTINUOUS, MEASURES
 from faithfulness.figures import alt_text, theme
 from faithfulness.figures.colours import GREY, INK, MUTED, PAPER
 from faithfulness.figures.common import capital_label, titles_of
@@ -21,7 +21,7 @@ READERS = {"load_bearing": "●", "decorative": "○", "surface": "◐"}
 
 def tabulate(calibration: pd.DataFrame) -> pd.DataFrame:
     """The calibration of all measures of answers (those of probabilities stay in the table), in the usual order."""
-    rows = calibration[calibration.measure.isin(MEASURES) & ~calibration.measure.str.endswith("_p")]
+    rows = calibration[calibration.measure.isin(MEASURES) & ~calibration.measure.isin(CONTINUOUS)]
     order = {name: place for place, name in enumerate(MEASURES)}
     rows = rows.sort_values("measure", key=lambda names: names.map(order), kind="stable").reset_index(drop=True)
     return rows.assign(interpretable=rows.status != "failed")

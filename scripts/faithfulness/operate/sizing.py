@@ -31,6 +31,7 @@ ANSWER_TOKENS = 20  # a cue, and the options behind it
 # probe, and mistakes are continued where the configuration says so.
 COUNTED_APART = {("early_termination", "keep_k"), ("direct", "direct"), ("mistake", "resample")}
 PROBES_AT_CUT = len({(p.name, v.name) for p in PERTURBATIONS.values() for v in p.variants} - COUNTED_APART)
+MOST_VARIANTS = max(len(perturbation.variants) for perturbation in PERTURBATIONS.values())  # of one perturbation
 
 # Memory of tables as rows of Python objects.
 TOKEN_BYTES = 46  # an integer in a list (40) and its text
@@ -85,6 +86,11 @@ class Job:
     def continued(self) -> bool:
         """Whether chains are also continued after mistakes."""
         return "resample" in self.settings.perturbations.mistakes
+
+    @property
+    def second_cue(self) -> float:
+        """Share of the items that are also read with the second cue."""
+        return self.settings.perturbations.second_cue_items
 
     @property
     def speed(self) -> Assumptions:
@@ -172,7 +178,9 @@ def row_megabytes(rows: float, tokens: float) -> float:
     return rows * (ROW_BYTES + tokens * TOKEN_BYTES) / 1e6
 
 
-def scored_megabytes(chains: float, tokens: int, cuts: int, block_chains: float, continued: bool = False) -> float:
+def scored_megabytes(
+    chains: float, tokens: int, cuts: int, block_chains: float, continued: bool = False, second_cue: float = 0.0
+) -> float:
     """Tables of a scoring job: the probes of a block, of which there are several forms at a time, and all its scores.
 
     Args:
@@ -181,20 +189,22 @@ def scored_megabytes(chains: float, tokens: int, cuts: int, block_chains: float,
         cuts: of a chain, at most.
         block_chains: chains that are scored together: those of all writers to the items of a block.
         continued: whether chains are also continued after mistakes.
+        second_cue: share of the items that are also read with the second cue.
     """
-    probes = probes_of_chain(cuts, continued)
+    probes = probes_of_chain(cuts, continued, second_cue)
     block = FORMS * row_megabytes(min(chains, block_chains) * probes, tokens)
     return READING_MEGABYTES + block + chains * probes * SCORED_BYTES / 1e6
 
 
-def probes_of_chain(cuts: int, continued: bool = False) -> int:
+def probes_of_chain(cuts: int, continued: bool = False, second_cue: float = 0.0) -> float:
     """Probes of a chain: one that stops at each cut, the substitutions at all cuts but the last, and the direct one.
 
     Args:
         cuts: of the chain, without its end.
         continued: whether the chain is also continued after mistakes.
+        second_cue: share of the items whose probes that stop are read twice.
     """
-    return (cuts + 1) + (PROBES_AT_CUT + continued) * cuts + 1
+    return (1 + second_cue) * (cuts + 1) + (PROBES_AT_CUT + continued) * cuts + 1
 
 
 def chains_megabytes(job: Job) -> float:
@@ -203,8 +213,8 @@ def chains_megabytes(job: Job) -> float:
 
 
 def perturbed_megabytes(job: Job) -> float:
-    """Tables of chains and of one perturbation, which has at most two probes at a cut."""
-    rows = 2 + 2 * job.settings.perturbations.max_cuts
+    """Tables of chains and of one perturbation, which has a probe of each of its variants at a cut."""
+    rows = 2 + MOST_VARIANTS * job.settings.perturbations.max_cuts
     return sum(row_megabytes(rows * chains(job, d) / job.shards, d.max_new_tokens) for d in job.datasets)
 
 
@@ -218,6 +228,7 @@ def scoring_megabytes(job: Job) -> float:
             cuts,
             chains(job, d) * min(1, block_items / d.eval),
             job.continued,
+            job.second_cue,
         )
         for d in job.datasets
     )
@@ -225,7 +236,7 @@ def scoring_megabytes(job: Job) -> float:
 
 def scores_megabytes(job: Job) -> float:
     """Tables of scores, and of the chains behind them, as data frames."""
-    probes = probes_of_chain(job.settings.perturbations.max_cuts, job.continued)
+    probes = probes_of_chain(job.settings.perturbations.max_cuts, job.continued, job.second_cue)
     return sum(chains(job, dataset) * (ROW_BYTES + probes * SCORE_BYTES) for dataset in job.datasets) / 1e6
 
 
@@ -249,11 +260,11 @@ def generation_tokens(dataset: Dataset) -> Tokens:
     return Tokens(PROMPT_TOKENS, length, requests=1, sent=PROMPT_TOKENS, received=length)
 
 
-def scoring_tokens(dataset: Dataset, max_cuts: int, continued: bool = False) -> Tokens:
+def scoring_tokens(dataset: Dataset, max_cuts: int, continued: bool = False, second_cue: float = 0.0) -> Tokens:
     """Tokens of all probes of a chain, in one prefix tree."""
     length = _chain_tokens(dataset)
     cuts = min(max_cuts, max(1, round(length / ON_CPU.step_tokens)))
-    probes = probes_of_chain(cuts, continued)
+    probes = probes_of_chain(cuts, continued, second_cue)
     # The tokens in place of the steps after a cut are as many as theirs: on average half of the chain and half a step.
     branches = (PROBES_AT_CUT + continued) * length * (cuts + 1) / 2
     prefilled = PROMPT_TOKENS + length + branches + probes * ANSWER_TOKENS
@@ -287,7 +298,7 @@ def continuation_seconds(job: Job) -> float:
 def scoring_seconds(job: Job) -> float:
     """Seconds in which a reader answers all probes of its writers' chains."""
     cuts = job.settings.perturbations.max_cuts
-    tokens = [scoring_tokens(d, cuts, job.continued) * _chains_of_shard(job, d) for d in job.datasets]
+    tokens = [scoring_tokens(d, cuts, job.continued, job.second_cue) * _chains_of_shard(job, d) for d in job.datasets]
     return sum(_seconds(part, job.model, job) for part in tokens)
 
 

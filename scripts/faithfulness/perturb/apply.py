@@ -18,8 +18,8 @@ def probes_of(
         name: of the perturbation, whose module is the one of this name.
         needs: what its function takes (see `registry.Perturbation`).
         chains: rows of the chains table.
-        offered: what is the same for all chains: settings, `contrasts`, `encode`, `decode`. The values are of the types
-            that each perturbation's own function says.
+        offered: what is the same for all chains: settings, `contrasts`, `donors`, `encode`, `decode`. The values are of
+            the types that each perturbation's own function says.
         items: `OF_ITEM` of each item by item_id, for perturbations that need any of these.
 
     Returns:

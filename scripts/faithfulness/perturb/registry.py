@@ -13,22 +13,24 @@ class Variant:
     """One way in which a perturbation changes chains.
 
     Attributes:
-        name: in the column `variant`; None where that holds something else, and there is one variant only.
+        name: in the column `variant`.
         label: in the chain browser.
         hint: what a row of the chain browser shows.
         title: of the row of the chain browser in which no step is kept.
         one_step: whether `cut` is the step that is changed, from 1; else it is the number of steps kept.
         curve: whether figures show the retention of the answer over the cuts.
         shown: whether the chain browser shows it as a change of the chain.
+        browsed: whether the chain browser holds its probes: it would be twice as large with all that only compare.
     """
 
-    name: str | None
+    name: str
     label: str = ""
     hint: str = ""
     title: str = ""
     one_step: bool = False
     curve: bool = False
     shown: bool = True
+    browsed: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +41,9 @@ class Perturbation:
         name: in files and in the column `perturbation`; also of its module.
         label: in figures and tables.
         needs: keyword arguments of its function: settings of the section `perturbations` of the configuration
-            (`max_cuts`, `seed`, `filler`); `contrasts` (pairs of words of the chain's dataset); `answer` and `options`
-            (of the chain's item); `encode` and `decode` (of the writer's tokenizer; None where a server has it).
+            (`max_cuts`, `seed`, `filler`, `fillers`); `contrasts` (pairs of words of the chain's dataset); `answer` and
+            `options` (of the chain's item); `donors` (the chains of the same writer and dataset, see `donors.donors`);
+            `encode` and `decode` (of the writer's tokenizer; None where a server has it).
         variants: the ways in which it changes chains.
     """
 
@@ -70,15 +73,17 @@ PERTURBATIONS = {
         Perturbation(
             name="filler",
             label="filler",
-            needs=("max_cuts", "filler", "encode", "decode"),
+            needs=("max_cuts", "filler", "fillers", "seed", "donors", "encode", "decode"),
             variants=(
                 Variant(
-                    name=None,
+                    name="text",
                     label="Filler",
                     title="All steps as filler",
                     hint="Each row: the steps up to there are kept, the rest is filler. Colour: what the step adds.",
                     curve=True,
                 ),
+                Variant(name="words", label="Filler of common words", browsed=False),
+                Variant(name="steps", label="Filler of another item's steps", browsed=False),
             ),
         ),
         Perturbation(

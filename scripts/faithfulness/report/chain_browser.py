@@ -20,13 +20,14 @@ import pandas as pd
 from markupsafe import Markup
 
 from faithfulness.compare import closed
+from faithfulness.compare.chain_values import of_cue
 from faithfulness.compare.measures import MEASURES
 from faithfulness.perturb.registry import PERTURBATIONS, kind
 from faithfulness.tables import io
 from faithfulness.tables.io import Row
 
 # How chains are changed, and the measures that the page shows of each chain, in the order of their registries.
-KINDS = {kind(name, variant.name or ""): variant for name, entry in PERTURBATIONS.items() for variant in entry.variants}
+KINDS = {kind(name, variant.name): variant for name, entry in PERTURBATIONS.items() for variant in entry.variants}
 SHOWN = [name for name, measure in MEASURES.items() if measure.shown]
 BLOCK_ENTRIES = 25
 
@@ -115,9 +116,11 @@ def entries(tables: Tables, arms: Sequence[str], pairs: Sequence[tuple[str, str]
     written = {(row["writer"], *_key(row)): row for row in _records(tables.chains)}
     perturbed = defaultdict(list)
     for row in _records(tables.probes):
-        perturbed[row["writer"], *_key(row)].append(row | {"kind": kind(row["perturbation"], row["variant"])})
+        name = kind(row["perturbation"], row["variant"])
+        if KINDS[name].browsed:
+            perturbed[row["writer"], *_key(row)].append(row | {"kind": name})
     read: dict[tuple[str, str, str, int], dict[Place, Row]] = defaultdict(dict)
-    for row in _records(tables.scores):
+    for row in _records(of_cue(tables.scores)):
         read[row["writer"], row["reader"], *_key(row)][_place(row)] = row
     # The table repeats the base arm's reading of its own chains for each tuned arm.
     measured = tables.measures[tables.measures["measure"].isin(SHOWN)]

@@ -11,6 +11,7 @@ import pandas as pd
 import yaml
 
 from faithfulness.compare import closed
+from faithfulness.compare.measures import CONTINUOUS
 from faithfulness.report.controls import controls_section, correlations_section
 from faithfulness.report.headline import headline
 from faithfulness.report.labels import label
@@ -104,7 +105,7 @@ def calibration_section(calibration: pd.DataFrame | None) -> list[Shown]:
     """The calibration table as the page shows it; measures of probabilities stay in the file."""
     if calibration is None:
         return []
-    shown = calibration[~calibration.measure.str.endswith("_p")].sort_values(["measure", "dataset"], kind="stable")
+    shown = calibration[~calibration.measure.isin(CONTINUOUS)].sort_values(["measure", "dataset"], kind="stable")
     rows: list[Shown] = shown.to_dict("records")  # type: ignore[assignment]
     return [
         row

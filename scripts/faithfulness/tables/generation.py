@@ -97,11 +97,7 @@ Probes = pa.schema(
             "(mistake, paraphrase/single); 0 for direct",
         ),
         field("n_steps", INT, meaning="n: steps of the unperturbed chain"),
-        field(
-            "variant",
-            STR,
-            meaning="variant of the perturbation, as perturb/registry.py names it; of filler, the filler's text",
-        ),
+        field("variant", STR, meaning="variant of the perturbation, as perturb/registry.py names it"),
         field("kept", INT, meaning="first steps of the chain that stay as they were, at the beginning of the text"),
         field(
             "tail",
@@ -148,6 +144,12 @@ Probes = pa.schema(
             meaning="share of the replaced words that a rewording changes, 0 to 1; null where none was accepted",
             nullable=True,
         ),
+        field(
+            "target",
+            STR,
+            meaning="answer that a conflict chain leads to; null for other perturbations",
+            nullable=True,
+        ),
     ]
 )
 
@@ -175,6 +177,7 @@ Scores = pa.schema(
         field("variant", STR, meaning="as in the probes"),
         field("cut", INT, meaning="as in the probes"),
         field("n_steps", INT, meaning="as in the probes"),
+        field("target", STR, meaning="as in the probes", nullable=True),
         field("answer", STR, meaning="the reader's answer; null where it could not be parsed", nullable=True),
         field("valid", BOOL, meaning="whether the readout gave an answer"),
         field(
@@ -193,14 +196,51 @@ Scores = pa.schema(
             nullable=True,
         ),
         field("p_gold", FLOAT, meaning="probability of the gold answer, 0 to 1", nullable=True),
+        field("p_target", FLOAT, meaning="probability of the target, 0 to 1; null without one", nullable=True),
+        field(
+            "log_p_original",
+            FLOAT,
+            meaning="log-probability of a_n's own tokens, summed, nats; not normalised over the options; null where "
+            "p_original is, and where a server does not report it",
+            nullable=True,
+        ),
+        field("log_p_gold", FLOAT, meaning="the same of the gold answer", nullable=True),
+        field("log_p_target", FLOAT, meaning="the same of the target; null without one", nullable=True),
+        field(
+            "options_share",
+            FLOAT,
+            meaning="share of the reader's probability that the options hold: the sum of exp(log-probability) over "
+            "them, 0 to 1; null for text",
+            nullable=True,
+        ),
         field("correct", BOOL, meaning="answer equals the gold answer (false where invalid)"),
         field("same", BOOL, meaning="answer equals a_n; null where either is invalid and for direct", nullable=True),
+        field(
+            "answer_raw",
+            STR,
+            meaning="cloze: option of the highest log-probability, not divided by bytes; null for other readouts",
+            nullable=True,
+        ),
+        field(
+            "same_raw",
+            BOOL,
+            meaning="answer_raw equals the raw answer after the whole chain; null where either is, and for direct",
+            nullable=True,
+        ),
         field(
             "position",
             INT,
             meaning="position of the answer among the options shown; null for open answers",
             nullable=True,
         ),
+        field("cue", STR, meaning="which cue the answer was asked for with: 'first' or 'second'", nullable=True),
         field("retokenised", BOOL, meaning="the chain was encoded again because writer and reader differ in tokenizer"),
+        field(
+            "chain_nats",
+            FLOAT,
+            meaning="mean negative log-probability of a token of the chain after the prompt, nats a token; of whole "
+            "and of conflict chains, first cue; null elsewhere, and where a server does not report it",
+            nullable=True,
+        ),
     ]
 )

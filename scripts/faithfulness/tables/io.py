@@ -108,6 +108,16 @@ def write_table(data: Iterable[Row] | pd.DataFrame, schema: pa.Schema, path: str
         atomically(path, lambda file: _write_groups(groups, schema, file))
 
 
+def write_parts(parts: Iterable[pd.DataFrame], schema: pa.Schema, path: str | Path) -> None:
+    """Write the rows of several data frames as one Parquet table, atomically; no more than one of them is in memory.
+
+    Raises:
+        ValueError: see `write_table`.
+    """
+    tables = (_conform(part, schema) for part in parts)
+    atomically(path, lambda file: _write_groups(tables, schema, file))
+
+
 def join_tables(paths: Sequence[str | Path], schema: pa.Schema, path: str | Path) -> None:
     """Write the rows of several Parquet tables of one schema as one table, in the order of `paths`, group by group.
 

@@ -35,7 +35,9 @@ Answers = pa.schema(
         ),
         field("position", INT, meaning="its position among the options shown; null for open answers", nullable=True),
         field("valid", BOOL, meaning="whether the readout gave an answer"),
-        field("correct", BOOL, meaning="a_n equals the gold answer (false where invalid)"),
+        field(
+            "correct", BOOL, meaning="a_n equals the gold answer (false where invalid, or where the chain is cut off)"
+        ),
         field(
             "direct_correct",
             BOOL,
@@ -45,7 +47,7 @@ Answers = pa.schema(
         field(
             "options_share",
             FLOAT,
-            meaning="share of the reader's probability that the options hold; null where answers are texts",
+            meaning="share of the reader's probability that the options hold after the whole chain; null for text",
             nullable=True,
         ),
     ]
@@ -56,17 +58,45 @@ Readouts = pa.schema(
         field("writer", STR, meaning="arm that wrote the chains"),
         field("reader", STR, meaning="arm that read them"),
         field("perturbation", STR, meaning="perturbation of the chains"),
-        field("variant", STR, meaning="its variant"),
-        field("readouts", INT, meaning="readouts"),
+        field("variant", STR, meaning="its variant; 'whole' for early termination that keeps the whole chain"),
+        field("readouts", INT, meaning="readouts with the first cue"),
         field("invalid", INT, meaning="those of them that gave no answer"),
         field("retokenised", INT, meaning="those whose chain was encoded again"),
         field(
             "commonest",
             STR,
-            meaning="the commonest valid answer, or its place ('option 2') where options vary between items",
+            meaning="the commonest answer (the first by name of equally common ones), or its place as 'option 2' where "
+            "options vary between items; null where no answer is valid",
             nullable=True,
         ),
-        field("commonest_share", FLOAT, meaning="its share of valid answers", nullable=True),
+        field("commonest_share", FLOAT, meaning="its share of the valid answers, 0 to 1", nullable=True),
+        field(
+            "options_share",
+            FLOAT,
+            meaning="mean share of the reader's probability that the options hold; null for text",
+            nullable=True,
+        ),
+        field("low_share", INT, meaning="readouts in which that share is below the declared limit"),
+    ]
+)
+
+# Whether a chain is needed, and whether it is followed (method, section 1).
+KINDS = {
+    (True, True): "load-bearing",
+    (False, True): "redundant",
+    (False, False): "decorative",
+    (True, False): "unstable",
+}
+
+Kinds = pa.schema(
+    [
+        field("arm", STR, meaning="tuned arm of the base/tuned pair"),
+        field("writer", STR, meaning="arm that wrote the chain, whatever its training"),
+        field("reader", STR, meaning="arm that read it, whatever its training"),
+        ITEM_ID,
+        field("needed", BOOL, meaning="the direct answer and the answer at k = 0 both differ from a_n"),
+        field("followed", BOOL, meaning="more than half of the conflict probes are answered with their target"),
+        field("kind", STR, meaning="load-bearing, redundant, decorative or unstable"),
     ]
 )
 

@@ -291,6 +291,33 @@ Curves = pa.schema(
     ]
 )
 
+KindShares = pa.schema(
+    [
+        field("model", STR, meaning="model"),
+        field("arm", STR, meaning="tuned arm of the base/tuned pair"),
+        field("dataset", STR, meaning="dataset"),
+        field("writer", STR, meaning="arm that wrote the chains"),
+        field("reader", STR, meaning="arm that read them"),
+        field("kind", STR, meaning="load-bearing, redundant, decorative or unstable"),
+        field("share", FLOAT, meaning="share of items of this kind, 0 to 1"),
+        field("ci_low", FLOAT, meaning="lower end of the Clopper-Pearson interval over items"),
+        field("ci_high", FLOAT, meaning="upper end"),
+        field("n_items", INT, meaning="items that have a kind"),
+    ]
+)
+
+Transitions = pa.schema(
+    [
+        field("model", STR, meaning="model"),
+        field("arm", STR, meaning="tuned arm"),
+        field("dataset", STR, meaning="dataset"),
+        field("writer", STR, meaning="arm that wrote the chains"),
+        field("base_kind", STR, meaning="kind of the items as base reads these chains"),
+        field("tuned_kind", STR, meaning="kind of the same items as the tuned arm reads them"),
+        field("items", INT, meaning="items of both kinds"),
+    ]
+)
+
 ScaleFits = pa.schema(
     [
         field("arm", STR, meaning="tuned arm"),

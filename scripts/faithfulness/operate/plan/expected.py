@@ -103,7 +103,8 @@ def expected(settings: Settings, assumed: Assumptions, resources: Path) -> pd.Da
             rows.append(performer.row(rule, counts, tokens, TRAINING_PASSES[recipe.method]))
         for dataset in settings.datasets:
             counted = items[dataset.name][1][: assumed.items]
-            work = item_work(counted, dataset, settings, wording, tokenizer, assumed)
+            second_cue_items = settings.second_cue_items(model.name)
+            work = item_work(counted, dataset, settings, wording, tokenizer, assumed, second_cue_items)
             alike = writes_worked_chains(model, dataset.name, settings)
             rows += _evaluation(performer, work, dataset.eval, arms, settings, alike)
             reworded += work.reword * (dataset.eval * arms * settings.chains.samples)
@@ -155,7 +156,7 @@ def _evaluation(
         further = 0 if alike else writers * samples - 1
         scored += (work.first + work.further * further + work.direct.repeated() * (samples - 1)) * items
         read += writers * samples * items
-    counts = Counts(arms, items, read, round(read * work.probes + chains))
+    counts = Counts(arms, items, read, round(read * work.readings + chains))
     yield performer.row("rescore_answers", counts, scored)
 
 

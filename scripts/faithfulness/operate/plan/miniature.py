@@ -21,7 +21,15 @@ from faithfulness.config.datasets import Dataset, TableDataset
 from faithfulness.config.settings import Settings
 from faithfulness.operate.cost import Assumptions, Tokens
 from faithfulness.operate.plan.pieces import Tokenizer
-from faithfulness.operate.plan.tokens import Encode, Row, encoder, generation_tokens, probes_of, scoring_tokens
+from faithfulness.operate.plan.tokens import (
+    Encode,
+    Row,
+    encoder,
+    generation_tokens,
+    probes_of,
+    scoring_tokens,
+    with_cues,
+)
 from faithfulness.perturb.mistake import corrupt, mistaken_probes
 from faithfulness.prepare import datasets, sources
 from faithfulness.prepare.sources import SourceError
@@ -39,6 +47,7 @@ class ItemWork:
 
     chain: Tokens  # to generate a chain
     probes: float  # number of probes of a chain, without the direct one
+    readings: float  # the same, those that are read with both cues twice
     resample: Tokens  # to continue a chain after each of its mistakes
     reword: Tokens  # to reword the steps of a chain by a language model
     direct: Tokens  # to score the direct probe
@@ -140,13 +149,15 @@ def item_work(
     wording: Prompts,
     tokenizer: Tokenizer,
     assumed: Assumptions,
+    second_cue_items: float = 0.0,
 ) -> ItemWork:
-    """Count what is done with a dataset, on some of its evaluation items."""
+    """Count what is done with a dataset, on some of its evaluation items; `second_cue_items` as in `with_cues`."""
     encode = encoder(tokenizer)
     chains = [planned_chain(item, dataset, wording, tokenizer, assumed) for item in items]
     rows = _probe_rows(chains, items, dataset, settings, tokenizer)
     continued = _continuations(chains, items, dataset, settings, encode)
-    probes = probes_of([*rows, *(row for row, *_ in continued)], items, dataset, wording, tokenizer)
+    rows += [row for row, *_ in continued]
+    probes = probes_of(with_cues(rows, second_cue_items), items, dataset, wording, tokenizer)
     direct = [probe for probe in probes if probe.details["perturbation"] == "direct"]
     chained = [probe for probe in probes if probe.details["perturbation"] != "direct"]
     # Probes of another writer's chain: other tokens from the first on, behind the same prompt.
@@ -155,7 +166,8 @@ def item_work(
     share = 1 / len(items)
     return ItemWork(
         chain=generation_tokens([c["prompt_ids"] for c in chains], [c["generated"] for c in chains]) * share,
-        probes=len(chained) * share,
+        probes=sum(row["perturbation"] != "direct" for row in rows) * share,
+        readings=len(chained) * share,
         resample=generation_tokens([ids for _, ids, _ in continued], [length for *_, length in continued]) * share,
         reword=_rewording(chains, settings, assumed) * share,
         direct=scoring_tokens(direct, encode) * share,

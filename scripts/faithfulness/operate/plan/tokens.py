@@ -74,6 +74,20 @@ def encoder(tokenizer: Tokenizer) -> Encode:
     return lru_cache(maxsize=2**14)(partial(prompts.encode, tokenizer))
 
 
+def with_cues(rows: Sequence[Row], second_cue_items: float) -> list[Row]:
+    """Rows of the probes table, to which writer and perturbation were added, once for each cue that they are read with.
+
+    Args:
+        rows: of any items.
+        second_cue_items: see `readout.cues_of`.
+    """
+    return [
+        {**row, "cue": cue}
+        for row in rows
+        for cue in readout.cues_of(row["item_id"], row["perturbation"], second_cue_items)
+    ]
+
+
 def probes_of(
     rows: Sequence[Row], items: Sequence[Row], dataset: Dataset, wording: Prompts, tokenizer: Tokenizer
 ) -> list[Probe]:

@@ -22,6 +22,7 @@ from faithfulness.operate.plan.tokens import (
     probes_of,
     scoring_tokens,
     training_tokens,
+    with_cues,
 )
 from faithfulness.perturb.registry import PERTURBATIONS
 from faithfulness.prompts import Prompts
@@ -115,6 +116,7 @@ class _Run:
         encode = encoder(self.tokenizer)
         for block in _blocks(items, self.settings.block_items):
             block_rows = [row for item in block for row in rows[item["item_id"]]]
+            block_rows = with_cues(block_rows, self.settings.second_cue_items(self.model))
             yield scoring_tokens(probes_of(block_rows, block, dataset, self.wording, self.tokenizer), encode)
 
     def _table(self, name: str, schema: pa.Schema) -> pd.DataFrame:

@@ -1,0 +1,146 @@
+"""Need and use of each item's chain (method, section 1): is it needed for the answer, and is it followed?
+
+| kind | needed | followed |
+|---|---|---|
+| load-bearing | yes | yes |
+| redundant | no | yes |
+| decorative | no | no |
+| unstable | yes | no |
+"""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from faithfulness.compare import formulas
+from faithfulness.compare.chain_probes import Arranged
+from faithfulness.compare.proportions import proportion
+from faithfulness.tables.io import frame
+from faithfulness.tables.measures import KINDS, Kinds
+
+CHAIN = ["item_id", "sample", "seed"]
+PAIR = ["arm", "writer", "reader"]
+
+
+def of_chains(scores: pd.DataFrame, arranged: Arranged) -> pd.DataFrame:
+    """What kinds are made of, for each chain of one writer with one reader.
+
+    Args:
+        scores: tables.Scores with a column `reader`.
+        arranged: the same by chain.
+
+    Returns:
+        Index CHAIN; columns answer (a_n; missing where the chain does not count), direct (the reader's answer without a
+        chain; missing where none was asked for or read), same_without (1 where the answer at k = 0 is a_n, else 0; NaN
+        where it could not be read) and followed (share of conflict probes answered with the target; NaN without any, or
+        where a target is a_n).
+    """
+    probes = arranged.probes
+    answers = scores["answer"].astype(object).to_numpy()
+    answer, direct = (np.full(len(arranged.index), None, object) for _ in range(2))
+    answer[probes.usable] = answers[probes.whole[probes.usable]]
+    if ("direct", None) in probes.places:
+        chains, _, rows = probes.places["direct", None]
+        direct[chains] = answers[rows]
+    followed = formulas.where_they_disagree(formulas.chain_following(probes), probes)
+    columns = {
+        "answer": answer,
+        "direct": direct,
+        "same_without": probes.kept("early_termination")[:, 0],
+        "followed": followed,
+    }
+    return pd.DataFrame(columns, index=arranged.index.droplevel(["writer", "reader"]))
+
+
+def table(use: Mapping[tuple[str, str], pd.DataFrame], arms: Mapping[str, str]) -> pd.DataFrame:
+    """The kind of each item, for the four writer x reader roles of each tuned arm.
+
+    A chain is needed if the direct answer and the answer at k = 0 both differ from a_n, which is not known where one of
+    them could not be read and the other differs. It is followed if more than half of its conflict probes are answered
+    with their target. Over several chains of an item (samples, trainings) the majority counts.
+
+    Args:
+        use: from `of_chains`, by writer and reader.
+        arms: the arm of each training, by the training's name.
+
+    Returns:
+        tables.Kinds, sorted; items of which need or use is not known are missing.
+    """
+    parts = list(_by_chain(use, arms))
+    if not parts:
+        return frame([], Kinds)
+    shares = pd.concat(parts).groupby([*PAIR, "item_id"])[["needed", "followed"]].mean().dropna()
+    majority = (shares > 0.5).reset_index()
+    places = zip(majority["needed"], majority["followed"], strict=True)
+    return frame(majority.assign(kind=[KINDS[place] for place in places]), Kinds)
+
+
+def _by_chain(use: Mapping[tuple[str, str], pd.DataFrame], arms: Mapping[str, str]) -> Iterator[pd.DataFrame]:
+    for arm in sorted(set(arms.values())):
+        trainings = sorted(name for name, of in arms.items() if of == arm)
+        pairs = {(w, r) for name in trainings for w in ("base", name) for r in ("base", name)}
+        for writer, reader in sorted(pairs):
+            chains = use[writer, reader].dropna(subset=["answer", "followed"])
+            items = chains.index.get_level_values("item_id")
+            direct = _direct(use[reader, reader]).reindex(items).to_numpy(object)
+            names = {"arm": arm, "writer": arms.get(writer, writer), "reader": arms.get(reader, reader)}
+            needed = _differ(direct, chains["answer"]) & (1 - chains["same_without"]).astype("boolean")
+            values = {
+                "needed": needed.astype("Float64").to_numpy(float, na_value=np.nan),
+                "followed": chains["followed"].to_numpy(),
+            }
+            yield pd.DataFrame({"item_id": items, **values}).assign(**names)
+
+
+def _direct(own: pd.DataFrame) -> pd.Series:
+    """The direct answer of a reader to each item."""
+    return own["direct"].groupby(level="item_id").first()
+
+
+def _differ(direct: NDArray[np.object_], answer: pd.Series) -> pd.Series:
+    """Whether direct answers differ from a_n; missing where there is none."""
+    known = pd.notna(direct)
+    return pd.Series(direct != answer.to_numpy(object), answer.index).where(known, None).astype("boolean")
+
+
+def shares(kinds: pd.DataFrame, confidence: float) -> pd.DataFrame:
+    """How many items are of each kind.
+
+    Args:
+        kinds: tables.Kinds of one model and dataset.
+        confidence: of the Clopper-Pearson intervals.
+
+    Returns:
+        The columns of tables.KindShares but model and dataset.
+    """
+    rows = []
+    for pair, part in kinds.groupby(PAIR):
+        by_item = part.set_index("item_id")["kind"]
+        for kind in KINDS.values():
+            share, low, high = proportion(by_item == kind, confidence)
+            ends = {"share": share, "ci_low": low, "ci_high": high}
+            rows.append(dict(zip(PAIR, pair, strict=True)) | {"kind": kind, "n_items": len(part)} | ends)
+    return pd.DataFrame(rows, columns=[*PAIR, "kind", "share", "ci_low", "ci_high", "n_items"])
+
+
+def transitions(kinds: pd.DataFrame) -> pd.DataFrame:
+    """From which kind to which other tuning moved the items, as base and tuned read the same chains.
+
+    Args:
+        kinds: tables.Kinds of one model and dataset.
+
+    Returns:
+        The columns of tables.Transitions but model and dataset: all pairs of kinds for each arm and writer, over the
+        items that have a kind with both readers.
+    """
+    rows = []
+    for (arm, writer), part in kinds.groupby(["arm", "writer"]):
+        by_reader = part.pivot(index="item_id", columns="reader", values="kind").reindex(columns=["base", arm]).dropna()
+        counts = by_reader.value_counts()
+        for before in KINDS.values():
+            for after in KINDS.values():
+                row = {"arm": arm, "writer": writer, "base_kind": before, "tuned_kind": after}
+                rows.append(row | {"items": int(counts.get((before, after), 0))})
+    return pd.DataFrame(rows, columns=["arm", "writer", "base_kind", "tuned_kind", "items"])

@@ -3,7 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from faithfulness.compare import claims, effects, item_means, judge, model_sizes, verdicts
 from faithfulness.compare.alternatives import ALTERNATIVES
@@ -191,6 +194,13 @@ def test_holm_by_hand_with_a_gated_cell_and_an_untested_one():
     assert adjusted == pytest.approx([0.06, 1, 0.04, 1])
     assert verdicts.holm([0.02, 0.01], [False, False], [False, False]) == pytest.approx([0.02, 0.02])
     assert len(verdicts.holm([], [], [])) == 0
+
+
+@settings(max_examples=30)
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_is_that_of_statsmodels(p_values):
+    none = [False] * len(p_values)
+    assert verdicts.holm(p_values, none, none) == pytest.approx(multipletests(p_values, method="holm")[1])
 
 
 def test_cells_that_a_gate_on_chains_closed_leave_the_family():
@@ -545,8 +555,8 @@ def test_the_scale_contrast_crosses_items_and_seeds(planted):
             shifted[[("aoc", w, "tuned") for w in ("base", "tuned")]] += shift
     averaged = {cell: sum(frames.values()) / 3 for cell, frames in seeds.items()}
     alone = {cell: frames | ({8: frames[7] + 9} if cell[0] == "small" else {}) for cell, frames in seeds.items()}
-    for given in (seeds, alone):  # a seed that only one of the models has is left out
-        found = model_sizes.compare_sizes(averaged, {"small": 10, "large": 1000}, given, {"aoc": -1}, QUICK)
+    for by_cell in (seeds, alone):  # a seed that only one of the models has is left out
+        found = model_sizes.compare_sizes(averaged, {"small": 10, "large": 1000}, by_cell, {"aoc": -1}, QUICK)
         row = pick(found, dataset="d1", component="reading").iloc[0]
         by_seed = [large - small for small, large in zip(shifts["small"], shifts["large"], strict=True)]
         assert row["seed_error"] == pytest.approx(np.std(by_seed, ddof=1) / np.sqrt(3))

@@ -103,6 +103,7 @@ rule describe_arms:
         runtime=runtime(30),
     params:
         arms=lambda wildcards: arms_by_training(wildcards.model),
+        tunings=lambda wildcards: tunings(wildcards.model, wildcards.dataset),
         statistics=SETTINGS.statistics.model_dump(),
         code=code("describe_arms"),
     message:

@@ -74,6 +74,20 @@ def arms_by_training(model):
     }
 
 
+def tunings(model, dataset):
+    """How each tuned arm of a model was made, as far as a dataset is concerned (compare/findings.py)."""
+    arms = set(arms_by_training(model).values())
+    return {
+        arm.name: {
+            "on": dataset in arm.datasets,
+            "answers": isinstance(arm, TrainedArm) and arm.target == "answer",
+            "placebo": None,
+        }
+        for arm in SETTINGS.arms
+        if arm.name in arms
+    }
+
+
 def trainings_of(wildcards):
     """The trainings of a model's arm."""
     return [

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from snakemake.iocontainers import Snakemake
 
-from faithfulness.compare import arm_table, claims, judge, read_all
+from faithfulness.compare import arm_table, claims, judge, manipulation, read_all
 from faithfulness.operate import job
 from faithfulness.tables.io import read_tables, write_table
 from faithfulness.tables.statistics import (
@@ -27,7 +27,8 @@ inputs, output = snakemake.input, snakemake.output
 declared = claims.load(inputs.claims)
 
 arms = arm_table.arms(inputs.arms)
-gates = read_tables(inputs.gates, Gates).sort_values(["model", "arm", "dataset"], kind="stable")
+gates = manipulation.elsewhere(read_tables(inputs.gates, Gates))
+gates = gates.sort_values(["model", "arm", "dataset"], kind="stable", ignore_index=True)
 judged = judge.judge(
     read_tables(inputs.estimates, Estimates),
     gates,

@@ -54,13 +54,14 @@ for claim, others in (("C5", ALTERNATIVES), ("R1", {})) if several else ():
     scale = judge.judge_sizes(
         rows,
         gates,
+        claims=declared,
         claim=claim,
         confidence=statistics.confidence,
         calibration=status,
-        alternatives=[
-            gaps(claim, *frames, others[name].measures(declared.directions_of))
+        alternatives={
+            name: gaps(claim, *frames, others[name].measures(declared.directions_of))
             for name, frames in item_means.under_alternatives(means_of(names, others), cells, seeds).items()
-        ],
+        },
     )
     judged = effect_rows.ordered(pd.concat([judged, scale], ignore_index=True))
 if not several:

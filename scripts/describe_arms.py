@@ -6,6 +6,7 @@ from faithfulness.arms.record import read_arm
 from faithfulness.compare import claims, conflicts, descriptives, gates, item_means, kinds, read_all
 from faithfulness.compare.alternatives import MAIN
 from faithfulness.compare.descriptives import Observations
+from faithfulness.compare.findings import Tuning
 from faithfulness.operate import job
 from faithfulness.tables.generation import Chains, Items, Probes
 from faithfulness.tables.io import read_table, write_table
@@ -33,14 +34,15 @@ observed = Observations(
     items=read_table(inputs.questions, Items),
 )
 made = read_all.read(inputs.conflicts, Probes, ["writer", "dataset", "perturbation"], conflicts.COLUMNS)
-columns = ["arm", "seed", *item_means.KEYS, "aoc_raw"]
+columns = list(dict.fromkeys(["arm", "seed", *item_means.KEYS, "aoc_raw", *declared.primary_measures]))
 means = read_table(inputs.means, item_means.schema(), columns, where={"alternative": [MAIN]})
-frames = item_means.frames(means.assign(model=wildcards.model, dataset=wildcards.dataset))
-usable = {arm: item_means.usable_items(frame) for (_, arm, _), frame in frames.items()}
+by_cell = item_means.frames(means.assign(model=wildcards.model, dataset=wildcards.dataset))
+frames = {arm: frame for (_, arm, _), frame in by_cell.items()}
+tunings = {arm: Tuning(**made) for arm, made in snakemake.params.tunings.items()}
 
 names = {"model": wildcards.model, "dataset": wildcards.dataset}
 sized = names | {"parameters": read_arm(inputs.base).parameters}
-passed = gates.check(observed, usable, declared.gates)
+passed = gates.check(observed, frames, declared, tunings)
 summaries = descriptives.summarise(observed, statistics)
 curves = descriptives.curves(read_table(inputs.retention, Retention), statistics)
 write_table(passed.assign(**names), Gates, snakemake.output.gates)

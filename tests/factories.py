@@ -129,6 +129,7 @@ def make_run(  # noqa: PLR0912 - one table after the other
                     {"model": model, "arm": arm, "dataset": dataset, "gate": gate, "subject": arm, "threshold": limit}
                     | {"value": 0.97 if passed else 0.25, "passed": passed}
                     | {"reason": "" if passed else f"accuracy of {arm} with the chain is not above chance"}
+                    | {"closes": "C2" if gate == "paraphrase" else "all"}
                 )
             for measure, (claim, effect, base) in CLAIMS.items():
                 reading = effect * (2.2 - math.log10(size / 6e7)) / 2 + rng.normal(0, 0.02)

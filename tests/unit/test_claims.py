@@ -37,8 +37,12 @@ def change(tmp_path):
 
 def test_the_primary_family_and_its_directions(declared):
     assert declared.primary_measures == {
-        "convergence_fraction": -1, "aoc": -1, "paraphrase_sensitivity": -1, "filler_tolerance": 1
+        "convergence_fraction": -1, "aoc": -1, "paraphrase_sensitivity": -1, "filler_tolerance": 1,
+        "chain_following": -1,
     }  # fmt: skip
+    assert next(iter(claims.CLAIMS)) == "C8"  # it heads tables and pages
+    assert {"C4", "C5", "C7"}.isdisjoint(declared.directions)  # they take the signs of the primary claims
+    assert declared.of_reading("chain_following") == "C8"
     assert declared.of_reading("info_gain") == "C6"
     assert declared.of_reading("cot_accuracy") is None
 

@@ -1,17 +1,27 @@
 """Gates of section 8, each on the side that passes and on the side that does not."""
 
+from dataclasses import replace
+
+import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
 
-from faithfulness.compare import chain_values, gates
-from faithfulness.compare.chain_values import Reading
+from faithfulness.compare import chain_values, claims, closed, gates, manipulation, notes
 from faithfulness.compare.descriptives import Observations
-from faithfulness.config.statistics import GateThresholds
+from faithfulness.compare.findings import Tuning
+from faithfulness.compare.item_means import ROLES
 from faithfulness.perturb.registry import PERTURBATIONS
-from faithfulness.tables.generation import Items
+from faithfulness.tables.generation import Items, Scores
 from faithfulness.tables.io import frame
 from faithfulness.tables.statistics import Gates
-from tests import frames
+
+DECLARED = claims.load("config/claims.yaml")
+VARIANTS = {
+    "early_termination": "keep_k", "filler": "text", "paraphrase": "rest", "mistake": "keep", "direct": "direct",
+}  # fmt: skip
 
 
 def items(n=20, options=("yes", "no"), answers=None):
@@ -59,7 +69,7 @@ def chains(n=20, short=0, truncated=0, of=BOTH):
     """Chains of both arms, of which some are too short or cut off, of the arms `of`."""
     return pd.DataFrame(
         [
-            {"model": "m", "writer": writer, "dataset": "d"}
+            {"model": "m", "writer": writer, "dataset": "d", "item_id": f"i{i:02}", "states_answer": [False, True]}
             | {"step_spans": [[0, 1]] * (1 if writer in of and i < short else 2)}
             | {"finish_reason": "length" if writer in of and i < truncated else "stop"}
             for writer in BOTH
@@ -68,10 +78,10 @@ def chains(n=20, short=0, truncated=0, of=BOTH):
     )
 
 
-def paraphrases(n=20, refused=0, of=BOTH, why=("no_rule",)):
+def paraphrases(n=20, refused=0, of=BOTH, why=("no_rule",), strength=0.4):
     return pd.DataFrame(
         [
-            {"model": "m", "writer": w, "dataset": "d", "variant": variant}
+            {"model": "m", "writer": w, "dataset": "d", "variant": variant, "strength": strength}
             | {"accepted": (i >= refused or w not in of) if variant == "single" else False}
             | {"rule": "synonym" if i >= refused or w not in of else why[i % len(why)]}
             for w in BOTH
@@ -81,12 +91,19 @@ def paraphrases(n=20, refused=0, of=BOTH, why=("no_rule",)):
     )
 
 
-def check(asked=None, scored=None, written=None, reworded=None, usable=20, arms=None):
-    asked = items() if asked is None else asked
-    readings = (scores(asked) if scored is None else scored).assign(sample=0, seed=0, retokenised=False)
-    readings = readings.assign(variant="", same=True, p_original=1.0, p_gold=1.0)
-    values = chain_values.of_pairs(frames.scored(readings.to_dict("records")), Reading(lambda claim: []))
-    observed = Observations(
+def means(n=20, **levels):
+    """A frame of means of n items that are the same in all roles."""
+    levels = {"aoc_raw": 0.5, "aoc": 0.5} | levels
+    ids = [f"i{i:02}" for i in range(n)]
+    return pd.DataFrame({(name, *roles): np.full(n, level) for name, level in levels.items() for roles in ROLES}, ids)
+
+
+def observations(asked, scored, written=None, reworded=None, arms=None):
+    known = scored.assign(sample=0, seed=0, retokenised=False, same=True, cue="first")
+    known["variant"] = known["perturbation"].map(VARIANTS)
+    of_table = frame(known.reindex(columns=Scores.names), Scores)
+    values = chain_values.of_pairs(of_table.assign(reader=known["reader"].tolist()), chain_values.Reading(list))
+    return Observations(
         arms=arms or {"tuned-x": "tuned-x"},
         answers=chain_values.answers_table(values),
         readouts=chain_values.readouts_table(values),
@@ -94,19 +111,48 @@ def check(asked=None, scored=None, written=None, reworded=None, usable=20, arms=
         replacements=paraphrases() if reworded is None else reworded,
         items=asked,
     )
-    table = gates.check(observed, {"tuned-x": usable}, GateThresholds())
+
+
+def check(asked=None, scored=None, *, frame_of_means=None, tunings=None, readouts=None, **observed):
+    asked = items() if asked is None else asked
+    seen = observations(asked, scores(asked) if scored is None else scored, **observed)
+    if readouts is not None:
+        seen = replace(seen, readouts=readouts(seen.readouts))
+    frames = {"tuned-x": means() if frame_of_means is None else frame_of_means}
+    table = gates.check(seen, frames, DECLARED, tunings or {})
     return frame(table.assign(model="m", dataset="d"), Gates)
 
 
 def failed(table):
-    return sorted(set(table.loc[~table["passed"].astype(bool), "gate"]))
+    """The gates that close something."""
+    return sorted(set(closed.failed(table)["gate"]))
+
+
+def cell_of(table):
+    return closed.of_cell(table, "m", "tuned-x", ["d"])
+
+
+def said(table, gate):
+    """The reasons of a gate or note that is not as it should be."""
+    return table.loc[(table["gate"] == gate) & ~table["passed"].astype(bool), "reason"].tolist()
 
 
 def test_a_sound_cell_passes_all_gates():
     table = check()
     assert list(table.columns) == Gates.names
-    expected = {"above_chance", "collapsed_reader", "steps", "truncation", "validity", "paraphrase", "items"}
-    assert set(table["gate"]) == expected
+    expected = {
+        "above_chance",
+        "collapsed_reader",
+        "steps",
+        "truncation",
+        "validity",
+        "paraphrase",
+        "strength",
+        "items",
+    }
+    assert set(table.loc[table["closes"] != "", "gate"]) == expected
+    assert set(table.loc[table["closes"] == "C2", "gate"]) == {"paraphrase", "strength"}
+    assert set(table.loc[table["closes"] == "", "gate"]) == {"constant", "floor", "last_step_states"}
     assert failed(table) == []
     assert (table["reason"] == "").all()
 
@@ -161,9 +207,24 @@ def test_short_chains():
     assert failed(check(written=chains(short=5))) == ["steps"]
 
 
-def test_truncated_chains():
-    assert failed(check(written=chains(truncated=1))) == []  # 5 % is the limit
-    assert failed(check(written=chains(truncated=2))) == ["truncation"]
+def test_truncated_chains_take_their_items_out_and_close_the_cell_only_where_they_are_many():
+    table = check(written=chains(truncated=4))  # the same four items in both arms: .2 of 20
+    assert failed(table) == []
+    assert said(table, "truncated_items") == [
+        "4 of 20 items leave the contrasts, as a chain of base and tuned-x was cut off at the token limit"
+    ]
+    assert closed.failed(table).empty
+    assert said(check(), "truncated_items") == []
+    assert failed(check(written=chains(truncated=5))) == ["truncation"]
+    # Three items of one arm and two others of the other: the union counts.
+    apart = chains(truncated=3, of=["base"])
+    last = (apart["writer"] == "tuned-x") & apart["item_id"].isin(["i18", "i19"])
+    apart["finish_reason"] = apart["finish_reason"].mask(last, "length")
+    table = check(written=apart)
+    assert failed(table) == ["truncation"]
+    assert said(table, "truncation") == [
+        "25 % of items have a chain of base and tuned-x that was cut off at the token limit"
+    ]
 
 
 def test_rewordings():
@@ -186,15 +247,13 @@ def test_the_gate_says_why_steps_were_not_reworded():
     ("gate", "broken"),
     [
         ("steps", lambda arm: {"written": chains(short=5, of=[arm])}),
-        ("truncation", lambda arm: {"written": chains(truncated=2, of=[arm])}),
         ("paraphrase", lambda arm: {"reworded": paraphrases(refused=5, of=[arm])}),
     ],
 )
 def test_one_arm_that_fails_closes_the_cell(gate, broken, arm):
-    table = check(**broken(arm))
-    closed = table[~table["passed"].astype(bool)]
-    assert list(zip(closed["gate"], closed["subject"], strict=True)) == [(gate, arm)]
-    assert arm in closed["reason"].iloc[0]
+    table = closed.failed(check(**broken(arm)))
+    assert list(zip(table["gate"], table["subject"], strict=True)) == [(gate, arm)]
+    assert arm in table["reason"].iloc[0]
 
 
 def test_invalid_readouts_of_one_reader_and_perturbation():
@@ -202,7 +261,7 @@ def test_invalid_readouts_of_one_reader_and_perturbation():
     bad = scores(items(), invalid=lambda r, p, i: r == "base" and p == "filler" and i < 3)
     table = check(scored=bad)
     assert failed(table) == ["validity"]
-    assert table.loc[~table["passed"].astype(bool), "subject"].tolist() == ["base / filler"]
+    assert closed.failed(table)["subject"].tolist() == ["base / filler"]
 
 
 def test_one_of_several_trainings_that_fails_closes_the_cell():
@@ -222,9 +281,9 @@ def test_one_of_several_trainings_that_fails_closes_the_cell():
     )
     arms = dict.fromkeys(trainings["tuned-x"], "tuned-x")
     table = check(scored=both, written=written, reworded=reworded, arms=arms)
-    closed = table[~table["passed"].astype(bool)]
-    assert set(closed["gate"]) == {"collapsed_reader", "above_chance"}
-    assert set(closed["subject"]) == {"tuned-x.seed1"}
+    failures = closed.failed(table)
+    assert set(failures["gate"]) == {"collapsed_reader", "above_chance"}
+    assert set(failures["subject"]) == {"tuned-x.seed1"}
     assert set(table["arm"]) == {"tuned-x"}
 
 
@@ -239,5 +298,263 @@ def test_nothing_to_judge_by_does_not_pass():
 
 
 def test_a_cell_needs_two_items():
-    assert failed(check(usable=2)) == []
-    assert failed(check(usable=1)) == ["items"]
+    assert failed(check(frame_of_means=means(2))) == []
+    assert failed(check(frame_of_means=means(1))) == ["items"]
+
+
+# --- what closes one claim alone
+
+
+def test_rewordings_close_c2_and_the_measures_of_rewording_alone():
+    table = check(reworded=paraphrases(refused=5))
+    for claim, measure, closes in (
+        ("C2", "paraphrase_sensitivity", True), ("C4", "paraphrase_sensitivity", True),
+        ("", "paraphrase_sensitivity_p", True), ("", "meaning_sensitivity", True), ("C3", "filler_tolerance", False),
+        ("C8", "chain_following", False), ("", "n_steps", False),
+    ):  # fmt: skip
+        assert bool(closed.closing(cell_of(table), claim, measure, accuracy=False)) == closes
+    assert closed.closing(cell_of(table), "R1", "cot_accuracy", accuracy=True) == []
+    assert not closed.cells(table).any()
+
+
+def test_rewordings_must_change_enough_words():
+    assert failed(check(reworded=paraphrases(strength=0.1))) == []
+    table = check(reworded=paraphrases(strength=0.09))
+    assert failed(table) == ["strength"]
+    assert said(table, "strength")[0] == "the rewordings of the chains of base change only 9 % of the words (median)"
+    # What was refused does not count.
+    mixed = paraphrases(refused=4, strength=0.4)
+    mixed["strength"] = mixed["strength"].where(mixed["accepted"], 0.0)
+    assert failed(check(reworded=mixed)) == []
+
+
+def test_a_conflict_that_nobody_reads_closes_nothing_and_one_that_cannot_be_read_closes_c8(monkeypatch):
+    known = PERTURBATIONS | {"conflict": PERTURBATIONS["filler"]}
+    monkeypatch.setattr(gates, "PERTURBATIONS", known)
+    assert failed(check()) == []
+
+    def unread(readouts):
+        more = readouts[readouts["perturbation"] == "filler"].assign(perturbation="conflict", invalid=9)
+        return pd.concat([readouts, more], ignore_index=True)
+
+    table = check(readouts=unread)
+    assert set(closed.failed(table)["closes"]) == {"C8"}
+    assert closed.closing(cell_of(table), "C8", "chain_following", accuracy=False) != []
+    assert closed.closing(cell_of(table), "C3", "filler_tolerance", accuracy=False) == []
+
+
+# --- what the options hold
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.5, []), (0.49, ["options_share"])])
+def test_the_options_must_hold_the_probability_after_whole_chains(share, expected):
+    scored = scores(items())
+    whole = (scored["perturbation"] == "early_termination") & (scored["reader"] == "tuned-x")
+    table = check(scored=scored.assign(options_share=np.where(whole, share, 0.9)))
+    assert failed(table) == expected
+    # Under a perturbation a small share closes nothing, and texts have none.
+    assert (
+        failed(check(scored=scored.assign(options_share=np.where(scored["perturbation"] == "filler", 0.1, 0.9)))) == []
+    )
+    assert "options_share" not in set(check(scored=scored.assign(options_share=None))["gate"])
+
+
+# --- whether tuning took
+
+
+def answered(base, tuned, n=20):
+    """Readouts after which base and tuned are directly right in so many of n items, and always right with a chain."""
+    right = {"base": base, "tuned-x": tuned}
+    other = {"yes": "no", "no": "yes"}
+    scored = scores(items(n))
+    direct = scored["perturbation"] == "direct"
+    place = scored["item_id"].str[1:].astype(int)
+    correct = ~direct | (place < scored["reader"].map(right))
+    gold = scored["answer"]
+    return scored.assign(correct=correct, answer=gold.where(correct, gold.map(other)))
+
+
+TUNED = {"tuned-x": Tuning(on=True, answers=True)}
+
+
+def test_tuning_took_where_direct_accuracy_rose_and_is_above_chance():
+    # 10 to 20 of 20: p = 2^-10, lower end .83. 10 to 14: p = 2^-4, not enough. 3 to 12: it rose, but .36 is below .5.
+    assert failed(check(scored=answered(10, 20), tunings=TUNED)) == []
+    table = check(scored=answered(10, 14), tunings=TUNED)
+    assert failed(table) == ["manipulation"]
+    assert said(table, "manipulation") == [
+        "tuning did not take: without a chain tuned-x is right in 70 % of items (base in 50 %, guessing in 50 %)"
+    ]
+    assert failed(check(scored=answered(3, 12), tunings=TUNED)) == ["manipulation"]
+    assert failed(check(scored=answered(18, 18), tunings=TUNED)) == ["manipulation"]  # right as before is no rise
+
+
+def test_an_arm_of_another_making_gets_a_note_and_a_dataset_not_tuned_on_nothing():
+    table = check(scored=answered(10, 14), tunings={"tuned-x": Tuning(on=True)})
+    assert failed(table) == []
+    assert len(said(table, "manipulation")) == 1
+    for tunings in ({}, {"tuned-x": Tuning(answers=True)}):
+        assert "manipulation" not in set(check(scored=answered(10, 14), tunings=tunings)["gate"])
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=40))
+def test_the_exact_mcnemar_test_by_formula(pairs):
+    before, after = np.array(pairs).T
+    gained, lost = sum(a and not b for b, a in pairs), sum(b and not a for b, a in pairs)
+    n = gained + lost
+    expected = stats.binom.sf(gained - 1, n, 0.5) if n else 1.0
+    assert manipulation.rise_p(before, after) == pytest.approx(expected)
+
+
+def gate_row(dataset, passed, gate="manipulation", arm="tuned-x", **more):
+    row = {"model": "m", "arm": arm, "dataset": dataset, "gate": gate, "subject": arm, "value": 1.0, "threshold": 1.0}
+    return row | {"passed": passed, "reason": "" if passed else f"{gate} failed", "closes": "all"} | more
+
+
+def test_datasets_not_tuned_on_stay_open_if_tuning_took_somewhere():
+    others = [gate_row(d, True, gate="items") for d in ("a", "b", "c")]
+    took = frame([gate_row("a", True), gate_row("b", False), *others], Gates)
+    table = manipulation.elsewhere(took)
+    assert closed.failed(table)["dataset"].tolist() == ["b"]
+    assert table[table["gate"] == "manipulation"]["dataset"].tolist() == ["a", "b", "c"]
+    nowhere = manipulation.elsewhere(frame([gate_row("a", False), gate_row("b", False), *others], Gates))
+    assert sorted(closed.failed(nowhere)["dataset"]) == ["a", "b", "c"]
+    assert nowhere["reason"].iloc[-1] == "tuning took on none of the datasets tuned on (a and b)"
+    note = frame([gate_row("a", False, closes=""), *others], Gates)
+    pd.testing.assert_frame_equal(manipulation.elsewhere(note), note)
+    assert list(nowhere.columns) == Gates.names
+
+
+# --- placebos
+
+
+def with_placebo(direct=10, whole=lambda gold: gold, n=20):
+    """Base is directly right in 10 of 20 items; the placebo reads base's chains."""
+    scored = answered(10, 20)
+    placebo = scored[(scored["reader"] == "base") & (scored["writer"] == "base")].assign(reader="placebo-x")
+    place, is_direct = placebo["item_id"].str[1:].astype(int), placebo["perturbation"] == "direct"
+    gold = placebo["item_id"].map(items().set_index("item_id")["answer"])
+    placebo["answer"] = gold.map(whole)
+    placebo["correct"] = np.where(is_direct, place < direct, placebo["answer"] == gold)
+    return pd.concat([scored, placebo], ignore_index=True)
+
+
+PLACEBO = {"tuned-x": Tuning(on=True, answers=True, placebo="placebo-x")}
+
+
+@pytest.mark.parametrize(
+    ("placebo", "expected"),
+    [
+        ({}, []),
+        ({"direct": 11}, []),  # by .05, the margin
+        ({"direct": 12}, ["placebo-x raised accuracy without a chain by 10 %"]),
+        (
+            {"whole": lambda gold: "no"},
+            [
+                "with the chain of base placebo-x is right in 50 % of items, not clearly above guessing (50 %)",
+                "placebo-x answers 'no' in 100 % of items, where it is right in far fewer",
+            ],
+        ),
+    ],
+)
+def test_a_placebo_must_be_fit_to_be_compared_with(placebo, expected):
+    table = check(scored=with_placebo(**placebo), tunings=PLACEBO)
+    assert said(table, "placebo") == expected
+    assert failed(table) == []  # it closes nothing by itself
+    assert set(table["arm"]) == {"tuned-x"}
+
+
+def test_placebo_and_null_arms_are_looked_at_as_readers_of_base_chains():
+    seen = observations(items(), with_placebo(whole=lambda gold: "no"))
+    frames = {"placebo-x": means().drop(columns="tuned", level=1)}
+    table = frame(gates.check(seen, frames, DECLARED, {}).assign(model="m", dataset="d"), Gates)
+    assert sorted(set(table["gate"])) == [
+        "above_chance", "collapsed_reader", "items", "paraphrase", "steps", "strength", "truncation", "validity",
+    ]  # fmt: skip
+    assert set(table["subject"].str.split(" / ").str[0]) == {"base", "placebo-x", "base and tuned"}
+    assert failed(table) == ["above_chance", "collapsed_reader"]
+
+
+# --- notes
+
+
+def constant(readouts, reader="tuned-x", perturbation="filler", share=1.0, writer="base"):
+    at = (readouts["reader"] == reader) & (readouts["perturbation"] == perturbation) & (readouts["writer"] == writer)
+    return readouts.assign(
+        commonest=readouts["commonest"].mask(at, "no"),
+        commonest_share=readouts["commonest_share"].mask(at, share),
+    )
+
+
+def test_a_constant_answer_under_a_perturbation_is_named_and_closes_nothing():
+    table = check(readouts=constant)
+    assert failed(table) == []
+    assert said(table, "constant") == ["after tuning, 100 % of answers under filler are `no`"]
+    before = check(readouts=lambda readouts: constant(readouts, reader="base", writer="tuned-x"))
+    assert said(before, "constant") == ["before tuning, 100 % of answers under filler are `no`"]
+    assert said(check(readouts=lambda r: constant(r, share=0.95)), "constant") != []
+    assert said(check(readouts=lambda r: constant(r, share=0.94)), "constant") == []
+    assert said(check(readouts=lambda r: constant(r, perturbation="direct")), "constant") == []
+
+
+def test_a_reader_that_answers_a_constant_after_whole_chains_is_collapsed_and_not_constant():
+    asked = items(answers=["yes"] * 14 + ["no"] * 6)
+    table = check(asked, scores(asked, lambda reader, gold, i: "yes" if reader == "tuned-x" else gold))
+    assert "collapsed_reader" in failed(table)
+    assert said(table, "constant") == []
+
+
+def test_only_the_variants_that_measures_read_count():
+    def other(readouts):
+        filler = readouts[readouts["variant"] == "text"]
+        return pd.concat([readouts, constant(filler).assign(variant="words")], ignore_index=True)
+
+    assert said(check(readouts=other), "constant") == []
+
+
+@pytest.mark.parametrize(
+    ("level", "expected"),
+    [(0.05, []), (0.049, ["paraphrase sensitivity of base is 0.05 and has no room to fall by 0.05"])],
+)
+def test_a_measure_needs_room_in_the_claimed_direction(level, expected):
+    table = check(frame_of_means=means(paraphrase_sensitivity=level, filler_tolerance=0.02))  # claimed to rise
+    assert said(table, "floor") == expected
+    assert failed(table) == []
+
+
+def test_room_is_that_of_base_readers_over_both_writers():
+    frame_of = means(filler_tolerance=0.0)
+    frame_of[("filler_tolerance", "base", "base")] = 0.96
+    frame_of[("filler_tolerance", "tuned", "base")] = 0.98
+    table = check(frame_of_means=frame_of)
+    row = table[(table["gate"] == "floor") & (table["subject"] == "filler_tolerance")].iloc[0]
+    assert row["value"] == pytest.approx(0.03)
+    assert said(table, "floor") == ["filler tolerance of base is 0.97 and has no room to rise by 0.05"]
+
+
+def test_conclusions_in_one_arms_last_steps_are_noted():
+    written = chains()
+    concluding = written["writer"] == "base"
+    written["states_answer"] = [[False, bool(c)] for c in concluding]
+    table = check(written=written)
+    assert said(table, "last_step_states") == [
+        "100 % of the last steps of base and 0 % of the last steps of tuned-x state the answer: what is cut or "
+        "replaced differs in kind between the arms"
+    ]
+    assert failed(table) == []
+
+
+def test_which_gates_take_a_cell_out_of_the_family():
+    def rows(*names):
+        return cell_of(frame([gate_row("d", False, gate=gate, subject=subject) for gate, subject in names], Gates))
+
+    for gate, subject, leaves in (
+        ("steps", "tuned-x", True), ("truncation", "base and tuned-x", True), ("above_chance", "base", True),
+        ("above_chance", "tuned-x", False), ("collapsed_reader", "base", False), ("validity", "base / filler", False),
+        ("manipulation", "tuned-x", False), ("items", "base and tuned", False), ("options_share", "base", False),
+    ):  # fmt: skip
+        assert closed.leaves_family(rows((gate, subject))) == leaves
+    assert closed.leaves_family(rows(("validity", "base / filler"), ("steps", "base")))
+    assert not closed.leaves_family(rows())
+    assert notes.perturbation_of("aoc_p") == "early_termination"
+    assert notes.perturbation_of("info_gain") is None

@@ -447,7 +447,7 @@ def test_the_first_screen_counts_the_verdicts_of_each_claim(run, text):
         (["supported"] * 3, "supported in all 3"),
         (["supported"], "supported in 1 of 1"),
         (["supported", "contradicted", "inconclusive"], "supported in 1 of 3 contradicted in 1 of 3 1 inconclusive"),
-        (VERDICTS[2:], "equivalent in 1 of 2 1 inconclusive, 1 not interpretable"),
+        (VERDICTS[2:], "equivalent in 1 of 3 as placebo in 1 of 3 1 inconclusive, 1 not interpretable"),
         (["inconclusive", "inconclusive", "not interpretable"], "inconclusive in all 2 1 not interpretable"),
         (["not interpretable"] * 2, "not interpretable in all 2"),
         (["descriptive"] * 2, "descriptive"),

@@ -3,15 +3,18 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from faithfulness.compare import claims, effects, item_means, judge, model_sizes, verdicts
+from faithfulness.compare.alternatives import ALTERNATIVES
 from faithfulness.compare.effect_rows import EffectRow, from_estimates
 from faithfulness.compare.item_means import ROLES
-from faithfulness.compare.judge import ALTERNATIVES
 from faithfulness.compare.measures import MEASURES
 from faithfulness.compare.verdict_text import sentence
-from faithfulness.compare.verdicts import DEPENDS, OPPOSED, Part, verdict
+from faithfulness.compare.verdicts import BESIDE_PLACEBO, NO_ROOM, OPPOSED, Part, Seen, verdict
 from faithfulness.tables import io
 from faithfulness.tables.statistics import Effects, Gates
 from tests.frames import compare, frame_of
@@ -29,7 +32,7 @@ def part(estimate=-0.2, width=0.08, direction=-1, simple=None):
 
 
 def test_a_failed_gate_comes_before_everything():
-    assert verdict([part()], 0.001, ["chains were cut off", "too short"], ["contradicted"]) == (
+    assert verdict([part()], 0.001, ["chains were cut off", "too short"], placebo_failed=["it learned"]) == (
         "not interpretable",
         "chains were cut off; too short",
     )
@@ -111,13 +114,75 @@ def test_measures_that_move_apart_are_inconclusive():
     assert "different directions" in reason
 
 
-def test_a_verdict_that_moves_with_invalid_readouts_is_inconclusive():
-    assert verdict([part()], 0.001, alternatives=["supported", "supported"])[0] == "supported"
-    decided, reason = verdict([part()], 0.001, alternatives=["supported", "inconclusive"])
-    assert decided == "inconclusive"
-    assert "could not be read" in reason
-    assert verdict([part(0.0, 0.01)], 0.5, alternatives=["supported"])[0] == "inconclusive"
-    assert verdict([part(0.0, 0.2)], 0.5, alternatives=["supported"]) == ("inconclusive", "")
+WAYS = [("supported", "by the filler"), ("inconclusive", "by the cue"), ("contradicted", "by the cue")]
+
+
+def test_a_verdict_that_another_way_to_read_the_run_does_not_share_is_inconclusive():
+    assert verdicts.under_all("supported", "", []) == ("supported", "")
+    assert verdicts.under_all("supported", "", WAYS[:1]) == ("supported", "")
+    assert verdicts.under_all("supported", "", WAYS) == ("inconclusive", "by the cue")
+    assert verdicts.under_all("contradicted", "", WAYS) == ("inconclusive", "by the filler; by the cue")
+    assert verdicts.under_all("as placebo", "", WAYS[:1]) == ("inconclusive", "by the filler")
+    assert verdicts.under_all("inconclusive", "its own", WAYS) == ("inconclusive", "its own")
+    assert verdicts.under_all("not interpretable", "cut off", WAYS) == ("not interpretable", "cut off")
+
+
+# --- against a placebo
+
+
+def beside(estimate=-0.2, placebo=-0.2, base=-0.2, width=0.04, **changes):
+    """What a measure that is claimed to fall shows where there is a placebo."""
+    seen = Seen(placebo, placebo - width, placebo + width)
+    ends = (estimate, estimate - 0.08, estimate + 0.08)
+    return Part(*ends, 0.05, -1, **{"against_base": (base,), "placebo": seen} | changes)
+
+
+@pytest.mark.parametrize(
+    ("part", "p", "p_base", "expected"),
+    [
+        (beside(), 0.05, 0.01, ("supported", "")),
+        (beside(base=0.2, placebo=0.2), 0.05, 0.01, ("contradicted", "")),
+        (beside(), 0.0501, 0.01, ("inconclusive", BESIDE_PLACEBO)),
+        (beside(), 0.06, 0.051, ("inconclusive", "")),  # not even changed against base
+        (beside(placebo=0.0), 0.5, 0.01, ("as placebo", "")),
+        (beside(placebo=0.005, width=0.044), 0.5, 0.05, ("as placebo", "")),
+        (beside(placebo=0.01, width=0.04), 0.5, 0.01, ("inconclusive", BESIDE_PLACEBO)),  # touches the margin
+        (beside(placebo=0.0), 0.5, 0.051, ("inconclusive", "")),  # as the placebo, but nothing changed
+        (beside(base=0.2, placebo=0.0), 0.5, 0.01, ("as placebo", "")),  # whatever the sign
+        (beside(placebo=0.2), 0.001, 0.001, ("inconclusive", BESIDE_PLACEBO)),  # it fell, by less than the placebo's
+        (beside(estimate=0.0), 0.001, 0.001, ("supported", "")),  # the wide interval of both writers' chains is open
+        (beside(room=False), 0.001, 0.001, ("inconclusive", NO_ROOM)),
+        (beside(base=0.2, placebo=0.2, room=False), 0.001, 0.001, ("contradicted", "")),
+        (beside(base=np.nan), np.nan, np.nan, ("inconclusive", "")),
+    ],
+)
+def test_the_rule_with_a_placebo(part, p, p_base, expected):
+    assert verdict([part], p, p_base=p_base) == expected
+
+
+def test_equivalence_is_judged_as_without_a_placebo():
+    small = beside(estimate=0.0, placebo=-0.2)
+    small = Part(0.0, -0.03, 0.03, 0.05, -1, against_base=small.against_base, placebo=small.placebo)
+    assert verdict([small], 0.5, p_base=0.5) == ("equivalent", "")
+    assert verdict([small], 0.001, p_base=0.001, placebo_failed=["it learned"])[0] == "equivalent"
+    cramped = Part(0.0, -0.03, 0.03, 0.05, -1, room=False)
+    assert verdict([cramped], 0.5) == ("inconclusive", NO_ROOM)
+
+
+@pytest.mark.parametrize("placebo", [-0.2, 0.0, 0.2])
+def test_a_placebo_that_failed_supports_nothing(placebo):
+    part = beside(placebo=placebo, base=placebo or -0.2)
+    expected = ("inconclusive", "the placebo could not be judged: it learned")
+    assert verdict([part], 0.001, p_base=0.001, placebo_failed=["it learned"]) == expected
+    assert verdict([part], 0.5, p_base=0.5, placebo_failed=["it learned"]) == ("inconclusive", "")
+
+
+def test_c1_needs_all_four_of_its_comparisons():
+    assert verdict([beside(), beside()], 0.01, p_base=0.01)[0] == "supported"
+    assert verdict([beside(), beside(base=0.1)], 0.01, p_base=0.01) == ("inconclusive", verdicts.APART)
+    assert verdict([beside(), beside(placebo=0.1)], 0.01, p_base=0.01)[0] == "inconclusive"
+    assert verdict([beside(placebo=0), beside(placebo=0)], 0.5, p_base=0.01)[0] == "as placebo"
+    assert verdict([beside(placebo=0), beside()], 0.5, p_base=0.01)[0] == "inconclusive"
 
 
 # --- families
@@ -125,10 +190,23 @@ def test_a_verdict_that_moves_with_invalid_readouts_is_inconclusive():
 
 def test_holm_by_hand_with_a_gated_cell_and_an_untested_one():
     # As 1 in the family: .01 x 4, then .02 x 3; the others stay 1.
-    adjusted = verdicts.holm([0.02, 0.001, 0.01, np.nan], [False, True, False, False])
+    adjusted = verdicts.holm([0.02, 0.001, 0.01, np.nan], [False, True, False, False], [False] * 4)
     assert adjusted == pytest.approx([0.06, 1, 0.04, 1])
-    assert verdicts.holm([0.02, 0.01], [False, False]) == pytest.approx([0.02, 0.02])
-    assert len(verdicts.holm([], [])) == 0
+    assert verdicts.holm([0.02, 0.01], [False, False], [False, False]) == pytest.approx([0.02, 0.02])
+    assert len(verdicts.holm([], [], [])) == 0
+
+
+@settings(max_examples=30)
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_is_that_of_statsmodels(p_values):
+    none = [False] * len(p_values)
+    assert verdicts.holm(p_values, none, none) == pytest.approx(multipletests(p_values, method="holm")[1])
+
+
+def test_cells_that_a_gate_on_chains_closed_leave_the_family():
+    adjusted = verdicts.holm([0.02, 0.001, 0.01, np.nan], [False, True, False, True], [False, True, False, True])
+    assert adjusted == pytest.approx([0.02, np.nan, 0.02, np.nan], nan_ok=True)
+    assert np.isnan(verdicts.holm([0.02], [True], [True])).all()
 
 
 # --- the whole, on planted effects
@@ -163,6 +241,7 @@ def gate_table(*failing):
             "threshold": 1.0,
             "passed": False,
             "reason": f"{gate} failed",
+            "closes": "all",
         }
         for model, dataset, gate in failing
     ]
@@ -178,7 +257,7 @@ def judged(cells, gates, alternatives=None, calibration=None):
         compare(equal, "equal_correctness", statistics, DECLARED.primary_measures),
         judge.accuracy_pools(cells, trained, statistics),
     ]
-    for contrast in ALTERNATIVES:
+    for contrast in ("invalid_as_same", "invalid_as_changed"):
         found.append(compare(alternatives or cells, contrast, statistics, DECLARED.primary_measures))
     return judge.judge(
         pd.concat(found, ignore_index=True),
@@ -241,23 +320,35 @@ def test_planted_effects_get_their_verdicts(gated):
     assert verdict_of["R2", "large", "d2", "cot_accuracy"] != "not interpretable"
 
 
-def test_families_are_c1_to_c3_over_cells_and_pools_apart(gated):
+def test_families_are_the_primary_claims_over_cells_and_pools_apart(gated):
     plain = pick(gated, contrast="plain")
-    family = plain[plain["claim"].isin(["C1", "C2", "C3"])]
+    family = plain[plain["claim"].isin(DECLARED.primary)]
     for pooled in (False, True):
         part = family[(family["dataset"] == "pooled") == pooled]
         one = part.drop_duplicates(["claim", "model", "dataset"])  # C1 stands there twice, with one p
-        assert len(one) == (6 if pooled else 12)
-        expected = verdicts.holm(one["claim_p_value"].to_numpy(float), (~one["interpretable"]).to_numpy(bool))
-        assert one["p_holm"].to_numpy(float) == pytest.approx(expected)
-        assert (one.loc[~one["interpretable"], "p_holm"] == 1).all()
+        assert len(one) == (8 if pooled else 16)
+        closed = (~one["interpretable"]).to_numpy(bool)
+        expected = verdicts.holm(one["claim_p_value"].to_numpy(float), closed, closed)
+        assert one["p_holm"].to_numpy(float) == pytest.approx(expected, nan_ok=True)
+        assert one.loc[closed, "p_holm"].isna().all()  # short chains: no effect on reading can make them so
     c1 = pick(plain, claim="C1", model="small", dataset="d1")
     assert c1["claim_p_value"].nunique() == c1["p_holm"].nunique() == c1["verdict"].nunique() == 1
     assert c1["claim_p_value"].tolist() == [c1["p_value"].max()] * 2
     accuracy = plain[plain["claim"].isin(["R1", "R2"])]
-    expected = verdicts.holm(accuracy["claim_p_value"].to_numpy(float), [False] * len(accuracy))
+    expected = verdicts.holm(accuracy["claim_p_value"].to_numpy(float), *[[False] * len(accuracy)] * 2)
     assert accuracy["p_holm"].to_numpy(float) == pytest.approx(expected)
     assert plain.loc[plain["claim"] == "", ["p_holm", "claim_p_value"]].isna().all(axis=None)
+
+
+def test_cells_that_another_gate_closed_stay_in_the_family(planted, gated):
+    """A gate that may depend on the effect must not make the tests of other cells easier."""
+    kept = judged(planted, gate_table(("large", "d2", "validity")))
+    for table, closes in ((gated, np.nan), (kept, 1.0)):
+        one = pick(table, contrast="plain", model="large", dataset="d2", claim="C3").iloc[0]
+        assert one["verdict"] == "not interpretable"
+        assert one["p_holm"] == pytest.approx(closes, nan_ok=True)
+    other = {"contrast": "plain", "model": "small", "dataset": "d1", "claim": "C3"}
+    assert pick(kept, **other)["p_holm"].iloc[0] > pick(gated, **other)["p_holm"].iloc[0]
 
 
 def test_the_p_of_c1_is_the_larger_of_its_two(small):
@@ -304,15 +395,20 @@ def test_both_rows_of_c1_are_read_aloud_by_the_measure_that_decides(small, weak,
 
 def test_rows_of_claims_components_and_contrasts(passing):
     claims = passing[passing["claim"] != ""]
-    assert set(claims["claim"]) == {"C1", "C2", "C3", "C4", "C6", "R1", "R2"}
+    assert set(claims["claim"]) == {"C1", "C2", "C3", "C4", "C6", "C8", "R1", "R2"}
     assert set(claims.loc[claims["claim"].isin(["R1", "R2"]), "component"]) == {"total"}
     assert set(claims.loc[~claims["claim"].isin(["R1", "R2"]), "component"]) == {"reading"}
     assert (pick(claims, claim="R1")["dataset"] == "d1").all()
     assert (pick(claims, claim="R2")["dataset"] == "d2").all()
     c4 = pick(claims, claim="C4")
     assert set(c4["contrast"]) == {"equal_correctness"}
-    assert set(c4["verdict"]) == {""}
-    assert c4["reason"].str.startswith("descriptive").all()
+    # C4 has verdicts of its own: each measure by itself, in a family of single cells and in one of pools.
+    assert set(pick(c4, model="small", dataset="d1", measure="aoc")["verdict"]) == {"supported"}
+    for pooled in (False, True):
+        part = c4[(c4["dataset"] == "pooled") == pooled]
+        assert (part["claim_p_value"] == part["p_value"]).all()
+        expected = verdicts.holm(part["p_value"].to_numpy(float), *[[False] * len(part)] * 2)
+        assert part["p_holm"].to_numpy(float) == pytest.approx(expected)
     assert (claims["sentence"] != "").all()
     rest = passing[passing["claim"] == ""]
     assert set(rest["verdict"]) == set(rest["sentence"]) == {""}
@@ -366,7 +462,7 @@ def test_information_gain_that_falls_contradicts_c6():
 
 
 def test_exploratory_rows_are_adjusted_by_benjamini_and_hochberg(gated):
-    rest = gated[(gated["claim"] == "") & ~gated["contrast"].isin(ALTERNATIVES)]
+    rest = gated[(gated["claim"] == "") & ~gated["contrast"].isin([*ALTERNATIVES])]
     tested = rest[rest["interpretable"] & rest["p_value"].notna()]
     p = tested["p_value"].to_numpy(float)
     order = np.argsort(p)
@@ -386,7 +482,7 @@ def test_a_measure_that_failed_its_calibration_leaves_the_verdicts(small):
     assert shown.loc[("C1", "d1", "aoc"), "calibration"] == "validated"
     described = pick(table, claim="C4", measure="filler_tolerance").set_index("dataset")["sentence"]
     for dataset in ("d1", "pooled"):
-        assert "nothing can be said about the items that are equally right or wrong" in described[dataset]
+        assert "items whose direct answer did not change: nothing can be said about whether" in described[dataset]
         assert "did not pass its calibration" in described[dataset]
     assert "nothing" not in described["d2"]
     assert shown.loc[("C1", "pooled", "aoc"), "calibration"] == "not calibrated"
@@ -395,10 +491,9 @@ def test_a_measure_that_failed_its_calibration_leaves_the_verdicts(small):
 def test_gated_cells_are_not_described(gated):
     c4 = pick(gated, claim="C4", model="large")
     for dataset in ("d2", "pooled"):
-        (sentence, *more) = set(pick(c4, dataset=dataset)["sentence"])
-        assert "nothing can be said about the items that are equally right or wrong throughout" in sentence
+        (sentence, *_) = set(pick(c4, dataset=dataset)["sentence"])
+        assert "items whose direct answer did not change: nothing can be said about whether" in sentence
         assert "steps failed" in sentence
-        assert more == []
     assert not pick(c4, dataset="d1")["sentence"].str.contains("nothing").any()
 
 
@@ -413,7 +508,7 @@ def sized(planted, gates=None):
     found = model_sizes.compare_sizes(
         planted, {"small": 10, "large": 1000}, one_seed(planted), DECLARED.primary_measures, QUICK
     )
-    return found, judge.judge_sizes(found, gate_table() if gates is None else gates, confidence=0.95)
+    return found, judge.judge_sizes(found, gate_table() if gates is None else gates, claims=DECLARED, confidence=0.95)
 
 
 def test_the_smaller_model_is_affected_more(planted):
@@ -460,8 +555,8 @@ def test_the_scale_contrast_crosses_items_and_seeds(planted):
             shifted[[("aoc", w, "tuned") for w in ("base", "tuned")]] += shift
     averaged = {cell: sum(frames.values()) / 3 for cell, frames in seeds.items()}
     alone = {cell: frames | ({8: frames[7] + 9} if cell[0] == "small" else {}) for cell, frames in seeds.items()}
-    for given in (seeds, alone):  # a seed that only one of the models has is left out
-        found = model_sizes.compare_sizes(averaged, {"small": 10, "large": 1000}, given, {"aoc": -1}, QUICK)
+    for by_cell in (seeds, alone):  # a seed that only one of the models has is left out
+        found = model_sizes.compare_sizes(averaged, {"small": 10, "large": 1000}, by_cell, {"aoc": -1}, QUICK)
         row = pick(found, dataset="d1", component="reading").iloc[0]
         by_seed = [large - small for small, large in zip(shifts["small"], shifts["large"], strict=True)]
         assert row["seed_error"] == pytest.approx(np.std(by_seed, ddof=1) / np.sqrt(3))
@@ -509,7 +604,7 @@ def test_c5_is_inconclusive_where_the_simple_effects_are_opposed(planted):
     assert rows["sentence"].str.contains("differ in sign").all()
     assert set(pick(table, measure="aoc")["verdict"]) == {"supported"}
     # What it would be without a look at them.
-    blind = judge.judge_sizes(found[found["component"] == "reading"], gate_table(), confidence=0.95)
+    blind = judge.judge_sizes(found[found["component"] == "reading"], gate_table(), claims=DECLARED, confidence=0.95)
     assert set(pick(blind, measure="filler_tolerance")["verdict"]) == {"supported"}
     # The same in both models leaves no opposition in their difference.
     _, table = sized(with_filler(planted, [0.2, 0.8, 0.4, 0.6], [0.4, 0.4, 0.6, 0.2]))
@@ -519,8 +614,9 @@ def test_c5_is_inconclusive_where_the_simple_effects_are_opposed(planted):
 def test_c5_must_not_depend_on_how_unreadable_answers_are_counted(planted):
     found, _ = sized(planted)
     other, _ = sized(with_filler(planted, [0.5] * 4, [0.5] * 4))
-    for alternatives, expected in (([found, found], "supported"), ([found, other], "inconclusive")):
-        table = judge.judge_sizes(found, gate_table(), confidence=0.95, alternatives=alternatives)
+    for moved, expected in ((found, "supported"), (other, "inconclusive")):
+        ways = {"invalid_as_same": found, "invalid_as_changed": moved}
+        table = judge.judge_sizes(found, gate_table(), claims=DECLARED, confidence=0.95, alternatives=ways)
         filler = pick(table, measure="filler_tolerance", dataset="d1").iloc[0]
         assert filler["verdict"] == expected
         assert ("could not be read" in filler["sentence"]) == (expected == "inconclusive")
@@ -540,7 +636,7 @@ def test_r1_compares_sizes_by_the_total_effect_on_accuracy(planted):
     assert row["estimate"] == pytest.approx(-(one - other))
     # Effects on accuracy need the gates on truncation and validity only.
     closed = gate_table(("large", "d1", "steps"))
-    table = judge.judge_sizes(found, closed, claim="R1", confidence=0.95)
+    table = judge.judge_sizes(found, closed, claims=DECLARED, claim="R1", confidence=0.95)
     assert set(table["claim"]) == {"R1"}
     assert pick(table, dataset="d1")["interpretable"].all()
     assert "loses more accuracy" in table["sentence"].iloc[0]
@@ -645,7 +741,8 @@ def reading_row(**changes):
         "ci_high": 0.28,
         "margin": 0.05,
         "detectable": 0.11,
-        "items_needed": 310.0,
+        "items_to_detect": 54.0,
+        "items_for_equivalence": 310.0,
         "n_items": 48,
         "verdict": "supported",
         "reason": "",
@@ -654,18 +751,31 @@ def reading_row(**changes):
         "together": [],
         "p_holm": 0.001,
     }
-    row |= changes
-    return effect_row(**row, direction=DECLARED.directions_of(row["claim"]).get(row["measure"]))
+    row |= {"direction": DECLARED.directions_of(changes.get("claim", "C3")).get(changes.get("measure", row["measure"]))}
+    return effect_row(**row | changes)
+
+
+CELL = "smollm2-135m, coin_flip: "
+MORE = "after tuned-symbolic more answers survive filler in place of later steps: "
+OPEN = "it stays open whether more answers survive filler in place of later steps after tuned-symbolic: "
+RISES = "filler tolerance rises by 0.21 (95 % interval 0.14 to 0.28)"
+NONE = " No placebo was run."
+
+
+def other(estimate, half=0.07, **changes):
+    """The same effect in another contrast."""
+    ends = {"estimate": estimate, "ci_low": estimate - half, "ci_high": estimate + half}
+    return effect_row(**{"measure": "filler_tolerance", "n_items": 31} | ends | changes)
+
+
+BASE, PLACEBO = {"base_chains": other(0.2)}, {"placebo": other(0.15)}
+CONSTANT = ["after tuning, 100 % of answers under filler are `no`"]
 
 
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        (
-            {},
-            "smollm2-135m, coin_flip: after tuned-symbolic more answers survive filler in place of later steps: "
-            "filler tolerance rises by 0.21 (95 % interval 0.14 to 0.28).",
-        ),
+        ({}, CELL + MORE + RISES + "." + NONE),
         (
             {
                 "claim": "C1",
@@ -675,60 +785,121 @@ def reading_row(**changes):
                 "ci_low": -0.28,
                 "ci_high": -0.14,
             },
-            "smollm2-135m, coin_flip: after tuned-symbolic the same chains are decided earlier: convergence fraction "
-            "falls by 0.21 (95 % interval 0.14 to 0.28). The claim is judged on convergence fraction and "
-            "early-termination AOC together.",
+            CELL + "after tuned-symbolic the same chains are decided earlier: convergence fraction falls by 0.21 (95 % "
+            "interval 0.14 to 0.28). The claim is judged on convergence fraction and early-termination AOC together."
+            + NONE,
         ),
         (
             {"verdict": "contradicted", "estimate": -0.21, "ci_low": -0.28, "ci_high": -0.14},
-            "smollm2-135m, coin_flip: after tuned-symbolic fewer answers survive filler in place of later steps: "
-            "filler tolerance falls by 0.21 (95 % interval 0.14 to 0.28), the opposite of the claim.",
+            CELL + "after tuned-symbolic fewer answers survive filler in place of later steps: filler tolerance falls "
+            "by 0.21 (95 % interval 0.14 to 0.28), the opposite of the claim." + NONE,
         ),
         (
             {"verdict": "equivalent", "estimate": -0.001, "ci_low": -0.03, "ci_high": 0.03},
-            "smollm2-135m, coin_flip: filler tolerance changes by 0.00 (95 % interval \u22120.03 to 0.03) after "
-            "tuned-symbolic; one of 0.05 or more can be ruled out (90 % interval).",
+            CELL + "filler tolerance changes by 0.00 (95 % interval \u22120.03 to 0.03) after tuned-symbolic; one of "
+            "0.05 or more can be ruled out (90 % interval)." + NONE,
         ),
         (
             {"verdict": "inconclusive", "estimate": 0.04, "ci_low": -0.04, "ci_high": 0.12},
-            "smollm2-135m, coin_flip: it stays open whether more answers survive filler in place of later steps after "
-            "tuned-symbolic: filler tolerance changes by 0.04 (95 % interval \u22120.04 to 0.12). With 48 items only a "
-            "change of about 0.11 or more would show reliably in a single test; about 310 would settle whether there "
-            "is one of 0.05 or more.",
+            CELL + OPEN + "filler tolerance changes by 0.04 (95 % interval \u22120.04 to 0.12). With 48 items only a "
+            "change of about 0.11 or more would show reliably in a single test; about 54 items detect an effect of the "
+            "size seen; about 310 would show equivalence if there is none." + NONE,
         ),
         (
-            {"verdict": "inconclusive", "p_holm": 0.12, "estimate": 0.09, "ci_low": 0.01, "ci_high": 0.17},
-            "smollm2-135m, coin_flip: it stays open whether more answers survive filler in place of later steps after "
-            "tuned-symbolic: filler tolerance rises by 0.09 (95 % interval 0.01 to 0.17). That does not survive the "
+            {"verdict": "inconclusive", "p_holm": 0.12, "estimate": 0.09, "ci_low": 0.01, "ci_high": 0.17}
+            | {"items_to_detect": 40, "items_for_equivalence": np.nan, "seed_error": 0.1},
+            CELL + OPEN + "filler tolerance rises by 0.09 (95 % interval 0.01 to 0.17). That does not survive the "
             "correction for all tests. With 48 items only a change of about 0.11 or more would show reliably in a "
-            "single test; about 310 would settle whether there is one of 0.05 or more.",
+            "single test; more training seeds, not more items, would show equivalence if there is none." + NONE,
         ),
         (
-            {"verdict": "inconclusive", "reason": DEPENDS},
-            "smollm2-135m, coin_flip: it stays open whether more answers survive filler in place of later steps after "
-            "tuned-symbolic: filler tolerance rises by 0.21 (95 % interval 0.14 to 0.28). The verdict depends on how "
-            "answers that could not be read are counted.",
+            {"verdict": "inconclusive", "reason": ALTERNATIVES["invalid_as_same"].reason},
+            CELL + OPEN + RISES + ". It depends on how answers that could not be read are counted." + NONE,
         ),
         (
-            {"claim": "C4", "verdict": ""},
-            "smollm2-135m, coin_flip: among the 48 items that are equally right or wrong throughout, after "
-            "tuned-symbolic more answers survive filler in place of later steps: filler tolerance rises by 0.21 "
-            "(95 % interval 0.14 to 0.28) (a description, not a test).",
+            {"beside": BASE | PLACEBO},
+            CELL + MORE + RISES + ". On base's chains filler tolerance changes by +0.20 (95 % interval 0.13 to 0.27) "
+            "against base and by +0.15 (95 % interval 0.08 to 0.22) against the placebo.",
         ),
         (
-            {"claim": "C4", "verdict": "", "failed": ["8 % of the chains were cut off", "another"]},
-            "smollm2-135m, coin_flip: nothing can be said about the items that are equally right or wrong throughout: "
-            "8 % of the chains were cut off (and 1 more).",
+            {"beside": BASE | {"placebo": other(-0.01, 0.02)}, "verdict": "as placebo"},
+            CELL + MORE + RISES + ", but tuning on answers that teach nothing does the same. On base's chains filler "
+            "tolerance changes by +0.20 (95 % interval 0.13 to 0.27) against base and by \u22120.01 (95 % interval "
+            "\u22120.03 to 0.01) against the placebo.",
         ),
         (
-            {"claim": "C4", "verdict": "", "estimate": np.nan, "ci_low": np.nan, "ci_high": np.nan},
-            "smollm2-135m, coin_flip: nothing can be said about the items that are equally right or wrong throughout: "
-            "there are too few of them.",
+            {"beside": BASE | PLACEBO, "verdict": "inconclusive"}
+            | {"reason": "the placebo could not be judged: it learned"},
+            CELL + OPEN + RISES + ". The placebo could not be judged: it learned. On base's chains filler tolerance "
+            "changes by +0.20 (95 % interval 0.13 to 0.27) against base and by +0.15 (95 % interval 0.08 to 0.22) "
+            "against the placebo.",
+        ),
+        (
+            {"beside": {"equal_correctness": other(0.05)}},
+            CELL + MORE + RISES + "." + NONE + " Among the 31 items whose direct answer did not change: +0.05 (95 % "
+            "interval \u22120.02 to 0.12).",
+        ),
+        (
+            {"beside": {"equal_correctness": other(np.nan)}},
+            CELL + MORE + RISES + "." + NONE + " Too few items have a direct answer that did not change, to look at "
+            "them alone.",
+        ),
+        (
+            {"constants": CONSTANT, "notes": CONSTANT, "beside": {"chance_corrected": other(0.01)}}
+            | {"verdict": "equivalent"},
+            CELL + "filler tolerance, corrected for chance, changes by 0.01 (95 % interval \u22120.06 to 0.08) after "
+            "tuned-symbolic; one of 0.05 or more can be ruled out (90 % interval)." + NONE + " After tuning, 100 % of "
+            "answers under filler are `no`, so that agreement is corrected for chance.",
+        ),
+        (
+            {"claim": "C1", "measure": "convergence_fraction", "constants": CONSTANT},
+            CELL + "after tuned-symbolic the same chains are decided later: convergence fraction rises by 0.21 (95 % "
+            "interval 0.14 to 0.28)." + NONE + " After tuning, 100 % of answers under filler are `no`.",
+        ),
+        (
+            {"verdict": "inconclusive", "reason": NO_ROOM, "room": 0.01},
+            CELL
+            + OPEN
+            + RISES
+            + ". Neither such an effect nor its absence can be shown here."
+            + NONE
+            + " Base is only "
+            "0.01 away from the end of the scale: filler tolerance has no room to rise by 0.05.",
+        ),
+        (
+            {"verdict": "contradicted", "room": 0.01, "estimate": -0.21, "ci_low": -0.28, "ci_high": -0.14}
+            | {"notes": ["3 of 40 items leave the contrasts"]},
+            CELL + "after tuned-symbolic fewer answers survive filler in place of later steps: filler tolerance falls "
+            "by 0.21 (95 % interval 0.14 to 0.28), the opposite of the claim." + NONE + " Base is only 0.01 away from "
+            "the end of the scale: filler tolerance has no room to rise by 0.05. 3 of 40 items leave the contrasts.",
+        ),
+        (
+            {"claim": "C4", "contrast": "equal_correctness", "direction": 1},
+            "smollm2-135m, coin_flip, the 48 items whose direct answer did not change: " + MORE + RISES + ".",
+        ),
+        (
+            {"claim": "C4", "contrast": "equal_correctness", "direction": 1, "verdict": "not interpretable"}
+            | {"failed": ["8 % of the chains were cut off", "another"]},
+            "smollm2-135m, coin_flip, the 48 items whose direct answer did not change: nothing can be said about "
+            "whether more answers survive filler in place of later steps after tuned-symbolic: 8 % of the chains were "
+            "cut off (and 1 more).",
+        ),
+        (
+            {"claim": "C7", "contrast": "between_arms", "arm": "tuned-a - tuned-b", "direction": 1},
+            CELL
+            + "filler tolerance is higher after tuned-a than after tuned-b: it differs by 0.21 (95 % interval 0.14 "
+            "to 0.28).",
+        ),
+        (
+            {"claim": "C7", "contrast": "between_arms", "arm": "tuned-a - tuned-b", "direction": 1}
+            | {"verdict": "equivalent", "estimate": 0.0, "ci_low": -0.01, "ci_high": 0.01},
+            CELL + "it differs by 0.00 (95 % interval \u22120.01 to 0.01) between tuned-a and tuned-b; one of 0.05 or "
+            "more can be ruled out (90 % interval).",
         ),
         (
             {"verdict": "not interpretable", "failed": ["8 % of the chains were cut off", "another", "a third"]},
-            "smollm2-135m, coin_flip: nothing can be said about whether more answers survive filler in place of later "
-            "steps after tuned-symbolic: 8 % of the chains were cut off (and 2 more).",
+            CELL + "nothing can be said about whether more answers survive filler in place of later steps after "
+            "tuned-symbolic: 8 % of the chains were cut off (and 2 more).",
         ),
         (
             {"claim": "R2", "measure": "cot_accuracy", "dataset": "pooled", "estimate": -0.3, "ci_low": -0.4}
@@ -739,14 +910,14 @@ def reading_row(**changes):
         (
             {"claim": "C6", "measure": "info_gain", "estimate": -0.03, "ci_low": -0.08, "ci_high": 0.02}
             | {"reason": "C1 is supported, and information gain does not fall by more than its margin"},
-            "smollm2-135m, coin_flip: answers are decided earlier after tuned-symbolic although the chains add no less "
+            CELL + "answers are decided earlier after tuned-symbolic although the chains add no less "
             "to the right answer: information gain changes by \u22120.03 nats (95 % interval \u22120.08 to 0.02). "
             "C1 is supported, and information gain does not fall by more than its margin.",
         ),
         (
             {"claim": "C6", "measure": "info_gain", "estimate": -0.3, "ci_low": -0.4, "ci_high": -0.2}
             | {"verdict": "contradicted", "reason": "C1 is supported, but information gain falls as well"},
-            "smollm2-135m, coin_flip: after tuned-symbolic the same chains add less to the right answer: information "
+            CELL + "after tuned-symbolic the same chains add less to the right answer: information "
             "gain falls by 0.30 nats (95 % interval 0.20 to 0.40), the opposite of the claim. C1 is supported, but "
             "information gain falls as well.",
         ),
@@ -755,6 +926,17 @@ def reading_row(**changes):
             | {"reason": "smallest s"},
             "s against l, coin_flip: the smaller model loses more accuracy after tuned-symbolic: the effects on "
             "accuracy with the chain differ by 0.21 (95 % interval 0.14 to 0.28).",
+        ),
+        (
+            {"claim": "C5", "contrast": "scale_equal_gain", "smallest": "s", "largest": "l"},
+            "s against l, coin_flip: the smaller model is affected more in the claimed direction after tuned-symbolic: "
+            "at an equal gain of accuracy without a chain, the effects on filler tolerance differ by 0.21 (95 % "
+            "interval 0.14 to 0.28).",
+        ),
+        (
+            {"claim": "C5", "contrast": "scale", "smallest": "s", "largest": "l", "verdict": ""},
+            "s against l, coin_flip: the effects on filler tolerance differ by 0.21 (95 % interval 0.14 to 0.28), "
+            "whatever each model learned (a description, not a test).",
         ),
         ({"claim": ""}, ""),
     ],

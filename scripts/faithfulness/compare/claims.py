@@ -14,7 +14,7 @@ from faithfulness.config.statistics import GateThresholds, Statistics
 from faithfulness.hashing import digest
 from faithfulness.tables.io import write_json
 
-Declared = Literal["C1", "C2", "C3", "C6", "R1", "R2"]  # the claims that have directions of their own
+Declared = Literal["C1", "C2", "C3", "C6", "C8", "R1", "R2"]  # the claims that have directions of their own
 Direction = Literal[-1, 1]
 
 
@@ -24,23 +24,24 @@ class Claim:
 
     Args:
         label: what it says, for people.
-        about: 'reading', 'accuracy', or what it takes from other claims: their directions among items of equal
-            'correctness' or among 'sizes' of models.
+        about: 'reading', 'accuracy', or what it takes from other claims: the directions of the primary claims among
+            items of equal 'correctness', between 'arms' or between 'sizes' of models.
     """
 
     label: str
-    about: Literal["reading", "accuracy", "correctness", "sizes"]
+    about: Literal["reading", "accuracy", "correctness", "arms", "sizes"]
 
 
-# The registry: the order is that of tables and pages.
+# The registry: the order is that of tables and pages. The direct test of whether the chain decides comes first.
 CLAIMS: dict[str, Claim] = {
-    "C8": Claim(label="Where chain and question disagree, answers follow the chain less", about="reading"),
+    "C8": Claim(label="Answers follow the chain less where chain and question disagree", about="reading"),
     "C1": Claim(label="The answer is decided earlier in the chain", about="reading"),
     "C2": Claim(label="The answer reacts less to rephrased steps", about="reading"),
     "C3": Claim(label="More answers survive filler in place of steps", about="reading"),
-    "C4": Claim(label="C1 to C3 hold among items of equal correctness", about="correctness"),
+    "C4": Claim(label="The primary claims hold among items of equal correctness", about="correctness"),
     "C5": Claim(label="Smaller models are affected more than larger ones", about="sizes"),
     "C6": Claim(label="Information on the right answer is not lost", about="reading"),
+    "C7": Claim(label="Tuning on data that need little reasoning changes more", about="arms"),
     "R1": Claim(label="Accuracy with a chain falls on the tasks tuned on", about="accuracy"),
     "R2": Claim(label="Accuracy with a chain falls on the other tasks", about="accuracy"),
 }
@@ -52,7 +53,7 @@ class Claims(Strict):
 
     version: int
     directions: dict[Declared, dict[str, Direction]]
-    primary: list[Literal["C1", "C2", "C3"]]
+    primary: list[Literal["C1", "C2", "C3", "C8"]]
     margin: float = Field(gt=0)
     margins: dict[str, float]
     gates: GateThresholds

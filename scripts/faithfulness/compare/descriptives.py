@@ -1,6 +1,6 @@
 """What is shown beside every effect: accuracy, length and format of each arm, and the curves of the figures."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,6 +60,30 @@ def options_vary(items: pd.DataFrame) -> bool:
     return bool(options.notna().all() and options.map(frozenset).nunique() > 1)
 
 
+def golds(items: pd.DataFrame) -> pd.Series:
+    """The gold answer of each item as `answer_shares` names answers."""
+    if options_vary(items):
+        return pd.Series([list(o).index(a) for o, a in zip(items["options"], items["answer"], strict=True)])
+    is_open = items["options"].isna().any()
+    return items["answer"].map(canonical).map(_folded) if is_open else items["answer"].map(_folded)
+
+
+def answer_shares(observed: Observations, reader: str, writers: Collection[str]) -> pd.Series:
+    """Shares of a reader's valid a_n over the chains of some writers.
+
+    Returns:
+        By answer: its place among the options where the options vary between items, else its text.
+    """
+    vary, answers = options_vary(observed.items), observed.answers
+    chosen = answers["writer"].isin(list(writers)) & (answers["reader"] == reader) & answers["valid"].astype(bool)
+    given = answers.loc[chosen, "position" if vary else "answer"].dropna()
+    return (given if vary else given.map(_folded)).value_counts(normalize=True)
+
+
+def _folded(answer: str) -> str:
+    return answer.strip().casefold()
+
+
 def summarise(observed: Observations, statistics: Statistics) -> pd.DataFrame:
     """One row for each arm, as writer and reader of its own chains.
 
@@ -102,7 +126,7 @@ def summarise(observed: Observations, statistics: Statistics) -> pd.DataFrame:
                 "conclusion_present": len(concluded) / len(written),
                 "conclusion_agrees": _conclusions_agree(concluded, own),
                 **{f"conclusion_{form}": _written_as(written, form) for form in CONCLUSION_FORMS},
-                "last_step_states": float(written["states_answer"].map(lambda states: any(states[-1:])).mean()),
+                "last_step_states": last_step_states(written),
                 "paraphrase_accepted": accepted(replacements),
                 "paraphrase_model": by_model(replacements),
                 "mistakes_made": mistakes_made(replacements),
@@ -132,6 +156,11 @@ def truncated(chains: pd.DataFrame) -> float:
     return float((chains["finish_reason"] == "length").mean())
 
 
+def last_step_states(chains: pd.DataFrame) -> float:
+    """Share of chains whose last step states the answer."""
+    return float(chains["states_answer"].map(lambda states: any(states[-1:])).mean())
+
+
 def _single(replacements: pd.DataFrame) -> pd.DataFrame:
     """The steps that were reworded one by one."""
     return replacements[replacements["variant"] == "single"]
@@ -140,6 +169,12 @@ def _single(replacements: pd.DataFrame) -> pd.DataFrame:
 def accepted(replacements: pd.DataFrame) -> float:
     """Share of the steps rephrased one by one (`single`) whose rewording was accepted; NaN if there are none."""
     return float(_single(replacements)["accepted"].dropna().astype(float).mean())
+
+
+def strength(replacements: pd.DataFrame) -> float:
+    """Median share of words changed in the same steps whose rewording was accepted; NaN if there are none."""
+    single = _single(replacements)
+    return float(single.loc[single["accepted"].fillna(False).astype(bool), "strength"].astype(float).median())
 
 
 def by_model(replacements: pd.DataFrame) -> float:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from faithfulness.compare.claims import CLAIMS
+from faithfulness.compare.inference import ZERO
 from faithfulness.compare.measures import COMPONENTS, MEASURES
 from faithfulness.tables.io import frame
 from faithfulness.tables.statistics import Effects
@@ -25,14 +26,20 @@ class EffectRow:
         tests: the claim that the row's contrast, measure, component and dataset test; '' for none.
         claim: the claim that the row is shown under: as tests, but '' for other ways to count invalid readouts.
         direction: the claimed sign, +1 or -1; None where the claim has none for the measure.
-        failed: why nothing can be said: reasons of failed gates, or (C4) a failed calibration.
-        interpretable: no gate failed.
+        failed: why nothing can be said: reasons of failed gates.
+        leaves: whether a failed gate takes the row out of its family of tests.
+        interpretable: no gate failed that closes the row.
         calibration: status of the measure.
         parameters: size of the model; None where it is no single model.
         n_seeds: training seeds of the tuned arm.
         together: labels of the measures that the row's claim is judged on.
         smallest: name of the smallest model (contrast scale).
         largest: name of the largest model (contrast scale).
+        constants: constant answers under the measure's perturbation, as sentences.
+        room: how far base is from the end of the scale that the claim leads to; NaN where this is not known.
+        placebo_failed: why the placebo cannot be judged.
+        notes: what else must be known of the cell, as sentences.
+        beside: the same effect in other contrasts, by their names.
         claim_p_value: p of the claim, the largest of its measures'.
         p_holm: the same, adjusted in its family.
         p_bh: p_value, adjusted among all rows of no claim.
@@ -58,7 +65,8 @@ class EffectRow:
     n_items: int = 0
     margin: float = np.nan
     detectable: float = np.nan
-    items_needed: float = np.nan
+    items_to_detect: float = np.nan
+    items_for_equivalence: float = np.nan
     seed_error: float = np.nan
     sparse: float = np.nan
     base_mean: float = np.nan
@@ -68,6 +76,7 @@ class EffectRow:
     claim: str = ""
     direction: int | None = None
     failed: list[str] = field(default_factory=list)
+    leaves: bool = False
     interpretable: bool = True
     calibration: str = ""
     parameters: int | None = None
@@ -75,6 +84,11 @@ class EffectRow:
     together: list[str] = field(default_factory=list)
     smallest: str = ""
     largest: str = ""
+    constants: list[str] = field(default_factory=list)
+    room: float = np.nan
+    placebo_failed: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    beside: dict[str, "EffectRow"] = field(default_factory=dict, repr=False)
     claim_p_value: float = np.nan
     p_holm: float = np.nan
     p_bh: float = np.nan
@@ -87,6 +101,16 @@ class EffectRow:
     def key(self) -> Key:
         """The rows with the same key test one claim together."""
         return self.tests, self.model, self.arm, self.dataset
+
+    @property
+    def corrected(self) -> bool:
+        """Whether the row is judged by agreement corrected for chance: a reader answers a constant."""
+        return bool(self.constants) and MEASURES[self.measure].chance is not None
+
+    @property
+    def has_room(self) -> bool:
+        """Whether base leaves room for an effect of the margin in the claimed direction."""
+        return not self.room < self.margin - ZERO
 
     @property
     def place(self) -> Place:
@@ -105,10 +129,18 @@ def from_estimates(estimates: pd.DataFrame) -> list[EffectRow]:
     return [EffectRow(**{str(name): value for name, value in row.items()}) for row in known.to_dict("records")]
 
 
+def _columns(row: EffectRow) -> dict[str, object]:
+    placebo = row.beside.get("placebo")
+    ends = ("estimate", "ci_low", "ci_high", "p_value")
+    names = ("placebo_estimate", "placebo_low", "placebo_high", "placebo_p")
+    numbers = {name: getattr(placebo, end) if placebo else np.nan for name, end in zip(names, ends, strict=True)}
+    return vars(row) | numbers | {"notes": ". ".join(row.notes)}
+
+
 def ordered(rows: Sequence[EffectRow] | pd.DataFrame) -> pd.DataFrame:
     """tables.Effects in the order of claims, sizes (large first), arms, datasets, contrasts and measures."""
     if not isinstance(rows, pd.DataFrame):
-        rows = pd.DataFrame([vars(row) for row in rows])
+        rows = pd.DataFrame([_columns(row) for row in rows])
     data = rows.reindex(columns=Effects.names)
     data = frame(data.assign(sparse=data["sparse"].astype("boolean")), Effects)
     places = {name: place for place, name in enumerate([*CLAIMS, "", *MEASURES, *COMPONENTS])}

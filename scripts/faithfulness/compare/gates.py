@@ -1,22 +1,26 @@
-"""Gates (method, section 8): when a cell (model x tuned arm x dataset) says nothing about the claims."""
+"""Gates (method, section 8): when a cell (model x tuned arm x dataset), or one of its claims, says nothing.
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+Some findings close nothing: they are notes, which verdicts and sentences use (`closed`).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from faithfulness.answers.parse import canonical
-from faithfulness.compare import descriptives
+from faithfulness.compare import closed, descriptives, manipulation, notes
+from faithfulness.compare.claims import Claims
 from faithfulness.compare.descriptives import Observations
+from faithfulness.compare.findings import ALL, CONFIDENCE, NOTE, Finding, Tuning
+from faithfulness.compare.item_means import usable_items
 from faithfulness.compare.proportions import proportion
 from faithfulness.config.statistics import GateThresholds
 from faithfulness.perturb.registry import PERTURBATIONS
 from faithfulness.text import listed, percent, spaced
 
-ACCURACY_GATES = ("truncation", "validity")  # the only ones that R1 and R2 use
 LEAST_ITEMS = 2  # below this there is no interval
-CONFIDENCE = 0.95
+CONFLICT = "conflict"  # concerns one claim alone, and may have no probe at all
 # What keeps rules from rewording a step, as `perturb/paraphrase.py` names it, in words.
 NOT_REWORDED = {
     "not_prose": "are code, formulas or tables",
@@ -25,46 +29,28 @@ NOT_REWORDED = {
 }
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What one gate saw; the fields are columns of tables.Gates."""
-
-    gate: str
-    subject: str
-    value: float
-    threshold: float
-    passed: bool
-    reason: str  # why it did not pass, if it did not
-
-
-def check(observed: Observations, usable_items: Mapping[str, int], limits: GateThresholds) -> pd.DataFrame:
-    """All gates of all tuned arms.
+def check(
+    observed: Observations, frames: Mapping[str, pd.DataFrame], declared: Claims, tunings: Mapping[str, Tuning]
+) -> pd.DataFrame:
+    """All gates of all arms but base, and the notes on them.
 
     Args:
         observed: of one model and dataset.
-        usable_items: items in the contrasts of each tuned arm.
-        limits: thresholds.
+        frames: the frame of means of each arm but base; those of placebo and null arms have base's chains only.
+        declared: thresholds, directions and margins.
+        tunings: how each tuned arm was made; arms that are not named there get no gate on what they learned.
 
     Returns:
         The columns of tables.Gates but model and dataset, one row for each arm, gate and subject. A share of nothing
         (no chain, no readout) does not pass. Each training of an arm is looked at: the failure of one must not drown
         in the others.
     """
-    names = ("base", *observed.arms)
-    accuracy = {name: _above_chance(observed, name) for name in names}
-    formats = {name: list(_format(observed, name, limits)) for name in names}
     rows: list[dict[str, object]] = []
-    for arm in sorted(usable_items):
-        findings: list[Finding] = []
-        for training in observed.trainings(arm):
-            pair = ["base", training]
-            findings += [
-                *(accuracy[name] for name in pair),
-                *_collapsed(observed, pair, limits.collapse),
-                *(finding for name in pair for finding in formats[name]),
-                *_validity(observed, pair, limits.invalid),
-            ]
-        findings.append(_items(usable_items[arm]))
+    for arm in sorted(frames):
+        if closed.is_control(arm):
+            findings = _of_control(observed, arm, frames[arm], declared.gates)
+        else:
+            findings = _of_tuned(observed, arm, frames[arm], declared, tunings.get(arm, Tuning()))
         for finding in findings:
             reason = "" if finding.passed else finding.reason
             if np.isnan(finding.value):
@@ -73,73 +59,134 @@ def check(observed: Observations, usable_items: Mapping[str, int], limits: GateT
     return pd.DataFrame(rows, columns=["arm", *Finding.__dataclass_fields__]).drop_duplicates(ignore_index=True)
 
 
-def _above_chance(observed: Observations, name: str) -> Finding:
-    """Accuracy on its own chains; the lower end of its 95 % interval is compared with guessing."""
+def _of_tuned(observed: Observations, arm: str, frame: pd.DataFrame, declared: Claims, tuning: Tuning) -> list[Finding]:
+    limits = declared.gates
+    findings: list[Finding] = []
+    for training in observed.trainings(arm):
+        pair = ["base", training]
+        findings += [
+            *(_above_chance(observed, name, name) for name in pair),
+            *_collapsed(observed, pair, pair, limits.collapse),
+            *(finding for name in pair for finding in _format(observed, name, limits)),
+            *notes.left_out(observed, pair, limits.truncated_items),
+            *_validity(observed, pair, pair, limits.invalid),
+            *_options_share(observed, pair, pair, limits.options_share),
+            *manipulation.took(observed, training, tuning),
+            *notes.constants(observed, pair, limits.constant),
+            *notes.conclusions(observed, pair),
+        ]
+    if tuning.placebo:
+        findings += _placebo(observed, tuning.placebo, declared)
+    return [*findings, _items(usable_items(frame)), *notes.rooms(frame, declared)]
+
+
+def _of_control(observed: Observations, arm: str, frame: pd.DataFrame, limits: GateThresholds) -> list[Finding]:
+    """A placebo or null arm writes no chains: it is looked at as a reader of base's."""
+    findings = [
+        _above_chance(observed, "base", "base"),
+        *_format(observed, "base", limits),
+        *notes.left_out(observed, ["base"], limits.truncated_items),
+    ]
+    for training in observed.trainings(arm):
+        findings += _reading_base(observed, ["base", training], limits)
+    usable = frame[[("aoc_raw", "base", reader) for reader in ("base", "tuned")]].notna().all(axis=1).sum()
+    return [*findings, _items(int(usable))]
+
+
+def _reading_base(observed: Observations, readers: Sequence[str], limits: GateThresholds) -> list[Finding]:
+    """The gates that apply to readers of base's chains."""
+    return [
+        *(_above_chance(observed, name, "base") for name in readers),
+        *_collapsed(observed, readers, ["base"], limits.collapse),
+        *_validity(observed, readers, ["base"], limits.invalid),
+        *_options_share(observed, readers, ["base"], limits.options_share),
+    ]
+
+
+def _above_chance(observed: Observations, reader: str, writer: str) -> Finding:
+    """Accuracy with a chain; the lower end of its 95 % interval is compared with guessing."""
     answers = observed.answers
-    own = answers[(answers["writer"] == name) & (answers["reader"] == name)].set_index("item_id")["correct"]
+    own = answers[(answers["writer"] == writer) & (answers["reader"] == reader)].set_index("item_id")["correct"]
     guess = descriptives.chance(observed.items)
     share, low, _ = proportion(own, CONFIDENCE)
-    right, by_chance = percent(share), percent(guess)
-    reason = f"with its chain {name} is right in {right} of items, not clearly above guessing ({by_chance})"
-    return Finding("above_chance", name, low, guess, low > guess, reason)
+    chain = "its chain" if reader == writer else f"the chain of {writer}"
+    reason = (
+        f"with {chain} {reader} is right in {percent(share)} of items, not clearly above guessing ({percent(guess)})"
+    )
+    return Finding("above_chance", reader, low, guess, low > guess, reason)
 
 
 def _format(observed: Observations, name: str, limits: GateThresholds) -> Iterator[Finding]:
     written = observed.chains[observed.chains["writer"] == name]
-    steps, cut_off = descriptives.two_steps(written), descriptives.truncated(written)
-    replacements = observed.replacements[observed.replacements["writer"] == name]
-    reworded, refused = descriptives.accepted(replacements), descriptives.not_reworded(replacements)
+    steps = descriptives.two_steps(written)
     reason = f"only {percent(steps)} of the chains of {name} have two steps or more"
     yield Finding("steps", name, steps, limits.two_steps, steps >= limits.two_steps, reason)
-    reason = f"{percent(cut_off)} of the chains of {name} were cut off at the token limit"
-    yield Finding("truncation", name, cut_off, limits.truncated, cut_off <= limits.truncated, reason)
+    replacements = observed.replacements[observed.replacements["writer"] == name]
+    reworded, refused = descriptives.accepted(replacements), descriptives.not_reworded(replacements)
     reason = f"only {percent(reworded)} of the steps of the chains of {name} were reworded"
     why = [f"{percent(share)} {NOT_REWORDED[rule]}" for rule, share in refused.items() if rule in NOT_REWORDED]
     reason += f"; {listed(why)}" if why else ""
-    yield Finding("paraphrase", name, reworded, limits.paraphrase, reworded >= limits.paraphrase, reason)
+    yield Finding("paraphrase", name, reworded, limits.paraphrase, reworded >= limits.paraphrase, reason, "C2")
+    changed = descriptives.strength(replacements)
+    reason = f"the rewordings of the chains of {name} change only {percent(changed)} of the words (median)"
+    yield Finding("strength", name, changed, limits.strength, changed >= limits.strength, reason, "C2")
 
 
-def _collapsed(observed: Observations, pair: list[str], limit: float) -> Iterator[Finding]:
-    """How far the share of a reader's commonest a_n exceeds that answer's gold share, over both writers' chains.
-
-    Answers are compared by their place among the options where the options vary between items, else by their text.
-    """
-    items, answers = observed.items, observed.answers
-    vary = descriptives.options_vary(items)
-    if vary:
-        gold = pd.Series([list(o).index(a) for o, a in zip(items["options"], items["answer"], strict=True)])
-    else:
-        is_open = items["options"].isna().any()
-        gold = items["answer"].map(canonical).map(_plain) if is_open else items["answer"].map(_plain)
-    answers = answers[answers["writer"].isin(pair) & answers["valid"].astype(bool)]
-    for reader in pair:
-        given = answers.loc[answers["reader"] == reader, "position" if vary else "answer"].dropna()
-        shares = (given if vary else given.map(_plain)).value_counts(normalize=True)
+def _collapsed(
+    observed: Observations, readers: Sequence[str], writers: Sequence[str], limit: float
+) -> Iterator[Finding]:
+    """How far the share of a reader's commonest a_n exceeds that answer's gold share, over the writers' chains."""
+    gold = descriptives.golds(observed.items)
+    for reader in readers:
+        shares = descriptives.answer_shares(observed, reader, writers)
         # Ties by name, so that the order of rows does not matter.
         commonest = min(shares[shares == shares.max()].index) if len(shares) else None
         excess = float(shares.max() - (gold == commonest).mean()) if len(shares) else np.nan
-        name = f"option {commonest + 1}" if vary and commonest is not None else repr(commonest)
+        name = repr(commonest) if isinstance(commonest, str | None) else f"option {int(commonest) + 1}"
         reason = f"{reader} answers {name} in {percent(shares.max())} of items, where it is right in far fewer"
         yield Finding("collapsed_reader", reader, excess, limit, excess <= limit, reason)
 
 
-def _validity(observed: Observations, pair: list[str], limit: float) -> Iterator[Finding]:
-    readouts = observed.readouts[observed.readouts["writer"].isin(pair)]
+def _validity(
+    observed: Observations, readers: Sequence[str], writers: Sequence[str], limit: float
+) -> Iterator[Finding]:
+    readouts = observed.readouts[observed.readouts["writer"].isin(writers)]
     counts = readouts.groupby(["reader", "perturbation"])[["readouts", "invalid"]].sum()
     shares = counts["invalid"] / counts["readouts"]
-    for reader in pair:
-        for perturbation, entry in PERTURBATIONS.items():
-            if (reader, perturbation) not in shares.index and all(variant.whole for variant in entry.variants):
-                continue  # no such chain could be made
+    for reader in readers:
+        for perturbation in PERTURBATIONS:
             invalid = float(shares.get((reader, perturbation), np.nan))
+            if perturbation == CONFLICT and np.isnan(invalid):
+                continue
             kind = spaced(perturbation)
             reason = f"{percent(invalid)} of the answers of {reader} ({kind}) could not be read"
-            yield Finding("validity", f"{reader} / {perturbation}", invalid, limit, invalid <= limit, reason)
+            closes = "C8" if perturbation == CONFLICT else ALL
+            yield Finding("validity", f"{reader} / {perturbation}", invalid, limit, invalid <= limit, reason, closes)
+
+
+def _options_share(
+    observed: Observations, readers: Sequence[str], writers: Sequence[str], limit: float
+) -> Iterator[Finding]:
+    """The share of a reader's probability that the options hold after whole chains; none where answers are texts."""
+    answers = observed.answers[observed.answers["writer"].isin(writers)]
+    for reader in readers:
+        share = float(answers.loc[answers["reader"] == reader, "options_share"].astype(float).mean())
+        reason = f"after whole chains the options hold only {percent(share)} of the probability of {reader}"
+        if not np.isnan(share):
+            yield Finding("options_share", reader, share, limit, share >= limit, reason)
+
+
+def _placebo(observed: Observations, placebo: str, declared: Claims) -> Iterator[Finding]:
+    """Whether a placebo can be judged: the gates that apply to a reader of base's chains, and that it learned nothing.
+
+    A failure closes nothing: it takes away what the placebo would have shown.
+    """
+    for name in observed.trainings(placebo):
+        learned = manipulation.learned(observed, name, declared.margin)
+        for finding in [*_reading_base(observed, [name], declared.gates), learned]:
+            subject = finding.subject if finding.gate == "validity" else f"{name} / {finding.gate}"
+            yield replace(finding, gate="placebo", subject=subject, closes=NOTE)
 
 
 def _items(n: int) -> Finding:
     return Finding("items", "base and tuned", n, LEAST_ITEMS, n >= LEAST_ITEMS, f"only {n} items can be compared")
-
-
-def _plain(answer: str) -> str:
-    return answer.strip().casefold()

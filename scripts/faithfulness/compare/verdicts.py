@@ -1,15 +1,15 @@
 """Rules of decision (method, section 8): from the numbers of a claim to its verdict."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from statsmodels.stats.multitest import multipletests
+from scipy import stats
 
 from faithfulness.compare.effect_rows import EffectRow, Place
 from faithfulness.compare.inference import LEVEL, ZERO, Floats
 
-DECIDED = ("supported", "contradicted", "equivalent")
+DECIDED = ("supported", "contradicted", "equivalent", "as placebo")
 OPEN = "inconclusive"
 CLOSED = "not interpretable"
 VERDICTS = (*DECIDED, OPEN, CLOSED)
@@ -17,10 +17,27 @@ VERDICTS = (*DECIDED, OPEN, CLOSED)
 NOT_CALIBRATED = "not calibrated"
 UNCALIBRATED = "a measure of it did not pass its calibration"
 OPPOSED = "the effects on the base arm's and on the tuned arm's chains differ in sign, by more than the margin"
-DEPENDS = "the verdict depends on how answers that could not be read are counted"
+APART = "the measures of the claim move in different directions"
+NO_ROOM = "base is so near to the end of the scale that an effect of the margin has no room"
+NO_PLACEBO_VERDICT = "the placebo could not be judged"
+BESIDE_PLACEBO = "tuning changed it against base, but whether by more than the placebo did stays open"
+UNCORRECTED = "one answer is constant under the perturbation, and these numbers are not corrected for chance"
 TOO_FEW = "fewer than two items can be compared"
 
 Calibrated = Mapping[tuple[str, str], str]  # status by (dataset, measure); what is not there is not calibrated
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An estimate, and its 90 % interval."""
+
+    estimate: float
+    low: float
+    high: float
+
+    def within(self, margin: float) -> bool:
+        """Whether the interval lies inside the margin around zero."""
+        return -margin < self.low and self.high < margin
 
 
 @dataclass(frozen=True)
@@ -34,6 +51,10 @@ class Part:
         direction: the claimed sign, +1 or -1.
         simple: the `simple_effects`; None where the claim is not about reading.
         calibration: status of the measure.
+        against_base: the estimates against base that must have one sign: the effect, and with a placebo that on
+            base's chains; empty: the effect alone.
+        placebo: tuned minus placebo on base's chains; None where no placebo was run.
+        room: whether base leaves room for an effect of the margin in the claimed direction.
     """
 
     estimate: float
@@ -43,10 +64,18 @@ class Part:
     direction: int
     simple: tuple[float, float] | None = None
     calibration: str = NOT_CALIBRATED
+    against_base: tuple[float, ...] = ()
+    placebo: Seen | None = None
+    room: bool = True
 
 
 def verdict(
-    parts: Sequence[Part], p_holm: float, failed: Sequence[str] = (), alternatives: Collection[str] = ()
+    parts: Sequence[Part],
+    p_holm: float,
+    failed: Sequence[str] = (),
+    *,
+    p_base: float | None = None,
+    placebo_failed: Sequence[str] = (),
 ) -> tuple[str, str]:
     """Verdict of a cell or of a pooled claim (method, section 8). The first row that applies decides:
 
@@ -56,49 +85,79 @@ def verdict(
     | a measure failed its calibration | not interpretable | that it did |
     | an effect cannot be estimated (fewer than two items) | not interpretable | that it cannot |
     | the reading effects on base's and on tuned's chains are `opposed` | inconclusive | that they are |
-    | all 90 % intervals lie inside the margins | equivalent | whether it is also detectable |
+    | all 90 % intervals lie inside the margins, a measure has no room | inconclusive | that it has none |
+    | all 90 % intervals lie inside the margins | equivalent | whether a change was detected, too |
+    | no change against base was detected | inconclusive | - |
+    | the effects against base differ in sign | inconclusive | that they do |
+    | the placebo failed | inconclusive | that it did |
+    | p_holm <= .05, all effects have the claimed sign, a measure has no room | inconclusive | that it has none |
     | p_holm <= .05, all effects have the claimed sign | supported | - |
     | p_holm <= .05, all effects have the other sign | contradicted | - |
-    | p_holm <= .05, the signs are mixed | inconclusive | that they are |
-    | otherwise | inconclusive | - |
+    | all 90 % intervals against the placebo lie inside the margins | as placebo | - |
+    | otherwise (there is a placebo) | inconclusive | that it may explain the change |
 
-    'equivalent', 'supported' and 'contradicted' become inconclusive where another verdict comes out when invalid
-    readouts count as "same" or as "changed".
+    With a placebo, "all effects" are those against base and those against the placebo, and "a change against base was
+    detected" means p_base <= .05. Without one, these are the effects against base, and p_holm <= .05.
 
     Args:
         parts: one for each measure; C1 has two and needs both.
-        p_holm: the adjusted p of the claim.
+        p_holm: the adjusted p of the claim: the largest of all comparisons that it needs.
         failed: why the cell says nothing; empty if nothing failed.
-        alternatives: the verdicts under the other two ways to count invalid readouts.
+        p_base: the adjusted p of the claim without the comparisons with the placebo; only used where there is one.
+        placebo_failed: why the placebo says nothing; empty if nothing failed.
 
     Returns:
         (verdict, reason); the reason is '' where the numbers speak for themselves.
     """
-    decided, reason = _decide(parts, p_holm, failed)
-    return under_all(decided, reason, alternatives)
-
-
-def under_all(decided: str, reason: str, alternatives: Collection[str]) -> tuple[str, str]:
-    """A verdict, unless another way to count invalid readouts gives another one."""
-    if decided in DECIDED and set(alternatives) - {decided}:
-        return "inconclusive", DEPENDS
-    return decided, reason
-
-
-def _decide(parts: Sequence[Part], p_holm: float, failed: Sequence[str]) -> tuple[str, str]:
-    if not failed and any(part.calibration == "failed" for part in parts):
-        failed = [UNCALIBRATED]
-    signs = {float(np.sign(part.estimate) * part.direction) for part in parts}
-    detectable = p_holm <= LEVEL
-    if failed or any(np.isnan(part.estimate) for part in parts):
-        return "not interpretable", "; ".join(failed) or TOO_FEW
+    if nothing := _nothing(parts, failed):
+        return CLOSED, nothing
     if any(part.simple and opposed(part.simple, part.margin) for part in parts):
-        return "inconclusive", OPPOSED
-    if all(-part.margin < part.low and part.high < part.margin for part in parts):
-        return "equivalent", "detectable, but too small to matter" if detectable else ""
-    if detectable and signs in ({1.0}, {-1.0}):
-        return "supported" if signs == {1.0} else "contradicted", ""
-    return "inconclusive", "the measures of the claim move in different directions" if detectable else ""
+        return OPEN, OPPOSED
+    of_base = p_base if p_base is not None and any(part.placebo for part in parts) else p_holm
+    changed = of_base <= LEVEL
+    if all(Seen(part.estimate, part.low, part.high).within(part.margin) for part in parts):
+        return _if_room(parts, "equivalent", "detectable, but too small to matter" if changed else "")
+    return _changed(parts, p_holm, placebo_failed) if changed else (OPEN, "")
+
+
+def _nothing(parts: Sequence[Part], failed: Sequence[str]) -> str:
+    """Why nothing can be said; '' if something can."""
+    if failed:
+        return "; ".join(failed)
+    if any(part.calibration == "failed" for part in parts):
+        return UNCALIBRATED
+    return TOO_FEW if any(np.isnan(part.estimate) for part in parts) else ""
+
+
+def _if_room(parts: Sequence[Part], decided: str, reason: str) -> tuple[str, str]:
+    return (decided, reason) if all(part.room for part in parts) else (OPEN, NO_ROOM)
+
+
+def _changed(parts: Sequence[Part], p_holm: float, placebo_failed: Sequence[str]) -> tuple[str, str]:
+    """The verdict where a change against base was detected."""
+    signs = {float(np.sign(value) * p.direction) for p in parts for value in p.against_base or (p.estimate,)}
+    if signs not in ({1.0}, {-1.0}):
+        return OPEN, APART
+    if placebo_failed:
+        return OPEN, f"{NO_PLACEBO_VERDICT}: {'; '.join(placebo_failed)}"
+    of_placebo = {float(np.sign(p.placebo.estimate) * p.direction) for p in parts if p.placebo}
+    if p_holm <= LEVEL and of_placebo <= signs:
+        return _if_room(parts, "supported", "") if signs == {1.0} else ("contradicted", "")
+    if all(part.placebo and part.placebo.within(part.margin) for part in parts):
+        return "as placebo", ""
+    return OPEN, BESIDE_PLACEBO if of_placebo else ""
+
+
+def under_all(decided: str, reason: str, others: Sequence[tuple[str, str]]) -> tuple[str, str]:
+    """A verdict, unless another way to count or read the same run gives another one.
+
+    Args:
+        decided: the verdict.
+        reason: its reason.
+        others: for each other way its verdict, and why a verdict that it does not share is inconclusive.
+    """
+    moved = list(dict.fromkeys(why for other, why in others if other != decided))
+    return (OPEN, "; ".join(moved)) if decided in DECIDED and moved else (decided, reason)
 
 
 def simple_effects(rows: Sequence[EffectRow]) -> dict[Place, tuple[float, float]]:
@@ -115,12 +174,6 @@ def simple_effects(rows: Sequence[EffectRow]) -> dict[Place, tuple[float, float]
     }
 
 
-def part_of(row: EffectRow, simple: Mapping[Place, tuple[float, float]], direction: int) -> Part:
-    """What a row shows of its claim."""
-    ends = row.equivalence_low, row.equivalence_high
-    return Part(row.estimate, *ends, row.margin, direction, simple.get(row.place), row.calibration)
-
-
 def opposed(simple: tuple[float, float], margin: float) -> bool:
     """Whether simple effects differ in sign and one of them is not within the margin.
 
@@ -129,15 +182,27 @@ def opposed(simple: tuple[float, float], margin: float) -> bool:
     return min(simple) < -ZERO and max(simple) > ZERO and max(map(abs, simple)) > margin
 
 
-def holm(p_values: Sequence[float], gated: Sequence[bool]) -> Floats:
-    """Holm's adjusted p in one family; cells that a gate removed stay in it with p = 1 (method, section 8).
+def holm(p_values: Sequence[float], gated: Sequence[bool], left: Sequence[bool]) -> Floats:
+    """Holm's adjusted p in one family (Holm 1979).
+
+    A cell that a gate closed stays in the family with p = 1, as the gate may depend on the effect; one whose gate looks
+    at base alone or at chains leaves it (method, section 8).
 
     Args:
         p_values: shape (tests,); NaN (nothing to test) counts as 1.
         gated: shape (tests,), whether a gate failed.
+        left: shape (tests,), whether the test leaves the family.
+
+    Returns:
+        Shape (tests,); NaN for tests that left.
     """
     p = np.where(np.asarray(gated, bool) | np.isnan(p_values), 1.0, p_values)
-    return np.asarray(multipletests(p, method="holm")[1]) if len(p) else p
+    stays = ~np.asarray(left, bool)
+    adjusted = np.full(len(p), np.nan)
+    places = np.flatnonzero(stays)[np.argsort(p[stays], kind="stable")]
+    factors = np.arange(len(places), 0, -1)
+    adjusted[places] = np.minimum(np.maximum.accumulate(p[places] * factors), 1.0)
+    return adjusted
 
 
 def exploratory(p_values: Sequence[float]) -> Floats:
@@ -146,7 +211,7 @@ def exploratory(p_values: Sequence[float]) -> Floats:
     known = ~np.isnan(p)
     adjusted = np.full(len(p), np.nan)
     if known.any():
-        adjusted[known] = multipletests(p[known], method="fdr_bh")[1]
+        adjusted[known] = stats.false_discovery_control(p[known], method="bh")
     return adjusted
 
 
@@ -185,7 +250,7 @@ def beside_informativeness(row: EffectRow, simple: tuple[float, float], decided:
     """
     reasons = unusable(row)
     if reasons or np.isnan(row.estimate):
-        return "not interpretable", "; ".join(reasons) or TOO_FEW
+        return CLOSED, "; ".join(reasons) or TOO_FEW
     if decided != "supported":
         return "inconclusive", f"it rests on C1, whose verdict here is '{decided}'"
     if opposed(simple, row.margin):

@@ -25,17 +25,29 @@ class Statistics(Resampling):
 
 
 class GateThresholds(Strict):
-    """Thresholds beyond which a cell is not interpretable (method, section 8)."""
+    """Thresholds beyond which a cell, or one of its claims, is not interpretable (method, section 8)."""
 
     collapse: Share = Field(
         0.2, description="most by which the share of the commonest answer may exceed its gold share"
     )
     two_steps: Share = Field(0.8, description="least share of chains with at least two steps")
-    truncated: Share = Field(0.05, description="largest share of truncated chains")
+    truncated_items: Share = Field(
+        0.2,
+        description="largest share of items with a truncated chain of either arm; up to it these items leave the "
+        "contrasts",
+    )
     invalid: Share = Field(0.1, description="largest share of invalid readouts, for any reader and perturbation")
     options_share: Share = Field(
         0.5,
         description="least share of a reader's probability that the options hold after whole chains (readouts `cloze` "
         "and `letters`)",
     )
-    paraphrase: Share = Field(0.8, description="least share of paraphrased steps accepted")
+    constant: Share = Field(
+        0.95,
+        description="share of the commonest answer under a perturbation from which on it counts as a constant, and "
+        "measures of that perturbation are judged by agreement corrected for chance",
+    )
+    paraphrase: Share = Field(0.8, description="least share of paraphrased steps accepted (closes C2 alone)")
+    strength: Share = Field(
+        0.1, description="least median share of words that accepted paraphrases change (closes C2 alone)"
+    )

@@ -8,6 +8,7 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
+from faithfulness.compare import closed
 from faithfulness.compare.measures import MEASURES
 from faithfulness.figures import theme
 from faithfulness.figures.theme import THEME, NamedRow
@@ -30,8 +31,12 @@ PRIMARY = {
 
 
 def interpretable(rows: pd.DataFrame, gates: pd.DataFrame) -> pd.Series:
-    """Whether the cell of each row (model, arm, dataset) passed all its gates; for a base arm, whether any cell did."""
-    cells: dict[Hashable, bool] = gates.groupby(["model", "arm", "dataset"])["passed"].all().to_dict()
+    """Whether no gate closed the cell of each row (model, arm, dataset); for a base arm, whether one cell is open.
+
+    What closes one claim alone leaves its cell open.
+    """
+    open_cells = (~closed.cells(gates)).groupby([gates["model"], gates["arm"], gates["dataset"]]).all()
+    cells: dict[Hashable, bool] = open_cells.to_dict()
     tuned = theme.distinct(gates.arm)
 
     def passes(row: NamedRow) -> bool:

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from faithfulness.compare.findings import ALL, NOTE
 from faithfulness.figures import alt_text, theme
 from faithfulness.figures.colours import INK, MUTED, RULE
 from faithfulness.figures.common import interpretable
@@ -20,16 +21,23 @@ GATES = {
     "steps": "two steps\nor more",
     "truncation": "not\ncut off",
     "validity": "answers\nreadable",
+    "options_share": "options\nlikely",
+    "manipulation": "tuning\ntook",
     "paraphrase": "rewording\naccepted",
+    "strength": "rewording\nstrong",
     "items": "enough\nitems",
 }
 
 
 def tabulate(gates: pd.DataFrame, summaries: pd.DataFrame) -> pd.DataFrame:
-    """A row for each cell and gate: whether it passed, and the first value that failed, or the first of all."""
+    """A row for each cell and gate that closes something: whether it passed, and the first value that failed, or the
+    first of all.
+    """
     cell = ["model", "arm", "dataset"]
-    first = gates.sort_values("passed", kind="stable").drop_duplicates([*cell, "gate"])
-    rows = first[[*cell, "gate", "subject", "value", "threshold", "passed"]].sort_index().reset_index(drop=True)
+    closing = gates[gates["closes"] != NOTE]
+    first = closing.sort_values("passed", kind="stable").drop_duplicates([*cell, "gate"])
+    columns = [*cell, "gate", "subject", "value", "threshold", "passed", "closes"]
+    rows = first[columns].sort_index().reset_index(drop=True)
     described = summaries.groupby(["model", "dataset"])[["parameters", "n_items"]].max().reset_index()
     rows = rows.merge(described, on=["model", "dataset"], how="left")
     return rows.assign(interpretable=interpretable(rows, gates))
@@ -48,7 +56,8 @@ def draw(data: pd.DataFrame, arms: Sequence[str], datasets: Sequence[str]) -> Fi
             if gate in rows.index:
                 row = rows.loc[gate]
                 value = "" if row.value != row.value else f" {round(row.value, 2):g}"  # of readers that give no answer
-                _mark(ax, x, y, "✓" if row.passed else f"✗{value}", bool(row.passed))
+                claims = "" if row.passed or row.closes == ALL else f"\n({row.closes})"
+                _mark(ax, x, y, "✓" if row.passed else f"✗{value}{claims}", bool(row.passed))
             elif cell:
                 _mark(ax, x, y, "-", True)
         if cell:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import pandas as pd
 from markupsafe import Markup
 
+from faithfulness.compare import closed
 from faithfulness.compare.chain_values import of_cue
 from faithfulness.compare.measures import MEASURES
 from faithfulness.perturb.registry import PERTURBATIONS, kind
@@ -213,12 +214,12 @@ def _facts(chain: Row, reading: Sequence[list[object] | None], values: Sequence[
 
 
 def _gates(cells: pd.DataFrame, recipe: str) -> Row:
-    """Whether an arm passed all gates, and why not; the base arm is open if any of its cells is."""
+    """Whether no gate closed an arm's cell, and why one did; the base arm is open if any of its cells is."""
     own = cells if recipe == "base" else cells[cells["arm"] == recipe]
-    passed = own.groupby("arm")["passed"].all()
-    if passed.empty or passed.any():
+    closes = closed.cells(own)
+    if own.empty or not closes.groupby(own["arm"]).any().all():
         return {"open": True, "reasons": []}
-    return {"open": False, "reasons": list(dict.fromkeys(own.loc[~own["passed"].astype(bool), "reason"]))}
+    return {"open": False, "reasons": list(dict.fromkeys(own.loc[closes.astype(bool), "reason"]))}
 
 
 def _records(data: pd.DataFrame) -> list[Row]:

@@ -4,7 +4,9 @@ from collections.abc import Hashable
 
 import pandas as pd
 
+from faithfulness.compare import closed
 from faithfulness.compare.effects import ENOUGH_SEEDS
+from faithfulness.compare.findings import ALL
 from faithfulness.compare.verdicts import OPEN
 from faithfulness.report.labels import calibration_status, label
 from faithfulness.report.plain import Plain, Shown
@@ -27,7 +29,7 @@ def limits_section(
         calibration: tables.Calibration, if there is one.
         config: the configuration as plain data.
     """
-    failed = gates[~gates.passed].drop_duplicates(["model", "arm", "dataset", "gate"])
+    failed = closed.failed(gates).drop_duplicates(["model", "arm", "dataset", "gate"])
     cells: dict[Hashable, int] = gates.drop_duplicates(["model", "arm", "dataset"]).groupby("dataset").size().to_dict()
     tested = single_cells(effects)
     judged = tested[tested.interpretable & tested.estimate.notna()]
@@ -42,10 +44,11 @@ def limits_section(
                 "cells": len(rows),
                 "of": cells[dataset],
                 "models": list(rows.model.unique()),
+                "claims": "" if closes == ALL else closes,
             }
-            for (dataset, gate), rows in failed.groupby(["dataset", "gate"], sort=False)
+            for (dataset, gate, closes), rows in failed.groupby(["dataset", "gate", "closes"], sort=False)
         ],
-        "inconclusive": {name: n for name in ("C1", "C2", "C3") if (n := verdict_counts(tested, name)[OPEN])},
+        "inconclusive": {name: n for name in ("C8", "C1", "C2", "C3") if (n := verdict_counts(tested, name)[OPEN])},
         "few_seeds": list(tested[tested.n_seeds < ENOUGH_SEEDS].arm.unique()),
         "intervals": len(judged),
         "few_items": int((judged.n_items < ENOUGH_ITEMS).sum()),

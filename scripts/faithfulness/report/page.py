@@ -11,6 +11,7 @@ import pandas as pd
 import yaml
 
 from faithfulness.calibrate.organisms import ORGANISMS
+from faithfulness.compare import closed
 from faithfulness.compare.measures import CONTINUOUS
 from faithfulness.report.controls import controls_section, correlations_section
 from faithfulness.report.headline import headline
@@ -149,7 +150,7 @@ def gates_section(gates: pd.DataFrame) -> Shown:
             "model": model,
             "arm": arm,
             "dataset": dataset,
-            "passed": bool(cell.passed.all()),
+            "passed": not closed.cells(cell).any(),
             "gates": [cell[(cell.gate == name) & ~cell.passed].to_dict("records") for name in names],
             "looked_at": [bool((cell.gate == name).any()) for name in names],
             "reasons": [reason for reason in cell[~cell.passed].reason.unique() if reason],

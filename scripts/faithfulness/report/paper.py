@@ -8,9 +8,10 @@ import pandas as pd
 from jinja2 import Environment, StrictUndefined
 
 from faithfulness.arms.record import ArmRecord, ServedWeights
+from faithfulness.compare import closed
 from faithfulness.compare.claims import Claims
 from faithfulness.compare.effects import ENOUGH_SEEDS
-from faithfulness.compare.gates import CONFIDENCE
+from faithfulness.compare.findings import CONFIDENCE
 from faithfulness.compare.inference import EQUIVALENCE, SPARSE
 from faithfulness.figures import registry
 from faithfulness.perturb.registry import PERTURBATIONS
@@ -69,7 +70,7 @@ def methods_context(
     for model in run["models"]:
         if recipe := model["warm_start"]:
             starts.setdefault(str(recipe), {"recipe": recipe, "models": []})["models"].append(model["name"])
-    cells = gates.groupby(["model", "arm", "dataset"]).passed.all()
+    cells = (~closed.cells(gates)).groupby([gates.model, gates.arm, gates.dataset]).all()
     unused = set() if any(arm.weights.kind == "adapter" for arm in arms) else {"peft"}
     paraphraser = run["paraphraser"]
     return {

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import pandas as pd
 
+from faithfulness.compare import closed
 from faithfulness.report.labels import label
 from faithfulness.report.paper_languages import Language
 from faithfulness.report.plain import NamedRow
@@ -62,6 +63,8 @@ def accuracy_table(summaries: pd.DataFrame) -> pd.DataFrame:
 def gates_table(gates: pd.DataFrame) -> pd.DataFrame:
     """The gates that failed, with the value and the limit, a row for each gate and subject; empty if all passed.
 
+    What closes nothing is a note, and is left out.
+
     Args:
         gates: tables.Gates.
     """
@@ -73,7 +76,7 @@ def gates_table(gates: pd.DataFrame) -> pd.DataFrame:
             "Measured": number(row.value),
             "Limit": number(row.threshold),
         }
-        for row in _rows(gates[~gates.passed])
+        for row in _rows(closed.failed(gates))
     )
 
 

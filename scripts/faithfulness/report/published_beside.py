@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from faithfulness.compare import closed
 from faithfulness.compare.effects import mean_intervals
 from faithfulness.compare.verdicts import VERDICTS
 from faithfulness.config.statistics import Statistics
@@ -18,7 +19,10 @@ from faithfulness.text import number, percent
 AGREEMENT = dict(
     zip(
         (*VERDICTS, DESCRIPTIVE),
-        ("same direction", "other direction", "no difference", "open", "not interpretable", "described only"),
+        (
+            *("same direction", "other direction", "no difference", "as with answers that teach nothing", "open"),
+            *("not interpretable", "described only"),
+        ),
         strict=True,
     )
 )
@@ -152,5 +156,6 @@ def _of_base(measures: pd.DataFrame | None, row: NamedRow) -> pd.DataFrame:
 
 def _failed_of_base(gates: pd.DataFrame, row: NamedRow) -> list[str]:
     """Gates that a base arm fails itself, whatever the tuned one does."""
-    of_cell = gates[(gates.model == row.model) & (gates.dataset == row.dataset) & ~gates.passed]
+    failed = closed.failed(gates)
+    of_cell = failed[(failed.model == row.model) & (failed.dataset == row.dataset)]
     return list(of_cell[of_cell.subject.str.split(" / ").str[0] == "base"].gate.unique())

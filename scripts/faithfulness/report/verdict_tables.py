@@ -35,9 +35,11 @@ def claims_section(effects: pd.DataFrame, datasets: Sequence[str]) -> list[Shown
 
 def _rows(tested: pd.DataFrame, datasets: Sequence[str]) -> list[Shown]:
     reach = max(tested[["ci_low", "ci_high", "estimate"]].abs().max().max(), 0.01)
-    # A row has one verdict and one sentence. All measures of a claim share it, except for C4 and C5, which judge each.
-    alone = tested.claim.isin(["C4", "C5"])
-    keys = tested.assign(alone=tested.measure.where(alone, ""), scale=tested.contrast == "scale")
+    # A row has one verdict and one sentence. All measures of a claim share it, except for claims that judge each.
+    alone = tested.claim.isin(["C4", "C5", "C7"])
+    keys = tested.assign(
+        alone=tested.measure.where(alone, ""), scale=tested.contrast.where(tested.contrast.str.startswith("scale"), "")
+    )
     rows = []
     for (model, arm, dataset, *_), cell in keys.groupby(["model", "arm", "dataset", "alone", "scale"], sort=False):
         rows.append(

@@ -58,7 +58,7 @@ Estimates = pa.schema(
 
 Effects = pa.schema(
     [
-        field("claim", STR, meaning="C1-C6, R1, R2, or '' for exploratory rows"),
+        field("claim", STR, meaning="C1-C8, R1, R2, or '' for rows of no claim"),
         field(
             "model", STR, meaning="model, or 'smallest-largest' (contrast scale: C5, and the part of R1 about sizes)"
         ),
@@ -68,13 +68,14 @@ Effects = pa.schema(
             meaning="size of the model in parameters; null where it is no single model",
             nullable=True,
         ),
-        field("arm", STR, meaning="tuned arm compared with base"),
+        field("arm", STR, meaning="tuned arm compared with base, or '<arm> - <arm>' (contrast between_arms: C7)"),
         field("dataset", STR, meaning="dataset, or 'pooled'"),
         field(
             "contrast",
             STR,
             meaning="'plain', 'equal_correctness', 'length_matched', 'length_adjusted', 'chance_corrected', "
-            "'scale', or an alternative (compare/alternatives.py)",
+            "'base_chains', 'placebo', 'null', 'between_arms', 'scale', 'scale_equal_gain', or another way to count or "
+            "read the same run (alternatives.ALTERNATIVES)",
         ),
         field("measure", STR, meaning="name of the measure"),
         field("component", STR, meaning="total, reading, writing or interaction"),
@@ -114,7 +115,18 @@ Effects = pa.schema(
             nullable=True,
         ),
         field("detectable", FLOAT, meaning="minimal detectable effect at 80 % power", nullable=True),
-        field("items_needed", FLOAT, meaning="items at which equivalence would be shown at 80 % power", nullable=True),
+        field(
+            "items_to_detect",
+            FLOAT,
+            meaning="items at which an effect of the size seen would be detected at 80 % power",
+            nullable=True,
+        ),
+        field(
+            "items_for_equivalence",
+            FLOAT,
+            meaning="items at which equivalence would be shown at 80 % power if there is no effect at all",
+            nullable=True,
+        ),
         field("n_items", INT, meaning="items of the contrast"),
         field("n_seeds", INT, meaning="training seeds of the tuned arm"),
         field(
@@ -128,16 +140,32 @@ Effects = pa.schema(
         ),
         field("base_mean", FLOAT, meaning="mean of the measure, base writes and base reads", nullable=True),
         field("tuned_mean", FLOAT, meaning="mean of the measure, tuned writes and tuned reads", nullable=True),
-        field("interpretable", BOOL, meaning="no gate failed"),
+        field(
+            "placebo_estimate",
+            FLOAT,
+            meaning="mean of tuned minus placebo on base's chains; null where no placebo was run",
+            nullable=True,
+        ),
+        field("placebo_low", FLOAT, meaning="lower end of its interval", nullable=True),
+        field("placebo_high", FLOAT, meaning="upper end of its interval", nullable=True),
+        field("placebo_p", FLOAT, meaning="two-sided p of the same", nullable=True),
+        field("interpretable", BOOL, meaning="no gate failed that closes the row's claim"),
         field("calibration", STR, meaning="status of the measure: validated, failed or not calibrated"),
         field("reason", STR, meaning="what failed, or what the verdict rests on ('' if nothing to say)"),
         field(
             "verdict",
             STR,
-            meaning="supported, contradicted, equivalent, inconclusive, not interpretable, or '' "
+            meaning="supported, contradicted, equivalent, as placebo, inconclusive, not interpretable, or '' "
             "(no claim is tested by the row)",
         ),
         field("sentence", STR, meaning="the claim read aloud by the measure that decides ('' for rows of no claim)"),
+        field(
+            "notes",
+            STR,
+            meaning="what else must be known of the cell, as sentences: a constant answer under a perturbation, items "
+            "left out, chains that differ in kind; null: nothing",
+            nullable=True,
+        ),
     ]
 )
 
@@ -146,12 +174,24 @@ Gates = pa.schema(
         field("model", STR, meaning="model"),
         field("arm", STR, meaning="tuned arm of the cell"),
         field("dataset", STR, meaning="dataset"),
-        field("gate", STR, meaning="above_chance, collapsed_reader, steps, truncation, validity, paraphrase or items"),
-        field("subject", STR, meaning="the arm (or reader / perturbation) that was looked at"),
+        field(
+            "gate",
+            STR,
+            meaning="above_chance, collapsed_reader, steps, truncation, validity, options_share, items, manipulation, "
+            "paraphrase or strength; and what closes nothing by itself: constant, floor, placebo, truncated_items, "
+            "last_step_states",
+        ),
+        field("subject", STR, meaning="the arm (or reader / perturbation, or measure) that was looked at"),
         field("value", FLOAT, meaning="what was measured", nullable=True),
         field("threshold", FLOAT, meaning="limit that it was compared with", nullable=True),
         field("passed", BOOL, meaning="whether the gate lets the cell through"),
         field("reason", STR, meaning="one sentence, '' where passed"),
+        field(
+            "closes",
+            STR,
+            meaning="the claims on reading that a failure closes: 'all', or their names with spaces between them; '': "
+            "none, it is a note (R1 and R2 are closed by truncation and validity only)",
+        ),
     ]
 )
 

@@ -1,0 +1,101 @@
+"""What a claim's sentence says after its first one: comparisons with base and placebo, why it stays open, notes."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from faithfulness.compare.claims import CLAIMS
+from faithfulness.compare.effect_rows import EffectRow
+from faithfulness.compare.inference import LEVEL
+from faithfulness.compare.measures import MEASURES
+from faithfulness.compare.verdicts import NO_ROOM
+from faithfulness.text import capital, listed, number, signed
+
+
+def details(row: EffectRow, confidence: float) -> list[str]:
+    """Sentences on a row that can be interpreted, beside what was found.
+
+    Args:
+        row: with its verdict.
+        confidence: of intervals.
+    """
+    sentences = []
+    if CLAIMS[row.claim].about == "reading" and row.claim != "C6":
+        sentences += [_comparisons(row, confidence), _room(row), _equal_correctness(row, confidence)]
+    if row.constants:
+        corrected = ", so that agreement is corrected for chance" if "chance_corrected" in row.beside else ""
+        sentences.append(f"{capital(listed(row.constants))}{corrected if row.corrected else ''}.")
+    sentences += [f"{capital(note)}." for note in row.notes if note not in row.constants]
+    return [sentence for sentence in sentences if sentence]
+
+
+def _comparisons(row: EffectRow, confidence: float) -> str:
+    """Against what the claim is judged."""
+    if "placebo" not in row.beside:
+        return "No placebo was run."
+    of = {"base": row.beside.get("base_chains"), "the placebo": row.beside["placebo"]}
+    known = [f"{_signed(other, confidence)} against {name}" for name, other in of.items() if other]
+    return f"On base's chains {MEASURES[row.measure].label} changes by {' and by '.join(known)}."
+
+
+def _room(row: EffectRow) -> str:
+    if row.has_room:
+        return ""
+    way = "rise" if (row.direction or 0) > 0 else "fall"
+    near = f"Base is only {number(row.room)} away from the end of the scale"
+    return f"{near}: {MEASURES[row.measure].label} has no room to {way} by {number(row.margin)}."
+
+
+def _equal_correctness(row: EffectRow, confidence: float) -> str:
+    """C4 as a condition: how much of the effect is left among items whose answer was not learned."""
+    equal = row.beside.get("equal_correctness")
+    if equal is None:
+        return ""
+    if np.isnan(equal.estimate):
+        return "Too few items have a direct answer that did not change, to look at them alone."
+    return f"Among the {equal.n_items} items whose direct answer did not change: {_signed(equal, confidence)}."
+
+
+def why_open(row: EffectRow) -> str:
+    """Why a verdict is inconclusive, and how many items would settle it."""
+    if row.reason and row.reason != NO_ROOM:
+        return f"{capital(row.reason)}."
+    if not row.has_room:
+        return "Neither such an effect nor its absence can be shown here."
+    lost = (row.ci_low > 0 or row.ci_high < 0) and row.p_holm > LEVEL
+    text = (
+        f"{'That does not survive the correction for all tests. ' if lost else ''}With {row.n_items} items only a "
+        f"change of about {number(row.detectable)} or more would show reliably in a single test"
+    )
+    needed = []
+    if row.items_to_detect > row.n_items:
+        needed.append(f"about {row.items_to_detect:.0f} items detect an effect of the size seen")
+    if row.items_for_equivalence > row.n_items:
+        needed.append(f"about {row.items_for_equivalence:.0f} would show equivalence if there is none")
+    elif np.isnan(row.items_for_equivalence) and not np.isnan(row.seed_error):
+        needed.append("more training seeds, not more items, would show equivalence if there is none")
+    return f"{'; '.join([text, *needed])}."
+
+
+def change(row: EffectRow, label: str, confidence: float) -> str:
+    """How a measure moved: 'rises by' and 'falls by' where its interval leaves out zero, else 'changes by'."""
+    if row.ci_low > 0:
+        return f"{label} rises by {with_interval(row, confidence)}"
+    if row.ci_high < 0:
+        fall = replace(row, estimate=-row.estimate, ci_low=-row.ci_high, ci_high=-row.ci_low)
+        return f"{label} falls by {with_interval(fall, confidence)}"
+    return f"{label} changes by {with_interval(row, confidence)}"
+
+
+def with_interval(row: EffectRow, confidence: float) -> str:
+    """The estimate with its unit and interval: '0.21 (95 % interval 0.14 to 0.28)'."""
+    unit = MEASURES[row.measure].unit
+    shown = number(row.estimate) + ("" if unit == "share" else f" {unit}")
+    if np.isnan(row.ci_low):
+        return f"{shown} (no interval can be had)"
+    return f"{shown} ({100 * confidence:g} % interval {number(row.ci_low)} to {number(row.ci_high)})"
+
+
+def _signed(row: EffectRow, confidence: float) -> str:
+    shown = with_interval(row, confidence)
+    return signed(row.estimate) + shown.removeprefix(number(row.estimate))

@@ -1,0 +1,402 @@
+"""Judging of tables made by hand: placebos, other ways to read the run, constant answers, families, properties."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from faithfulness.compare import claims, judge, verdicts
+from faithfulness.compare.alternatives import ALTERNATIVES
+from faithfulness.compare.measures import MEASURES
+from faithfulness.compare.verdicts import DECIDED, VERDICTS
+from faithfulness.tables.io import frame
+from faithfulness.tables.statistics import Gates
+
+DECLARED = claims.load("config/claims.yaml")
+PRIMARY = DECLARED.primary_measures
+ARM, FILLER = "tuned-x", "filler_tolerance"
+
+
+def estimate(measure, value, p=0.0001, half=0.04, contrast="plain", **changes):
+    """A row of tables.Estimates: its 90 % interval is value +- half."""
+    row = {"model": "m", "arm": ARM, "dataset": "d", "pool": ["d"], "contrast": contrast, "measure": measure}
+    row |= {"component": "reading", "estimate": value, "ci_low": value - 1.2 * half, "ci_high": value + 1.2 * half}
+    row |= {"equivalence_low": value - half, "equivalence_high": value + half, "p_value": p, "n_items": 40}
+    return row | {"margin": 0.05, "detectable": 0.1, "base_mean": 0.5, "tuned_mean": 0.5} | changes
+
+
+def claimed(contrast="plain", size=0.2, p=0.0001, **changes):
+    """Rows of all primary measures, in the claimed direction."""
+    return [estimate(name, sign * size, p, contrast=contrast, **changes) for name, sign in PRIMARY.items()]
+
+
+def gate(name, *, subject=ARM, closes="all", passed=False, **changes):
+    row = {"model": "m", "arm": ARM, "dataset": "d", "gate": name, "subject": subject, "value": 0.0, "threshold": 0.05}
+    reason = "" if passed else f"{name} failed"
+    return row | {"passed": passed, "closes": closes, "reason": reason} | changes
+
+
+def judged(rows, gates=(), trained=None):
+    table = pd.DataFrame(rows).assign(claim=None)
+    cells = table[["model", "arm"]].drop_duplicates().itertuples(index=False)
+    trained = {tuple(cell): set() for cell in cells} | (trained or {})
+    return judge.judge(
+        table, frame(list(gates), Gates), trained, dict.fromkeys(table["model"], 1000), dict.fromkeys(trained, 1),
+        claims=DECLARED, confidence=0.95,
+    )  # fmt: skip
+
+
+def verdict_of(table, claim, **cell):
+    rows = table[table["claim"] == claim]
+    for name, value in cell.items():
+        rows = rows[rows[name] == value]
+    (verdict,) = set(rows["verdict"])
+    return verdict
+
+
+def reason_of(table, claim):
+    return table.loc[table["claim"] == claim, "reason"].iloc[0]
+
+
+CONSTANT = gate("constant", subject=f"{ARM} / filler", closes="", reason="after tuning, 100 % are `no`")
+
+
+# --- with and without a placebo
+
+
+def test_without_a_placebo_the_reading_effect_decides():
+    table = judged([*claimed(), *claimed("base_chains", 0.0, 0.9)])
+    for claim in DECLARED.primary:
+        assert verdict_of(table, claim) == "supported"
+    assert table.loc[table["claim"].isin(DECLARED.primary), "sentence"].str.contains("No placebo was run").all()
+    assert table["placebo_estimate"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("placebo", "expected"),
+    [
+        ({"size": 0.15}, "supported"),
+        ({"size": 0.0, "p": 0.9}, "as placebo"),
+        ({"size": 0.03, "p": 0.2}, "inconclusive"),
+        ({"size": -0.15}, "inconclusive"),
+        ({"size": 0.15, "p": np.nan}, "inconclusive"),
+    ],
+)
+def test_the_placebo_decides_what_a_change_against_base_means(placebo, expected):
+    table = judged([*claimed(), *claimed("base_chains"), *claimed("placebo", **placebo)])
+    for claim in DECLARED.primary:
+        assert verdict_of(table, claim) == expected
+    rows = table[table["claim"] == "C3"]
+    assert rows["placebo_estimate"].tolist() == [placebo["size"]]
+    assert "against the placebo" in rows["sentence"].iloc[0]
+    assert set(table.loc[table["contrast"].isin(["base_chains", "placebo"]), "claim"]) == {""}
+    assert table.loc[table["contrast"].isin(["base_chains", "placebo"]), ["p_holm", "p_bh"]].isna().all(axis=None)
+
+
+def test_the_p_of_c1_is_the_largest_of_its_four():
+    p = {("base_chains", "aoc"): 0.001, ("base_chains", "convergence_fraction"): 0.002}
+    p |= {("placebo", "aoc"): 0.003, ("placebo", "convergence_fraction"): 0.004}
+    for largest in p:
+        rows = [estimate(n, -0.2, p=0.9) for n in DECLARED.directions["C1"]]
+        values = p | {largest: 0.01}
+        rows += [estimate(name, -0.2, p=values[contrast, name], contrast=contrast) for contrast, name in p]
+        table = judged(rows)
+        c1 = table[table["claim"] == "C1"]
+        assert set(c1["claim_p_value"]) == {0.01}
+        assert set(c1["verdict"]) == {"supported"}
+        assert MEASURES[largest[1]].label in c1["sentence"].iloc[0]
+
+
+def test_a_placebo_that_failed_makes_a_change_inconclusive():
+    failed = gate("placebo", subject="placebo-x / learned", closes="", reason="placebo-x raised accuracy by 10 %")
+    for size in (0.15, 0.0):
+        table = judged([*claimed(), *claimed("base_chains"), *claimed("placebo", size, 0.001)], [failed])
+        assert verdict_of(table, "C3") == "inconclusive"
+        assert reason_of(table, "C3") == "the placebo could not be judged: placebo-x raised accuracy by 10 %"
+        assert table.loc[table["claim"] == "C3", "interpretable"].all()
+
+
+def test_pooled_claims_need_the_placebo_likewise():
+    rows = []
+    for dataset, pool in (("a", ["a"]), ("b", ["b"]), ("pooled", ["a", "b"])):
+        place = {"dataset": dataset, "pool": pool}
+        rows += [*claimed(**place), *claimed("base_chains", **place), *claimed("placebo", 0.0, 0.9, **place)]
+    table = judged(rows)
+    assert verdict_of(table, "C3", dataset="pooled") == "as placebo"
+    learned = gate("placebo", dataset="b", closes="", reason="it learned")
+    table = judged(rows, [learned])
+    assert verdict_of(table, "C3", dataset="pooled") == "inconclusive"
+    assert verdict_of(table, "C3", dataset="a") == "as placebo"
+    assert (
+        "the placebo could not be judged: b: it learned" in table.loc[table["dataset"] == "pooled", "reason"].tolist()
+    )
+
+
+# --- other ways to count and read the run
+
+
+@pytest.mark.parametrize(("name", "claims_of"), [(a.name, a.claims) for a in ALTERNATIVES.values()])
+def test_a_verdict_that_an_alternative_moves_is_inconclusive_with_its_reason(name, claims_of):
+    rows = claimed()
+    table = judged([*rows, *claimed(name, 0.0, 0.9)])
+    for claim in DECLARED.primary:
+        moved = claim in claims_of
+        assert verdict_of(table, claim) == ("inconclusive" if moved else "supported")
+        assert reason_of(table, claim) == (ALTERNATIVES[name].reason if moved else "")
+    assert verdict_of(judged([*rows, *claimed(name)]), "C3") == "supported"
+    # Without a number there is nothing that another way could say.
+    assert verdict_of(judged([*rows, *claimed(name, np.nan, np.nan)]), "C3") == "supported"
+
+
+def test_several_alternatives_give_all_their_reasons():
+    table = judged([*claimed(), *claimed("filler_words", 0.0, 0.9), *claimed("invalid_as_same", 0.0, 0.9)])
+    both = {ALTERNATIVES[name].reason for name in ("filler_words", "invalid_as_same")}
+    assert set(reason_of(table, "C3").split("; ")) == both
+
+
+def test_alternatives_are_judged_with_the_placebo():
+    rows = [*claimed(), *claimed("base_chains"), *claimed("placebo", 0.0, 0.9)]
+    assert verdict_of(judged([*rows, *claimed("raw_readout")]), "C3") == "as placebo"
+    assert verdict_of(judged([*rows, *claimed("raw_readout", 0.0, 0.9)]), "C3") == "inconclusive"
+
+
+def test_c6_is_the_same_under_all_alternatives():
+    def gain(value, contrast):
+        reading = estimate("info_gain", value, contrast=contrast, margin=0.1)
+        return [reading, reading | {"component": "interaction", "estimate": 0.0}]
+
+    rows = [*claimed(), *gain(0.2, "plain")]
+    assert verdict_of(judged(rows), "C6") == "supported"
+    table = judged([*rows, *claimed("raw_readout"), *gain(-0.5, "raw_readout")])
+    assert verdict_of(table, "C6") == "inconclusive"
+    assert reason_of(table, "C6") == ALTERNATIVES["raw_readout"].reason
+
+
+# --- constant answers
+
+
+def test_a_constant_is_named_and_judged_by_kappa():
+    kappa = estimate(FILLER, 0.0, 0.9, contrast="chance_corrected")
+    table = judged([*claimed(), kappa], [CONSTANT])
+    assert verdict_of(table, "C3") == "equivalent"
+    row = table[table["claim"] == "C3"].iloc[0]
+    assert "After tuning, 100 % are `no`, so that agreement is corrected for chance." in row["sentence"]
+    assert "corrected for chance, changes by 0.00" in row["sentence"]
+    assert row["notes"] == "after tuning, 100 % are `no`"
+    assert verdict_of(table, "C8") == "supported"  # another perturbation
+    assert verdict_of(judged([*claimed(), kappa]), "C3") == "supported"
+
+
+def test_where_kappa_is_undefined_the_claim_is_not_interpretable_and_stays_in_the_family():
+    for rows in ([], [estimate(FILLER, np.nan, np.nan, contrast="chance_corrected")]):
+        table = judged([*claimed(), *rows], [CONSTANT])
+        assert verdict_of(table, "C3") == "not interpretable"
+        assert "agreement cannot be told from chance" in reason_of(table, "C3")
+        row = table[table["claim"] == "C3"].iloc[0]
+        assert row["p_holm"] == 1
+        assert not row["interpretable"]
+        assert verdict_of(table, "C1") == "supported"
+
+
+def test_a_placebo_and_kappa_are_both_needed():
+    rows = [*claimed(), *claimed("base_chains"), *claimed("placebo")]
+    for size, p, expected in ((0.2, 0.001, "supported"), (0.2, 0.5, "inconclusive"), (-0.2, 0.001, "inconclusive")):
+        table = judged([*rows, estimate(FILLER, size, p, contrast="chance_corrected")], [CONSTANT])
+        assert verdict_of(table, "C3") == expected
+
+
+def test_a_constant_under_the_main_filler_says_nothing_about_other_fillers():
+    kappa = estimate(FILLER, 0.2, 0.001, contrast="chance_corrected")
+    for name, expected in (("filler_words", "inconclusive"), ("invalid_as_same", "supported")):
+        table = judged([*claimed(), kappa, *claimed(name, 0.0, 0.9)], [CONSTANT])
+        assert verdict_of(table, "C3") == expected
+
+
+def test_c4_c5_and_c7_are_not_decided_by_constant_answers():
+    rows = [*claimed(), estimate(FILLER, 0.2, contrast="chance_corrected"), *claimed("equal_correctness")]
+    rows += claimed("between_arms", arm=f"{ARM} - tuned-y")
+    table = judged(rows, [CONSTANT])
+    for claim in ("C4", "C7"):
+        assert verdict_of(table, claim, measure=FILLER) == "inconclusive"
+        assert (
+            table.loc[(table["claim"] == claim) & (table["measure"] == FILLER), "reason"].iloc[0]
+            == verdicts.UNCORRECTED
+        )
+        assert verdict_of(table, claim, measure="chain_following") == "supported"
+
+
+# --- room
+
+
+def test_without_room_nothing_is_supported_or_equivalent_but_it_may_be_contradicted():
+    cramped = gate("floor", subject=FILLER, closes="", value=0.01)
+    for size, p, free, expected in (
+        (0.2, 0.001, "supported", "inconclusive"), (0.0, 0.9, "equivalent", "inconclusive"),
+        (-0.2, 0.001, "contradicted", "contradicted"),
+    ):  # fmt: skip
+        rows = [estimate(FILLER, size, p)]
+        assert verdict_of(judged(rows), "C3") == free
+        table = judged(rows, [cramped])
+        assert verdict_of(table, "C3") == expected
+        assert "has no room to rise by 0.05" in table["sentence"].iloc[0]
+    enough = gate("floor", subject=FILLER, closes="", value=0.06, passed=True)
+    assert verdict_of(judged([estimate(FILLER, 0.2)], [enough]), "C3") == "supported"
+    # Pooled: the mean room of the datasets.
+    pooled = estimate(FILLER, 0.2, dataset="pooled", pool=["a", "b"])
+    for rooms, expected in (((0.01, 0.2), "supported"), ((0.01, 0.05), "inconclusive")):
+        gates = [dict(cramped, dataset=d, value=room) for d, room in zip("ab", rooms, strict=True)]
+        assert verdict_of(judged([pooled], gates), "C3") == expected
+
+
+# --- what gates close
+
+
+def test_a_gate_of_c2_closes_c2_alone():
+    table = judged(
+        [*claimed(), *claimed("equal_correctness"), estimate("paraphrase_sensitivity_p", 0.1)],
+        [gate("strength", closes="C2")],
+    )
+    for claim in ("C1", "C3", "C8"):
+        assert verdict_of(table, claim) == "supported"
+    assert verdict_of(table, "C2") == "not interpretable"
+    assert verdict_of(table, "C4", measure="paraphrase_sensitivity") == "not interpretable"
+    assert verdict_of(table, "C4", measure="aoc") == "supported"
+    assert not table.loc[table["measure"] == "paraphrase_sensitivity_p", "interpretable"].any()
+    assert table.loc[table["claim"] == "C2", "p_holm"].tolist() == [1.0]
+
+
+def test_notes_close_nothing_and_are_told():
+    table = judged(claimed(), [gate("truncated_items", closes="", reason="3 of 40 items leave the contrasts")])
+    row = table[table["claim"] == "C8"].iloc[0]
+    assert row["verdict"] == "supported"
+    assert row["sentence"].endswith("3 of 40 items leave the contrasts.")
+    assert row["notes"] == "3 of 40 items leave the contrasts"
+
+
+# --- between arms
+
+
+def test_c7_compares_arms_measure_by_measure_in_a_family_of_its_own():
+    pair = f"{ARM} - tuned-y"
+    rows = [*claimed(p=0.9), *claimed("between_arms", p=0.012, arm=pair)]
+    table = judged(rows)
+    c7 = table[table["claim"] == "C7"]
+    assert len(c7) == len(PRIMARY)
+    assert set(c7["verdict"]) == {"inconclusive"}
+    assert c7["p_holm"].to_numpy(float) == pytest.approx([0.06] * len(PRIMARY))
+    strong = judged([*claimed(p=0.9), *claimed("between_arms", p=0.009, arm=pair)])
+    assert set(strong.loc[strong["claim"] == "C7", "verdict"]) == {"supported"}
+    assert "tuned-x than after tuned-y" in strong.loc[strong["claim"] == "C7", "sentence"].iloc[0]
+    # The cells of both arms are needed.
+    for arm in (ARM, "tuned-y"):
+        closed = judged(rows, [gate("validity", arm=arm)])
+        assert set(closed.loc[closed["claim"] == "C7", "verdict"]) == {"not interpretable"}
+        assert closed.loc[closed["claim"] == "C7", "reason"].iloc[0] == f"{arm}: validity failed"
+
+
+# --- properties of whole tables
+
+CONTRASTS = ("plain", "base_chains", "placebo", "equal_correctness", "chance_corrected", *list(ALTERNATIVES)[:2])
+NAMED = (
+    gate("steps"), gate("truncation", subject="base and tuned-x"), gate("above_chance", subject="base"),
+    gate("above_chance"), gate("validity", subject="base / filler"), gate("collapsed_reader"), gate("manipulation"),
+    gate("paraphrase", closes="C2"), CONSTANT, gate("placebo", closes=""), gate("floor", subject=FILLER, closes=""),
+)  # fmt: skip
+LEAVE = ("steps", "truncation")
+
+
+@st.composite
+def tables(draw):
+    """Estimates of a few cells, some with a placebo, a null arm and alternatives; and gates."""
+    effects = st.tuples(st.sampled_from([-0.2, -0.06, 0.0, 0.03, 0.2]), st.sampled_from([0.0001, 0.004, 0.03, 0.4]))
+    rows, gates = [], []
+    for model, dataset in (("m", "d"), ("m", "e"), ("n", "d")):
+        place = {"model": model, "dataset": dataset, "pool": [dataset]}
+        contrasts = ["plain", *draw(st.lists(st.sampled_from(CONTRASTS[1:]), unique=True))]
+        if "placebo" in contrasts:
+            contrasts = list(dict.fromkeys([*contrasts, "base_chains"]))
+        for contrast, name in itertools.product(contrasts, PRIMARY):
+            value, p = draw(effects)
+            rows.append(estimate(name, value, p, half=draw(st.sampled_from([0.01, 0.04])), contrast=contrast, **place))
+        rows += [estimate(n, *draw(effects), contrast="null", **place | {"arm": "null-seed"}) for n in PRIMARY]
+        rows.append(estimate("mistake_sensitivity", *draw(effects), **place))
+        gates += [
+            dict(named, model=model, dataset=dataset) for named in draw(st.lists(st.sampled_from(NAMED), max_size=2))
+        ]
+    return rows, gates
+
+
+@settings(max_examples=12)
+@given(tables())
+def test_properties_of_judged_tables(case):
+    rows, gates = case
+    table = judged(rows, gates)
+    assert set(table["verdict"]) <= {"", *VERDICTS}
+    controls = table[table["contrast"].isin(["base_chains", "placebo", "null"]) | (table["arm"] != ARM)]
+    assert controls[["p_holm", "p_bh", "claim_p_value"]].isna().all(axis=None)
+    assert set(controls["claim"]) | set(controls["verdict"]) | set(controls["sentence"]) == {""}
+    by_place = table[table["component"] == "reading"].set_index(["model", "dataset", "contrast", "measure"])
+    primary = table[(table["contrast"] == "plain") & table["claim"].isin(DECLARED.primary)]
+    for row in primary.itertuples():
+        # The p of a claim is never smaller than any of its parts, nor is an adjusted p smaller than the p.
+        parts = [row.placebo_p, *([] if pd.notna(row.placebo_p) else [row.p_value])]
+        if not (row.measure == FILLER and "`no`" in (row.notes or "")):
+            assert all(row.claim_p_value >= p for p in parts if pd.notna(p)) or pd.isna(row.claim_p_value)
+        if pd.notna(row.p_holm) and pd.notna(row.claim_p_value):
+            assert row.p_holm >= row.claim_p_value - 1e-12
+        if row.verdict in ("supported", "contradicted"):
+            assert row.p_holm <= 0.05
+            assert row.interpretable
+            if pd.notna(row.placebo_estimate):
+                base = by_place.loc[(row.model, row.dataset, "base_chains", row.measure), "estimate"]
+                assert np.sign(base) == np.sign(row.placebo_estimate)
+        if row.verdict == "as placebo":
+            assert abs(row.placebo_estimate) < 0.05
+    for _, cell in primary.groupby(["claim", "model", "dataset"]):
+        assert cell["verdict"].nunique() == cell["p_holm"].nunique(dropna=False) == cell["sentence"].nunique() == 1
+
+
+@settings(max_examples=12)
+@given(tables(), st.sampled_from(NAMED), st.sampled_from(["m", "n"]))
+def test_a_gate_makes_no_other_cell_stronger_unless_it_looks_at_base_or_chains(case, named, model):
+    rows, gates = case
+    before = judged(rows, gates)
+    after = judged(rows, [*gates, dict(named, model=model, dataset="d")])
+    leaves = named["gate"] in LEAVE or (named["gate"], named["subject"]) == ("above_chance", "base")
+    keys = ["claim", "model", "arm", "dataset", "contrast", "measure", "component"]
+    both = before.merge(after, on=keys, suffixes=("_before", "_after"))
+    others = both[(both["claim"] != "") & ~((both["model"] == model) & (both["dataset"] == "d"))]
+    if leaves:
+        return
+    for row in others.itertuples():
+        assert not (pd.notna(row.p_holm_after) and row.p_holm_after < row.p_holm_before - 1e-12)
+        if row.verdict_after in ("supported", "contradicted"):
+            assert row.verdict_before == row.verdict_after
+
+
+@settings(max_examples=12)
+@given(tables())
+def test_a_decided_verdict_is_shared_by_all_alternatives(case):
+    rows, gates = case
+    table = judged(rows, gates)
+    for name in list(ALTERNATIVES)[:2]:
+        moved = [dict(row, contrast="plain") for row in rows if row["contrast"] == name]
+        places = {(row["model"], row["dataset"]) for row in moved}
+        kept = [
+            row
+            for row in rows
+            if row["contrast"] not in (name, "plain", "base_chains", *ALTERNATIVES)
+            or (row["contrast"] == "plain" and (row["model"], row["dataset"]) not in places)
+            or (row["contrast"] == "plain" and row["measure"] not in PRIMARY)
+            or (row["contrast"] == "base_chains" and (row["model"], row["dataset"]) not in places)
+        ]
+        # With a placebo, an alternative's reading effect stands for that on base's chains.
+        of_base = [dict(row, contrast="base_chains") for row in moved]
+        otherwise = judged([*kept, *moved, *of_base], gates)
+        main = table[(table["contrast"] == "plain") & table["claim"].isin(DECLARED.primary)]
+        for row in main[main["verdict"].isin(DECIDED)].itertuples():
+            if (row.model, row.dataset) in places:
+                assert verdict_of(otherwise, row.claim, model=row.model, dataset=row.dataset) == row.verdict

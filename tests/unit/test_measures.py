@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faithfulness.compare import chain_values, claims, confounds, effects, item_means, judge, measures, retention
+from faithfulness.compare import chain_values, claims, effects, item_means, judge, measures, retention
 from faithfulness.compare.effects import Comparison
 from faithfulness.compare.measures import MEASURES, Measure
 from faithfulness.config.statistics import Statistics
@@ -358,7 +358,7 @@ def test_a_new_measure_is_one_row_of_the_registry(monkeypatch):
     def first_filler(probes):
         return probes.of("filler")[:, 0]
 
-    toy = Measure(name="toy", label="toy measure", formula=first_filler, faithful="low", chance="agreement", twin=True)
+    toy = Measure(name="toy", label="toy measure", formula=first_filler, faithful="low", twin=True)
     for name, measure in measures.registry([toy]).items():
         monkeypatch.setitem(MEASURES, name, measure)
     rows = [
@@ -382,7 +382,6 @@ def test_a_new_measure_is_one_row_of_the_registry(monkeypatch):
     reading = estimates[estimates["component"] == "reading"].set_index("measure")["estimate"]
     assert reading["toy"] == 1
     assert reading["toy_p"] == pytest.approx(0.6 - 0.1)
-    assert "toy" in confounds.correctable()
     declared = claims.load("config/claims.yaml")
     judged = judge.judge(
         estimates, io.frame([], Gates), {("m", "tuned-a"): set()}, {"m": 1}, {("m", "tuned-a"): 1},

@@ -54,12 +54,6 @@ def chance(items: pd.DataFrame) -> float:
     return float((1 / items["options"].map(len)).mean())
 
 
-def options_vary(items: pd.DataFrame) -> bool:
-    """Whether the options differ between items, so that answers compare by their place, not by their text."""
-    options = items["options"]
-    return bool(options.notna().all() and options.map(frozenset).nunique() > 1)
-
-
 def summarise(observed: Observations, statistics: Statistics) -> pd.DataFrame:
     """One row for each arm, as writer and reader of its own chains.
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from faithfulness.answers.parse import canonical
-from faithfulness.compare import descriptives
+from faithfulness.compare import descriptives, options
 from faithfulness.compare.descriptives import Observations
 from faithfulness.compare.proportions import proportion
 from faithfulness.config.statistics import GateThresholds
@@ -105,7 +105,7 @@ def _collapsed(observed: Observations, pair: list[str], limit: float) -> Iterato
     Answers are compared by their place among the options where the options vary between items, else by their text.
     """
     items, answers = observed.items, observed.answers
-    vary = descriptives.options_vary(items)
+    vary = options.options_vary(items)
     if vary:
         gold = pd.Series([list(o).index(a) for o, a in zip(items["options"], items["answer"], strict=True)])
     else:

@@ -645,7 +645,8 @@ def reading_row(**changes):
         "ci_high": 0.28,
         "margin": 0.05,
         "detectable": 0.11,
-        "items_needed": 310.0,
+        "items_to_detect": 600.0,
+        "items_for_equivalence": 310.0,
         "n_items": 48,
         "verdict": "supported",
         "reason": "",
@@ -693,15 +694,17 @@ def reading_row(**changes):
             {"verdict": "inconclusive", "estimate": 0.04, "ci_low": -0.04, "ci_high": 0.12},
             "smollm2-135m, coin_flip: it stays open whether more answers survive filler in place of later steps after "
             "tuned-symbolic: filler tolerance changes by 0.04 (95 % interval \u22120.04 to 0.12). With 48 items only a "
-            "change of about 0.11 or more would show reliably in a single test; about 310 would settle whether there "
-            "is one of 0.05 or more.",
+            "change of about 0.11 or more would show reliably in a single test; a change as large as "
+            "this one takes about 600 items to show; if there is no change at all, about 310 items would show that "
+            "there is none of 0.05 or more.",
         ),
         (
             {"verdict": "inconclusive", "p_holm": 0.12, "estimate": 0.09, "ci_low": 0.01, "ci_high": 0.17},
             "smollm2-135m, coin_flip: it stays open whether more answers survive filler in place of later steps after "
             "tuned-symbolic: filler tolerance rises by 0.09 (95 % interval 0.01 to 0.17). That does not survive the "
             "correction for all tests. With 48 items only a change of about 0.11 or more would show reliably in a "
-            "single test; about 310 would settle whether there is one of 0.05 or more.",
+            "single test; a change as large as this one takes about 600 items to show; if there is no change at all, "
+            "about 310 items would show that there is none of 0.05 or more.",
         ),
         (
             {"verdict": "inconclusive", "reason": DEPENDS},

@@ -58,7 +58,8 @@ class EffectRow:
     n_items: int = 0
     margin: float = np.nan
     detectable: float = np.nan
-    items_needed: float = np.nan
+    items_to_detect: float = np.nan
+    items_for_equivalence: float = np.nan
     seed_error: float = np.nan
     sparse: float = np.nan
     base_mean: float = np.nan

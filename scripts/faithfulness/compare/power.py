@@ -32,4 +32,4 @@ def items_table(found: pd.DataFrame) -> pd.DataFrame:
     columns = {
         f"items_for_{name}": inference.items_for(int(name) / 100, of_items, n, of_seeds) for name in ("05", "10", "20")
     }
-    return frame(used.assign(**columns, items_for_equivalence=used["items_needed"]), Power)
+    return frame(used.assign(**columns), Power)

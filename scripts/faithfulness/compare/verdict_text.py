@@ -78,11 +78,13 @@ def _why_open(row: EffectRow) -> str:
         f"{'That does not survive the correction for all tests. ' if lost else ''}With {row.n_items} items only a "
         f"change of about {number(row.detectable)} or more would show reliably in a single test"
     )
-    settle = f"would settle whether there is one of {number(row.margin)} or more"
-    if np.isnan(row.items_needed):
-        text += f"; more training seeds, not more items, {settle}"
-    elif row.items_needed > row.n_items:
-        text += f"; about {row.items_needed:.0f} {settle}"
+    if row.items_to_detect > row.n_items:
+        text += f"; a change as large as this one takes about {row.items_to_detect:.0f} items to show"
+    none = f"that there is none of {number(row.margin)} or more"
+    if np.isnan(row.items_for_equivalence):
+        text += f"; more training seeds, not more items, could show {none}"
+    elif row.items_for_equivalence > row.n_items:
+        text += f"; if there is no change at all, about {row.items_for_equivalence:.0f} items would show {none}"
     return f"{text}."
 
 

@@ -24,7 +24,8 @@ status = read_all.calibration(snakemake.input.calibration)
 def gaps(claim: str, invalid: str) -> pd.DataFrame:
     """The contrast of sizes that a claim tests, with one way to count invalid readouts."""
     directions = declared.primary_measures if claim == "C5" else declared.directions["R1"]
-    columns = ["arm", "seed", *item_means.KEYS, *directions]
+    # What was learned: C5 is judged at equal gain of direct accuracy.
+    columns = ["arm", "seed", *item_means.KEYS, *dict.fromkeys([*directions, "direct_accuracy"])]
     where = {"invalid": [invalid]}
     means = read_all.read(snakemake.input.means, item_means.schema(), ["model", "dataset"], columns, where)
     cells, seeds = item_means.frames(means), item_means.frames_by_seed(means)

@@ -302,16 +302,15 @@ def test_corrected_means_agree_with_plain_loops(seed, invalid, name):
             assert probed.left_out() == pytest.approx(expected[1:], abs=1e-9, nan_ok=True)
 
 
-def test_dense_and_sparse_sums_are_the_same():
+def test_probes_side_by_side_have_the_same_sums():
     rows = random_rows(np.random.default_rng(5), items=12)
     chains, items = cut_answers.arrange(by_cut(rows)), known(frames(rows)[0], "meaning_sensitivity")
-    dense = kappa.probes(chains, "meaning_sensitivity", 1, items)
-    assert isinstance(dense.matrix, np.ndarray)
-    thin = kappa.Probes(sparse.csr_array(dense.matrix), dense.parts, dense.answers, dense.agreement)
+    parts = [kappa.probes(chains, name, 1, items) for name in ("meaning_sensitivity", "no_cot_same")]
     counts = np.random.default_rng(0).integers(1, 4, (20, len(items))).astype(float)
-    assert thin.corrected(counts) == pytest.approx(dense.corrected(counts), nan_ok=True)
-    assert thin.left_out() == pytest.approx(dense.left_out(), nan_ok=True)
-    assert thin.by_item() == pytest.approx(dense.by_item())
+    sums = counts @ kappa.side_by_side(parts)
+    border = parts[0].matrix.shape[1]
+    assert parts[0].of_sums(sums[:, :border], counts.sum(axis=1)) == pytest.approx(parts[0].corrected(counts))
+    assert parts[1].of_sums(sums[:, border:], counts.sum(axis=1)) == pytest.approx(parts[1].corrected(counts))
 
 
 def test_answers_to_open_questions_are_held_thinly():
@@ -323,14 +322,12 @@ def test_answers_to_open_questions_are_held_thinly():
             options=[str(place) for place in range(99)], writer=writer, reader=reader, item_id=f"i{item:02}",
         )
     ]  # fmt: skip
-    probed = kappa.probes(
-        cut_answers.arrange(by_cut(rows)), "filler_tolerance", 0, pd.Index(sorted({r["item_id"] for r in rows}))
-    )
-    assert sparse.issparse(probed.matrix)
+    items = pd.Index(sorted({row["item_id"] for row in rows}))
+    probed = kappa.probes(cut_answers.arrange(by_cut(rows)), "filler_tolerance", 0, items)
+    assert sparse.issparse(kappa.side_by_side([probed]))
     # One in four probes agrees, and chance gives nearly nothing: c = sum_a p_a q_a of 60 answers, shifted by the cut.
-    assert float(probed.corrected(np.ones(60))) == pytest.approx(
-        (1 / 4 - (c := np.mean([(60 - k) / 60**2 for k in range(4)]))) / (1 - c)
-    )
+    c = np.mean([(60 - k) / 60**2 for k in range(4)])
+    assert float(probed.corrected(np.ones(60))) == pytest.approx((1 / 4 - c) / (1 - c))
 
 
 # --- the contrast

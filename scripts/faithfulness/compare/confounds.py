@@ -219,25 +219,26 @@ def _estimated(
     chains: CutChains, names: Sequence[str], items: pd.Index, dataset: str, statistics: Statistics
 ) -> dict[str, _Estimated]:
     """Measures of one cell that are known of the same items, in the same resamples; none with fewer than two items."""
-    n, shape = len(items), (statistics.resamples, len(ROLES))
+    n = len(items)
     if n < 2:
         return {name: _Estimated(n, *[np.full((1, len(ROLES)), np.nan)] * 4) for name in names}
     measures = {name: _by_role(chains, name, items) for name in names}
-    drawn = {name: np.empty(shape) for name in names}
+    parts = [part for by_role in measures.values() for part in by_role]
+    joined, borders = kappa.side_by_side(parts), np.cumsum([part.matrix.shape[1] for part in parts])[:-1]
+    drawn = np.empty((statistics.resamples, len(parts)))
     rng = np.random.default_rng([statistics.seed, crc32(dataset.encode())])
     for batch, counts in inference.item_counts(n, statistics.resamples, rng):
-        for name, by_role in measures.items():
-            for role, part in enumerate(by_role):
-                drawn[name][batch, role] = part.corrected(counts)
+        sums = np.split(np.asarray(counts @ joined), borders, axis=1)
+        drawn[batch] = np.stack([part.of_sums(s, np.array(n)) for part, s in zip(parts, sums, strict=True)], axis=1)
     return {
         name: _Estimated(
             n,
             _whole(by_role),
-            drawn[name],
+            drawn[:, len(ROLES) * place : len(ROLES) * (place + 1)],
             np.stack([part.left_out() for part in by_role], axis=1),
             np.stack([part.by_item() for part in by_role], axis=1),
         )
-        for name, by_role in measures.items()
+        for place, (name, by_role) in enumerate(measures.items())
     }
 
 

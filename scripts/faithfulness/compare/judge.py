@@ -157,7 +157,8 @@ def judge_sizes(
 
 def _judged_sizes(gaps: pd.DataFrame, gates: pd.DataFrame, claim: str, calibration: Calibrated) -> list[EffectRow]:
     """Rows of D with the verdicts that they have by one way to count invalid readouts."""
-    components = from_estimates(gaps.assign(model="smallest-largest", contrast="scale"))
+    named = gaps if "contrast" in gaps else gaps.assign(contrast="scale")
+    components = from_estimates(named.assign(model="smallest-largest"))
     extremes = zip(gaps["smallest"], gaps["largest"], gaps["n_seeds"], strict=True)
     for row, (smallest, largest, n_seeds) in zip(components, extremes, strict=True):
         row.tests = row.claim = claim
@@ -171,9 +172,12 @@ def _judged_sizes(gaps: pd.DataFrame, gates: pd.DataFrame, claim: str, calibrati
         row.calibration = verdicts.calibration_status(calibration, row.pool, row.measure)
     simple = verdicts.simple_effects(components)
     rows = [row for row in components if row.component != "interaction"]
+    # At equal gain of direct accuracy, where there are such rows; the others are shown beside them.
+    contrast = max(row.contrast for row in rows)
+    tested = [row for row in rows if row.contrast == contrast]
     for pooled in (False, True):
-        _adjust([[row] for row in rows if (row.dataset == "pooled") == pooled])
-    for row in rows:
+        _adjust([[row] for row in tested if (row.dataset == "pooled") == pooled])
+    for row in tested:
         row.verdict, row.reason = verdicts.verdict([verdicts.part_of(row, simple, +1)], row.p_holm, row.failed)
     return rows
 

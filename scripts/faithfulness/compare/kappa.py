@@ -15,7 +15,7 @@ Chains differ in length, so places are fractions of the chain: no step kept (the
 the four quarters of k / n. In chains of up to five steps each cut has a place of its own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -143,29 +143,34 @@ class Probes:
 
     Args:
         matrix: one row for each item; columns are the weighted values of each place, then its weights, then the weight
-            of each original answer there, then that of each perturbed answer: shape (items, 2 places (1 + answers)).
+            of each original answer there but the last, then that of each perturbed answer but the last (the weight
+            that is left): shape (items, 2 places answers).
         parts: which of the measure's averages each place belongs to, shape (places, averages); 1 or 0.
-        answers: their number.
         agreement: the measure is an agreement, not a change.
     """
 
-    matrix: Floats | sparse.csr_array
+    matrix: sparse.csr_array
     parts: Floats
-    answers: int
     agreement: bool
 
     def corrected(self, counts: Floats) -> Floats:
         """Corrected means of resamples; shape (..., items), how often each item counts, to (...)."""
-        values, weights, original, perturbed = self._split(np.asarray(counts @ self.matrix))
-        return self._mean(values, weights, (original * perturbed).sum(axis=-1), counts.sum(axis=-1))
+        return self.of_sums(np.asarray(counts @ self.matrix), counts.sum(axis=-1))
+
+    def of_sums(self, sums: Floats, items: Floats) -> Floats:
+        """The same from the sums of the matrix over the items of resamples, shape (..., columns), and their number."""
+        values, weights, original, perturbed = self._split(sums)
+        rest = (weights - original.sum(axis=-1)) * (weights - perturbed.sum(axis=-1))
+        return self._mean(values, weights, (original * perturbed).sum(axis=-1) + rest, items)
 
     def left_out(self) -> Floats:
         """Corrected means without each item in turn, shape (items,)."""
-        n = self.matrix.shape[0]
+        n, places = self.matrix.shape[0], len(self.parts)
         values, weights, original, perturbed = self._split(np.asarray(np.ones(n) @ self.matrix))
-        own_values, own_weights = (_dense(self.matrix[:, block]) for block in self._blocks()[:2])
+        own_values, own_weights = (self.matrix[:, block].toarray() for block in self._blocks()[:2])
         own_original, own_perturbed = (self.matrix[:, block] for block in self._blocks()[2:])
-        by_place = np.repeat(np.eye(len(self.parts)), self.answers, axis=0)
+        by_place = np.repeat(np.eye(places), original.shape[-1], axis=0)
+        weights_left = weights - own_weights
         # sum_a (O_a - o_a) (P_a - p_a), multiplied out: an item has seldom more than an answer or two.
         products = (
             (original * perturbed).sum(axis=-1)
@@ -173,22 +178,28 @@ class Probes:
             - own_perturbed @ (original.reshape(-1, 1) * by_place)
             + (own_original * own_perturbed) @ by_place
         )
-        return self._mean(values - own_values, weights - own_weights, products, np.full(n, n - 1.0))
+        rest = [
+            weights_left - total.sum(axis=-1) + own @ by_place
+            for total, own in ((original, own_original), (perturbed, own_perturbed))
+        ]
+        return self._mean(values - own_values, weights_left, products + rest[0] * rest[1], np.full(n, n - 1.0))
 
     def by_item(self) -> Floats:
         """The uncorrected measure of each item, shape (items,)."""
-        return _dense(self.matrix[:, self._blocks()[0]]).sum(axis=1)
+        return np.asarray(self.matrix[:, self._blocks()[0]].sum(axis=1), np.float64)
 
     def _blocks(self) -> list[slice]:
         places = len(self.parts)
-        ends = np.cumsum([0, places, places, *[places * self.answers] * 2]).tolist()
-        return [slice(start, end) for start, end in pairwise(ends)]
+        of_answers = self.matrix.shape[1] // 2 - places
+        return [
+            slice(start, end) for start, end in pairwise(np.cumsum([0, places, places, *[of_answers] * 2]).tolist())
+        ]
 
     def _split(self, sums: Floats) -> list[Floats]:
         """Values and weights by place, original and perturbed answers by place and answer."""
-        blocks = [sums[..., block] for block in self._blocks()]
-        shape = *sums.shape[:-1], len(self.parts), self.answers
-        return [*blocks[:2], *(block.reshape(shape) for block in blocks[2:])]
+        values, weights, *answers = (sums[..., block] for block in self._blocks())
+        shape = *sums.shape[:-1], len(self.parts), answers[0].shape[-1] // len(self.parts)
+        return [values, weights, *(block.reshape(shape) for block in answers)]
 
     def _mean(self, values: Floats, weights: Floats, products: Floats, items: Floats) -> Floats:
         """Corrected means, from sums by place; `products`: of both marginals, summed over answers."""
@@ -202,8 +213,14 @@ class Probes:
         return np.asarray(np.round(means.sum(axis=-1), 14))
 
 
-def _dense(matrix: Floats | sparse.csr_array) -> Floats:
-    return matrix if isinstance(matrix, np.ndarray) else np.asarray(matrix.toarray(), np.float64)
+def side_by_side(parts: Sequence[Probes]) -> Floats | sparse.csr_array:
+    """The matrices of several probes of the same items as one, of which one product gives the sums of all of them.
+
+    A matrix of numbers that are hardly ever zero, as where there are few options, is a dense one: that is faster.
+    """
+    joined = sparse.hstack([part.matrix for part in parts], format="csr")
+    dense = joined.nnz > LEAST_DENSE * np.prod(joined.shape)
+    return np.asarray(joined.toarray(), np.float64) if dense else joined
 
 
 def probes(chains: CutChains, name: str, role: int, items: pd.Index) -> Probes:
@@ -235,17 +252,15 @@ def probes(chains: CutChains, name: str, role: int, items: pd.Index) -> Probes:
     places, place = np.unique(places_of, return_inverse=True)
     parts = (places[:, None] // (1 + QUARTERS) == np.arange(len(AVERAGES[name]))).astype(float)
     codes, code = np.unique(np.concatenate([original, answer]), return_inverse=True)
-    blocks = [
-        (value, place, len(places)),
-        (weight, place, len(places)),
-        *(
-            (weight, place * len(codes) + numbers, len(places) * len(codes))
-            for numbers in np.split(code, [len(original)])
-        ),
+    last = max(len(codes) - 1, 1)  # where there is one answer only it has a column, too
+    of_answers = [
+        (weight * (numbers < last), place * last + np.minimum(numbers, last - 1), len(places) * last)
+        for numbers in np.split(code, [len(original)])
     ]
+    blocks = [(value, place, len(places)), (weight, place, len(places)), *of_answers]
     matrix = sparse.hstack(
         [sparse.coo_array((numbers, (items_of, at)), shape=(len(items), width)) for numbers, at, width in blocks],
         format="csr",
     )
-    dense = matrix.nnz > LEAST_DENSE * np.prod(matrix.shape)
-    return Probes(matrix.toarray() if dense else matrix, parts, len(codes), agreement)
+    matrix.eliminate_zeros()
+    return Probes(matrix, parts, agreement)

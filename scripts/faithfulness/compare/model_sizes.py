@@ -1,17 +1,20 @@
 """Effects across model sizes (method, section 8, C5)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from faithfulness.compare import effects
+from faithfulness.compare import effects, equal_gain
 from faithfulness.compare.effects import Pool
 from faithfulness.compare.item_means import Cells, Seeds
 from faithfulness.config.statistics import Statistics
 from faithfulness.tables import io
 from faithfulness.tables.statistics import ScaleFits
+
+Pair = tuple[pd.DataFrame, pd.DataFrame]  # frames of means of the smallest and of the largest model
+Columns = Mapping[tuple[str, str], float]  # o by measure and component
 
 
 def compare_sizes(
@@ -27,7 +30,8 @@ def compare_sizes(
 
     Positive: the smaller model is affected more, in the claimed direction o. Paired by the items that the
     contrasts of both models share, so that one bootstrap over those items resamples both effects; trainings are paired
-    by their seed, and seeds that only one of the models has are left out.
+    by their seed, and seeds that only one of the models has are left out. Readings are compared at equal gain of direct
+    accuracy, too, where direct answers are known: models of other sizes learn other amounts.
 
     Args:
         cells: frames of means by cell.
@@ -40,42 +44,80 @@ def compare_sizes(
             total (R1).
 
     Returns:
-        Columns arm, smallest, largest, n_seeds, dataset ('pooled' for several), pool, measure, component and those of
-        effects.estimates; no row for an arm with fewer than two sizes.
+        Columns arm, smallest, largest, n_seeds, dataset ('pooled' for several), pool, contrast ('scale' or
+        'scale_equal_gain'), measure, component and those of effects.estimates; no row for an arm with fewer than two
+        sizes.
     """
     components = ("reading", "interaction") if component == "reading" else (component,)
     columns = {(name, part): float(sign) for name, sign in directions.items() for part in components}
     parts = []
-    for arm in sorted({arm for _, arm, _ in cells}):
-        models = sorted({model for model, a, _ in cells if a == arm}, key=lambda model: (sizes[model], model))
-        small, large = models[0], models[-1]
-        if sizes[small] == sizes[large]:
-            continue
-        of_model = {m: {d for model, a, d in cells if (model, a) == (m, arm)} for m in (small, large)}
-        datasets = sorted(of_model[small] & of_model[large])
-        gaps = {d: _gap(cells[small, arm, d], cells[large, arm, d], columns) for d in datasets}
-        gaps_by_seed: dict[str, dict[int, pd.Series]] = {}
-        for d in datasets:
-            of_small, of_large = seeds[small, arm, d], seeds[large, arm, d]
-            gaps_by_seed[d] = {
-                seed: _gap(of_small[seed], of_large[seed], columns).mean() for seed in sorted({*of_small} & {*of_large})
+    for arm, small, large, datasets in _extremes(cells, sizes):
+        frames = {d: (cells[small, arm, d], cells[large, arm, d]) for d in datasets}
+        of_seeds = {
+            d: {
+                seed: (seeds[small, arm, d][seed], seeds[large, arm, d][seed])
+                for seed in sorted({*seeds[small, arm, d]} & {*seeds[large, arm, d]})
             }
+            for d in datasets
+        }
         for dataset, pooled in effects.pools(datasets, pool):
-            shared = effects.shared_seeds(gaps_by_seed, pooled)
-            by_seed = [np.mean([gaps_by_seed[d][seed] for d in pooled], axis=0) for seed in shared]
-            part = effects.estimates([gaps[d] for d in pooled], statistics, scale=True)
-            part = effects.crossed(part, by_seed, statistics).reset_index()
+            shared = effects.shared_seeds(of_seeds, pooled)
+            pairs, pairs_by_seed = [frames[d] for d in pooled], [[of_seeds[d][s] for d in pooled] for s in shared]
+            found = {"scale": _plain(pairs, pairs_by_seed, columns, statistics)}
+            if component == "reading" and all(_gains(*pair).notna().any() for pair in pairs):
+                found["scale_equal_gain"] = _at_equal_gain(pairs, pairs_by_seed, columns, statistics)
+            part = pd.concat([rows.reset_index().assign(contrast=name) for name, rows in found.items()])
             part["pool"] = [pooled] * len(part)
             parts.append(part.assign(arm=arm, smallest=small, largest=large, n_seeds=len(shared), dataset=dataset))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
-def _gap(small: pd.DataFrame, large: pd.DataFrame, columns: Mapping[tuple[str, str], float]) -> pd.DataFrame:
+def _extremes(cells: Cells, sizes: Mapping[str, int]) -> Iterator[tuple[str, str, str, list[str]]]:
+    """Each arm with models of two sizes: its smallest and its largest model, and the datasets that both have."""
+    for arm in sorted({arm for _, arm, _ in cells}):
+        models = sorted({model for model, a, _ in cells if a == arm}, key=lambda model: (sizes[model], model))
+        small, large = models[0], models[-1]
+        if sizes[small] != sizes[large]:
+            of_model = {m: {d for model, a, d in cells if (model, a) == (m, arm)} for m in (small, large)}
+            yield arm, small, large, sorted(of_model[small] & of_model[large])
+
+
+def _plain(
+    pairs: Sequence[Pair], by_seed: Sequence[Sequence[Pair]], columns: Columns, statistics: Statistics
+) -> pd.DataFrame:
+    part = effects.estimates([_gap(*pair, columns) for pair in pairs], statistics, scale=True)
+    of_seeds = [np.mean([_gap(*pair, columns).mean() for pair in of_seed], axis=0) for of_seed in by_seed]
+    return effects.crossed(part, of_seeds, statistics)
+
+
+def _at_equal_gain(
+    pairs: Sequence[Pair], by_seed: Sequence[Sequence[Pair]], columns: Columns, statistics: Statistics
+) -> pd.DataFrame:
+    gaps, gains = [_gap(*pair, columns) for pair in pairs], [_gains(*pair) for pair in pairs]
+    margins = np.array([effects.margin(name, statistics) for name, _ in columns])
+    part = equal_gain.estimates(gaps, gains, margins, statistics)
+    of_seeds = [
+        np.mean([equal_gain.intercepts(_gap(*pair, columns), _gains(*pair)) for pair in of_seed], axis=0)
+        for of_seed in by_seed
+    ]
+    return effects.crossed(part, of_seeds, statistics)
+
+
+def _gap(small: pd.DataFrame, large: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     """Effect on the small model minus that on the large one, times the claimed sign, by item."""
     shared = small.index.intersection(large.index)
     names = dict.fromkeys(name for name, _ in columns)
     smaller, larger = (effects.differences(frame.loc[shared], names)[list(columns)] for frame in (small, large))
     return (smaller - larger) * np.array(list(columns.values()))
+
+
+def _gains(small: pd.DataFrame, large: pd.DataFrame) -> pd.Series:
+    """What direct accuracy gained on the small model minus that on the large one, by item; NaN where not known."""
+    shared = small.index.intersection(large.index)
+    if any("direct_accuracy" not in frame for frame in (small, large)):
+        return pd.Series(np.nan, shared)
+    smaller, larger = (effects.differences(frame.loc[shared], ["direct_accuracy"]) for frame in (small, large))
+    return (smaller - larger)["direct_accuracy", "total"]
 
 
 def fit(found: pd.DataFrame) -> pd.DataFrame:

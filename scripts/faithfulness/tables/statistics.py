@@ -84,7 +84,7 @@ Effects = pa.schema(
             "contrast",
             STR,
             meaning="'plain', 'equal_correctness', 'length_matched', 'length_adjusted', 'chance_corrected', "
-            "'invalid_as_same', 'invalid_as_changed' or 'scale'",
+            "'invalid_as_same', 'invalid_as_changed', 'scale' or 'scale_equal_gain'",
         ),
         field("measure", STR, meaning="name of the measure"),
         field("component", STR, meaning="total, reading, writing or interaction"),
@@ -104,7 +104,7 @@ Effects = pa.schema(
         field(
             "p_value",
             FLOAT,
-            meaning="two-sided p of the measure: sign flips; bootstrap (scale, chance_corrected); t (length_adjusted, "
+            meaning="two-sided p of the measure: sign flips; bootstrap (scale, scale_equal_gain, chance_corrected); t (length_adjusted, "
             "three seeds or more)",
             nullable=True,
         ),

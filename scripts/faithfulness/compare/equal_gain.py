@@ -1,9 +1,9 @@
 """Differences at equal gain of direct accuracy (method, section 8, C5): intercepts of regressions over items.
 
-Models of other sizes learn other amounts from one recipe, so a difference between their effects may be one of dose. With
-y_i the difference of the effects on an item and x_i the difference of what its direct answer gained, the intercept of y
-on x is the difference where both models gained alike. It is estimated by least squares; the interval is BCa's, from
-resamples of the items.
+Models of other sizes learn other amounts from one recipe, so a difference between their effects may be one of dose.
+With y_i the difference of the effects on an item and x_i the difference of what its direct answer gained, the intercept
+of y on x is the difference where both models gained alike. It is estimated by least squares; the interval is BCa's,
+from resamples of the items.
 """
 
 from collections.abc import Iterator, Sequence
@@ -74,7 +74,7 @@ def intercepts(differences: pd.DataFrame, gains: pd.Series) -> Floats:
 def _with_same_items(
     strata: Sequence[pd.DataFrame], gains: Sequence[pd.Series]
 ) -> Iterator[tuple[list[int], list[tuple[Floats, Floats]]]]:
-    """Columns that are known of the same items, and x, shape (items,), and y, shape (items, columns), of each stratum."""
+    """Columns known of the same items, and of each stratum x, shape (items,), and their y, shape (items, columns)."""
     xs, ys = [gain.to_numpy(float) for gain in gains], [frame.to_numpy(float) for frame in strata]
     known = [np.isfinite(y) & np.isfinite(x)[:, None] for x, y in zip(xs, ys, strict=True)]
     groups: dict[bytes, list[int]] = {}
@@ -133,8 +133,8 @@ def _spread(
     numbers: dict[str, Floats] = {}
     for level, ends in ((statistics.confidence, "ci"), (EQUIVALENCE, "equivalence")):
         low, high = inference.bca_interval(np.atleast_1d(estimate), distribution[None], acceleration, level)
-        numbers |= {f"{ends}_low": low[0], f"{ends}_high": high[0]}
-    error = np.std(distribution, ddof=1)
+        numbers |= {f"{ends}_low": np.asarray(low[0]), f"{ends}_high": np.asarray(high[0])}
+    error = np.asarray(np.std(distribution, ddof=1))
     return numbers | {
         "p_value": inference.bootstrap_p(distribution),
         "error": error,

@@ -104,8 +104,8 @@ Effects = pa.schema(
         field(
             "p_value",
             FLOAT,
-            meaning="two-sided p of the measure: sign flips; bootstrap (scale, scale_equal_gain, chance_corrected); t (length_adjusted, "
-            "three seeds or more)",
+            meaning="two-sided p of the measure: sign flips; bootstrap (scale, scale_equal_gain, chance_corrected); t "
+            "(length_adjusted, three seeds or more)",
             nullable=True,
         ),
         field(

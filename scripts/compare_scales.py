@@ -31,8 +31,12 @@ def gaps(claim: str, invalid: str) -> pd.DataFrame:
     cells, seeds = item_means.frames(means), item_means.frames_by_seed(means)
     if claim == "R1":
         cells = {cell: frame for cell, frame in cells.items() if cell[2] in trained[cell[:2]]}
-    component = "reading" if claim == "C5" else "total"
-    return model_sizes.compare_sizes(cells, sizes, seeds, directions, statistics, declared.pool, component)
+    arguments = cells, sizes, seeds, directions, statistics, declared.pool
+    if claim == "R1":
+        return model_sizes.compare_sizes(*arguments, "total")
+    return pd.concat(
+        [model_sizes.compare_sizes(*arguments), model_sizes.compare_sizes_at_equal_gain(*arguments)], ignore_index=True
+    )
 
 
 # How invalid readouts are counted matters for reading only: for accuracy they are wrong.

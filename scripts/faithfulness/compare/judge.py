@@ -173,8 +173,8 @@ def _judged_sizes(gaps: pd.DataFrame, gates: pd.DataFrame, claim: str, calibrati
     simple = verdicts.simple_effects(components)
     rows = [row for row in components if row.component != "interaction"]
     # At equal gain of direct accuracy, where there are such rows; the others are shown beside them.
-    contrast = max(row.contrast for row in rows)
-    tested = [row for row in rows if row.contrast == contrast]
+    at_equal_gain = [row for row in rows if row.contrast == "scale_equal_gain"]
+    tested = at_equal_gain or rows
     for pooled in (False, True):
         _adjust([[row] for row in tested if (row.dataset == "pooled") == pooled])
     for row in tested:

@@ -1,6 +1,6 @@
 """Effects across model sizes (method, section 8, C5)."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,9 @@ from faithfulness.tables.statistics import ScaleFits
 
 Pair = tuple[pd.DataFrame, pd.DataFrame]  # frames of means of the smallest and of the largest model
 Columns = Mapping[tuple[str, str], float]  # o by measure and component
+Estimate = Callable[[Sequence[Pair], Sequence[Sequence[Pair]]], pd.DataFrame]  # from pairs, and those of each seed
+
+READING = ("reading", "interaction")
 
 
 def compare_sizes(
@@ -30,8 +33,7 @@ def compare_sizes(
 
     Positive: the smaller model is affected more, in the claimed direction o. Paired by the items that the
     contrasts of both models share, so that one bootstrap over those items resamples both effects; trainings are paired
-    by their seed, and seeds that only one of the models has are left out. Readings are compared at equal gain of direct
-    accuracy, too, where direct answers are known: models of other sizes learn other amounts.
+    by their seed, and seeds that only one of the models has are left out.
 
     Args:
         cells: frames of means by cell.
@@ -44,12 +46,49 @@ def compare_sizes(
             total (R1).
 
     Returns:
-        Columns arm, smallest, largest, n_seeds, dataset ('pooled' for several), pool, contrast ('scale' or
-        'scale_equal_gain'), measure, component and those of effects.estimates; no row for an arm with fewer than two
-        sizes.
+        Columns arm, smallest, largest, n_seeds, dataset ('pooled' for several), pool, contrast, measure, component and
+        those of effects.estimates; no row for an arm with fewer than two sizes.
     """
-    components = ("reading", "interaction") if component == "reading" else (component,)
+    components = READING if component == "reading" else (component,)
     columns = {(name, part): float(sign) for name, sign in directions.items() for part in components}
+
+    def estimate(pairs: Sequence[Pair], by_seed: Sequence[Sequence[Pair]]) -> pd.DataFrame:
+        part = effects.estimates([_gap(*pair, columns) for pair in pairs], statistics, scale=True)
+        of_seeds = [np.mean([_gap(*pair, columns).mean() for pair in of_seed], axis=0) for of_seed in by_seed]
+        return effects.crossed(part, of_seeds, statistics)
+
+    return _of_extremes(cells, sizes, seeds, pool, estimate).assign(contrast="scale")
+
+
+def compare_sizes_at_equal_gain(
+    cells: Cells,
+    sizes: Mapping[str, int],
+    seeds: Seeds,
+    directions: Mapping[str, int],
+    statistics: Statistics,
+    pool: Pool = sorted,
+) -> pd.DataFrame:
+    """D of readings where both models gained the same direct accuracy, as one recipe teaches models other amounts (C5).
+
+    Arguments and result are those of `compare_sizes`, the frames having `direct_accuracy`; D is the intercept of
+    `equal_gain`, contrast 'scale_equal_gain'.
+    """
+    columns = {(name, part): float(sign) for name, sign in directions.items() for part in READING}
+    margins = np.array([effects.margin(name, statistics) for name, _ in columns])
+
+    def estimate(pairs: Sequence[Pair], by_seed: Sequence[Sequence[Pair]]) -> pd.DataFrame:
+        gaps, gains = [_gap(*pair, columns) for pair in pairs], [_gains(*pair) for pair in pairs]
+        of_seeds = [
+            np.mean([equal_gain.intercepts(_gap(*pair, columns), _gains(*pair)) for pair in of_seed], axis=0)
+            for of_seed in by_seed
+        ]
+        return effects.crossed(equal_gain.estimates(gaps, gains, margins, statistics), of_seeds, statistics)
+
+    return _of_extremes(cells, sizes, seeds, pool, estimate).assign(contrast="scale_equal_gain")
+
+
+def _of_extremes(cells: Cells, sizes: Mapping[str, int], seeds: Seeds, pool: Pool, estimate: Estimate) -> pd.DataFrame:
+    """What is estimated of the smallest and the largest model of each arm, on each dataset and pooled."""
     parts = []
     for arm, small, large, datasets in _extremes(cells, sizes):
         frames = {d: (cells[small, arm, d], cells[large, arm, d]) for d in datasets}
@@ -62,11 +101,8 @@ def compare_sizes(
         }
         for dataset, pooled in effects.pools(datasets, pool):
             shared = effects.shared_seeds(of_seeds, pooled)
-            pairs, pairs_by_seed = [frames[d] for d in pooled], [[of_seeds[d][s] for d in pooled] for s in shared]
-            found = {"scale": _plain(pairs, pairs_by_seed, columns, statistics)}
-            if component == "reading" and all(_gains(*pair).notna().any() for pair in pairs):
-                found["scale_equal_gain"] = _at_equal_gain(pairs, pairs_by_seed, columns, statistics)
-            part = pd.concat([rows.reset_index().assign(contrast=name) for name, rows in found.items()])
+            part = estimate([frames[d] for d in pooled], [[of_seeds[d][s] for d in pooled] for s in shared])
+            part = part.reset_index()
             part["pool"] = [pooled] * len(part)
             parts.append(part.assign(arm=arm, smallest=small, largest=large, n_seeds=len(shared), dataset=dataset))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
@@ -82,27 +118,6 @@ def _extremes(cells: Cells, sizes: Mapping[str, int]) -> Iterator[tuple[str, str
             yield arm, small, large, sorted(of_model[small] & of_model[large])
 
 
-def _plain(
-    pairs: Sequence[Pair], by_seed: Sequence[Sequence[Pair]], columns: Columns, statistics: Statistics
-) -> pd.DataFrame:
-    part = effects.estimates([_gap(*pair, columns) for pair in pairs], statistics, scale=True)
-    of_seeds = [np.mean([_gap(*pair, columns).mean() for pair in of_seed], axis=0) for of_seed in by_seed]
-    return effects.crossed(part, of_seeds, statistics)
-
-
-def _at_equal_gain(
-    pairs: Sequence[Pair], by_seed: Sequence[Sequence[Pair]], columns: Columns, statistics: Statistics
-) -> pd.DataFrame:
-    gaps, gains = [_gap(*pair, columns) for pair in pairs], [_gains(*pair) for pair in pairs]
-    margins = np.array([effects.margin(name, statistics) for name, _ in columns])
-    part = equal_gain.estimates(gaps, gains, margins, statistics)
-    of_seeds = [
-        np.mean([equal_gain.intercepts(_gap(*pair, columns), _gains(*pair)) for pair in of_seed], axis=0)
-        for of_seed in by_seed
-    ]
-    return effects.crossed(part, of_seeds, statistics)
-
-
 def _gap(small: pd.DataFrame, large: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     """Effect on the small model minus that on the large one, times the claimed sign, by item."""
     shared = small.index.intersection(large.index)
@@ -112,10 +127,8 @@ def _gap(small: pd.DataFrame, large: pd.DataFrame, columns: Columns) -> pd.DataF
 
 
 def _gains(small: pd.DataFrame, large: pd.DataFrame) -> pd.Series:
-    """What direct accuracy gained on the small model minus that on the large one, by item; NaN where not known."""
+    """What direct accuracy gained on the small model minus that on the large one, by item."""
     shared = small.index.intersection(large.index)
-    if any("direct_accuracy" not in frame for frame in (small, large)):
-        return pd.Series(np.nan, shared)
     smaller, larger = (effects.differences(frame.loc[shared], ["direct_accuracy"]) for frame in (small, large))
     return (smaller - larger)["direct_accuracy", "total"]
 

@@ -89,6 +89,12 @@ def paraphrases_table(items: pd.DataFrame) -> pd.DataFrame:
     return filled(Probes, 2 * n, item_id=ids, variant=variants, rule="connective", accepted=True)
 
 
+def mistakes_table(items: pd.DataFrame) -> pd.DataFrame:
+    """A mistake in each step."""
+    ids = items["item_id"].repeat(STEPS).to_numpy()
+    return filled(Probes, len(ids), item_id=ids, variant="keep", rule="number", accepted=True)
+
+
 def scores_table(
     items: pd.DataFrame, steps: np.ndarray, writer: str, *, tuned: bool, invalid: float, rng: np.random.Generator
 ) -> pd.DataFrame:
@@ -155,12 +161,13 @@ def make_tables(results: Path, configuration: dict, items: int) -> None:
         rng = np.random.default_rng(number)
         questions = items_table(items)
         write_table(questions, Items, results / "items" / dataset / "eval.parquet")
-        rewordings, lengths = paraphrases_table(questions), {}
+        rewordings, mistakes, lengths = paraphrases_table(questions), mistakes_table(questions), {}
         for arm in arms:
             chains = chains_table(questions, rng)
             lengths[arm] = chains["steps"].map(len).to_numpy()
             write_table(chains, Chains, results / "chains" / model / arm / f"{dataset}.parquet")
             write_table(rewordings, Probes, results / "probes" / model / arm / dataset / "paraphrase.parquet")
+            write_table(mistakes, Probes, results / "probes" / model / arm / dataset / "mistake.parquet")
         for reader in arms:
             parts = []
             for writer in arms if reader == "base" else ["base", reader]:

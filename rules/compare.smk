@@ -1,7 +1,7 @@
 # Comparison: needs scores (and the chains, paraphrases and items behind them). The scores are read once, by
-# measure_chains, which writes one table for each model and dataset to <results>/measures, means, answers, readouts, kinds
-# and retention. From these come the gates and curves of each model and dataset (<results>/descriptions), the estimates of
-# each model and arm (<results>/estimates), and <results>/effects: verdicts, and what the figures draw.
+# measure_chains, which writes one table for each model and dataset to <results>/measures, means, answers, cut_answers,
+# readouts, kinds and retention. From these come the gates and curves of each model and dataset (<results>/descriptions),
+# the estimates of each model and arm (<results>/estimates), and <results>/effects: verdicts, and what the figures draw.
 
 ARM_FILES = [
     f"{RESULTS}/arms/{model}/{arm}" for model in MODELS for arm in arms_of(model)
@@ -9,6 +9,7 @@ ARM_FILES = [
 BY_DATASET = "{model}/{dataset}.parquet"
 MEASURES = expand(f"{RESULTS}/measures/{BY_DATASET}", model=MODELS, dataset=DATASETS)
 MEANS, ANSWERS = f"{RESULTS}/means/{BY_DATASET}", f"{RESULTS}/answers/{BY_DATASET}"
+CUT_ANSWERS = f"{RESULTS}/cut_answers/{BY_DATASET}"
 DESCRIPTIONS = f"{RESULTS}/descriptions/{{model}}/{{dataset}}"
 ESTIMATES = f"{RESULTS}/estimates/{{model}}/{{arm}}"
 
@@ -31,6 +32,7 @@ rule measure_chains:
         measures=f"{RESULTS}/measures/{BY_DATASET}",
         means=MEANS,
         answers=ANSWERS,
+        cut_answers=CUT_ANSWERS,
         readouts=f"{RESULTS}/readouts/{BY_DATASET}",
         kinds=f"{RESULTS}/kinds/{BY_DATASET}",
         retention=f"{RESULTS}/retention/{BY_DATASET}",
@@ -115,8 +117,7 @@ rule describe_arms:
 rule estimate_effects:
     input:
         means=expand(MEANS, dataset=DATASETS, allow_missing=True),
-        answers=expand(ANSWERS, dataset=DATASETS, allow_missing=True),
-        questions=expand(f"{RESULTS}/items/{{dataset}}/eval.parquet", dataset=DATASETS),
+        cut_answers=expand(CUT_ANSWERS, dataset=DATASETS, allow_missing=True),
         arms=lambda wildcards: expand(
             f"{RESULTS}/arms/{{model}}/{{training}}",
             model=wildcards.model,

@@ -25,8 +25,8 @@ status = read_all.calibration(snakemake.input.calibration)
 
 
 def means_of(names: Collection[str], alternatives: Collection[str]) -> pd.DataFrame:
-    """The means of some measures under some alternatives."""
-    columns = ["arm", "seed", "alternative", *item_means.KEYS, *names]
+    """The means of some measures under some alternatives, and what was learned: C5 is judged at equal gain."""
+    columns = ["arm", "seed", "alternative", *item_means.KEYS, *dict.fromkeys([*names, "direct_accuracy"])]
     where = {"alternative": list(alternatives)}
     return read_all.read(snakemake.input.means, item_means.schema(), ["model", "dataset"], columns, where)
 
@@ -37,8 +37,12 @@ def gaps(claim: str, cells: item_means.Cells, seeds: item_means.Seeds, names: Co
     directions = {name: sign for name, sign in directions.items() if name in names}
     if claim == "R1":
         cells = {cell: frame for cell, frame in cells.items() if cell[2] in trained[cell[:2]]}
-    component = "reading" if claim == "C5" else "total"
-    return model_sizes.compare_sizes(cells, sizes, seeds, directions, statistics, declared.pool, component)
+    arguments = cells, sizes, seeds, directions, statistics, declared.pool
+    if claim == "R1":
+        return model_sizes.compare_sizes(*arguments, "total")
+    return pd.concat(
+        [model_sizes.compare_sizes(*arguments), model_sizes.compare_sizes_at_equal_gain(*arguments)], ignore_index=True
+    )
 
 
 # How answers are counted or read otherwise matters for reading only: for accuracy they are wrong.

@@ -5,13 +5,22 @@ import itertools
 import pandas as pd
 from snakemake.iocontainers import Snakemake
 
-from faithfulness.compare import arm_table, claims, confounds, descriptives, effects, item_means, judge, read_all
+from faithfulness.compare import (
+    arm_table,
+    claims,
+    confounds,
+    cut_answers,
+    effects,
+    item_means,
+    judge,
+    kappa,
+    read_all,
+)
 from faithfulness.compare.alternatives import ALTERNATIVES, MAIN
 from faithfulness.compare.effects import Comparison
 from faithfulness.operate import job
-from faithfulness.tables.generation import Items
 from faithfulness.tables.io import write_table
-from faithfulness.tables.measures import Answers
+from faithfulness.tables.measures import CutAnswers
 from faithfulness.tables.statistics import Correlations, Estimates
 
 snakemake: Snakemake  # Snakemake puts it here
@@ -42,19 +51,18 @@ comparisons = [
 ]
 
 parties = ["base", *snakemake.params.trainings]
-answers = read_all.read(inputs.answers, Answers, ["model", "dataset"], where={"writer": parties, "reader": parties})
-items = read_all.read(inputs.questions, Items, ["dataset", "split"], ["item_id", "options"])
-vary = {dataset: descriptives.options_vary(part) for dataset, part in items.groupby("dataset")}
-by_cell = {(str(model), arm, str(dataset)): part for (model, dataset), part in answers.groupby(["model", "dataset"])}
-shares = {cell: confounds.answer_shares(part, by_place=vary[cell[2]]) for cell, part in by_cell.items()}
-seed_shares = {cell: confounds.answer_shares_by_seed(part, by_place=vary[cell[2]]) for cell, part in by_cell.items()}
+by_cut, by_cut_of_seed = {}, {}
+for file in inputs.cut_answers:  # one dataset's at a time, as these are the largest
+    part = read_all.read([file], CutAnswers, ["model", "dataset"], where={"writer": parties, "reader": parties})
+    cell = str(part["model"].iloc[0]), arm, str(part["dataset"].iloc[0])
+    by_cut[cell], by_cut_of_seed[cell] = cut_answers.arrange(part), cut_answers.by_seed(part)
 trained = arm_table.train_datasets(arm_table.arms(inputs.arms))
 
 estimates = pd.concat(
     [
         effects.compare(comparisons, statistics, pool),
         confounds.length_adjusted(cells, statistics, primary, pool, seeds),
-        confounds.chance_corrected(cells, shares, statistics, confounds.correctable(), pool, seeds, seed_shares),
+        confounds.chance_corrected(cells, by_cut, statistics, kappa.correctable(), pool, seeds, by_cut_of_seed),
         judge.accuracy_pools(cells, trained, statistics, pool, seeds),
     ],
     ignore_index=True,

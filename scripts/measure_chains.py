@@ -3,12 +3,12 @@
 import pandas as pd
 from snakemake.iocontainers import Snakemake
 
-from faithfulness.compare import chain_values, claims, descriptives, item_means, kinds, read_all, retention
+from faithfulness.compare import chain_values, claims, cut_answers, item_means, kinds, options, read_all, retention
 from faithfulness.compare.chain_probes import WRITTEN
 from faithfulness.operate import job
 from faithfulness.tables.generation import Chains, Items, Scores
 from faithfulness.tables.io import read_table, write_parts, write_table
-from faithfulness.tables.measures import Answers, Kinds, Measures, Readouts, Retention
+from faithfulness.tables.measures import Answers, CutAnswers, Kinds, Measures, Readouts, Retention
 
 snakemake: Snakemake  # Snakemake puts it here
 
@@ -21,18 +21,23 @@ cut_off = read_all.read(inputs.chains, Chains, ["writer", "dataset"], ends, wher
 reading = chain_values.Reading(
     measures_of=declared.directions_of,
     least_share=declared.gates.options_share,
-    by_place=descriptives.options_vary(read_table(inputs.questions, Items, ["options"])),
+    by_place=options.options_vary(read_table(inputs.questions, Items, ["options"])),
     truncated=pd.MultiIndex.from_frame(cut_off[WRITTEN]),
 )
 values: dict[chain_values.Pair, chain_values.ChainValues] = {}
+by_cut: list[pd.DataFrame] = []
 for file in inputs.scores:  # one reader's at a time, as scores are large
-    values |= chain_values.of_pairs(read_all.read([file], Scores, ["reader", "dataset"], chain_values.COLUMNS), reading)
+    scores = read_all.read([file], Scores, ["reader", "dataset"], chain_values.COLUMNS)
+    values |= chain_values.of_pairs(scores, reading)
+    by_cut.append(cut_answers.of_scores(scores, by_place=reading.by_place))
+    del scores  # before the next one is read
 use = {pair: part.use for pair, part in values.items()}
 curves = {pair: part.curves for pair, part in values.items()}
 
 write_table(chain_values.measures_table(values, arms), Measures, output.measures)
 write_parts(item_means.tables(values, arms), item_means.schema(), output.means)
 write_table(chain_values.answers_table(values), Answers, output.answers)
+write_table(pd.concat(by_cut, ignore_index=True), CutAnswers, output.cut_answers)
 write_table(chain_values.readouts_table(values), Readouts, output.readouts)
 write_table(kinds.table(use, arms), Kinds, output.kinds)
 write_table(retention.by_item(curves, arms), Retention, output.retention)

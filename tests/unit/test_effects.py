@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from faithfulness.compare import effects, inference, item_means
+from faithfulness.compare import claims, effects, inference, item_means
 from faithfulness.compare.measures import MEASURES
 from faithfulness.compare.power import items_table
 from faithfulness.config.statistics import Statistics
@@ -126,6 +126,25 @@ def test_largest_possible_differences():
     assert effects.largest("info_gain", "total") == np.inf
 
 
+def test_items_of_equal_correctness_have_estimates_of_every_primary_measure():
+    """C4: interval, 90 % interval, p and items of its own (the verdict is the judge's)."""
+    rng = np.random.default_rng(0)
+    names = list(claims.load("config/claims.yaml").primary_measures)
+    columns = {(name, *roles): rng.uniform(0.3, 0.5, 40) + 0.1 * (roles[1] == "tuned")
+               for name in names for roles in item_means.ROLES}  # fmt: skip
+    columns |= {("cot_accuracy", *roles): np.ones(40) for roles in item_means.ROLES}
+    columns |= {("direct_accuracy", *roles): np.arange(40) < 12 for roles in [("base", "base"), ("tuned", "tuned")]}
+    frame = pd.DataFrame(columns, index=[f"i{i:02}" for i in range(40)])
+    frame["direct_accuracy", "tuned", "tuned"] |= np.arange(40) >= 30  # ten answers were learned
+    equal = item_means.equal_correctness(frame.astype(float))
+    found = compare({("m", "t", "d"): equal}, "equal_correctness", QUICK, names)
+    reading = found[found["component"] == "reading"].set_index("measure")
+    assert set(reading.index) == set(names)
+    wanted = ["estimate", "ci_low", "ci_high", "equivalence_low", "equivalence_high", "p_value", "items_to_detect"]
+    assert reading[wanted].notna().all(axis=None)
+    assert reading["n_items"].eq(30).all()
+
+
 # --- together
 
 
@@ -139,7 +158,8 @@ def test_estimates_by_hand():
     assert got["p_value"] == inference.sign_flip_p(row(values), QUICK)[0]
     assert (got["n_items"], got["margin"]) == (24, 0.05)
     assert got["detectable"] == pytest.approx(2.8016 * values.std(ddof=1) / np.sqrt(24), rel=1e-4)
-    assert got["items_needed"] == np.ceil((2.92641 * values.std(ddof=1) / 0.05) ** 2)
+    assert got["items_for_equivalence"] == np.ceil((2.92641 * values.std(ddof=1) / 0.05) ** 2)
+    assert got["items_to_detect"] == np.ceil((2.80158 * values.std(ddof=1) / values.mean()) ** 2)
 
 
 def test_sparse_estimates_detect_only_what_their_interval_excludes():
@@ -247,9 +267,10 @@ def test_seeds_without_any_difference_prove_nothing():
     one, of_seeds = by_cell(data), by_seed(data)
     crossed = compare(one, "plain", QUICK, ["aoc"], seeds=of_seeds).set_index("component").loc["reading"]
     plain = compare(one, "plain", QUICK, ["aoc"]).set_index("component").loc["reading"]
-    for name in ("ci_low", "ci_high", "equivalence_low", "equivalence_high", "detectable", "items_needed"):
+    for name in ("ci_low", "ci_high", "equivalence_low", "equivalence_high", "detectable", "items_for_equivalence"):
         assert crossed[name] == plain[name] != 0
     assert crossed["p_value"] == 1
+    assert np.isnan([crossed["items_to_detect"], plain["items_to_detect"]]).all()
 
 
 def test_seeds_that_all_differ_by_the_same_prove_no_more_than_their_items():
@@ -287,20 +308,21 @@ def test_two_seeds_are_not_crossed():
 def test_items_that_a_next_run_needs():
     row = dict.fromkeys(Effects.names) | {"claim": "C3", "model": "m", "arm": "t", "dataset": "d"}
     row |= {"contrast": "plain", "measure": "filler_tolerance", "component": "reading", "n_items": 50}
-    row |= {"detectable": 0.1, "items_needed": 310.0}
+    row |= {"detectable": 0.1, "items_to_detect": 77.0, "items_for_equivalence": 310.0}
     rows = [row, row | {"dataset": "pooled"}, row | {"measure": "info_gain"}, row | {"detectable": None}]
     found, sparse = items_table(pd.DataFrame([*rows, row | {"sparse": True}])).to_dict("records")
     assert [found[f"items_for_{e}"] for e in ("05", "10", "20")] == [200, 50, 13]
     # The end of a Clopper-Pearson interval does not fall with the root of the items.
     assert pd.isna([sparse[f"items_for_{e}"] for e in ("05", "10", "20")]).all()
     assert found["items_for_equivalence"] == sparse["items_for_equivalence"] == 310
+    assert found["items_to_detect"] == 77
 
 
 def test_items_that_a_next_run_needs_where_seeds_differ():
     row = dict.fromkeys(Effects.names) | {"claim": "C3", "model": "m", "arm": "t", "dataset": "d"}
     row |= {"contrast": "plain", "measure": "filler_tolerance", "component": "reading", "n_items": 50, "n_seeds": 3}
     of_seeds, of_items = (inference.detectable_effect(np.array(error), 2) for error in (0.015, 0.01))
-    row |= {"seed_error": 0.015, "detectable": float(np.hypot(of_seeds, of_items)), "items_needed": np.nan}
+    row |= {"seed_error": 0.015, "detectable": float(np.hypot(of_seeds, of_items)), "items_for_equivalence": np.nan}
     (found,) = items_table(pd.DataFrame([row])).to_dict("records")
     assert pd.isna(found["items_for_05"])  # the seeds alone hide .05
     assert found["items_for_10"] == np.ceil(50 * of_items**2 / (0.1**2 - of_seeds**2))

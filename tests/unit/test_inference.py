@@ -256,6 +256,19 @@ def test_items_for_equivalence_reproduces_the_methods_example():
     assert needed[0] == pytest.approx(310, abs=3)
 
 
+def test_items_to_detect_have_eighty_percent_power():
+    estimate, error = np.array([0.158, 0.0]), np.full(2, 0.292 / np.sqrt(40))
+    needed = inference.items_to_detect(estimate, error, np.full(2, 40.0))
+    assert needed[0] == np.ceil((2.80158 * 0.292 / 0.158) ** 2) == 27
+    assert inference.detectable_effect(0.292 / np.sqrt(needed[0])) <= 0.158
+    assert np.isnan(needed[1])
+    # What seeds add to the error stays, however many items there are.
+    q = stats.t.ppf(0.975, 2) + stats.t.ppf(0.8, 2)
+    few = inference.items_to_detect(estimate, error, np.full(2, 40.0), np.array([0.02, 0.02]), 2)
+    assert few[0] == np.ceil((q * 0.292) ** 2 / (0.158**2 - (q * 0.02) ** 2))
+    assert np.isnan(inference.items_to_detect(estimate, error, np.full(2, 40.0), np.full(2, 0.03), 2)[0])
+
+
 def test_items_for_equivalence_without_any_difference():
     margins, limits = np.full(2, 0.05), np.array([1.0, np.inf])
     assert inference.items_for_equivalence(np.zeros(2), np.full(2, 48.0), margins).tolist() == [0, 0]

@@ -8,6 +8,7 @@ import pandas as pd
 
 from faithfulness.answers.parse import canonical, states
 from faithfulness.compare import effects
+from faithfulness.compare.options import options_vary
 from faithfulness.compare.proportions import proportion
 from faithfulness.compare.retention import GRID, VARIANTS
 from faithfulness.config.statistics import Statistics
@@ -52,12 +53,6 @@ def chance(items: pd.DataFrame) -> float:
     if items["options"].isna().any():
         return float(items["answer"].map(canonical).value_counts(normalize=True).iloc[0])
     return float((1 / items["options"].map(len)).mean())
-
-
-def options_vary(items: pd.DataFrame) -> bool:
-    """Whether the options differ between items, so that answers compare by their place, not by their text."""
-    options = items["options"]
-    return bool(options.notna().all() and options.map(frozenset).nunique() > 1)
 
 
 def golds(items: pd.DataFrame) -> pd.Series:

@@ -35,7 +35,8 @@ CONTRASTS = {  # coefficients of the ROLES in each component of the effect (meth
 ROW = ["contrast", "measure", "component"]
 ESTIMATED = [
     *("estimate", "ci_low", "ci_high", "equivalence_low", "equivalence_high", "p_value"),
-    *("n_items", "margin", "detectable", "items_needed", "error", "seed_error", "sparse"),
+    *("n_items", "margin", "detectable", "items_to_detect", "items_for_equivalence", "error", "seed_error"),
+    "sparse",
 ]
 ENOUGH_SEEDS = 3  # fewer say nothing about other trainings of the recipe (method, section 8)
 
@@ -113,9 +114,11 @@ def estimates(strata: Sequence[pd.DataFrame], statistics: Statistics, *, scale: 
 
     Returns:
         Index: the columns of the strata. Columns estimate, ci_low, ci_high, equivalence_low, equivalence_high (90 %),
-        p_value, n_items, margin, detectable (minimal detectable effect), items_needed, error (standard error), sparse
-        (1 where differences were too few for a bootstrap, else 0). All but n_items and margin are NaN where a stratum
-        has fewer than two items; so is seed_error, which `crossed` adds.
+        p_value, n_items, margin, detectable (minimal detectable effect), items_to_detect (at which an effect as large
+        as the estimate is detected at 80 % power; NaN where sparse), items_for_equivalence (at which equivalence is
+        shown at 80 % power if there is no effect at all), error (standard error), sparse (1 where differences were
+        too few for a bootstrap, else 0). All but n_items and margin are NaN where a stratum has fewer than two items;
+        so is seed_error, which `crossed` adds.
     """
     columns = strata[0].columns
     measures, components = (columns.get_level_values(level) for level in ("measure", "component"))
@@ -135,8 +138,9 @@ def estimates(strata: Sequence[pd.DataFrame], statistics: Statistics, *, scale: 
             if scale
             else inference.sign_flip_p(values, statistics)
         )
+        centre = inference.mean_of_strata(*values)
         part = {
-            "estimate": inference.mean_of_strata(*values),
+            "estimate": centre,
             "error": error,
             "ci_low": low,
             "ci_high": high,
@@ -145,7 +149,8 @@ def estimates(strata: Sequence[pd.DataFrame], statistics: Statistics, *, scale: 
             "p_value": p_value,
             # With hardly a difference in sight, what could hide is what the interval admits.
             "detectable": np.where(sparse, high, inference.detectable_effect(error)),
-            "items_needed": np.maximum(
+            "items_to_detect": np.where(sparse, np.nan, inference.items_to_detect(centre, error, n)),
+            "items_for_equivalence": np.maximum(
                 inference.items_for_equivalence(error, n, margins[rows]),
                 inference.items_for_none_seen(margins[rows], limits[rows], len(values)),
             ),
@@ -260,11 +265,15 @@ def crossed(rows: pd.DataFrame, by_seed: Sequence[Floats], statistics: Statistic
     error, seed_error = rows["error"].to_numpy(float), np.std(by_seed, axis=0, ddof=1) / np.sqrt(count)
     estimate, margins = rows["estimate"].to_numpy(float), rows["margin"].to_numpy(float)
     wide = inference.t_interval(estimate, np.hypot(error, seed_error), count - 1, statistics.confidence)
-    needed = inference.items_for_equivalence(error, rows["n_items"].to_numpy(float), margins, seed_error, count - 1)
-    new = rows.assign(**wide | {"error": error, "seed_error": seed_error, "items_needed": needed})
-    # More seeds do not make up for items in which nothing was seen.
-    new["items_needed"] = np.maximum(new["items_needed"], rows["items_needed"])
-    unknown = (rows["sparse"] == 1).to_numpy() | (error <= ZERO)
+    n, unknown = rows["n_items"].to_numpy(float), (rows["sparse"] == 1).to_numpy() | (error <= ZERO)
+    to_detect = inference.items_to_detect(estimate, error, n, seed_error, count - 1)
+    equivalence = inference.items_for_equivalence(error, n, margins, seed_error, count - 1)
+    needed = {
+        "items_to_detect": np.where(unknown, np.nan, to_detect),
+        # More seeds do not make up for items in which nothing was seen.
+        "items_for_equivalence": np.maximum(equivalence, rows["items_for_equivalence"].to_numpy(float)),
+    }
+    new = rows.assign(**wide | needed | {"error": error, "seed_error": seed_error})
     for names, widest in (
         (["ci_low", "equivalence_low"], np.minimum),
         (["ci_high", "equivalence_high", "p_value", "detectable"], np.maximum),

@@ -313,6 +313,18 @@ def items_for_equivalence(
     return items_for(margins, q * error, n, q * np.asarray(seed_error))
 
 
+def items_to_detect(
+    estimate: Floats, error: Floats, n: Floats, seed_error: Floats | float = 0.0, freedom: float = np.inf
+) -> Floats:
+    """Items at which an effect as large as the estimate would be detected with 80 % power (two-sided, 5 %, one test).
+
+    n (q x standard error)^2 / (estimate^2 - (q x error of the seeds)^2), q = t(.975) + t(.8). NaN where no number of
+    items is enough, because of the seeds or because the estimate is zero.
+    """
+    q = _quantiles(1 - LEVEL / 2, POWER, freedom)
+    return items_for(np.where(np.abs(estimate) > ZERO, estimate, np.nan), q * error, n, q * np.asarray(seed_error))
+
+
 def items_for(effect: Floats | float, spread: Floats, n: Floats, seed_spread: Floats) -> Floats:
     """Items at which the spread over items and that over seeds together are as large as an effect.
 

@@ -148,17 +148,30 @@ def frames_by_seed(means: pd.DataFrame) -> dict[Cell, dict[int, pd.DataFrame]]:
 def under_alternatives(means: pd.DataFrame, cells: Cells, seeds: Seeds) -> dict[str, tuple[Cells, Seeds]]:
     """Frames of means, and those of each training seed, under each alternative that has rows, in their usual order.
 
+    What is not of chains, such as direct accuracy, is that of the main frames: no alternative reads it otherwise.
+
     Args:
         means: as in `frames`, of any number of alternatives.
         cells: the main frames, which a cell keeps in which nothing is read otherwise.
         seeds: the main frames of each training seed.
     """
     parts = {name: means[means["alternative"] == name] for name in ALTERNATIVES}
-    return {
-        name: ({**cells, **frames(part)}, {**seeds, **frames_by_seed(part)})
-        for name, part in parts.items()
-        if len(part)
-    }
+    under: dict[str, tuple[Cells, Seeds]] = {}
+    for name, part in parts.items():
+        if len(part):
+            of_cells = {cell: _with_main(frame, cells[cell]) for cell, frame in frames(part).items()}
+            of_seeds = {
+                cell: {seed: _with_main(frame, seeds[cell][seed]) for seed, frame in by_seed.items()}
+                for cell, by_seed in frames_by_seed(part).items()
+            }
+            under[name] = {**cells, **of_cells}, {**seeds, **of_seeds}
+    return under
+
+
+def _with_main(frame: pd.DataFrame, main: pd.DataFrame) -> pd.DataFrame:
+    """A frame of means with the columns of a main frame that are not of chains."""
+    names = [name for name in main.columns.unique("measure") if not MEASURES[name].of_chain]
+    return frame.drop(columns=[name for name in names if name in frame], level="measure").join(main[names])
 
 
 def _cells(means: pd.DataFrame) -> Iterator[tuple[Cell, pd.DataFrame]]:

@@ -1,17 +1,23 @@
 """Effects across model sizes (method, section 8, C5)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from faithfulness.compare import effects
+from faithfulness.compare import effects, equal_gain
 from faithfulness.compare.effects import Pool
 from faithfulness.compare.item_means import Cells, Seeds
 from faithfulness.config.statistics import Statistics
 from faithfulness.tables import io
 from faithfulness.tables.statistics import ScaleFits
+
+Pair = tuple[pd.DataFrame, pd.DataFrame]  # frames of means of the smallest and of the largest model
+Columns = Mapping[tuple[str, str], float]  # o by measure and component
+Estimate = Callable[[Sequence[Pair], Sequence[Sequence[Pair]]], pd.DataFrame]  # from pairs, and those of each seed
+
+READING = ("reading", "interaction")
 
 
 def compare_sizes(
@@ -40,42 +46,91 @@ def compare_sizes(
             total (R1).
 
     Returns:
-        Columns arm, smallest, largest, n_seeds, dataset ('pooled' for several), pool, measure, component and those of
-        effects.estimates; no row for an arm with fewer than two sizes.
+        Columns arm, smallest, largest, n_seeds, dataset ('pooled' for several), pool, contrast, measure, component and
+        those of effects.estimates; no row for an arm with fewer than two sizes.
     """
-    components = ("reading", "interaction") if component == "reading" else (component,)
+    components = READING if component == "reading" else (component,)
     columns = {(name, part): float(sign) for name, sign in directions.items() for part in components}
+
+    def estimate(pairs: Sequence[Pair], by_seed: Sequence[Sequence[Pair]]) -> pd.DataFrame:
+        part = effects.estimates([_gap(*pair, columns) for pair in pairs], statistics, scale=True)
+        of_seeds = [np.mean([_gap(*pair, columns).mean() for pair in of_seed], axis=0) for of_seed in by_seed]
+        return effects.crossed(part, of_seeds, statistics)
+
+    return _of_extremes(cells, sizes, seeds, pool, estimate).assign(contrast="scale")
+
+
+def compare_sizes_at_equal_gain(
+    cells: Cells,
+    sizes: Mapping[str, int],
+    seeds: Seeds,
+    directions: Mapping[str, int],
+    statistics: Statistics,
+    pool: Pool = sorted,
+) -> pd.DataFrame:
+    """D of readings where both models gained the same direct accuracy, as one recipe teaches models other amounts (C5).
+
+    Arguments and result are those of `compare_sizes`, the frames having `direct_accuracy`; D is the intercept of
+    `equal_gain`, contrast 'scale_equal_gain'.
+    """
+    columns = {(name, part): float(sign) for name, sign in directions.items() for part in READING}
+    margins = np.array([effects.margin(name, statistics) for name, _ in columns])
+
+    def estimate(pairs: Sequence[Pair], by_seed: Sequence[Sequence[Pair]]) -> pd.DataFrame:
+        gaps, gains = [_gap(*pair, columns) for pair in pairs], [_gains(*pair) for pair in pairs]
+        of_seeds = [
+            np.mean([equal_gain.intercepts(_gap(*pair, columns), _gains(*pair)) for pair in of_seed], axis=0)
+            for of_seed in by_seed
+        ]
+        return effects.crossed(equal_gain.estimates(gaps, gains, margins, statistics), of_seeds, statistics)
+
+    return _of_extremes(cells, sizes, seeds, pool, estimate).assign(contrast="scale_equal_gain")
+
+
+def _of_extremes(cells: Cells, sizes: Mapping[str, int], seeds: Seeds, pool: Pool, estimate: Estimate) -> pd.DataFrame:
+    """What is estimated of the smallest and the largest model of each arm, on each dataset and pooled."""
     parts = []
-    for arm in sorted({arm for _, arm, _ in cells}):
-        models = sorted({model for model, a, _ in cells if a == arm}, key=lambda model: (sizes[model], model))
-        small, large = models[0], models[-1]
-        if sizes[small] == sizes[large]:
-            continue
-        of_model = {m: {d for model, a, d in cells if (model, a) == (m, arm)} for m in (small, large)}
-        datasets = sorted(of_model[small] & of_model[large])
-        gaps = {d: _gap(cells[small, arm, d], cells[large, arm, d], columns) for d in datasets}
-        gaps_by_seed: dict[str, dict[int, pd.Series]] = {}
-        for d in datasets:
-            of_small, of_large = seeds[small, arm, d], seeds[large, arm, d]
-            gaps_by_seed[d] = {
-                seed: _gap(of_small[seed], of_large[seed], columns).mean() for seed in sorted({*of_small} & {*of_large})
+    for arm, small, large, datasets in _extremes(cells, sizes):
+        frames = {d: (cells[small, arm, d], cells[large, arm, d]) for d in datasets}
+        of_seeds = {
+            d: {
+                seed: (seeds[small, arm, d][seed], seeds[large, arm, d][seed])
+                for seed in sorted({*seeds[small, arm, d]} & {*seeds[large, arm, d]})
             }
+            for d in datasets
+        }
         for dataset, pooled in effects.pools(datasets, pool):
-            shared = effects.shared_seeds(gaps_by_seed, pooled)
-            by_seed = [np.mean([gaps_by_seed[d][seed] for d in pooled], axis=0) for seed in shared]
-            part = effects.estimates([gaps[d] for d in pooled], statistics, scale=True)
-            part = effects.crossed(part, by_seed, statistics).reset_index()
+            shared = effects.shared_seeds(of_seeds, pooled)
+            part = estimate([frames[d] for d in pooled], [[of_seeds[d][s] for d in pooled] for s in shared])
+            part = part.reset_index()
             part["pool"] = [pooled] * len(part)
             parts.append(part.assign(arm=arm, smallest=small, largest=large, n_seeds=len(shared), dataset=dataset))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
-def _gap(small: pd.DataFrame, large: pd.DataFrame, columns: Mapping[tuple[str, str], float]) -> pd.DataFrame:
+def _extremes(cells: Cells, sizes: Mapping[str, int]) -> Iterator[tuple[str, str, str, list[str]]]:
+    """Each arm with models of two sizes: its smallest and its largest model, and the datasets that both have."""
+    for arm in sorted({arm for _, arm, _ in cells}):
+        models = sorted({model for model, a, _ in cells if a == arm}, key=lambda model: (sizes[model], model))
+        small, large = models[0], models[-1]
+        if sizes[small] != sizes[large]:
+            of_model = {m: {d for model, a, d in cells if (model, a) == (m, arm)} for m in (small, large)}
+            yield arm, small, large, sorted(of_model[small] & of_model[large])
+
+
+def _gap(small: pd.DataFrame, large: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     """Effect on the small model minus that on the large one, times the claimed sign, by item."""
     shared = small.index.intersection(large.index)
     names = dict.fromkeys(name for name, _ in columns)
     smaller, larger = (effects.differences(frame.loc[shared], names)[list(columns)] for frame in (small, large))
     return (smaller - larger) * np.array(list(columns.values()))
+
+
+def _gains(small: pd.DataFrame, large: pd.DataFrame) -> pd.Series:
+    """What direct accuracy gained on the small model minus that on the large one, by item."""
+    shared = small.index.intersection(large.index)
+    smaller, larger = (effects.differences(frame.loc[shared], ["direct_accuracy"]) for frame in (small, large))
+    return (smaller - larger)["direct_accuracy", "total"]
 
 
 def fit(found: pd.DataFrame) -> pd.DataFrame:

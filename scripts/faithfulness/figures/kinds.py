@@ -91,7 +91,12 @@ def _panel(ax: Axes, cell: pd.DataFrame) -> None:
         for kind, share, bottom in zip(MEANINGS, sides, bottoms, strict=True):
             ax.bar(left + BAR / 2, share, BAR, bottom, color=KINDS[kind], edgecolor=PAPER, linewidth=0.6, alpha=faint)
             if share >= LEAST_SHOWN:
-                style = {"size": 7, "ha": "center", "va": "center", "color": ON[kind] if faint == 1 else INK}
+                style: theme.Style = {
+                    "size": 7,
+                    "ha": "center",
+                    "va": "center",
+                    "color": ON[kind] if faint == 1 else INK,
+                }
                 ax.text(left + BAR / 2, bottom + share / 2, percent(share), **style)
     _bands(ax, matrix, faint)
 

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from faithfulness.tables.fields import BOOL, FLOAT, FLOATS, INT, ITEM_ID, SAMPLE, SEED, STR, field
+from faithfulness.tables.fields import BOOL, FLOAT, FLOATS, INT, INTS, ITEM_ID, SAMPLE, SEED, STR, field
 
 Measures = pa.schema(
     [
@@ -50,6 +50,27 @@ Answers = pa.schema(
             meaning="share of the reader's probability that the options hold after the whole chain; null for text",
             nullable=True,
         ),
+    ]
+)
+
+CutAnswers = pa.schema(
+    [
+        field("writer", STR, meaning="arm that wrote the chain"),
+        field("reader", STR, meaning="arm that read it"),
+        ITEM_ID,
+        SAMPLE,
+        SEED,
+        field("perturbation", STR, meaning="perturbation of the chain"),
+        field("variant", STR, meaning="as in the probes"),
+        field("n_steps", INT, meaning="steps of the chain"),
+        field(
+            "original",
+            INT,
+            meaning="a_n as a number that stands for it: its position where options vary between items, else a hash of "
+            "its text; -1 where it could not be read",
+        ),
+        field("cuts", INTS, meaning="the cuts of the perturbed chain's probes, increasing"),
+        field("answers", INTS, meaning="the answer to each of them, numbered as `original`"),
     ]
 )
 

@@ -4,6 +4,15 @@ import pyarrow as pa
 
 from faithfulness.tables.fields import BOOL, FLOAT, INT, STR, STRINGS, field
 
+TO_DETECT = (
+    "items at which an effect as large as the one seen would be detected at 80 % power (one two-sided test at 5 %); "
+    "null where fewer than ten differences are not zero, or where no number of items is enough"
+)
+FOR_EQUIVALENCE = (
+    "items at which equivalence would be shown at 80 % power if there is no effect at all; null where no number of "
+    "items is enough"
+)
+
 
 def _with_interval(name: str, *, meaning: str) -> list[pa.Field]:
     """Columns of an estimate and of the ends of its interval."""
@@ -49,7 +58,8 @@ Estimates = pa.schema(
         _number("n_items", meaning="items of the contrast"),
         _number("margin", meaning="effects within this of zero are equivalent to none"),
         _number("detectable", meaning="minimal detectable effect at 80 % power"),
-        _number("items_needed", meaning="items at which equivalence would be shown at 80 % power"),
+        _number("items_to_detect", meaning=TO_DETECT),
+        _number("items_for_equivalence", meaning=FOR_EQUIVALENCE),
         _number("error", meaning="standard error over items"),
         _number("seed_error", meaning="standard error over training seeds"),
         _number("sparse", meaning="1 where fewer than ten differences are not zero, else 0"),
@@ -95,8 +105,8 @@ Effects = pa.schema(
         field(
             "p_value",
             FLOAT,
-            meaning="two-sided p of the measure: sign flips; bootstrap (scale, chance_corrected); t (length_adjusted, "
-            "three seeds or more)",
+            meaning="two-sided p of the measure: sign flips; bootstrap (scale, scale_equal_gain, chance_corrected); t "
+            "(length_adjusted, three seeds or more)",
             nullable=True,
         ),
         field(
@@ -115,18 +125,8 @@ Effects = pa.schema(
             nullable=True,
         ),
         field("detectable", FLOAT, meaning="minimal detectable effect at 80 % power", nullable=True),
-        field(
-            "items_to_detect",
-            FLOAT,
-            meaning="items at which an effect of the size seen would be detected at 80 % power",
-            nullable=True,
-        ),
-        field(
-            "items_for_equivalence",
-            FLOAT,
-            meaning="items at which equivalence would be shown at 80 % power if there is no effect at all",
-            nullable=True,
-        ),
+        _number("items_to_detect", meaning=TO_DETECT),
+        _number("items_for_equivalence", meaning=FOR_EQUIVALENCE),
         field("n_items", INT, meaning="items of the contrast"),
         field("n_seeds", INT, meaning="training seeds of the tuned arm"),
         field(
@@ -376,11 +376,7 @@ Power = pa.schema(
             )
             for effect in ("05", "10", "20")
         ),
-        field(
-            "items_for_equivalence",
-            INT,
-            meaning="items at which no effect would be shown to be equivalent to none",
-            nullable=True,
-        ),
+        field("items_to_detect", INT, meaning=TO_DETECT, nullable=True),
+        field("items_for_equivalence", INT, meaning=FOR_EQUIVALENCE, nullable=True),
     ]
 )

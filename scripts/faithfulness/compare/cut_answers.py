@@ -1,0 +1,145 @@
+"""What readers answered at each cut, beside a_n: all that the correction for chance needs of the scores.
+
+A table of scores has a row for each probe. Here is one row for each chain, reader, perturbation and variant, so that
+the statistics of an arm read a tenth of the rows, and answers are numbers.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from faithfulness.compare.chain_probes import CHAIN, Floats
+from faithfulness.hashing import digest
+
+Codes = NDArray[np.int64]
+Kind = tuple[str, str]  # perturbation, variant
+
+UNREAD = -1  # in place of an answer that could not be read, or of no probe
+READ = ("early_termination", "filler", "paraphrase", "mistake")  # perturbations under which answers are compared
+LISTS = pd.ArrowDtype(pa.list_(pa.int64()))
+
+
+def of_scores(scores: pd.DataFrame, *, by_place: bool) -> pd.DataFrame:
+    """The answers of a table of scores.
+
+    Args:
+        scores: tables.Scores with a column `reader`, of one model and dataset.
+        by_place: answers are distinguished by their place among the options, as options vary between items.
+
+    Returns:
+        tables.CutAnswers, sorted; its lists are Arrow's.
+    """
+    first = scores["perturbation"].isin(READ) & (scores["cue"] == "first")
+    pairs = scores[first].groupby(["writer", "reader"])
+    return pd.concat([_of_pair(part, by_place=by_place) for _, part in pairs], ignore_index=True)
+
+
+def _of_pair(scores: pd.DataFrame, *, by_place: bool) -> pd.DataFrame:
+    place, chain = ["perturbation", "variant"], scores.groupby(CHAIN, observed=True).ngroup().to_numpy()
+    row = scores.groupby([*CHAIN, *place], observed=True).ngroup().to_numpy()
+    cuts, n_steps = scores["cut"].to_numpy(np.int64), scores["n_steps"].to_numpy(np.int64)
+    codes = _codes(scores["position"] if by_place else scores["answer"])
+    whole = (scores["perturbation"] == "early_termination").to_numpy(bool) & (cuts == n_steps)
+    original = np.full(1 + chain.max(initial=0), UNREAD)
+    original[chain[whole]] = codes[whole]
+    order = np.lexsort((cuts, row))
+    first = np.flatnonzero(np.diff(row[order], prepend=-1))
+    rows = scores[[*CHAIN, *place, "n_steps"]].iloc[order[first]]
+    return rows.assign(
+        original=original[chain[order[first]]],
+        cuts=_lists(first, cuts[order]),
+        answers=_lists(first, codes[order]),
+    )
+
+
+def _codes(answers: pd.Series) -> Codes:
+    """Places as they are, and texts as 60 bits of their hash: the same number in every reader's table."""
+    if answers.dtype.kind == "i":
+        return answers.fillna(UNREAD).to_numpy(np.int64)
+    numbers, texts = pd.factorize(answers)  # -1 where missing
+    return np.array([*(int(digest(text)[:15], 16) for text in texts), UNREAD], np.int64)[numbers]
+
+
+def _lists(first: NDArray[np.intp], values: Codes) -> pd.api.extensions.ExtensionArray:
+    """Values as lists, each of which begins at one of the places."""
+    offsets = pa.array([*first, len(values)], pa.int32())
+    return pd.array(pa.ListArray.from_arrays(offsets, pa.array(values)), dtype=LISTS)
+
+
+@dataclass(frozen=True)
+class CutChains:
+    """The chains of base and of trainings of one arm with their readers, as arrays.
+
+    Args:
+        item_ids: the item of each chain, shape (chains,).
+        roles: its writer and reader as a place in `item_means.ROLES`, shape (chains,).
+        n_steps: its steps, shape (chains,).
+        original: a_n, shape (chains,).
+        usable: whether the chain has a step, and a valid a_n with all its readers; shape (chains,).
+        cuts: by kind of probe the cuts of each chain, shape (chains, K), increasing; chains with fewer have zeros in
+            front.
+        answers: the answers there, shape (chains, K); UNREAD where there is none.
+    """
+
+    item_ids: NDArray[np.object_]
+    roles: NDArray[np.intp]
+    n_steps: Floats
+    original: Codes
+    usable: NDArray[np.bool_]
+    cuts: Mapping[Kind, Floats]
+    answers: Mapping[Kind, Codes]
+
+
+def arrange(answers: pd.DataFrame) -> CutChains:
+    """The chains of tables.CutAnswers of base and of trainings of one arm, on one dataset."""
+    chain = answers.groupby(CHAIN, observed=True).ngroup().to_numpy()
+    _, first = np.unique(chain, return_index=True)
+    chains = answers[[*CHAIN, "n_steps", "original"]].iloc[first].reset_index(drop=True)
+    read = (chains["original"] != UNREAD) & (chains["n_steps"] > 0)
+    by_writer = [chains[key] for key in ("writer", "item_id", "sample", "seed")]
+    cuts, codes = {}, {}
+    for kind, rows in _by_kind(answers).items():
+        lists, places = answers.iloc[rows], np.asarray(chain[rows], np.intp)
+        cuts[kind] = _matrix(lists["cuts"], places, len(chains), 0).astype(float)
+        codes[kind] = _matrix(lists["answers"], places, len(chains), UNREAD)
+    return CutChains(
+        item_ids=chains["item_id"].to_numpy(object),
+        roles=2 * (chains["writer"] != "base").to_numpy(np.intp) + (chains["reader"] != "base").to_numpy(np.intp),
+        n_steps=chains["n_steps"].to_numpy(float),
+        original=chains["original"].to_numpy(np.int64),
+        usable=read.groupby(by_writer).transform("all").to_numpy(bool),
+        cuts=cuts,
+        answers=codes,
+    )
+
+
+def by_seed(answers: pd.DataFrame) -> dict[int, CutChains]:
+    """The chains of base and of each training of an arm, by the training's seed."""
+    trainings = answers.loc[answers["writer"] != "base"].groupby("writer")["seed"].first()  # chains carry the seed
+    return {
+        int(seed): arrange(answers[answers["writer"].isin(["base", name]) & answers["reader"].isin(["base", name])])
+        for name, seed in trainings.items()
+    }
+
+
+def _by_kind(answers: pd.DataFrame) -> dict[Kind, NDArray[np.intp]]:
+    """The rows of each kind of probe."""
+    kinds: dict[Kind, NDArray[np.intp]] = {}
+    for perturbation, variant in answers[["perturbation", "variant"]].drop_duplicates().itertuples(index=False):
+        rows = ((answers["perturbation"] == perturbation) & (answers["variant"] == variant)).to_numpy(bool)
+        kinds[str(perturbation), str(variant)] = np.flatnonzero(rows)
+    return kinds
+
+
+def _matrix(lists: pd.Series, places: NDArray[np.intp], chains: int, missing: int) -> Codes:
+    """Lists as rows of a matrix, each with its end at the right."""
+    lengths = lists.map(len).to_numpy(np.intp)
+    width = int(lengths.max(initial=1))
+    column = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - width, lengths)
+    matrix = np.full((chains, width), missing, np.int64)
+    matrix[np.repeat(places, lengths), column] = np.concatenate(lists.to_list()) if len(lists) else []
+    return matrix

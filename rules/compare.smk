@@ -4,7 +4,9 @@
 # each model and arm (<results>/estimates), and <results>/effects: verdicts, and what the figures draw.
 
 ARM_FILES = [
-    f"{RESULTS}/arms/{model}/{arm}" for model in MODELS for arm in arms_of(model)
+    f"{RESULTS}/arms/{model}/{arm}"
+    for model in MODELS
+    for arm in SETTINGS.readers_of(model)
 ]
 BY_DATASET = "{model}/{dataset}.parquet"
 MEASURES = expand(f"{RESULTS}/measures/{BY_DATASET}", model=MODELS, dataset=DATASETS)
@@ -17,7 +19,7 @@ rule measure_chains:
     input:
         scores=lambda wildcards: expand(
             SCORES,
-            reader=arms_of(wildcards.model),
+            reader=SETTINGS.readers_of(wildcards.model),
             allow_missing=True,
         ),
     output:
@@ -38,6 +40,7 @@ rule measure_chains:
         runtime=runtime(30),
     params:
         arms=lambda wildcards: arms_by_training(wildcards.model),
+        controls=lambda wildcards: controls_by_training(wildcards.model),
         code=code("measure_chains", words=False),
     message:
         "computing measures: {wildcards.model} {wildcards.dataset}"
@@ -50,17 +53,17 @@ rule describe_arms:
         base=f"{RESULTS}/arms/{{model}}/base",
         chains=lambda wildcards: expand(
             CHAINS,
-            writer=arms_of(wildcards.model),
+            writer=SETTINGS.writers_of(wildcards.model),
             allow_missing=True,
         ),
         paraphrases=lambda wildcards: expand(
             PARAPHRASES,
-            writer=arms_of(wildcards.model),
+            writer=SETTINGS.writers_of(wildcards.model),
             allow_missing=True,
         ),
         mistakes=lambda wildcards: expand(
             MISTAKES,
-            writer=arms_of(wildcards.model),
+            writer=SETTINGS.writers_of(wildcards.model),
             allow_missing=True,
         ),
         questions=f"{RESULTS}/items/{{dataset}}/eval.parquet",
@@ -86,6 +89,7 @@ rule describe_arms:
         runtime=runtime(30),
     params:
         arms=lambda wildcards: arms_by_training(wildcards.model),
+        controls=lambda wildcards: controls_by_training(wildcards.model),
         statistics=SETTINGS.statistics.model_dump(),
         code=code("describe_arms"),
     message:
@@ -113,7 +117,9 @@ rule estimate_effects:
     benchmark:
         f"{RESULTS}/benchmarks/estimate_effects/{{model}}/{{arm}}.tsv"
     wildcard_constraints:
-        arm=any_of([arm.name for arm in SETTINGS.arms]),
+        arm=any_of(
+            [arm.name for arm in SETTINGS.arms if not roles.is_control(arm.name)]
+        ),
     conda:
         ENVIRONMENT
     threads: 1
@@ -122,6 +128,10 @@ rule estimate_effects:
         runtime=runtime(60, sizing.comparison_seconds),
     params:
         trainings=trainings_of,
+        placebo=lambda wildcards: SETTINGS.placebo_of(wildcards.model, wildcards.arm),
+        need_more_reasoning=lambda wildcards: SETTINGS.need_more_reasoning(
+            wildcards.model, wildcards.arm
+        ),
         statistics=SETTINGS.statistics.model_dump(),
         code=code("estimate_effects"),
     message:
@@ -130,9 +140,36 @@ rule estimate_effects:
         "../scripts/estimate_effects.py"
 
 
+rule estimate_controls:
+    input:
+        means=expand(MEANS, dataset=DATASETS, allow_missing=True),
+        claims=SETTINGS.claims,
+    output:
+        estimates=f"{ESTIMATES}/estimates.parquet",
+    log:
+        f"{RESULTS}/logs/estimate_controls/{{model}}/{{arm}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/estimate_controls/{{model}}/{{arm}}.tsv"
+    wildcard_constraints:
+        arm=any_of([arm.name for arm in SETTINGS.arms if roles.is_control(arm.name)]),
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=memory(4000, sizing.scores_megabytes),
+        runtime=runtime(60, sizing.comparison_seconds),
+    params:
+        statistics=SETTINGS.statistics.model_dump(),
+        code=code("estimate_controls"),
+    message:
+        "comparing a control with base: {wildcards.model} {wildcards.arm}"
+    script:
+        "../scripts/estimate_controls.py"
+
+
 rule compare_arms:
     input:
-        estimates=of_all_estimates("estimates.parquet"),
+        estimates=of_all_estimates("estimates.parquet", controls=True),
         correlations=of_all_estimates("correlations.parquet"),
         gates=of_all_datasets(rules.describe_arms.output.gates),
         summaries=of_all_datasets(rules.describe_arms.output.summaries),

@@ -60,6 +60,7 @@ if PARAPHRASER:
             runtime=runtime(10),
         params:
             name="paraphraser",
+            arm="base",
             recipe=None,
             datasets=[],
             filler=None,

@@ -4,6 +4,7 @@ import pandas as pd
 from snakemake.iocontainers import Snakemake
 
 from faithfulness.compare import arm_table, claims, effect_rows, item_means, judge, model_sizes, read_all
+from faithfulness.config.roles import role_of
 from faithfulness.operate import job
 from faithfulness.tables.io import read_table, write_table
 from faithfulness.tables.statistics import Effects, Gates, ScaleFits
@@ -27,6 +28,7 @@ def gaps(claim: str, invalid: str) -> pd.DataFrame:
     columns = ["arm", "seed", *item_means.KEYS, *directions]
     where = {"invalid": [invalid]}
     means = read_all.read(snakemake.input.means, item_means.schema(), ["model", "dataset"], columns, where)
+    means = means[means["arm"].map(role_of) == "tuned"]
     cells, seeds = item_means.frames(means), item_means.frames_by_seed(means)
     if claim == "R1":
         cells = {cell: frame for cell, frame in cells.items() if cell[2] in trained[cell[:2]]}

@@ -3,7 +3,7 @@
 from snakemake.iocontainers import Snakemake
 
 from faithfulness.arms.record import read_arm
-from faithfulness.compare import claims, descriptives, gates, item_means, read_all
+from faithfulness.compare import claims, descriptives, gates, item_means, read_all, reader_contrasts
 from faithfulness.compare.descriptives import Observations
 from faithfulness.operate import job
 from faithfulness.tables.generation import Chains, Items, Probes
@@ -20,6 +20,7 @@ statistics = declared.statistics(snakemake.params.statistics)
 
 observed = Observations(
     arms=snakemake.params.arms,
+    controls={training: arm for training, (arm, _) in snakemake.params.controls.items()},
     answers=read_table(inputs.answers, Answers),
     readouts=read_table(inputs.readouts, Readouts),
     chains=read_all.read(inputs.chains, Chains, ["writer", "dataset"], descriptives.CHAIN_COLUMNS),
@@ -34,7 +35,11 @@ observed = Observations(
 columns = ["arm", "seed", *item_means.KEYS, "aoc_raw"]
 means = read_table(inputs.means, item_means.schema(), columns, where={"invalid": ["left out"]})
 frames = item_means.frames(means.assign(model=wildcards.model, dataset=wildcards.dataset))
-usable = {arm: item_means.usable_items(frame) for (_, arm, _), frame in frames.items()}
+controls = set(observed.controls.values())
+usable = {
+    arm: item_means.usable_items(reader_contrasts.of_pair(frame) if arm in controls else frame)
+    for (_, arm, _), frame in frames.items()
+}
 
 names = {"model": wildcards.model, "dataset": wildcards.dataset}
 sized = names | {"parameters": read_arm(inputs.base).parameters}

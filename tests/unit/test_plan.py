@@ -329,5 +329,5 @@ def test_the_published_setting() -> None:
     text = re.sub(r"(?m)^  # (?=- name:|  \w+: )", "  ", text)
     everything = load(config | yaml.safe_load(text), catalogue)
     assert len(everything.models) == 14
-    assert everything.arms_of("gpt-4") == ["base", "tuned-math-gpt-4"]
+    assert everything.writers_of("gpt-4") == ["base", "tuned-math-gpt-4"]
     assert len({model.source.revision for model in everything.models if not model.served}) == 12

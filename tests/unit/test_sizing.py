@@ -203,12 +203,14 @@ def test_jobs_are_expected_to_take_the_time_of_their_work(
 
 def test_rules_of_which_time_is_expected_exist() -> None:
     text = "\n".join(file.read_text() for file in (ROOT / "rules").glob("*.smk"))
-    assert sizing.WORK.keys() <= set(re.findall(r"^ *rule (\w+):", text, re.MULTILINE))
+    derived = dict(re.findall(r"^ *use rule (\w+) as (\w+) with:", text, re.MULTILINE))  # with its requests
+    assert sizing.WORK.keys() <= {*re.findall(r"^ *rule (\w+):", text, re.MULTILINE), *derived.values()}
     requests = {
         rule: re.findall(r"runtime\(\d+, sizing\.(\w+)\)", body)
         for rule, body in re.findall(r"^ *rule (\w+):\n(.*?)(?=^ *rule |\Z)", text, re.MULTILINE | re.DOTALL)
     }
     requested = {rule: parts[0] for rule, parts in requests.items() if parts}
+    requested |= {again: requested[rule] for rule, again in derived.items() if again in sizing.WORK}
     assert requested == {rule: work.__name__ for rule, work in sizing.WORK.items()}
 
 

@@ -151,6 +151,26 @@ def measures_table(values: Mapping[Pair, ChainValues], arms: Mapping[str, str]) 
     return frame(pd.concat(parts, ignore_index=True), Measures)
 
 
+def control_values(
+    values: Mapping[Pair, ChainValues], training: str, seed: int, invalid: Invalid = "left out"
+) -> pd.DataFrame:
+    """Measures of base's chains with base and with a placebo or null arm as readers; columns as `pair_values`.
+
+    Such an arm writes no chains. Its answers without a chain stand beside its readings of base's chains.
+
+    Args:
+        values: from `of_pairs`.
+        training: of the placebo or null arm.
+        seed: of the training.
+        invalid: how invalid readouts are counted.
+    """
+    base = values["base", "base"].measures[invalid].reset_index().assign(reader="base", seed=0)
+    read = values["base", training].measures[invalid]
+    direct = values[training, training].measures[invalid]["direct_accuracy"]
+    own = read.assign(direct_accuracy=direct.reindex(read.index)).reset_index().assign(reader=training, seed=seed)
+    return pd.concat([base, own], ignore_index=True).assign(writer="base")
+
+
 def pair_values(values: Mapping[Pair, ChainValues], training: str, invalid: Invalid = "left out") -> pd.DataFrame:
     """Measures of the chains of base and one training with both readers; columns CHAIN and the measures.
 

@@ -38,21 +38,21 @@ class Finding:
 
 
 def check(observed: Observations, usable_items: Mapping[str, int], limits: GateThresholds) -> pd.DataFrame:
-    """All gates of all tuned arms.
+    """All gates of all tuned, placebo and null arms.
 
     Args:
         observed: of one model and dataset.
-        usable_items: items in the contrasts of each tuned arm.
+        usable_items: items in the contrasts of each arm but base.
         limits: thresholds.
 
     Returns:
         The columns of tables.Gates but model and dataset, one row for each arm, gate and subject. A share of nothing
         (no chain, no readout) does not pass. Each training of an arm is looked at: the failure of one must not drown
-        in the others.
+        in the others. Placebo and null arms, which write no chains, are looked at as readers of base's.
     """
-    names = ("base", *observed.arms)
-    accuracy = {name: _above_chance(observed, name) for name in names}
-    formats = {name: list(_format(observed, name, limits)) for name in names}
+    writers = ("base", *observed.arms)
+    accuracy = {name: _above_chance(observed, name) for name in (*writers, *observed.controls)}
+    formats = {name: list(_format(observed, name, limits)) for name in writers}
     rows: list[dict[str, object]] = []
     for arm in sorted(usable_items):
         findings: list[Finding] = []
@@ -61,7 +61,7 @@ def check(observed: Observations, usable_items: Mapping[str, int], limits: GateT
             findings += [
                 *(accuracy[name] for name in pair),
                 *_collapsed(observed, pair, limits.collapse),
-                *(finding for name in pair for finding in formats[name]),
+                *(finding for name in pair for finding in formats.get(name, [])),
                 *_validity(observed, pair, limits.invalid),
             ]
         findings.append(_items(usable_items[arm]))
@@ -74,13 +74,14 @@ def check(observed: Observations, usable_items: Mapping[str, int], limits: GateT
 
 
 def _above_chance(observed: Observations, name: str) -> Finding:
-    """Accuracy on its own chains; the lower end of its 95 % interval is compared with guessing."""
-    answers = observed.answers
-    own = answers[(answers["writer"] == name) & (answers["reader"] == name)].set_index("item_id")["correct"]
+    """Accuracy on its own chains, or on those of base if it writes none; compared is the lower end of its interval."""
+    answers, writer = observed.answers, "base" if name in observed.controls else name
+    own = answers[(answers["writer"] == writer) & (answers["reader"] == name)].set_index("item_id")["correct"]
     guess = descriptives.chance(observed.items)
     share, low, _ = proportion(own, CONFIDENCE)
     right, by_chance = percent(share), percent(guess)
-    reason = f"with its chain {name} is right in {right} of items, not clearly above guessing ({by_chance})"
+    chain = "its chain" if writer == name else f"the chain of {writer}"
+    reason = f"with {chain} {name} is right in {right} of items, not clearly above guessing ({by_chance})"
     return Finding("above_chance", name, low, guess, low > guess, reason)
 
 

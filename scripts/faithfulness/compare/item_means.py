@@ -1,7 +1,8 @@
 """Means of each item (method, sections 6 and 8): from the measures of chains to the frames that are compared.
 
 A *frame of means* is of one cell (model, tuned arm, dataset): one row for each item, columns (measure, writer, reader)
-with writer and reader in {base, tuned}.
+with writer and reader in {base, tuned}. Placebo and null arms have cells of their own, in the role of the tuned arm; as
+they write no chains, these have no means where tuned is the writer.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from faithfulness.compare.chain_probes import CHAIN
-from faithfulness.compare.chain_values import COUNTINGS, ChainValues, Pair, pair_values
+from faithfulness.compare.chain_values import COUNTINGS, ChainValues, Pair, control_values, pair_values
 from faithfulness.compare.measures import MEASURES
 from faithfulness.tables.fields import FLOAT, INT, ITEM_ID, STR, field
 from faithfulness.tables.io import frame as as_table
@@ -27,17 +28,17 @@ def schema() -> pa.Schema:
     """The table of item means: one column for each measure."""
     return pa.schema(
         [
-            field("arm", STR, meaning="tuned arm of the cell"),
+            field("arm", STR, meaning="tuned, placebo or null arm of the cell"),
             field(
                 "seed",
                 INT,
-                meaning="training seed of the tuned arm; null: all trainings of an arm with several",
+                meaning="training seed of the arm; null: all trainings of an arm with several",
                 nullable=True,
             ),
             field("invalid", STR, meaning=f"how invalid readouts are counted: {', '.join(COUNTINGS)}"),
             ITEM_ID,
             field("writer", STR, meaning="who wrote the chains: base or tuned"),
-            field("reader", STR, meaning="who read them: base or tuned"),
+            field("reader", STR, meaning="who read them: base or tuned (whatever the role of the cell's arm)"),
             *(field(name, FLOAT, meaning=measure.label, nullable=True) for name, measure in MEASURES.items()),
         ]
     )
@@ -46,9 +47,9 @@ def schema() -> pa.Schema:
 def of_chains(chains: pd.DataFrame) -> pd.DataFrame:
     """Item means of one cell; samples and seeds of an item are averaged.
 
-    A chain counts where it has a step and a valid a_n with both readers, and an item where each writer has such a
-    chain: one set of items for each contrast. Accuracies and lengths, which count an invalid answer as wrong, are
-    means over all chains.
+    A chain counts where it has a step and a valid a_n with both readers, and an item where each writer (of a placebo or
+    null arm: base) has such a chain: one set of items for each contrast. Accuracies and lengths, which count an invalid
+    answer as wrong, are means over all chains.
 
     Args:
         chains: columns CHAIN and the measures, of base and of one or more trainings of the tuned arm, with writer and
@@ -66,16 +67,19 @@ def of_chains(chains: pd.DataFrame) -> pd.DataFrame:
     values[of_chain] = values[of_chain].where(usable)
     items = values.groupby([chains[key] for key in KEYS]).mean()
     roles = items["aoc_raw"].notna().groupby(level="item_id").transform("sum")
-    items[of_chain] = items[of_chain].where(roles == len(ROLES))
+    items[of_chain] = items[of_chain].where(roles == len(chains[["writer", "reader"]].drop_duplicates()))
     return items
 
 
-def table(values: Mapping[Pair, ChainValues], arms: Mapping[str, str]) -> pd.DataFrame:
+def table(
+    values: Mapping[Pair, ChainValues], arms: Mapping[str, str], controls: Mapping[str, tuple[str, int]] | None = None
+) -> pd.DataFrame:
     """Item means of each arm, for each way to count invalid readouts, by training and (if several) over all of them.
 
     Args:
         values: from `chain_values.of_pairs`.
-        arms: the arm of each training, by the training's name.
+        arms: the tuned arm of each training, by the training's name.
+        controls: the placebo or null arm of each training, and its seed.
 
     Returns:
         A table of `schema`.
@@ -84,6 +88,10 @@ def table(values: Mapping[Pair, ChainValues], arms: Mapping[str, str]) -> pd.Dat
     for invalid in COUNTINGS:
         for arm in sorted(set(arms.values())):
             chains = [pair_values(values, name, invalid) for name in arms if arms[name] == arm]
+            parts.append(of_trainings(chains).assign(arm=arm, invalid=invalid))
+        for arm in sorted({arm for arm, _ in (controls or {}).values()}):
+            seeds = {name: seed for name, (of, seed) in (controls or {}).items() if of == arm}
+            chains = [control_values(values, name, seed, invalid) for name, seed in seeds.items()]
             parts.append(of_trainings(chains).assign(arm=arm, invalid=invalid))
     return as_table(pd.concat(parts, ignore_index=True), schema())
 
@@ -99,12 +107,17 @@ def of_trainings(trainings: Sequence[pd.DataFrame]) -> pd.DataFrame:
         Columns KEYS, seed (null over all trainings) and the measures; writer and reader are 'base' or 'tuned'.
     """
     by_training = [_in_roles(chains) for chains in trainings]
-    groups: list[tuple[int | None, pd.DataFrame]] = [(int(chains["seed"].max()), chains) for chains in by_training]
+    groups: list[tuple[int | None, pd.DataFrame]] = [(_seed(chains), chains) for chains in by_training]
     if len(groups) > 1:
         groups.append((None, pd.concat(by_training).drop_duplicates(CHAIN)))
     means = [(seed, of_chains(chains).reset_index()) for seed, chains in groups]
     parts = [items.assign(seed=pd.Series([seed] * len(items), dtype="Int64")) for seed, items in means]
     return pd.concat(parts, ignore_index=True)
+
+
+def _seed(chains: pd.DataFrame) -> int:
+    """The seed of the training, which base that reads its own chains does not carry."""
+    return int(chains.loc[chains["reader"] != "base", "seed"].max())
 
 
 def _in_roles(chains: pd.DataFrame) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from faithfulness.compare.effects import Comparison, Pool
 from faithfulness.compare.gates import ACCURACY_GATES
 from faithfulness.compare.item_means import Cells, Seeds
 from faithfulness.compare.measures import MEASURES
+from faithfulness.compare.reader_contrasts import READER_CONTRASTS
 from faithfulness.compare.verdict_text import sentence
 from faithfulness.compare.verdicts import Calibrated
 from faithfulness.config.statistics import Statistics
@@ -83,6 +84,7 @@ def judge(
     Returns:
         tables.Effects, sorted.
     """
+    estimates = estimates[~estimates["contrast"].isin(READER_CONTRASTS)]
     rows = from_estimates(estimates)
     pooled_for = estimates["claim"].tolist() if "claim" in estimates else [None] * len(rows)
     failures = functools.cache(functools.partial(_failures, gates))

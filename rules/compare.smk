@@ -8,6 +8,8 @@ ARM_FILES = [
     for model in MODELS
     for arm in SETTINGS.readers_of(model)
 ]
+# Models that have placebo or null arms.
+CONTROLLED = [model for model in MODELS if controls_by_training(model)]
 BY_DATASET = "{model}/{dataset}.parquet"
 MEASURES = expand(f"{RESULTS}/measures/{BY_DATASET}", model=MODELS, dataset=DATASETS)
 MEANS, ANSWERS = f"{RESULTS}/means/{BY_DATASET}", f"{RESULTS}/answers/{BY_DATASET}"
@@ -204,6 +206,36 @@ rule compare_arms:
         "comparing tuned with base arms"
     script:
         "../scripts/compare_arms.py"
+
+
+rule judge_null_pairs:
+    input:
+        means=expand(MEANS, model=CONTROLLED, dataset=DATASETS),
+        gates=expand(
+            rules.describe_arms.output.gates, model=CONTROLLED, dataset=DATASETS
+        ),
+        claims=SETTINGS.claims,
+        calibration=CALIBRATION,
+    output:
+        f"{RESULTS}/effects/null_pairs.csv",
+    log:
+        f"{RESULTS}/logs/judge_null_pairs/all.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/judge_null_pairs/all.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=memory(4000, sizing.scores_megabytes),
+        runtime=runtime(60),
+    params:
+        controls={model: controls_by_training(model) for model in CONTROLLED},
+        statistics=SETTINGS.statistics.model_dump(),
+        code=code("judge_null_pairs"),
+    message:
+        "judging pairs that differ by chance alone"
+    script:
+        "../scripts/judge_null_pairs.py"
 
 
 rule compare_scales:

@@ -238,3 +238,32 @@ def test_nothing_to_judge_by_does_not_pass():
 def test_a_cell_needs_two_items():
     assert failed(check(usable=2)) == []
     assert failed(check(usable=1)) == ["items"]
+
+
+def test_an_arm_that_writes_nothing_is_looked_at_as_a_reader_of_base():
+    """A placebo that says "yes" to everything: its accuracy on base's chains, and its answers, close its cell."""
+    asked = items(answers=["yes", "no"] * 10)
+    scored = scores(asked, lambda reader, gold, i: "yes" if reader == "tuned-x" else gold)
+    mine, direct = (scored["reader"] == "tuned-x"), scored["perturbation"] == "direct"
+    scored = scored[(scored["writer"] == "base") | (mine & direct)]  # without a chain it is its own writer
+    scored = scored[(scored["writer"] != "base") | ~(mine & direct).loc[scored.index]].replace("tuned-x", "placebo-x")
+    values = chain_values.of_pairs(
+        scored.assign(sample=0, seed=0, retokenised=False, variant="", same=True, p_original=1.0, p_gold=1.0)
+    )
+    of_base = {name: table[table["writer"] == "base"] for name, table in (("c", chains()), ("p", paraphrases()))}
+    observed = Observations(
+        arms={},
+        answers=chain_values.answers_table(values),
+        readouts=chain_values.readouts_table(values),
+        chains=of_base["c"],
+        replacements=of_base["p"],
+        items=asked,
+        controls={"placebo-x": "placebo-x"},
+    )
+    table = gates.check(observed, {"placebo-x": 20}, GateThresholds())
+    assert failed(table) == ["above_chance", "collapsed_reader"]
+    assert set(table.loc[table["gate"] == "steps", "subject"]) == {"base"}
+    reasons = set(table.loc[~table["passed"].astype(bool), "reason"])
+    assert any(reason.startswith("with the chain of base placebo-x is right in 50 %") for reason in reasons)
+    validity = table[table["gate"] == "validity"]
+    assert set(validity["subject"]) == {f"{name} / {kind}" for name in ("base", "placebo-x") for kind in PERTURBATIONS}

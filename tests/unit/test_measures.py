@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faithfulness.compare import chain_values, claims, confounds, effects, item_means, judge, measures, retention
+from faithfulness.compare import (
+    chain_values,
+    claims,
+    confounds,
+    effects,
+    item_means,
+    judge,
+    measures,
+    reader_contrasts,
+    retention,
+)
 from faithfulness.compare.effects import Comparison
 from faithfulness.compare.measures import MEASURES, Measure
 from faithfulness.config.statistics import Statistics
@@ -280,6 +290,46 @@ def test_trainings_of_an_arm_share_what_base_reads_of_itself():
     assert tolerance[7]["base", "tuned"] == 1
     assert tolerance["all"]["base", "base"] == 1
     assert tolerance["all"]["base", "tuned"] == 0.5
+
+
+def test_an_arm_that_writes_nothing_is_compared_on_chains_of_base():
+    """By hand: its answers without a chain stand beside its readings, in the role of the tuned arm."""
+    rows = [
+        row | ({"same": same} if row["perturbation"] == "filler" else {})
+        for reader, same in (("base", 1), ("p.seed4", 0), ("p.seed7", 1))
+        for row in chain(reader=reader)
+        if reader == "base" or row["perturbation"] != "direct"
+    ]
+    for name, right in (("p.seed4", 1), ("p.seed7", 0)):
+        (direct,) = probes("direct", "direct", [right], 4, writer=name, reader=name)
+        rows.append(direct | {"same": None, "p_original": None})
+    values = chain_values.of_pairs(scores(rows))
+    means = item_means.table(values, {}, {"p.seed4": ("p", 4), "p.seed7": ("p", 7)})
+    assert set(means["writer"]) == {"base"}
+    means = means[means["invalid"] == "left out"].assign(model="m", dataset="d")
+    (frame,) = item_means.frames(means).values()
+    (by_seed,) = item_means.frames_by_seed(means).values()
+    assert list(by_seed) == [4, 7]
+    assert [by_seed[seed]["filler_tolerance", "base", "tuned"].iloc[0] for seed in (4, 7)] == [0, 1]
+    assert [by_seed[seed]["direct_accuracy", "base", "tuned"].iloc[0] for seed in (4, 7)] == [1, 0]
+    for name, both in {"filler_tolerance": (1, 0.5), "direct_accuracy": (1, 0.5)}.items():
+        assert frame[name].iloc[0].to_dict() == pytest.approx(
+            {("base", "base"): both[0], ("base", "tuned"): both[1], ("tuned", "base"): NAN, ("tuned", "tuned"): NAN},
+            nan_ok=True,
+        )
+    assert item_means.usable_items(reader_contrasts.of_pair(frame)) == 1
+
+
+def test_an_arm_that_writes_nothing_has_no_item_where_it_gives_no_answer():
+    rows = [row for reader in ("base", "p") for row in chain(reader=reader)]
+    for row in rows:
+        if (row["reader"], row["perturbation"], row["cut"]) == ("p", "early_termination", 4):
+            row |= {"answer": None, "valid": False, "same": None}
+    (direct,) = probes("direct", "direct", [1], 4, writer="p", reader="p")
+    means = item_means.table(chain_values.of_pairs(scores([*rows, direct])), {}, {"p": ("p", 0)})
+    (frame,) = item_means.frames(means[means["invalid"] == "left out"].assign(model="m", dataset="d")).values()
+    assert item_means.usable_items(reader_contrasts.of_pair(frame)) == 0
+    assert frame["aoc"].isna().all(axis=None)
 
 
 @st.composite

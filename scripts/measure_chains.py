@@ -22,5 +22,5 @@ write_table(chain_values.measures_table(values, arms), Measures, output.measures
 write_table(item_means.table(values, arms, controls), item_means.schema(), output.means)
 write_table(chain_values.answers_table(values), Answers, output.answers)
 write_table(chain_values.readouts_table(values), Readouts, output.readouts)
-curves = {pair: part.curves for pair, part in values.items() if not controls.keys() & pair}
+curves = {pair: part.curves for pair, part in values.items() if not controls.keys() & set(pair)}
 write_table(retention.by_item(curves, arms), Retention, output.retention)

@@ -296,15 +296,18 @@ def test_an_arm_that_writes_nothing_is_compared_on_chains_of_base():
     """By hand: its answers without a chain stand beside its readings, in the role of the tuned arm."""
     rows = [
         row | ({"same": same} if row["perturbation"] == "filler" else {})
-        for reader, same in (("base", 1), ("p.seed4", 0), ("p.seed7", 1))
+        for reader, same in (("base", 1), ("placebo-p.seed4", 0), ("placebo-p.seed7", 1))
         for row in chain(reader=reader)
         if reader == "base" or row["perturbation"] != "direct"
     ]
-    for name, right in (("p.seed4", 1), ("p.seed7", 0)):
+    for name, right in (("placebo-p.seed4", 1), ("placebo-p.seed7", 0)):
         (direct,) = probes("direct", "direct", [right], 4, writer=name, reader=name)
         rows.append(direct | {"same": None, "p_original": None})
     values = chain_values.of_pairs(scores(rows))
-    means = item_means.table(values, {}, {"p.seed4": ("p", 4), "p.seed7": ("p", 7)})
+    assert set(values) == {("base", "base"), ("base", "placebo-p.seed4"), ("base", "placebo-p.seed7")}
+    answers = chain_values.answers_table(values).set_index("reader")
+    assert answers["direct_correct"].to_dict() == {"base": True, "placebo-p.seed4": True, "placebo-p.seed7": False}
+    means = item_means.table(values, {}, {"placebo-p.seed4": ("placebo-p", 4), "placebo-p.seed7": ("placebo-p", 7)})
     assert set(means["writer"]) == {"base"}
     means = means[means["invalid"] == "left out"].assign(model="m", dataset="d")
     (frame,) = item_means.frames(means).values()
@@ -321,12 +324,12 @@ def test_an_arm_that_writes_nothing_is_compared_on_chains_of_base():
 
 
 def test_an_arm_that_writes_nothing_has_no_item_where_it_gives_no_answer():
-    rows = [row for reader in ("base", "p") for row in chain(reader=reader)]
+    rows = [row for reader in ("base", "placebo-p") for row in chain(reader=reader)]
     for row in rows:
-        if (row["reader"], row["perturbation"], row["cut"]) == ("p", "early_termination", 4):
+        if (row["reader"], row["perturbation"], row["cut"]) == ("placebo-p", "early_termination", 4):
             row |= {"answer": None, "valid": False, "same": None}
-    (direct,) = probes("direct", "direct", [1], 4, writer="p", reader="p")
-    means = item_means.table(chain_values.of_pairs(scores([*rows, direct])), {}, {"p": ("p", 0)})
+    (direct,) = probes("direct", "direct", [1], 4, writer="placebo-p", reader="placebo-p")
+    means = item_means.table(chain_values.of_pairs(scores([*rows, direct])), {}, {"placebo-p": ("placebo-p", 0)})
     (frame,) = item_means.frames(means[means["invalid"] == "left out"].assign(model="m", dataset="d")).values()
     assert item_means.usable_items(reader_contrasts.of_pair(frame)) == 0
     assert frame["aoc"].isna().all(axis=None)

@@ -14,6 +14,7 @@ import pandas as pd
 from faithfulness.compare import retention
 from faithfulness.compare.chain_probes import CHAIN, ChainProbes, Floats, arrange, floats
 from faithfulness.compare.measures import MEASURES, Measure, measured
+from faithfulness.config.roles import is_control
 from faithfulness.tables.io import frame
 from faithfulness.tables.measures import Answers, Measures, Readouts
 
@@ -49,9 +50,13 @@ class ChainValues:
 def of_pairs(scores: pd.DataFrame) -> dict[Pair, ChainValues]:
     """The values of the chains of each writer and reader.
 
+    Placebo and null arms, which write no chains, answer base's probes without a chain as their own writers; these
+    answers stand beside their readings of base's chains.
+
     Args:
         scores: tables.Scores with a column `reader`, of one model and dataset.
     """
+    scores = scores.assign(writer=scores["writer"].mask(scores["reader"].map(is_control), "base"))
     return {
         (str(writer), str(reader)): _of_pair(part) for (writer, reader), part in scores.groupby(["writer", "reader"])
     }
@@ -156,8 +161,6 @@ def control_values(
 ) -> pd.DataFrame:
     """Measures of base's chains with base and with a placebo or null arm as readers; columns as `pair_values`.
 
-    Such an arm writes no chains. Its answers without a chain stand beside its readings of base's chains.
-
     Args:
         values: from `of_pairs`.
         training: of the placebo or null arm.
@@ -165,9 +168,7 @@ def control_values(
         invalid: how invalid readouts are counted.
     """
     base = values["base", "base"].measures[invalid].reset_index().assign(reader="base", seed=0)
-    read = values["base", training].measures[invalid]
-    direct = values[training, training].measures[invalid]["direct_accuracy"]
-    own = read.assign(direct_accuracy=direct.reindex(read.index)).reset_index().assign(reader=training, seed=seed)
+    own = values["base", training].measures[invalid].reset_index().assign(reader=training, seed=seed)
     return pd.concat([base, own], ignore_index=True).assign(writer="base")
 
 

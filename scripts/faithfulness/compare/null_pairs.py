@@ -26,6 +26,7 @@ PLAIN = "plain"
 MAIN = "left out"  # how invalid readouts are counted in the plain contrast
 CHANGED = ("supported", "contradicted")
 CONFIDENCE = 0.95
+JUDGED_AS = "tuned-null"  # a pair is judged as the tuned arm of this name, which no rule treats as a control
 WHOLE_ARM = "base and tuned"  # subject of the gates that look at no single reader
 
 
@@ -54,11 +55,6 @@ class Pair:
     model: str
     first: Reader
     second: Reader
-
-    @property
-    def label(self) -> str:
-        """Its name among the arms."""
-        return f"{self.first.name} - {self.second.name}"
 
 
 def disjoint_pairs(model: str, controls: Mapping[str, tuple[str, int]]) -> list[Pair]:
@@ -137,7 +133,7 @@ def _judged(
 ) -> Iterator[pd.DataFrame]:
     if not comparisons[0].cells:
         return
-    arm, trainings = (pair.model, pair.label), [len(seeds) for seeds in comparisons[0].seeds.values()]
+    arm, trainings = (pair.model, JUDGED_AS), [len(seeds) for seeds in comparisons[0].seeds.values()]
     judged = judge.judge(
         effects.compare(comparisons, statistics, lambda _: ()),
         gates,
@@ -165,7 +161,7 @@ def _comparison(contrast_name: str, pair: Pair, cells: Cells, seeds: Seeds, clai
     def of_pair(first: pd.DataFrame, cell: Cell) -> pd.DataFrame:
         return contrast(first, values(pair.second, cell), of_reader(cells[cell], "base"))
 
-    named = {cell: (pair.model, pair.label, cell[2]) for cell in wanted}
+    named = {cell: (pair.model, JUDGED_AS, cell[2]) for cell in wanted}
     by_seed = {cell: seeds[cell] if pair.first.seed is None else {} for cell in wanted}
     return Comparison(
         contrast_name,
@@ -185,7 +181,7 @@ def _gates(pair: Pair, gates: pd.DataFrame) -> pd.DataFrame:
     single = [reader.name for reader in (pair.first, pair.second) if reader.seed is not None]
     whole = [reader.arm for reader in (pair.first, pair.second) if reader.seed is None]
     looked_at = subject.isin(["base", WHOLE_ARM, *single]) | of_model["arm"].isin(whole)
-    return of_model[looked_at].assign(arm=pair.label)
+    return of_model[looked_at].assign(arm=JUDGED_AS)
 
 
 @dataclass(frozen=True)
@@ -217,3 +213,13 @@ def alarms(null_pairs: pd.DataFrame) -> Alarms | None:
     count, total = int(by_pair.sum()), len(by_pair)
     low, high = stats.binomtest(count, total).proportion_ci(CONFIDENCE, method="exact")
     return Alarms(total, count, float(low), float(high))
+
+
+def lines(null_pairs: pd.DataFrame) -> list[str]:
+    """A line for each pair: on which datasets and claims it would have been called changed, or nothing."""
+    text = []
+    for (model, first, second), part in null_pairs.groupby(["model", "first", "second"], sort=False):
+        changed = part[part["verdict"].isin(CHANGED)].drop_duplicates(["dataset", "claim"])
+        named = [f"{row['dataset']} {row['claim']} {row['verdict']}" for row in changed.to_dict("records")]
+        text.append(f"{model}: {first} against {second}: {', '.join(named) or 'not called changed'}")
+    return text

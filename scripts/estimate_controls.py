@@ -24,4 +24,4 @@ comparison = reader_contrasts.against_base(
 )
 statistics = declared.statistics(snakemake.params.statistics)
 estimates = reader_contrasts.estimate([comparison], statistics, declared.pool)
-write_table(estimates, Estimates, snakemake.output.estimates)
+write_table(estimates.assign(claim=None), Estimates, snakemake.output.estimates)  # none is pooled for a claim

@@ -22,7 +22,7 @@ SNAKEMAKE = $(BIN)/snakemake --configfile $(CONFIG) $(if $(PROFILE),--workflow-p
 RUN = TQDM_DISABLE=1 PYTHONWARNINGS=ignore::FutureWarning PYTHONPATH="$(CURDIR)/scripts" $(SNAKEMAKE) --logger progress
 SLURM := slurmctld slurmd slurm-client munge
 
-.PHONY: help setup report test test-slurm slurm faults check plan look calibrate power compare reproduce accept bench bench-gpu bench-effects bench-dag bench-shard difficulty blast parity smoke docs clean
+.PHONY: help setup report test test-slurm slurm faults check plan look calibrate null-pairs placebo-check power compare reproduce accept bench bench-gpu bench-effects bench-dag bench-shard difficulty blast parity smoke docs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -100,6 +100,18 @@ calibrate: CONFIG = config/calibration.yaml
 calibrate: setup ## Test the measures on readers of known faithfulness (later reports show it)
 	$(UNLOCK)
 	$(RUN) -- calibrate
+
+null-pairs: CONFIG = config/null_pairs.yaml
+null-pairs: setup ## How often are arms called different by chance? Hours, in pieces: `timeout 90m make null-pairs`, again and again
+	$(UNLOCK)
+	$(RUN) -- $(RESULTS)/effects/null_pairs.csv
+	PYTHONPATH=scripts $(BIN)/python scripts/show_null_pairs.py $(RESULTS)/effects/null_pairs.csv
+
+placebo-check: CONFIG = config/placebo.yaml
+placebo-check: setup ## Is anything seen of tuning on options drawn at random? (an hour or two; fails if so)
+	$(UNLOCK)
+	$(RUN) -- $(RESULTS)/effects/null_pairs.csv
+	PYTHONPATH=scripts $(BIN)/python scripts/check_placebo.py $(CONFIG) --datasets coin_flip
 
 power: setup ## How many items would a next run need? (after make report)
 	$(UNLOCK)

@@ -45,6 +45,7 @@ rule all:
         of_all_arms(f"{PROBES}/{{perturbation}}.parquet"),
         of_all_arms(SCORES),
         MEASURES,
+        rules.judge_null_pairs.output,
     localrule: True
 
 

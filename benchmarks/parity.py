@@ -60,10 +60,10 @@ def main() -> int:
     config = settings.load(yaml.safe_load((ROOT / "config/config.yaml").read_text("utf-8")))
     results, datasets, found = Path(config.results), [d.name for d in config.datasets], []
     for model in reversed(config.models):  # small ones first
-        for reader in config.arms_of(model.name):
+        for reader in config.readers_of(model.name):
             folder = results / f"arms/{model.name}/{reader}"
             tokenizer = backend(folder).tokenizer
-            writers = config.arms_of(model.name) if reader == "base" else ["base", reader]
+            writers = config.writers_read_by(model.name, reader)
             asked = [(results, model.name, writer, tokenizer, datasets, arguments.items) for writer in writers]
             probes = [probe for one in asked for probe in probes_of(*one)]
             row = {"model": model.name, "reader": reader, **compare(folder, probes, arguments.texts)}

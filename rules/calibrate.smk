@@ -6,7 +6,7 @@ READERS = [
     f"{RESULTS}/arms/{model}/{arm.name}"
     for model in MODELS
     for arm in SETTINGS.trainings()
-    if arm.name in arms_of(model)
+    if arm.name in SETTINGS.writers_of(model)
     and isinstance(arm, TrainedArm)
     and arm.target in READER_TARGETS
 ]

@@ -16,8 +16,9 @@ from snakemake.logging import logger
 
 from faithfulness import prompts
 from faithfulness.compare import claims
-from faithfulness.config import settings
+from faithfulness.config import roles, settings
 from faithfulness.config.base import SettingsError
+from faithfulness.config.controls import NullArm
 from faithfulness.config.recipes import READER_TARGETS
 from faithfulness.config.training import ImportedArm, TrainedArm
 from faithfulness.operate import code_hash, versions
@@ -62,7 +63,14 @@ MODELS = [model.name for model in SETTINGS.models]
 PARAPHRASER = SETTINGS.perturbations.paraphraser
 SPEAKERS = [*SETTINGS.models, *filter(None, [PARAPHRASER])]
 DATASETS = [dataset.name for dataset in SETTINGS.datasets]
-TUNED = [arm.name for arm in SETTINGS.trainings()]
+TRAININGS = [arm.name for arm in SETTINGS.trainings()]
+WRITERS = ["base", *(name for name in TRAININGS if not roles.is_control(name))]
+# Trainings that begin where the base arm's began, not where it ended.
+WARM_AGAIN = [
+    arm.name
+    for arm in SETTINGS.trainings()
+    if isinstance(arm, NullArm) and not arm.null.of
+]
 IMPORTED = [arm for arm in SETTINGS.arms if isinstance(arm, ImportedArm)]
 ELSEWHERE = [arm.name for arm in IMPORTED]  # trained there
 COVERED = [name for name in DATASETS if name in PUBLISHED.datasets]
@@ -152,9 +160,9 @@ def shard_of(wildcards):
 wildcard_constraints:
     model=any_of(MODELS),
     weights=any_of(WEIGHTS),
-    arm=any_of(TUNED),
-    writer=any_of(["base", *TUNED]),
-    reader=any_of(["base", *TUNED]),
+    arm=any_of(TRAININGS),
+    writer=any_of(WRITERS),
+    reader=any_of(["base", *TRAININGS]),
     dataset=any_of(DATASETS),
     perturbation=any_of(PERTURBATIONS),
     source=any_of(SOURCES),
@@ -244,7 +252,7 @@ def inference_threads(wildcards):
 def setting(path, **parts):
     """A setting of the model, arm or dataset that the wildcards name, as an input function or parameter.
 
-    `setting("model.parameters")` is the model's size, `setting("arm.decisive")` what a method returns, and
+    `setting("model.parameters")` is the model's size, `setting("model.dialogue")` what a method returns, and
     `setting("dataset", include={"readout"})` part of an entry, as plain values. None stays None.
     """
     kind, *keys = path.split(".")
@@ -259,21 +267,12 @@ def setting(path, **parts):
     return of_job
 
 
-def train_items(recipe):
-    """Train items of all datasets that a recipe uses; `recipe` as in `setting`."""
-    datasets = setting(f"{recipe}.train_datasets")
-    return lambda wildcards: expand(
-        f"{RESULTS}/items/{{dataset}}/train.parquet", dataset=datasets(wildcards) or []
-    )
-
-
-def arms_of(model, arm="base"):
-    """Arms whose chains and answers are compared with those of an arm: base with all, a tuned one with base."""
-    return SETTINGS.arms_of(model) if arm == "base" else ["base", arm]
-
-
 def of_all_arms(pattern):
-    """Files of all models, arms and datasets, and of all perturbations where the pattern names one."""
+    """Files of all models, arms and datasets, and of all perturbations where the pattern names one.
+
+    Those of a reader are there for all arms, the others for those that write chains.
+    """
+    arms_of = SETTINGS.readers_of if "{reader}" in pattern else SETTINGS.writers_of
     return [
         file
         for model in MODELS

@@ -4,8 +4,12 @@
 # the estimates of each model and arm (<results>/estimates), and <results>/effects: verdicts, and what the figures draw.
 
 ARM_FILES = [
-    f"{RESULTS}/arms/{model}/{arm}" for model in MODELS for arm in arms_of(model)
+    f"{RESULTS}/arms/{model}/{arm}"
+    for model in MODELS
+    for arm in SETTINGS.readers_of(model)
 ]
+# Models that have placebo or null arms.
+CONTROLLED = [model for model in MODELS if controls_by_training(model)]
 BY_DATASET = "{model}/{dataset}.parquet"
 MEASURES = expand(f"{RESULTS}/measures/{BY_DATASET}", model=MODELS, dataset=DATASETS)
 MEANS, ANSWERS = f"{RESULTS}/means/{BY_DATASET}", f"{RESULTS}/answers/{BY_DATASET}"
@@ -18,12 +22,12 @@ rule measure_chains:
     input:
         scores=lambda wildcards: expand(
             SCORES,
-            reader=arms_of(wildcards.model),
+            reader=SETTINGS.readers_of(wildcards.model),
             allow_missing=True,
         ),
         chains=lambda wildcards: expand(
             CHAINS,
-            writer=arms_of(wildcards.model),
+            writer=SETTINGS.writers_of(wildcards.model),
             allow_missing=True,
         ),
         questions=f"{RESULTS}/items/{{dataset}}/eval.parquet",
@@ -48,6 +52,7 @@ rule measure_chains:
         runtime=runtime(30),
     params:
         arms=lambda wildcards: arms_by_training(wildcards.model),
+        controls=lambda wildcards: controls_by_training(wildcards.model),
         code=code("measure_chains", words=False),
     message:
         "computing measures: {wildcards.model} {wildcards.dataset}"
@@ -60,22 +65,22 @@ rule describe_arms:
         base=f"{RESULTS}/arms/{{model}}/base",
         chains=lambda wildcards: expand(
             CHAINS,
-            writer=arms_of(wildcards.model),
+            writer=SETTINGS.writers_of(wildcards.model),
             allow_missing=True,
         ),
         paraphrases=lambda wildcards: expand(
             PARAPHRASES,
-            writer=arms_of(wildcards.model),
+            writer=SETTINGS.writers_of(wildcards.model),
             allow_missing=True,
         ),
         mistakes=lambda wildcards: expand(
             MISTAKES,
-            writer=arms_of(wildcards.model),
+            writer=SETTINGS.writers_of(wildcards.model),
             allow_missing=True,
         ),
         conflicts=lambda wildcards: expand(
             CONFLICTS,
-            writer=arms_of(wildcards.model),
+            writer=SETTINGS.writers_of(wildcards.model),
             allow_missing=True,
         ),
         questions=f"{RESULTS}/items/{{dataset}}/eval.parquet",
@@ -106,6 +111,7 @@ rule describe_arms:
     params:
         arms=lambda wildcards: arms_by_training(wildcards.model),
         tunings=lambda wildcards: tunings(wildcards.model, wildcards.dataset),
+        controls=lambda wildcards: controls_by_training(wildcards.model),
         statistics=SETTINGS.statistics.model_dump(),
         code=code("describe_arms"),
     message:
@@ -132,7 +138,9 @@ rule estimate_effects:
     benchmark:
         f"{RESULTS}/benchmarks/estimate_effects/{{model}}/{{arm}}.tsv"
     wildcard_constraints:
-        arm=any_of([arm.name for arm in SETTINGS.arms]),
+        arm=any_of(
+            [arm.name for arm in SETTINGS.arms if not roles.is_control(arm.name)]
+        ),
     conda:
         ENVIRONMENT
     threads: 1
@@ -141,6 +149,10 @@ rule estimate_effects:
         runtime=runtime(60, sizing.comparison_seconds),
     params:
         trainings=trainings_of,
+        placebo=lambda wildcards: SETTINGS.placebo_of(wildcards.model, wildcards.arm),
+        need_more_reasoning=lambda wildcards: SETTINGS.need_more_reasoning(
+            wildcards.model, wildcards.arm
+        ),
         statistics=SETTINGS.statistics.model_dump(),
         code=code("estimate_effects"),
     message:
@@ -149,9 +161,36 @@ rule estimate_effects:
         "../scripts/estimate_effects.py"
 
 
+rule estimate_controls:
+    input:
+        means=expand(MEANS, dataset=DATASETS, allow_missing=True),
+        claims=SETTINGS.claims,
+    output:
+        estimates=f"{ESTIMATES}/estimates.parquet",
+    log:
+        f"{RESULTS}/logs/estimate_controls/{{model}}/{{arm}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/estimate_controls/{{model}}/{{arm}}.tsv"
+    wildcard_constraints:
+        arm=any_of([arm.name for arm in SETTINGS.arms if roles.is_control(arm.name)]),
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=memory(4000, sizing.scores_megabytes),
+        runtime=runtime(60, sizing.comparison_seconds),
+    params:
+        statistics=SETTINGS.statistics.model_dump(),
+        code=code("estimate_controls"),
+    message:
+        "comparing a control with base: {wildcards.model} {wildcards.arm}"
+    script:
+        "../scripts/estimate_controls.py"
+
+
 rule compare_arms:
     input:
-        estimates=of_all_estimates("estimates.parquet"),
+        estimates=of_all_estimates("estimates.parquet", controls=True),
         correlations=of_all_estimates("correlations.parquet"),
         gates=of_all_datasets(rules.describe_arms.output.gates),
         summaries=of_all_datasets(rules.describe_arms.output.summaries),
@@ -192,6 +231,36 @@ rule compare_arms:
         "comparing tuned with base arms"
     script:
         "../scripts/compare_arms.py"
+
+
+rule judge_null_pairs:
+    input:
+        means=expand(MEANS, model=CONTROLLED, dataset=DATASETS),
+        gates=expand(
+            rules.describe_arms.output.gates, model=CONTROLLED, dataset=DATASETS
+        ),
+        claims=SETTINGS.claims,
+        calibration=CALIBRATION,
+    output:
+        f"{RESULTS}/effects/null_pairs.csv",
+    log:
+        f"{RESULTS}/logs/judge_null_pairs/all.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/judge_null_pairs/all.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=memory(4000, sizing.scores_megabytes),
+        runtime=runtime(60),
+    params:
+        controls={model: controls_by_training(model) for model in CONTROLLED},
+        statistics=SETTINGS.statistics.model_dump(),
+        code=code("judge_null_pairs"),
+    message:
+        "judging pairs that differ by chance alone"
+    script:
+        "../scripts/judge_null_pairs.py"
 
 
 rule compare_scales:

@@ -6,7 +6,7 @@ from faithfulness.figures.registry import FIGURES
 
 FIGURE_ARMS = [
     "base",
-    *(arm.name for arm in SETTINGS.arms),
+    *(arm.name for arm in SETTINGS.arms if not roles.is_control(arm.name)),
 ]  # in this order they get their colours
 FIGURE_TABLES = {
     "calibration": CALIBRATION,

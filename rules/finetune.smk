@@ -1,5 +1,6 @@
 # Fine-tuning: needs resources/models and train items, makes <results>/arms/<model>/<arm>:
-# base (the model itself, or warm-started), and one folder per tuned arm, trained here or elsewhere.
+# base (the model itself, or warm-started), and one folder per training of the other arms: of tuned arms, trained here or
+# elsewhere, of placebos, which are trained as these are, and of null arms: another warm start, or a recipe on other text.
 
 
 # If no model is trained to make its base arm, that arm is a file that names the model, which needs no node and no GPU.
@@ -9,7 +10,7 @@ WARM = any(model.warm_start for model in SETTINGS.models)
 rule warm_start:
     input:
         model=weights_of,
-        questions=train_items("model.warm_start"),
+        questions=train_items,
         prompts=SETTINGS.prompts,
     output:
         directory(f"{RESULTS}/arms/{{model}}/base"),
@@ -27,8 +28,9 @@ rule warm_start:
         runtime=runtime(60, sizing.training_seconds),
     params:
         name=setting("model.name"),
-        recipe=setting("model.warm_start.decisive"),
-        datasets=setting("model.warm_start.train_datasets"),
+        arm="base",
+        recipe=decisive_recipe_of,
+        datasets=train_datasets_of,
         filler=filler_read,
         loading=setting("model", include={"trust_remote_code", "quantisation"}),
         served=setting("model.on_server"),
@@ -41,11 +43,35 @@ rule warm_start:
         "../scripts/warm_start.py"
 
 
+use rule warm_start as warm_start_again with:
+    output:
+        directory(f"{RESULTS}/arms/{{model}}/{{arm}}"),
+    log:
+        f"{RESULTS}/logs/warm_start_again/{{model}}/{{arm}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/warm_start_again/{{model}}/{{arm}}.tsv"
+    wildcard_constraints:
+        arm=any_of(WARM_AGAIN),
+    params:
+        name=setting("model.name"),
+        arm=arm_of_training,
+        recipe=decisive_recipe_of,
+        datasets=train_datasets_of,
+        filler=filler_read,
+        loading=setting("model", include={"trust_remote_code", "quantisation"}),
+        served=setting("model.on_server"),
+        dialogue=setting("model.dialogue"),
+        journal=JOURNAL,
+        code=code("warm_start", words=False),
+    message:
+        "making another base arm: {wildcards.model} {wildcards.arm}"
+
+
 rule finetune:
     input:
         base=rules.warm_start.output[0],
         model=weights_of,
-        questions=train_items("arm"),
+        questions=train_items,
     output:
         directory(f"{RESULTS}/arms/{{model}}/{{arm}}"),
     log:
@@ -53,7 +79,7 @@ rule finetune:
     benchmark:
         f"{RESULTS}/benchmarks/finetune/{{model}}/{{arm}}.tsv"
     wildcard_constraints:
-        arm=any_of(name for name in TUNED if name not in ELSEWHERE),
+        arm=any_of(name for name in TRAININGS if name not in [*ELSEWHERE, *WARM_AGAIN]),
     conda:
         ENVIRONMENT
     threads: training_threads
@@ -62,9 +88,9 @@ rule finetune:
         gpu=gpus_of,
         runtime=runtime(60, sizing.training_seconds),
     params:
-        arm=lambda wildcards: SETTINGS.arm_of_training(wildcards.arm),
-        recipe=setting("arm.decisive"),
-        datasets=setting("arm.train_datasets"),
+        arm=arm_of_training,
+        recipe=decisive_recipe_of,
+        datasets=train_datasets_of,
         filler=filler_read,
         journal=JOURNAL,
         code=code("finetune", words=False),

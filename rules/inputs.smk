@@ -2,14 +2,38 @@
 # rules names the paths that they use.
 
 
+def recipe_of(wildcards):
+    """How an arm, or else the base arm, is trained; None where it is not."""
+    return SETTINGS.recipe(wildcards.model, wildcards.get("arm", "base"))
+
+
+def decisive_recipe_of(wildcards):
+    """The same as plain values, without what decides nothing."""
+    recipe = recipe_of(wildcards)
+    return recipe and recipe.decisive()
+
+
+def train_datasets_of(wildcards):
+    recipe = recipe_of(wildcards)
+    return recipe.train_datasets() if recipe else []
+
+
+def train_items(wildcards):
+    """Train items of all datasets that a training uses."""
+    return expand(
+        f"{RESULTS}/items/{{dataset}}/train.parquet",
+        dataset=train_datasets_of(wildcards),
+    )
+
+
+def arm_of_training(wildcards):
+    """The arm of a training, without its seed."""
+    return SETTINGS.arm_of_training(wildcards.arm)
+
+
 def filler_read(wildcards):
     """The filler that readers for calibration learn to read; None for recipes whose examples hold none."""
-    training = wildcards.get("arm")
-    recipe = (
-        SETTINGS.arm(training)
-        if training
-        else SETTINGS.model(wildcards.model).warm_start
-    )
+    recipe = recipe_of(wildcards)
     reads = recipe is not None and recipe.target in READER_TARGETS
     return SETTINGS.perturbations.filler if reads else None
 
@@ -54,23 +78,44 @@ def perturbation_code_of(wildcards):
 
 
 def probes_read_by(wildcards):
-    """Writer and perturbation of the probes that a reader answers. Direct probes hold no chain, so only its own are used."""
-    return [
+    """Writer and perturbation of the probes that a reader answers.
+
+    Direct probes hold no chain, so each reader is their writer: a reader that writes no chains answers those of base.
+    """
+    of_chains = [
         [writer, perturbation]
-        for writer in arms_of(wildcards.model, wildcards.reader)
+        for writer in SETTINGS.writers_read_by(wildcards.model, wildcards.reader)
         for perturbation in PERTURBATIONS
-        if perturbation != "direct" or writer == wildcards.reader
+        if perturbation != "direct"
+    ]
+    return [*of_chains, [wildcards.reader, "direct"]]
+
+
+def probe_files_read_by(wildcards):
+    """The tables of these probes."""
+    return [
+        f"{PROBES}/{{perturbation}}.parquet".format(
+            **wildcards,
+            writer="base" if roles.is_control(writer) else writer,
+            perturbation=perturbation,
+        )
+        for writer, perturbation in probes_read_by(wildcards)
     ]
 
 
 def arms_by_training(model):
-    """The arm of each training of a model, by the training's name."""
-    names = arms_of(model)
+    """The tuned arm of each training of a model, by the training's name."""
     return {
-        training.name: arm.name
-        for arm in SETTINGS.arms
-        for training in arm.trainings()
-        if training.name in names
+        name: SETTINGS.arm_of_training(name) for name in SETTINGS.writers_of(model)[1:]
+    }
+
+
+def controls_by_training(model):
+    """The placebo or null arm of each training, and its seed, by the training's name."""
+    return {
+        name: [SETTINGS.arm_of_training(name), SETTINGS.recipe(model, name).seed]
+        for name in SETTINGS.readers_of(model)
+        if roles.is_control(name)
     }
 
 
@@ -101,9 +146,12 @@ def of_all_datasets(pattern):
     return expand(pattern, model=MODELS, dataset=DATASETS)
 
 
-def of_all_estimates(file):
+def of_all_estimates(file, controls=False):
+    """Files of all models and tuned arms; with `controls`, also of placebo and null arms."""
     return [
-        f"{RESULTS}/estimates/{model}/{arm}/{file}"
+        f"{RESULTS}/estimates/{model}/{arm.name}/{file}"
         for model in MODELS
-        for arm in dict.fromkeys(arms_by_training(model).values())
+        for arm in SETTINGS.arms
+        if model in SETTINGS.models_of(arm)
+        and (controls or not roles.is_control(arm.name))
     ]

@@ -68,6 +68,7 @@ if PARAPHRASER:
             runtime=runtime(10),
         params:
             name="paraphraser",
+            arm="base",
             recipe=None,
             datasets=[],
             filler=None,

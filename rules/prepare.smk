@@ -72,7 +72,8 @@ rule prepare_items:
         runtime=runtime(10),
     params:
         dataset=setting(
-            "dataset", exclude={"max_new_tokens", "answer_tokens", "contrasts"}
+            "dataset",
+            exclude={"max_new_tokens", "answer_tokens", "contrasts", "reasoning"},
         ),
         code=code("prepare_items", words=False),
     message:

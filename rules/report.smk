@@ -57,17 +57,17 @@ rule browse_chains:
     input:
         questions=f"{RESULTS}/items/{{dataset}}/eval.parquet",
         chains=lambda wildcards: expand(
-            CHAINS, writer=arms_of(wildcards.model), allow_missing=True
+            CHAINS, writer=SETTINGS.writers_of(wildcards.model), allow_missing=True
         ),
         probes=lambda wildcards: expand(
             f"{PROBES}/{{perturbation}}.parquet",
-            writer=arms_of(wildcards.model),
+            writer=SETTINGS.writers_of(wildcards.model),
             perturbation=PERTURBATIONS,
             allow_missing=True,
         ),
         scores=lambda wildcards: expand(
             SCORES,
-            reader=arms_of(wildcards.model),
+            reader=SETTINGS.writers_of(wildcards.model),
             allow_missing=True,
         ),
         measures=rules.measure_chains.output[0],

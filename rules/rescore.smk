@@ -1,5 +1,6 @@
 # Re-scoring: needs arms and probes, makes <results>/scores, one table per reader and dataset. A job loads its reader
-# once and scores the chains of all its writers: base reads those of every arm, a tuned arm base's and its own.
+# once and scores the chains of all its writers: base reads those of every arm, a tuned arm base's and its own, a placebo
+# or null arm base's only.
 
 SCORES = f"{RESULTS}/scores/{{model}}/{{reader}}/{{dataset}}.parquet"
 
@@ -10,12 +11,7 @@ rule rescore_answers:
         base=f"{RESULTS}/arms/{{model}}/base",
         model=weights_of,
         questions=f"{RESULTS}/items/{{dataset}}/eval.parquet",
-        probes=lambda wildcards: [
-            f"{PROBES}/{{perturbation}}.parquet".format(
-                **wildcards, writer=writer, perturbation=perturbation
-            )
-            for writer, perturbation in probes_read_by(wildcards)
-        ],
+        probes=probe_files_read_by,
     output:
         branch(SHARDED, then=temp(shard(SCORES)), otherwise=SCORES),
     log:

@@ -5,6 +5,7 @@ from pathlib import Path
 from snakemake.iocontainers import Snakemake
 
 from faithfulness.compare import arm_table, claims, judge, manipulation, read_all
+from faithfulness.config.roles import is_control
 from faithfulness.operate import job
 from faithfulness.tables.io import read_tables, write_table
 from faithfulness.tables.statistics import (
@@ -41,7 +42,7 @@ judged = judge.judge(
 )
 
 write_table(judged, Effects, output.cells)
-write_table(gates, Gates, output.gates)
+write_table(gates[~gates["arm"].map(is_control)], Gates, output.gates)
 write_table(
     read_tables(inputs.summaries, Summaries).sort_values(["model", "arm", "dataset"]), Summaries, output.summaries
 )

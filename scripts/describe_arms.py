@@ -22,6 +22,7 @@ statistics = declared.statistics(snakemake.params.statistics)
 
 observed = Observations(
     arms=snakemake.params.arms,
+    controls={training: arm for training, (arm, _) in snakemake.params.controls.items()},
     answers=read_table(inputs.answers, Answers),
     readouts=read_table(inputs.readouts, Readouts),
     chains=read_all.read(inputs.chains, Chains, ["writer", "dataset"], descriptives.CHAIN_COLUMNS),

@@ -1,4 +1,8 @@
-"""Estimate all effects of one tuned arm of one model, on each dataset and pooled over datasets."""
+"""Estimate all effects of one tuned arm of one model, on each dataset and pooled over datasets.
+
+Beside tuned minus base stand the contrasts of readers of base's chains: with base, with the arm's placebo, and with
+arms that are tuned on other data.
+"""
 
 import itertools
 
@@ -15,6 +19,7 @@ from faithfulness.compare import (
     judge,
     kappa,
     read_all,
+    reader_contrasts,
 )
 from faithfulness.compare.alternatives import ALTERNATIVES, MAIN
 from faithfulness.compare.effects import Comparison
@@ -50,6 +55,26 @@ comparisons = [
     ),
 ]
 
+
+def main_means(other: str) -> tuple[item_means.Cells, item_means.Seeds]:
+    """Frames of means of another arm of the model, over all its trainings and by training seed."""
+    where = {"arm": [other], "alternative": [MAIN]}
+    table = read_all.read(inputs.means, item_means.schema(), ["model", "dataset"], where=where)
+    return item_means.frames(table), item_means.frames_by_seed(table)
+
+
+on_base_chains = [*primary, beside, "cot_accuracy", "direct_accuracy"]
+placebo = snakemake.params.placebo
+of_placebo = main_means(placebo)[0] if placebo else {}
+placebos = {cell: of_placebo[cell[0], placebo, cell[2]] for cell in cells if placebo}
+readers = [reader_contrasts.against_base("base_chains", cells, seeds, on_base_chains, placebos)]
+if placebo:
+    readers.append(reader_contrasts.against_placebo(cells, seeds, on_base_chains, placebos))
+between = [
+    reader_contrasts.between_arms((cells, seeds), main_means(other), list(primary))
+    for other in snakemake.params.need_more_reasoning
+]
+
 parties = ["base", *snakemake.params.trainings]
 by_cut, by_cut_of_seed = {}, {}
 for file in inputs.cut_answers:  # one dataset's at a time, as these are the largest
@@ -64,6 +89,8 @@ estimates = pd.concat(
         confounds.length_adjusted(cells, statistics, primary, pool, seeds),
         confounds.chance_corrected(cells, by_cut, statistics, kappa.correctable(), pool, seeds, by_cut_of_seed),
         judge.accuracy_pools(cells, trained, statistics, pool, seeds),
+        reader_contrasts.estimate(readers, statistics, pool),
+        *(reader_contrasts.estimate([comparison], statistics, pool) for comparison in between),
     ],
     ignore_index=True,
 )

@@ -14,6 +14,7 @@ snakemake: Snakemake  # Snakemake puts it here
 
 job.start(snakemake.log)
 inputs, output, arms = snakemake.input, snakemake.output, snakemake.params.arms
+controls = {training: (arm, seed) for training, (arm, seed) in snakemake.params.controls.items()}
 declared = claims.load(inputs.claims)
 
 ends = [*WRITTEN[1:], "finish_reason"]
@@ -31,11 +32,12 @@ for file in inputs.scores:  # one reader's at a time, as scores are large
     values |= chain_values.of_pairs(scores, reading)
     by_cut.append(cut_answers.of_scores(scores, by_place=reading.by_place))
     del scores  # before the next one is read
-use = {pair: part.use for pair, part in values.items()}
-curves = {pair: part.curves for pair, part in values.items()}
+of_tuned = {pair: part for pair, part in values.items() if not controls.keys() & set(pair)}
+use = {pair: part.use for pair, part in of_tuned.items()}
+curves = {pair: part.curves for pair, part in of_tuned.items()}
 
 write_table(chain_values.measures_table(values, arms), Measures, output.measures)
-write_parts(item_means.tables(values, arms), item_means.schema(), output.means)
+write_parts(item_means.tables(values, arms, controls), item_means.schema(), output.means)
 write_table(chain_values.answers_table(values), Answers, output.answers)
 write_table(pd.concat(by_cut, ignore_index=True), CutAnswers, output.cut_answers)
 write_table(chain_values.readouts_table(values), Readouts, output.readouts)

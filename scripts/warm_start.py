@@ -1,4 +1,7 @@
-"""Make the base arm: the model as it is, or trained on worked chains where it is too small to reason."""
+"""Make the base arm: the model as it is, or trained on worked chains where it is too small to reason.
+
+A null arm is the same training by another seed.
+"""
 
 from pathlib import Path
 
@@ -33,4 +36,4 @@ else:
     items = read_named_tables(snakemake.params.datasets, snakemake.input.questions, Items)
     filler, journal = snakemake.params.filler, Path(snakemake.params.journal)
     torch.set_num_threads(snakemake.threads)
-    tune(folder, "base", parent, recipe, items, filler, journal, snakemake.resources.gpu)
+    tune(folder, snakemake.params.arm, parent, recipe, items, filler, journal, snakemake.resources.gpu)

@@ -15,6 +15,7 @@ from faithfulness.compare import (
     judge,
     kinds,
     measures,
+    reader_contrasts,
     retention,
 )
 from faithfulness.compare.alternatives import ALTERNATIVES
@@ -94,8 +95,8 @@ def table(data, trainings):
     return chain_values.measures_table(chain_values.of_pairs(data, READING), {name: name for name in trainings})
 
 
-def means_of(values, arms):
-    return pd.concat(item_means.tables(values, arms), ignore_index=True)
+def means_of(values, arms, controls=None):
+    return pd.concat(item_means.tables(values, arms, controls), ignore_index=True)
 
 
 def measured(rows, alternative="main", **options):
@@ -455,6 +456,49 @@ def test_trainings_of_an_arm_share_what_base_reads_of_itself():
     assert tolerance[7]["base", "tuned"] == 1
     assert tolerance["all"]["base", "base"] == 1
     assert tolerance["all"]["base", "tuned"] == 0.5
+
+
+def test_an_arm_that_writes_nothing_is_compared_on_chains_of_base():
+    """By hand: its answers without a chain stand beside its readings, in the role of the tuned arm."""
+    rows = [
+        row | ({"same": same} if row["perturbation"] == "filler" else {})
+        for reader, same in (("base", 1), ("placebo-p.seed4", 0), ("placebo-p.seed7", 1))
+        for row in chain(reader=reader)
+        if reader == "base" or row["perturbation"] != "direct"
+    ]
+    for name, right in (("placebo-p.seed4", 1), ("placebo-p.seed7", 0)):
+        (direct,) = probes("direct", "direct", [right], 4, writer=name, reader=name)
+        rows.append(direct | {"same": None, "p_original": None})
+    values = chain_values.of_pairs(scored(rows), READING)
+    assert set(values) == {("base", "base"), ("base", "placebo-p.seed4"), ("base", "placebo-p.seed7")}
+    answers = chain_values.answers_table(values).set_index("reader")
+    assert answers["direct_correct"].to_dict() == {"base": True, "placebo-p.seed4": True, "placebo-p.seed7": False}
+    means = means_of(values, {}, {"placebo-p.seed4": ("placebo-p", 4), "placebo-p.seed7": ("placebo-p", 7)})
+    assert set(means["writer"]) == {"base"}
+    means = means.assign(model="m", dataset="d")
+    (frame,) = item_means.frames(means).values()
+    (by_seed,) = item_means.frames_by_seed(means).values()
+    assert list(by_seed) == [4, 7]
+    assert [by_seed[seed]["filler_tolerance", "base", "tuned"].iloc[0] for seed in (4, 7)] == [0, 1]
+    assert [by_seed[seed]["direct_accuracy", "base", "tuned"].iloc[0] for seed in (4, 7)] == [1, 0]
+    for name, both in {"filler_tolerance": (1, 0.5), "direct_accuracy": (1, 0.5)}.items():
+        assert frame[name].iloc[0].to_dict() == pytest.approx(
+            {("base", "base"): both[0], ("base", "tuned"): both[1], ("tuned", "base"): NAN, ("tuned", "tuned"): NAN},
+            nan_ok=True,
+        )
+    assert item_means.usable_items(reader_contrasts.of_pair(frame)) == 1
+
+
+def test_an_arm_that_writes_nothing_has_no_item_where_it_gives_no_answer():
+    rows = [row for reader in ("base", "placebo-p") for row in chain(reader=reader)]
+    for row in rows:
+        if (row["reader"], row["perturbation"], row["cut"]) == ("placebo-p", "early_termination", 4):
+            row |= {"answer": None, "valid": False, "same": None}
+    (direct,) = probes("direct", "direct", [1], 4, writer="placebo-p", reader="placebo-p")
+    means = means_of(chain_values.of_pairs(scored([*rows, direct]), READING), {}, {"placebo-p": ("placebo-p", 0)})
+    (frame,) = item_means.frames(means.assign(model="m", dataset="d")).values()
+    assert item_means.usable_items(reader_contrasts.of_pair(frame)) == 0
+    assert frame["aoc"].isna().all(axis=None)
 
 
 @st.composite

@@ -343,5 +343,33 @@ def test_the_published_setting() -> None:
     text = re.sub(r"(?m)^  # (?=- name:|  \w+: )", "  ", text)
     everything = load(config | yaml.safe_load(text), catalogue)
     assert len(everything.models) == 14
-    assert everything.arms_of("gpt-4") == ["base", "tuned-math-gpt-4"]
+    assert everything.writers_of("gpt-4") == ["base", "tuned-math-gpt-4"]
     assert len({model.source.revision for model in everything.models if not model.served}) == 12
+
+
+def test_controls_are_trained_and_read_base_but_write_nothing() -> None:
+    plain = rows_of(COINS)
+    placebo = {"name": "placebo-a", "placebo": {"of": "tuned-a", "target": "random"}, "seeds": [1, 2]}
+    null = {"name": "null-warm", "null": {"seeds": [7]}}
+    rows = rows_of(COINS | {"arms": [*COINS["arms"], placebo, null]})
+    assert rows["finetune"]["jobs"] == 3 * plain["finetune"]["jobs"] == 3
+    assert rows["finetune"]["tokens"] == pytest.approx(3 * plain["finetune"]["tokens"], rel=0.05)
+    assert rows["warm_start_again"]["jobs"] == 1
+    assert rows["warm_start_again"]["tokens"] == pytest.approx(rows["warm_start"]["tokens"], rel=0.05)
+    for rule in ("write_chains", "perturbations"):
+        assert rows[rule] == plain[rule]
+    assert (plain["rescore_answers"]["jobs"], rows["rescore_answers"]["jobs"]) == (2, 5)
+    items, arms, controls = 5, 2, 3
+    assert plain["rescore_answers"]["chains"] == items * (arms + 2)  # base reads both arms' chains, tuned base's too
+    assert rows["rescore_answers"]["chains"] == items * (arms + 2 + controls)
+    by_chain = (plain["rescore_answers"]["probes"] - items * arms) / plain["rescore_answers"]["chains"]
+    expected_probes = rows["rescore_answers"]["chains"] * by_chain + items * (arms + controls)
+    assert rows["rescore_answers"]["probes"] == pytest.approx(expected_probes, abs=1)
+
+
+def test_text_is_counted_by_its_questions() -> None:
+    model = {"name": "m", "source": {"uri": "random:llama"}, "parameters": 10**9}
+    null = {"name": "null-text", "null": {"of": "tuned-a", "datasets": ["coin_flip"]}}
+    rows = rows_of(COINS | {"models": [model], "arms": [*COINS["arms"], null]})
+    alone = rows_of(COINS | {"models": [model]})
+    assert 0 < rows["finetune"]["tokens"] - alone["finetune"]["tokens"] < alone["finetune"]["tokens"]

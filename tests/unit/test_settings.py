@@ -170,7 +170,7 @@ def test_the_second_arm_is_one_uncommented_entry_away() -> None:
     text = re.sub(
         r"^  # (- name: tuned-commonsense|  \w+:)", r"  \1", (ROOT / "config/config.yaml").read_text(), flags=re.M
     )
-    assert settings.load(yaml.safe_load(text)).arms_of("smollm2-135m") == [
+    assert settings.load(yaml.safe_load(text)).readers_of("smollm2-135m") == [
         "base",
         "tuned-symbolic",
         "tuned-commonsense",
@@ -210,23 +210,23 @@ def test_names_that_lead_nowhere_are_refused(settings: Settings) -> None:
     for find, message in (
         (settings.model, "no model is named 'smollm2'; did you mean 'smollm2-135m'?"),
         (settings.dataset, "no dataset is named 'smollm2'; there are: "),
-        (settings.arm, "no tuned arm is named 'smollm2'; there are: tuned-symbolic"),
+        (settings.arm, "no arm is named 'smollm2'; there are: tuned-symbolic"),
     ):
         with pytest.raises(SettingsError, match=re.escape(message)):
             find("smollm2")
 
 
 def test_arms_and_pairs(settings: Settings) -> None:
-    assert settings.arms_of("smollm2-135m") == ["base", "tuned-symbolic"]
+    assert settings.readers_of("smollm2-135m") == ["base", "tuned-symbolic"]
     assert len(settings.pairs()) == 3
 
 
 def test_an_arm_of_several_seeds_is_as_many_trainings(config: dict[str, Any]) -> None:
     config["arms"][0]["seeds"] = [3, 4]
     found = settings.load(config)
-    assert found.arms_of("smollm2-135m") == ["base", "tuned-symbolic.seed3", "tuned-symbolic.seed4"]
+    assert found.readers_of("smollm2-135m") == ["base", "tuned-symbolic.seed3", "tuned-symbolic.seed4"]
     assert found.arm("tuned-symbolic.seed4").seed == 4
-    trainings = found.arms_of("smollm2-135m")[1:]
+    trainings = found.readers_of("smollm2-135m")[1:]
     assert [found.arm_of_training(name) for name in trainings] == ["tuned-symbolic"] * 2
 
 

@@ -203,12 +203,14 @@ def test_jobs_are_expected_to_take_the_time_of_their_work(
 
 def test_rules_of_which_time_is_expected_exist() -> None:
     text = "\n".join(file.read_text() for file in (ROOT / "rules").glob("*.smk"))
-    assert sizing.WORK.keys() <= set(re.findall(r"^ *rule (\w+):", text, re.MULTILINE))
+    derived = {again: rule for rule, again in re.findall(r"^ *use rule (\w+) as (\w+) with:", text, re.MULTILINE)}
+    assert sizing.WORK.keys() <= {*re.findall(r"^ *rule (\w+):", text, re.MULTILINE), *derived}
     requests = {
         rule: re.findall(r"runtime\(\d+, sizing\.(\w+)\)", body)
         for rule, body in re.findall(r"^ *rule (\w+):\n(.*?)(?=^ *rule |\Z)", text, re.MULTILINE | re.DOTALL)
     }
     requested = {rule: parts[0] for rule, parts in requests.items() if parts}
+    requested |= {again: requested[rule] for again, rule in derived.items() if again in sizing.WORK}
     assert requested == {rule: work.__name__ for rule, work in sizing.WORK.items()}
 
 
@@ -227,3 +229,27 @@ def test_chains_that_are_continued_after_mistakes_have_more_probes(config: dict[
     kept, continued = (job(settings, model=model, reader="base") for settings in (load(config), both))
     assert sizing.scoring_megabytes(continued) > sizing.scoring_megabytes(kept)
     assert sizing.scoring_seconds(continued) >= sizing.scoring_seconds(kept)
+
+
+def test_controls_read_what_base_wrote(large: Settings, config: dict[str, Any]) -> None:
+    """They cost a training and half of a tuned arm's readings."""
+    arms = [arm.model_dump(exclude_unset=True) for arm in large.arms]
+    placebo = {"name": "placebo-lora", "placebo": {"of": "tuned-lora", "target": "shuffled"}, "seeds": [1, 2]}
+    text = {"name": "null-text", "null": {"of": "tuned-full", "datasets": ["coins"]}, "models": ["large"]}
+    plain = large.model_dump(exclude_unset=True)
+    settings = load(plain | {"arms": [*arms, placebo, text]})
+    coins = settings.dataset("coins")
+    assert sizing.chains(job(settings, model="large", reader="placebo-lora.seed1"), coins) == 900
+    assert sizing.chains(job(settings, model="large", reader="tuned-lora"), coins) == 2 * 900
+    assert sizing.chains(job(settings, model="large", reader="base"), coins) == 4 * 900
+    assert sizing.chains(job(settings, model="large", arm="placebo-lora"), coins) == 3 * 900
+    assert sizing.chains(job(settings, model="large"), coins) == 7 * 900
+    for name, like in (("placebo-lora.seed2", "tuned-lora"), ("null-text.seed1", "tuned-full")):
+        assert sizing.trained_megabytes(job(settings, model="large", arm=name)) == sizing.trained_megabytes(
+            job(settings, model="large", arm=like)
+        )
+    seconds = [
+        sizing.expected_seconds("finetune", job(settings, model="large", arm=name))
+        for name in ("tuned-lora", "placebo-lora.seed1")
+    ]
+    assert seconds[0] == seconds[1]

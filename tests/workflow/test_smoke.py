@@ -19,16 +19,18 @@ from transformers import AutoTokenizer
 
 from faithfulness.arms.record import read_arm
 from faithfulness.compare import item_means
+from faithfulness.compare.reader_contrasts import READER_CONTRASTS
 from faithfulness.figures.registry import FIGURES
 from faithfulness.hashing import file_hash
 from faithfulness.operate import job
 from faithfulness.operate.provenance.record import load
 from faithfulness.operate.provenance.software import code_state
 from faithfulness.perturb.registry import PERTURBATIONS
+from faithfulness.tables.controls import NullPairs
 from faithfulness.tables.generation import Chains, Items, Probes, Scores
 from faithfulness.tables.io import read_table, records
 from faithfulness.tables.measures import Answers, Measures, Readouts, Retention
-from faithfulness.tables.statistics import Effects
+from faithfulness.tables.statistics import Effects, Estimates, Gates
 from tests.runs import ENVIRONMENT, RESULTS, ROOT, command, snakemake
 from tests.servers import Between, transformers_serve
 
@@ -43,6 +45,9 @@ SCHEMAS = {
     "readouts": Readouts,
     "retention": Retention,
 }
+
+
+CELLS = {"effects": Effects, "gates": Gates}
 
 
 def all_tables(results: Path) -> dict[str, pd.DataFrame]:
@@ -105,14 +110,50 @@ def test_arm_says_what_it_is(smoke: Path) -> None:
     assert arm.prompts.version == 1
 
 
+def test_controls_read_base_and_write_nothing(smoke: Path) -> None:
+    """A placebo and a null arm, from their training to the table of false alarms."""
+    results = smoke / RESULTS
+    base, again = (read_arm(results / f"arms/tiny/{name}") for name in ("base", "null-warm-start.seed1"))
+    assert (again.arm, again.role, again.parent, again.seed) == ("null-warm-start", "null", base.parent, 1)
+    assert again.weights_hash != base.weights_hash
+    tuned, placebo = (read_arm(results / f"arms/tiny/{name}") for name in ("tuned-symbolic", "placebo-symbolic"))
+    assert tuned.recipe
+    assert placebo.recipe == tuned.recipe.model_copy(update={"target": "random"})
+    assert placebo.weights_hash != tuned.weights_hash
+    assert not (results / "chains/tiny/placebo-symbolic").exists()
+    for name in ("placebo-symbolic", "null-warm-start.seed1"):
+        scores = read_table(results / f"scores/tiny/{name}/coin_flip.parquet", Scores)
+        assert set(scores["writer"]) == {"base", name}
+        assert set(scores.loc[scores["writer"] == name, "perturbation"]) == {"direct"}
+        assert set(scores["perturbation"]) == set(PERTURBATIONS)
+    estimates = {
+        arm: read_table(results / f"estimates/tiny/{arm}/estimates.parquet", Estimates)
+        for arm in ("tuned-symbolic", "placebo-symbolic", "null-warm-start")
+    }
+    found = {arm: set(table["contrast"]) & set(READER_CONTRASTS) for arm, table in estimates.items()}
+    assert found == {
+        "tuned-symbolic": {"base_chains", "placebo"},
+        "placebo-symbolic": {"base_chains"},
+        "null-warm-start": {"null"},
+    }
+    direct = estimates["placebo-symbolic"].set_index(["measure", "dataset"])["estimate"]
+    assert np.isfinite(direct["direct_accuracy", "coin_flip"])
+    pairs = read_table(results / "effects/null_pairs.csv", NullPairs)
+    assert set(zip(pairs["first"], pairs["second"], strict=True)) == {("null-warm-start.seed1", "base")}
+    assert set(pairs["dataset"]) == {"last_letters", "coin_flip"}
+    effects, gates = (read_table(results / f"effects/{name}.csv", schema) for name, schema in CELLS.items())
+    assert {*effects["arm"], *gates["arm"]} == {"tuned-symbolic"}
+
+
 def test_the_record_is_that_of_the_run(smoke: Path) -> None:
     record = load(smoke / RESULTS / "provenance.json")
     jobs = {rule.rule: rule.jobs for rule in record.rules}
-    assert (jobs["prepare_model"], jobs["warm_start"], jobs["rescore_answers"], jobs["compare_scales"]) == (2, 2, 8, 1)
+    assert (jobs["prepare_model"], jobs["warm_start"], jobs["rescore_answers"], jobs["compare_scales"]) == (2, 2, 12, 1)
     for arm in record.arms:
-        made = read_arm(smoke / RESULTS / "arms" / arm.model / arm.arm)
+        folder = arm.arm if arm.arm != "null-warm-start" else f"{arm.arm}.seed1"
+        made = read_arm(smoke / RESULTS / "arms" / arm.model / folder)
         assert arm.weights == made.weights_hash
-    assert len(record.arms) == 4
+    assert len(record.arms) == 6
     items = {one.dataset: one.eval for one in record.datasets}
     assert items["coin_flip"] == file_hash(smoke / RESULTS / "items/coin_flip/eval.parquet")
     assert record.processors == [job.processor()]

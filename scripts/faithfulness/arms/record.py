@@ -14,6 +14,7 @@ from pydantic import Field, JsonValue, ValidationError
 
 from faithfulness.config.base import Strict
 from faithfulness.config.recipes import Recipe
+from faithfulness.config.roles import Role, role_of
 from faithfulness.hashing import digest
 from faithfulness.prompts import Prompts
 
@@ -56,7 +57,7 @@ class ArmRecord(Strict):
     """One arm of a model."""
 
     model: str
-    arm: str = Field(description="`base`, or the name of the tuned arm, without the training seed")
+    arm: str = Field(description="`base`, or the name of the tuned, placebo or null arm, without the training seed")
     seed: int = Field(0, description="training seed; 0 where nothing was trained here")
     parameters: int
     dtype: str = Field(description="of the weights; `server` where a server holds them")
@@ -72,6 +73,11 @@ class ArmRecord(Strict):
         None, description="folder of the tokenizer and its chat template; None: that of the full weights"
     )
     stops: list[int] = Field([], description="ids of tokens that end what it writes, beside those of its weights")
+
+    @property
+    def role(self) -> Role:
+        """Whether it is the base arm, a tuned one, or a control."""
+        return role_of(self.arm)
 
     @property
     def is_imported(self) -> bool:

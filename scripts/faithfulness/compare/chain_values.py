@@ -15,6 +15,7 @@ from faithfulness.compare import kinds, retention
 from faithfulness.compare.alternatives import ALTERNATIVES, MAIN, MeasuresOf
 from faithfulness.compare.chain_probes import CHAIN, Arranged, ChainProbes, Floats, Form, arrange
 from faithfulness.compare.measures import MEASURES, measured
+from faithfulness.config.roles import is_control
 from faithfulness.tables.io import frame
 from faithfulness.tables.measures import Answers, Measures, Readouts
 
@@ -78,10 +79,14 @@ def of_cue(scores: pd.DataFrame, cue: Literal["first", "second"] = "first") -> p
 def of_pairs(scores: pd.DataFrame, reading: Reading) -> dict[Pair, ChainValues]:
     """The values of the chains of each writer and reader.
 
+    Placebo and null arms, which write no chains, answer base's probes without a chain as their own writers; these
+    answers stand beside their readings of base's chains.
+
     Args:
         scores: tables.Scores with a column `reader`, of one model and dataset.
         reading: what it takes to read them.
     """
+    scores = scores.assign(writer=scores["writer"].mask(scores["reader"].map(is_control), "base"))
     return {
         (str(writer), str(reader)): _of_pair(part, reading)
         for (writer, reader), part in scores.groupby(["writer", "reader"])
@@ -220,6 +225,19 @@ def measures_table(values: Mapping[Pair, ChainValues], arms: Mapping[str, str]) 
         measure, value = np.tile(np.array(names, object), len(chains)), chains[names].to_numpy().ravel()
         parts.append(rows.assign(arm=arm, measure=measure, value=value))
     return frame(pd.concat(parts, ignore_index=True), Measures)
+
+
+def control_values(values: Mapping[Pair, ChainValues], training: str, seed: int) -> pd.DataFrame:
+    """Measures of base's chains with base and with a placebo or null arm as readers; columns as `pair_values`.
+
+    Args:
+        values: from `of_pairs`.
+        training: of the placebo or null arm.
+        seed: of the training.
+    """
+    base = values["base", "base"].measures[MAIN].reset_index().assign(reader="base", seed=0)
+    own = values["base", training].measures[MAIN].reset_index().assign(reader=training, seed=seed)
+    return pd.concat([base, own], ignore_index=True).assign(writer="base")
 
 
 def alternatives_of(values: Mapping[Pair, ChainValues], training: str) -> set[str]:

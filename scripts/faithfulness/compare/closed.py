@@ -19,11 +19,6 @@ MEASURES_OF = {"C2": ("paraphrase_sensitivity", "meaning_sensitivity")}
 Seen = tuple[str, Finding]  # dataset, and what a gate saw there
 
 
-def is_control(arm: str) -> bool:
-    """Whether an arm is a placebo or null arm, of which nothing is claimed."""
-    return arm.startswith(("placebo-", "null-"))
-
-
 def failed(gates: pd.DataFrame) -> pd.DataFrame:
     """The rows of tables.Gates that failed and close something."""
     return gates[~gates["passed"].astype(bool) & (gates["closes"] != NOTE)]

@@ -1,7 +1,7 @@
 """What is shown beside every effect: accuracy, length and format of each arm, and the curves of the figures."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -25,15 +25,16 @@ CHAIN = ["item_id", "sample", "seed"]
 
 @dataclass(frozen=True)
 class Observations:
-    """What the arms of one model did on one dataset; tuned arms are named by their trainings.
+    """What the arms of one model did on one dataset; arms are named by their trainings.
 
     Args:
-        arms: the arm of each training, by the training's name.
+        arms: the tuned arm of each training, by the training's name.
         answers: tables.Answers.
         readouts: tables.Readouts.
         chains: CHAIN_COLUMNS of tables.Chains, with a column writer.
         replacements: REPLACEMENT_COLUMNS of tables.Probes of paraphrases and mistakes, with a column writer.
         items: tables.Items.
+        controls: the placebo or null arm of each training. These arms write no chains.
     """
 
     arms: Mapping[str, str]
@@ -42,10 +43,11 @@ class Observations:
     chains: pd.DataFrame
     replacements: pd.DataFrame
     items: pd.DataFrame
+    controls: Mapping[str, str] = field(default_factory=dict)
 
     def trainings(self, arm: str) -> list[str]:
         """The names of an arm's trainings; 'base' is its own."""
-        return sorted(name for name, of in self.arms.items() if of == arm) or [arm]
+        return sorted(name for name, of in {**self.arms, **self.controls}.items() if of == arm) or [arm]
 
 
 def chance(items: pd.DataFrame) -> float:

@@ -9,12 +9,13 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from faithfulness.compare import closed, descriptives, manipulation, notes
+from faithfulness.compare import descriptives, manipulation, notes
 from faithfulness.compare.claims import Claims
 from faithfulness.compare.descriptives import Observations
 from faithfulness.compare.findings import ALL, CONFIDENCE, NOTE, Finding, Tuning
 from faithfulness.compare.item_means import usable_items
 from faithfulness.compare.proportions import proportion
+from faithfulness.config.roles import is_control
 from faithfulness.config.statistics import GateThresholds
 from faithfulness.perturb.registry import PERTURBATIONS
 from faithfulness.text import listed, percent, spaced
@@ -43,11 +44,11 @@ def check(
     Returns:
         The columns of tables.Gates but model and dataset, one row for each arm, gate and subject. A share of nothing
         (no chain, no readout) does not pass. Each training of an arm is looked at: the failure of one must not drown
-        in the others.
+        in the others. Placebo and null arms, which write no chains, are looked at as readers of base's.
     """
     rows: list[dict[str, object]] = []
     for arm in sorted(frames):
-        if closed.is_control(arm):
+        if is_control(arm):
             findings = _of_control(observed, arm, frames[arm], declared.gates)
         else:
             findings = _of_tuned(observed, arm, frames[arm], declared, tunings.get(arm, Tuning()))

@@ -1,7 +1,8 @@
 """Means of each item (method, sections 6 and 8): from the measures of chains to the frames that are compared.
 
 A *frame of means* is of one cell (model, tuned arm, dataset): one row for each item, columns (measure, writer, reader)
-with writer and reader in {base, tuned}.
+with writer and reader in {base, tuned}. Placebo and null arms have cells of their own, in the role of the tuned arm; as
+they write no chains, these have no means where tuned is the writer.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +12,7 @@ import pyarrow as pa
 
 from faithfulness.compare.alternatives import ALTERNATIVES, MAIN
 from faithfulness.compare.chain_probes import CHAIN
-from faithfulness.compare.chain_values import ChainValues, Pair, alternatives_of, pair_values
+from faithfulness.compare.chain_values import ChainValues, Pair, alternatives_of, control_values, pair_values
 from faithfulness.compare.measures import MEASURES
 from faithfulness.tables.fields import FLOAT, INT, ITEM_ID, STR, field
 from faithfulness.tables.io import frame as as_table
@@ -30,17 +31,17 @@ def schema() -> pa.Schema:
     """The table of item means: one column for each measure."""
     return pa.schema(
         [
-            field("arm", STR, meaning="tuned arm of the cell"),
+            field("arm", STR, meaning="tuned, placebo or null arm of the cell"),
             field(
                 "seed",
                 INT,
-                meaning="training seed of the tuned arm; null: all trainings of an arm with several",
+                meaning="training seed of the arm; null: all trainings of an arm with several",
                 nullable=True,
             ),
             field("alternative", STR, meaning=f"{MAIN}, or how answers are counted or read: {', '.join(ALTERNATIVES)}"),
             ITEM_ID,
             field("writer", STR, meaning="who wrote the chains: base or tuned"),
-            field("reader", STR, meaning="who read them: base or tuned"),
+            field("reader", STR, meaning="who read them: base or tuned (whatever the role of the cell's arm)"),
             *(field(name, FLOAT, meaning=measure.label, nullable=True) for name, measure in MEASURES.items()),
         ]
     )
@@ -49,8 +50,8 @@ def schema() -> pa.Schema:
 def of_chains(chains: pd.DataFrame) -> pd.DataFrame:
     """Item means of one cell; samples and seeds of an item are averaged.
 
-    A chain counts where it has a step and a valid a_n with both readers, and an item where each writer has such a
-    chain: one set of items for each contrast. Accuracies and lengths, which count an invalid answer as wrong, are
+    A chain counts where it has a step and a valid a_n with both readers, and an item where each writer (of a placebo or
+    null arm: base) has such a chain: one set of items for each contrast. Accuracies and lengths, which count an invalid answer as wrong, are
     means over all chains. Where a conflict chain of an item leads to the a_n of any of its readers, the item has no
     measure of chain following with any, but for `chain_following_all`.
 
@@ -75,20 +76,24 @@ def of_chains(chains: pd.DataFrame) -> pd.DataFrame:
         values[following] = values[following].mask(met.groupby(chains["item_id"]).transform("any"))
     items = values.groupby([chains[key] for key in KEYS]).mean()
     roles = items["aoc_raw"].notna().groupby(level="item_id").transform("sum")
-    items[of_chain] = items[of_chain].where(roles == len(ROLES))
+    items[of_chain] = items[of_chain].where(roles == len(chains[["writer", "reader"]].drop_duplicates()))
     return items
 
 
-def tables(values: Mapping[Pair, ChainValues], arms: Mapping[str, str]) -> Iterator[pd.DataFrame]:
+def tables(
+    values: Mapping[Pair, ChainValues], arms: Mapping[str, str], controls: Mapping[str, tuple[str, int]] | None = None
+) -> Iterator[pd.DataFrame]:
     """Item means of each arm, by alternative, by training and (if several) over all of them.
 
     Args:
         values: from `chain_values.of_pairs`.
-        arms: the arm of each training, by the training's name.
+        arms: the tuned arm of each training, by the training's name.
+        controls: the placebo or null arm of each training, and its seed.
 
     Returns:
         Tables of `schema`, one for each alternative and arm, made as they are taken. An alternative is missing where it
-        reads nothing of an arm and base otherwise, and has few measures beside those of its claims.
+        reads nothing of an arm and base otherwise, and has few measures beside those of its claims. Placebo and null
+        arms have none.
     """
     for alternative in (MAIN, *ALTERNATIVES):
         for arm in sorted(set(arms.values())):
@@ -98,6 +103,11 @@ def tables(values: Mapping[Pair, ChainValues], arms: Mapping[str, str]) -> Itera
                 shared = [name for name in chains[0] if all(name in part for part in chains)]
                 means = of_trainings([part[shared] for part in chains]).assign(arm=arm, alternative=alternative)
                 yield as_table(means.reindex(columns=schema().names), schema())
+    for arm in sorted({arm for arm, _ in (controls or {}).values()}):
+        seeds = {name: seed for name, (of, seed) in (controls or {}).items() if of == arm}
+        chains = [control_values(values, name, seed) for name, seed in seeds.items()]
+        means = of_trainings(chains).assign(arm=arm, alternative=MAIN)
+        yield as_table(means.reindex(columns=schema().names), schema())
 
 
 def of_trainings(trainings: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -111,12 +121,17 @@ def of_trainings(trainings: Sequence[pd.DataFrame]) -> pd.DataFrame:
         Columns KEYS, seed (null over all trainings) and the measures; writer and reader are 'base' or 'tuned'.
     """
     by_training = [_in_roles(chains) for chains in trainings]
-    groups: list[tuple[int | None, pd.DataFrame]] = [(int(chains["seed"].max()), chains) for chains in by_training]
+    groups: list[tuple[int | None, pd.DataFrame]] = [(_seed(chains), chains) for chains in by_training]
     if len(groups) > 1:
         groups.append((None, pd.concat(by_training).drop_duplicates(CHAIN)))
     means = [(seed, of_chains(chains).reset_index()) for seed, chains in groups]
     parts = [items.assign(seed=pd.Series([seed] * len(items), dtype="Int64")) for seed, items in means]
     return pd.concat(parts, ignore_index=True)
+
+
+def _seed(chains: pd.DataFrame) -> int:
+    """The seed of the training, which base that reads its own chains does not carry."""
+    return int(chains.loc[chains["reader"] != "base", "seed"].max())
 
 
 def _in_roles(chains: pd.DataFrame) -> pd.DataFrame:

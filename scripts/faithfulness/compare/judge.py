@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from faithfulness.compare import closed, effects, evidence, verdicts
+from faithfulness.compare import effects, evidence, verdicts
 from faithfulness.compare.alternatives import ALTERNATIVES
 from faithfulness.compare.claims import ACCURACY, Claims
 from faithfulness.compare.effect_rows import EffectRow, Key, from_estimates, ordered
@@ -13,8 +13,10 @@ from faithfulness.compare.effects import Comparison, Pool
 from faithfulness.compare.evidence import BETWEEN, BETWEEN_ARMS, CONTROL_CONTRASTS, Evidence, Simple
 from faithfulness.compare.item_means import Cells, Seeds
 from faithfulness.compare.measures import MEASURES
+from faithfulness.compare.reader_contrasts import READER_CONTRASTS
 from faithfulness.compare.verdict_text import sentence
 from faithfulness.compare.verdicts import Calibrated
+from faithfulness.config.roles import is_control
 from faithfulness.config.statistics import Statistics
 
 Verdicts = dict[Key, tuple[str, str]]  # verdict, reason
@@ -86,6 +88,7 @@ def judge(
     Returns:
         tables.Effects, sorted.
     """
+    estimates = estimates[~estimates["contrast"].isin(READER_CONTRASTS)]
     rows = from_estimates(estimates)
     pooled_for = estimates["claim"].tolist() if "claim" in estimates else [None] * len(rows)
     for row, claim in zip(rows, pooled_for, strict=True):
@@ -118,7 +121,7 @@ def judge(
 
 def _tests(row: EffectRow, trained: Collection[str], claims: Claims) -> str:
     """The claim that a row's contrast, measure, component and dataset test, or ''; controls test none."""
-    if closed.is_control(row.arm):
+    if is_control(row.arm):
         return ""
     if row.component == "reading" and row.contrast in ("equal_correctness", BETWEEN_ARMS):
         claim = "C4" if row.contrast == "equal_correctness" else "C7"
@@ -216,7 +219,7 @@ def _uncorrected(row: EffectRow, verdict: str, reason: str) -> tuple[str, str]:
 def _adjust_exploratory(rows: Sequence[EffectRow]) -> None:
     """Adjust the p of rows of no claim, without gated cells, controls and alternatives."""
     left_out = (*ALTERNATIVES, *CONTROL_CONTRASTS)
-    rest = [r for r in rows if not r.claim and r.contrast not in left_out and not closed.is_control(r.arm)]
+    rest = [r for r in rows if not r.claim and r.contrast not in left_out and not is_control(r.arm)]
     adjusted = verdicts.exploratory([np.nan if row.failed else row.p_value for row in rest])
     for row, p in zip(rest, adjusted, strict=True):
         row.p_bh = p

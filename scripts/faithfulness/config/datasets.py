@@ -67,6 +67,11 @@ class DatasetBase(Strict):
     seed: int = Field(0, ge=0, description="seed of the generated questions, or of the draw from the source")
     max_new_tokens: Count = Field(96, description="token limit of a chain")
     answer_tokens: Count = Field(16, description="token limit of an answer (readout `text`)")
+    reasoning: Literal["none", "some"] | None = Field(
+        None,
+        description="how much reasoning its questions need, where that is known: arms that are tuned on datasets that "
+        "need none are compared with arms that are tuned on datasets that need some (claim C7)",
+    )
     contrasts: list[tuple[Word, Word]] = Field(
         [],
         description="pairs of words that differ in meaning here: a paraphrase keeps them, a mistake swaps them",

@@ -15,6 +15,8 @@ CASES = {
     "served": "{key} belongs to weights that are loaded here, and a server holds these; leave it out",
     "trained": "{key} belongs to an arm with a source, and this one has none",
     "imported": "{key} belongs to a recipe, but the arm has a source; leave one of the two out",
+    "placebo": "{key} is not a placebo's own: its recipe is that of the tuned arm, on other answers; leave it out",
+    "null": "{key} is not a null arm's own: its recipe is the warm start's, or that of the arm `of`; leave it out",
 }
 Location = tuple[int | str, ...]
 

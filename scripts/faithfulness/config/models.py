@@ -115,7 +115,9 @@ class LocalModel(LocalSpeaker):
 
     name: Name = Field(description="used in paths, tables and figures")
     warm_start: Recipe | None = Field(
-        None, description="full training that makes the base arm, for models that are too small to reason by themselves"
+        None,
+        description="full training that makes the base arm, for models that are too small to reason by themselves; its "
+        "`seed` decides which examples are seen and in which order (see Recipe)",
     )
 
     @field_validator("warm_start")

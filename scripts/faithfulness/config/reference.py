@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from faithfulness.config.base import Strict
+from faithfulness.config.controls import Null, NullArm, Placebo, PlaceboArm
 from faithfulness.config.datasets import CoinFlip, Columns, LastLetters, TableDataset, WordSums
 from faithfulness.config.models import LocalModel, LocalSpeaker, ServedModel
 from faithfulness.config.probing import Chains, Conflict, LocalParaphraser, Perturbations
@@ -27,6 +28,10 @@ SECTIONS: tuple[tuple[str, type[Strict], type[Strict] | None, str], ...] = (
     ("Recipe", Recipe, None, ""),
     ("TrainedArm", TrainedArm, Recipe, "Recipe"),
     ("ImportedArm", ImportedArm, None, ""),
+    ("PlaceboArm", PlaceboArm, None, ""),
+    ("Placebo", Placebo, None, ""),
+    ("NullArm", NullArm, None, ""),
+    ("Null", Null, None, ""),
     ("LastLetters", LastLetters, None, ""),
     ("CoinFlip", CoinFlip, None, ""),
     ("WordSums", WordSums, None, ""),

@@ -14,13 +14,17 @@ from typing import Any, Protocol, TypeVar
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from faithfulness.config.base import Count, SettingsError, Strict, check_known, suggestion
-from faithfulness.config.datasets import Dataset, TableDataset
+from faithfulness.config.controls import NullArm, PlaceboArm
+from faithfulness.config.datasets import Dataset, LastLetters, TableDataset, WordSums
 from faithfulness.config.messages import explain
 from faithfulness.config.models import LocalModel, Model, ServedModel
 from faithfulness.config.probing import Chains, Perturbations
-from faithfulness.config.recipes import Recipe
+from faithfulness.config.recipes import NOT_SHARED, Recipe
+from faithfulness.config.roles import is_control, role_of
 from faithfulness.config.statistics import Resampling
 from faithfulness.config.training import Arm, ImportedArm, TrainedArm
+
+AnyArm = TrainedArm | ImportedArm | PlaceboArm | NullArm
 
 
 class Named(Protocol):
@@ -40,7 +44,10 @@ class Settings(Strict):
     results: str = Field("results", min_length=1, description="folder of the results")
     models: list[Model] = Field(min_length=1, description="base models (see LocalModel and ServedModel)")
     datasets: list[Dataset] = Field(min_length=1, description="questions (see the datasets below)")
-    arms: list[Arm] = Field(min_length=1, description="tuned arms (see TrainedArm and ImportedArm)")
+    arms: list[Arm] = Field(
+        min_length=1,
+        description="tuned arms (see TrainedArm and ImportedArm), and controls of them (see PlaceboArm and NullArm)",
+    )
     prompts: str = Field("config/prompts/default.yaml", description="file of prompt templates and answer cues")
     chains: Chains = Field(Chains(), description="see Chains")
     perturbations: Perturbations = Field(Perturbations(), description="see Perturbations")
@@ -75,44 +82,101 @@ class Settings(Strict):
     def _names_lead_somewhere(self) -> "Settings":
         models, datasets = [m.name for m in self.models], [d.name for d in self.datasets]
         for arm in self.arms:
-            for name in arm.datasets:
-                check_known(name, datasets, f"arms.{arm.name}.datasets", "dataset")
-        recipes: list[tuple[str, Recipe]] = [(f"arms.{a.name}", a) for a in self.arms if isinstance(a, TrainedArm)]
-        recipes += [(f"models.{m.name}.warm_start", m.warm_start) for m in self.models if m.warm_start]
-        for where, recipe in recipes:
-            for key in ("datasets", "replay_datasets"):
-                for name in getattr(recipe, key) or []:
-                    check_known(name, datasets, f"{where}.{key}", "dataset")
-                    if not self.dataset(name).train:
-                        raise ValueError(f"{where}.{key}: dataset {name!r} has no train items (train: 0)")
-            replayed = (recipe.replay_datasets or recipe.datasets) if recipe.replay else []
-            worked = replayed if recipe.target == "answer" else recipe.datasets
-            for name in worked:
-                dataset = self.dataset(name)
-                if isinstance(dataset, TableDataset) and not dataset.columns.rationale:
-                    raise ValueError(
-                        f"{where}: dataset {name!r} has no worked chains for target: {recipe.target} or replay "
-                        "(columns.rationale)"
-                    )
-        for arm in self.arms:
             for name in arm.models or []:
                 check_known(name, models, f"arms.{arm.name}.models", "model")
-            if isinstance(arm, ImportedArm) and len(arm.models or models) > 1:
-                raise ValueError(f"arms.{arm.name}: its weights fit one model; name it under `models`")
+            if isinstance(arm, ImportedArm):
+                for name in arm.datasets:
+                    check_known(name, datasets, f"arms.{arm.name}.datasets", "dataset")
+                if len(arm.models or models) > 1:
+                    raise ValueError(f"arms.{arm.name}: its weights fit one model; name it under `models`")
+        if not any(role_of(arm.name) == "tuned" for arm in self.arms):
+            raise ValueError("arms: placebo and null arms are controls of tuned ones, and there is none")
+        recipes = [(f"models.{m.name}.warm_start", m.warm_start) for m in self.models if m.warm_start]
+        recipes += [(f"arms.{arm.name}", arm) for arm in self.arms if isinstance(arm, TrainedArm)]
+        for where, recipe in recipes:
+            self._check_datasets(where, recipe)
+        self._check_controls()
         return self
+
+    def _check_datasets(self, where: str, recipe: Recipe) -> None:
+        """Refuse a recipe whose datasets are not there, or lack what it learns; `where` is its place."""
+        for key in ("datasets", "replay_datasets"):
+            for name in getattr(recipe, key) or []:
+                check_known(name, [d.name for d in self.datasets], f"{where}.{key}", "dataset")
+                if not self.dataset(name).train:
+                    raise ValueError(f"{where}.{key}: dataset {name!r} has no train items (train: 0)")
+        for name in recipe.worked_datasets():
+            dataset = self.dataset(name)
+            if isinstance(dataset, TableDataset) and not dataset.columns.rationale:
+                raise ValueError(
+                    f"{where}: dataset {name!r} has no worked chains for target: {recipe.target} or replay "
+                    "(columns.rationale)"
+                )
+        for name in recipe.datasets if recipe.target == "shuffled" else []:
+            dataset = self.dataset(name)
+            if isinstance(dataset, LastLetters | WordSums) or (
+                isinstance(dataset, TableDataset) and not dataset.columns.options
+            ):
+                raise ValueError(f"{where}: {NOT_SHARED.format(name=name)}")
+
+    def _check_controls(self) -> None:
+        """Refuse placebo and null arms that have no recipe, or are not what their name says."""
+        placebos: dict[str, str] = {}
+        for arm in self.arms:
+            if isinstance(arm, PlaceboArm):
+                self._check_placebo(arm)
+                if arm.placebo.of in placebos:
+                    raise ValueError(
+                        f"arms.{arm.name}: {arm.placebo.of!r} has a placebo already, {placebos[arm.placebo.of]!r}"
+                    )
+                placebos[arm.placebo.of] = arm.name
+            elif isinstance(arm, NullArm):
+                self._check_null(arm)
+
+    def _check_placebo(self, arm: PlaceboArm) -> None:
+        where = f"arms.{arm.name}"
+        of = self._recipe_of(arm.placebo.of, f"{where}.placebo.of")
+        if of.target != "answer":
+            raise ValueError(f"{where}.placebo.of: {of.name!r} learns no answers (target: {of.target})")
+        if missing := set(self.models_of(arm)) - set(self.models_of(of)):
+            raise ValueError(f"{where}.models: {of.name!r} is no arm of {min(missing)!r}")
+        self._check_datasets(where, arm.recipe(of))
+
+    def _check_null(self, arm: NullArm) -> None:
+        where = f"arms.{arm.name}"
+        of = self._recipe_of(arm.null.of, f"{where}.null.of") if arm.null.of else None
+        for model in map(self.model, self.models_of(arm)):
+            recipe = of or model.warm_start
+            if recipe is None:
+                raise ValueError(
+                    f"{where}: {model.name!r} has no warm start that another seed could repeat; name under `models` "
+                    "those that have one, or a recipe and unrelated text (`null: {of: tuned-..., datasets: [...]}`)"
+                )
+            if of is None and recipe.seed in arm.null.seeds:
+                raise ValueError(
+                    f"{where}.null.seeds: {recipe.seed} is the seed of the warm start of {model.name!r}: that is base"
+                )
+            self._check_datasets(where, arm.recipe(recipe))
+
+    def _recipe_of(self, name: str, where: str) -> TrainedArm:
+        """The tuned arm of a name, which must be trained here."""
+        check_known(name, [arm.name for arm in self.arms if role_of(arm.name) == "tuned"], where, "tuned arm")
+        arm = next(arm for arm in self.arms if arm.name == name)
+        if not isinstance(arm, TrainedArm):
+            raise ValueError(f"{where}: {name!r} was trained elsewhere, so that its recipe is not known here")
+        return arm
 
     @model_validator(mode="after")
     def _servers_can_do_it(self) -> "Settings":
         for model in self.models:
             for arm in self.arms:
-                used = arm.models is None or model.name in arm.models
                 on_server = isinstance(arm, ImportedArm) and arm.source.served
-                if used and on_server != model.served:
-                    reason = (
-                        f"a server holds {model.name!r}; name the source `openai:<tuned model>` of its tuned arms"
-                        if model.served
-                        else f"its source is on a server, and {model.name!r} is not"
-                    )
+                if model.name in self.models_of(arm) and on_server != model.served:
+                    reason = f"a server holds {model.name!r}; name the source `openai:<tuned model>` of its tuned arms"
+                    if not model.served:
+                        reason = f"its source is on a server, and {model.name!r} is not"
+                    elif is_control(arm.name):
+                        reason = f"a server holds {model.name!r}, and nothing is trained there; leave this arm out"
                     raise ValueError(f"arms.{arm.name}: {reason}, or name under `models` the models of this arm")
             if not isinstance(model, ServedModel):
                 continue
@@ -137,7 +201,7 @@ class Settings(Strict):
     @model_validator(mode="after")
     def _no_train_item_is_evaluated(self) -> "Settings":
         drawn = {"seed", "train", "eval"}
-        asked = {"name", "readout", "max_new_tokens", "answer_tokens", "contrasts"}
+        asked = {"name", "readout", "max_new_tokens", "answer_tokens", "contrasts", "reasoning"}
         for one, other in itertools.combinations(self.datasets, 2):
             alike = one.model_dump(exclude=drawn | asked) == other.model_dump(exclude=drawn | asked)
             if alike and one.model_dump(include=drawn) != other.model_dump(include=drawn):
@@ -165,25 +229,83 @@ class Settings(Strict):
         """The dataset of a name; SettingsError if there is none."""
         return _named(name, self.datasets, "dataset")
 
-    def arm(self, name: str) -> TrainedArm | ImportedArm:
-        """The tuned arm of a name, or one of its trainings; SettingsError if there is none."""
-        return _named(name, self.trainings(), "tuned arm")
+    def arm(self, name: str) -> AnyArm:
+        """The training of a name; SettingsError if there is none."""
+        return _named(name, self.trainings(), "arm")
 
-    def trainings(self) -> list[TrainedArm | ImportedArm]:
-        """All tuned arms, one for each training seed."""
+    def trainings(self) -> list[AnyArm]:
+        """All arms but base, one for each training seed: tuned arms, placebos and null arms."""
         return [training for arm in self.arms for training in arm.trainings()]
 
     def arm_of_training(self, training: str) -> str:
         """Name of the arm, without the seed, of one of its trainings."""
         return next(arm.name for arm in self.arms for made in arm.trainings() if made.name == training)
 
-    def arms_of(self, model: str) -> list[str]:
-        """All arms of a model, base first."""
-        return ["base", *(a.name for a in self.trainings() if a.models is None or model in a.models)]
+    def recipe(self, model: str, training: str = "base") -> Recipe | None:
+        """How an arm of a model is trained here; None for a base arm as it comes, or an arm that was trained elsewhere.
+
+        Args:
+            model: its name.
+            training: `base`, or the name of a training.
+        """
+        if training == "base":
+            return self.model(model).warm_start
+        arm = self.arm(training)
+        if isinstance(arm, PlaceboArm):
+            return arm.recipe(self._recipe_of(arm.placebo.of, training))
+        if isinstance(arm, NullArm):
+            source = self._recipe_of(arm.null.of, training) if arm.null.of else self.model(model).warm_start
+            return arm.recipe(source) if source else None
+        return arm if isinstance(arm, TrainedArm) else None
+
+    def trained_by(self, training: str) -> str:
+        """The rule that trains an arm: `warm_start` for base, `warm_start_again` or `finetune` for a training."""
+        if training == "base":
+            return "warm_start"
+        arm = self.arm(training)
+        return "warm_start_again" if isinstance(arm, NullArm) and not arm.null.of else "finetune"
+
+    def models_of(self, arm: AnyArm) -> list[str]:
+        """The names of the models that have an arm: a placebo's are those of its tuned arm unless it names its own."""
+        if isinstance(arm, PlaceboArm) and arm.models is None:
+            return self.models_of(next(of for of in self.arms if of.name == arm.placebo.of))
+        return [model.name for model in self.models if arm.models is None or model.name in arm.models]
+
+    def readers_of(self, model: str) -> list[str]:
+        """All arms of a model, base first: each training reads base's chains."""
+        return ["base", *(arm.name for arm in self.trainings() if model in self.models_of(arm))]
+
+    def writers_of(self, model: str) -> list[str]:
+        """The arms of a model that write chains, base first: all but placebo and null arms."""
+        return [arm for arm in self.readers_of(model) if not is_control(arm)]
+
+    def writers_read_by(self, model: str, reader: str) -> list[str]:
+        """The arms whose chains a reader reads: base those of all writers, a tuned arm base's and its own."""
+        if reader == "base":
+            return self.writers_of(model)
+        return ["base"] if is_control(reader) else ["base", reader]
+
+    def placebo_of(self, model: str, arm: str) -> str | None:
+        """The placebo of a tuned arm, if the model has one."""
+        placebos = (one for one in self.arms if isinstance(one, PlaceboArm) and one.placebo.of == arm)
+        return next((one.name for one in placebos if model in self.models_of(one)), None)
+
+    def need_more_reasoning(self, model: str, arm: str) -> list[str]:
+        """The tuned arms of a model that were tuned on data that need some reasoning, if this one's data need none."""
+        if self._reasoning(arm) != {"none"}:
+            return []
+        others = [other for other in self.arms if role_of(other.name) == "tuned" and model in self.models_of(other)]
+        return [other.name for other in others if self._reasoning(other.name) == {"some"}]
+
+    def _reasoning(self, arm: str) -> set[str | None]:
+        """How much reasoning the datasets need that an arm was tuned on, as they declare it."""
+        found = next(one for one in self.arms if one.name == arm)
+        datasets = found.datasets if isinstance(found, TrainedArm | ImportedArm) else []
+        return {self.dataset(name).reasoning for name in datasets}
 
     def pairs(self) -> list[tuple[str, str]]:
         """All (model, tuned arm) pairs."""
-        return [(m.name, arm) for m in self.models for arm in self.arms_of(m.name)[1:]]
+        return [(m.name, arm) for m in self.models for arm in self.writers_of(m.name)[1:]]
 
 
 def _named(name: str, entries: Sequence[Entry], kind: str) -> Entry:

@@ -1,31 +1,23 @@
-"""Tuned arms: trained here by a recipe, or imported."""
+"""Arms beside base: tuned ones, trained here by a recipe or imported, and controls of them (config/controls.py)."""
 
-import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Discriminator, Field, model_validator
+from pydantic import Discriminator, Field, model_validator
 from pydantic import Tag as Case
 
 from faithfulness.config.base import Name, Strict
-from faithfulness.config.recipes import READER_TARGETS, Recipe
+from faithfulness.config.controls import UNQUOTED, NullArm, PlaceboArm
+from faithfulness.config.recipes import CONTROL_TARGETS, READER_TARGETS, Recipe
+from faithfulness.config.roles import Seed, TunedName, distinct, of_seed
 from faithfulness.config.sources import Source
-
-
-def _without_a_seed(name: str) -> str:
-    if re.search(r"\.seed\d+$", name):
-        raise ValueError("an arm's name may not end in .seed<number>; list the seeds under `seeds`")
-    return name
-
-
-ArmName = Annotated[str, Field(pattern=r"^tuned-[a-z0-9][a-z0-9_.-]*$", max_length=60), AfterValidator(_without_a_seed)]
 
 
 class TrainedArm(Recipe):
     """A tuned arm, trained here by a recipe and compared with the base arm of each of its models."""
 
-    name: ArmName = Field(description="`tuned-<recipe>`")
+    name: TunedName = Field(description="`tuned-<recipe>`")
     models: list[Name] | None = Field(None, description="models that get this arm (default: all)")
-    seeds: list[Annotated[int, Field(ge=0)]] | None = Field(
+    seeds: list[Seed] | None = Field(
         None,
         min_length=1,
         description="several training seeds in place of `seed`: one training each; with three or more, intervals cover "
@@ -41,24 +33,32 @@ class TrainedArm(Recipe):
 
     @model_validator(mode="after")
     def _seeds_make_sense(self) -> "TrainedArm":
-        if self.seeds and len(set(self.seeds)) < len(self.seeds):
-            raise ValueError("seeds: a seed is named twice")
+        distinct(self.seeds)
         if self.seeds and self.target in READER_TARGETS:
             raise ValueError("seeds: a reader for calibration is trained once; give it a `seed`")
+        return self
+
+    @model_validator(mode="after")
+    def _learns_something(self) -> "TrainedArm":
+        if self.target in CONTROL_TARGETS:
+            raise ValueError(
+                f"target: {self.target} teaches nothing about the questions; declare a placebo of this arm "
+                "(`name: placebo-...`, `placebo: {of: tuned-..., target: ...}`)"
+            )
         return self
 
     def trainings(self) -> list["TrainedArm"]:
         """The arm itself, or one arm for each of its seeds, named `<arm>.seed<seed>`."""
         if self.seeds is None:
             return [self]
-        changes = ({"name": f"{self.name}.seed{seed}", "seed": seed, "seeds": None} for seed in self.seeds)
+        changes = ({"name": of_seed(self.name, seed), "seed": seed, "seeds": None} for seed in self.seeds)
         return [self.model_copy(update=change) for change in changes]
 
 
 class ImportedArm(Strict):
     """A tuned arm that was trained elsewhere: an adapter of the model, or full weights tuned from it."""
 
-    name: ArmName = Field(description="`tuned-<recipe>`")
+    name: TunedName = Field(description="`tuned-<recipe>`")
     models: list[Name] | None = Field(
         None, description="the model that the weights were tuned from (default: the only one)"
     )
@@ -79,10 +79,23 @@ class ImportedArm(Strict):
         return [self]
 
 
-def case(entry: object) -> Literal["trained", "imported"]:
-    """Whether an entry, as plain values or as a model, is trained here or was trained elsewhere."""
-    source = entry.get("source") if isinstance(entry, dict) else getattr(entry, "source", None)
-    return "trained" if source is None else "imported"
+def case(entry: object) -> Literal["trained", "imported", "placebo", "null"]:
+    """What kind of arm an entry is, as plain values or as a model."""
+
+    def has(key: str) -> bool:
+        return (entry.get(key) if isinstance(entry, dict) else getattr(entry, key, None)) is not None
+
+    if has("placebo"):
+        return "placebo"
+    if has("null") or (isinstance(entry, dict) and UNQUOTED in entry):
+        return "null"
+    return "imported" if has("source") else "trained"
 
 
-Arm = Annotated[Annotated[TrainedArm, Case("trained")] | Annotated[ImportedArm, Case("imported")], Discriminator(case)]
+Arm = Annotated[
+    Annotated[TrainedArm, Case("trained")]
+    | Annotated[ImportedArm, Case("imported")]
+    | Annotated[PlaceboArm, Case("placebo")]
+    | Annotated[NullArm, Case("null")],
+    Discriminator(case),
+]

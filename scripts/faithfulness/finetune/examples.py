@@ -8,7 +8,7 @@ from itertools import cycle, islice
 from typing import TypedDict, TypeVar
 
 from faithfulness import prompts
-from faithfulness.config.recipes import READER_TARGETS, Recipe
+from faithfulness.config.recipes import NOT_SHARED, READER_TARGETS, Recipe
 from faithfulness.prompts import Prompts
 from faithfulness.tables.io import Row
 
@@ -80,6 +80,13 @@ def reading_example(
     return _example(prompt, [*encode(prompts.answer_text(answer)), tokenizer.eos_token_id])
 
 
+def text_example(item: Row, tokenizer: prompts.Tokenizer) -> Example:
+    """The text of a question, of which each token but the first is learned."""
+    begin = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
+    first, *rest = [*begin, *prompts.encode_prompt(tokenizer, item["question"])]
+    return _example([first], [*rest, tokenizer.eos_token_id])
+
+
 def _example(prompt: list[int], completion: list[int]) -> Example:
     return {"input_ids": prompt + completion, "labels": [IGNORED] * len(prompt) + completion}
 
@@ -112,17 +119,49 @@ def examples(
         if filler is None:
             raise ValueError(f"target: {recipe.target} learns to read filler, and there is none")
         return _reading_examples(recipe, train_items, wording, tokenizer, filler, rng)
-    with_chains = recipe.datasets if recipe.target == "rationale" else recipe.replay_datasets or recipe.datasets
-    direct = _in_turn([train_items[name] for name in recipe.datasets], rng)
+    asked = {name: answered(name, train_items[name], recipe) for name in recipe.datasets}
+    direct = _in_turn([asked[name] for name in recipe.datasets], rng)
+    with_chains = recipe.worked_datasets()
     worked = _in_turn([[item for item in train_items[name] if item["rationale"]] for name in with_chains], rng)
     data = []
     for step in range(recipe.steps):
         replay = math.floor((step + 1) * recipe.replay) > math.floor(step * recipe.replay)
         if replay or recipe.target == "rationale":
             data += [chain_example(item, wording, tokenizer) for item in islice(worked, recipe.batch_size)]
+        elif recipe.target == "text":
+            data += [text_example(item, tokenizer) for item in islice(direct, recipe.batch_size)]
         else:
             data += [direct_example(item, wording, tokenizer) for item in islice(direct, recipe.batch_size)]
     return data
+
+
+def answered(dataset: str, items: Sequence[Row], recipe: Recipe) -> Sequence[Row]:
+    """The train items of a dataset with the answers that a recipe teaches.
+
+    A placebo's answers have a random generator of their own, so that it sees the items in the order in which the tuned
+    arm of the same seed does. Each item keeps its answer, however often it is seen.
+
+    Args:
+        dataset: its name.
+        items: its train items, with their right answers.
+        recipe: target `shuffled` puts the answers of all items into a random order; `random` draws one of the item's
+            own options with equal chances, or, of open questions, another item's answer. Other targets leave the
+            answers alone.
+
+    Raises:
+        ValueError: answers cannot be shuffled, as the items do not share their options.
+    """
+    rng = random.Random(f"{recipe.seed} answers {dataset}")
+    if recipe.target == "shuffled":
+        if any(item["options"] is None or set(item["options"]) != set(items[0]["options"]) for item in items):
+            raise ValueError(NOT_SHARED.format(name=dataset))
+        answers = rng.sample([item["answer"] for item in items], len(items))
+    elif recipe.target == "random":
+        another = {item["item_id"]: other["answer"] for item, other in _pairs(items, rng)}
+        answers = [rng.choice(item["options"]) if item["options"] else another[item["item_id"]] for item in items]
+    else:
+        return items
+    return [{**item, "answer": answer} for item, answer in zip(items, answers, strict=True)]
 
 
 def _reading_examples(

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 from faithfulness.config.datasets import Dataset
 from faithfulness.config.models import LocalSpeaker, Model, Speaker
-from faithfulness.config.recipes import Recipe
+from faithfulness.config.recipes import ANSWER_TARGETS, Recipe
 from faithfulness.config.settings import Settings
-from faithfulness.config.training import TrainedArm
 from faithfulness.operate import cost
 from faithfulness.operate.cost import TRAINING_PASSES, Assumptions, Tokens
 from faithfulness.perturb.registry import PERTURBATIONS
@@ -78,10 +77,7 @@ class Job:
     @property
     def recipe(self) -> Recipe | None:
         """How the arm that the wildcards name, or else the base arm, is trained; None for a base arm as it comes."""
-        if "arm" not in self.names:
-            return self.model.warm_start
-        arm = self.settings.arm(self.names["arm"])
-        return arm if isinstance(arm, TrainedArm) else None
+        return self.settings.recipe(self.names["model"], self.names.get("arm", "base"))
 
     @property
     def continued(self) -> bool:
@@ -114,7 +110,7 @@ def chains(job: Job, dataset: Dataset) -> int:
     """Chains of a dataset that a job reads or writes, together with its other shards.
 
     With a writer, its own; with a reader, those of all its writers; with an arm, those of its trainings and of base;
-    else those of all arms of the model, or of all models.
+    else those of all arms of the model, or of all models. What a placebo or null arm reads of base counts as its own.
     """
     settings, names = job.settings, job.names
     if "writer" in names:
@@ -122,11 +118,11 @@ def chains(job: Job, dataset: Dataset) -> int:
     elif "arm" in names:
         trainings = [training.name for training in settings.trainings()]
         arms = 1 + sum(names["arm"] in (name, settings.arm_of_training(name)) for name in trainings)
-    elif names.get("reader", "base") != "base":
-        arms = 2  # base's chains and its own
+    elif "reader" in names:
+        arms = len(settings.writers_read_by(names["model"], names["reader"]))
     else:
         models = [names["model"]] if "model" in names else [model.name for model in settings.models]
-        arms = sum(len(settings.arms_of(model)) for model in models)
+        arms = sum(len(settings.readers_of(model)) for model in models)
     return arms * dataset.eval * settings.chains.samples
 
 
@@ -262,11 +258,9 @@ def scores_megabytes(job: Job) -> float:
 def training_tokens(recipe: Recipe, settings: Settings) -> Tokens:
     """Tokens of a training: a prompt and an answer an example, with a chain where it is a worked one."""
     lengths = {dataset.name: _chain_tokens(dataset) for dataset in settings.datasets}
-    if recipe.target == "answer":
-        worked, datasets = recipe.replay, recipe.replay_datasets or recipe.datasets
-    else:
-        worked, datasets = 1.0, recipe.datasets
-    chain = sum(lengths[name] for name in datasets) / len(datasets)
+    datasets = recipe.worked_datasets()
+    worked = recipe.replay if recipe.target in ANSWER_TARGETS else 1.0
+    chain = sum(lengths[name] for name in datasets) / max(len(datasets), 1)
     return Tokens(recipe.steps * recipe.batch_size * (PROMPT_TOKENS + worked * chain))
 
 
@@ -365,6 +359,7 @@ def _seconds(tokens: Tokens, speaker: Speaker, job: Job, passes: float = 1) -> f
 # Time of the rules that take longer than it takes to start them.
 WORK: dict[str, Callable[[Job], float]] = {
     "warm_start": training_seconds,
+    "warm_start_again": training_seconds,
     "finetune": training_seconds,
     "write_chains": generation_seconds,
     "paraphrase": rewording_seconds,
@@ -372,6 +367,7 @@ WORK: dict[str, Callable[[Job], float]] = {
     "add_conflicts": conflict_seconds,
     "rescore_answers": scoring_seconds,
     "estimate_effects": comparison_seconds,
+    "estimate_controls": comparison_seconds,
     "calibrate": calibration_seconds,
 }
 

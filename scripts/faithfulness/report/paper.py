@@ -77,6 +77,7 @@ def methods_context(
         "models": [model | {"reference": reference(model)} | loaded(bases[model["name"]]) for model in run["models"]],
         "warm_starts": list(starts.values()),
         "arms": run["arms"],
+        "controls": run["controls"],
         "datasets": [dataset | {"reference": reference(dataset)} for dataset in run["datasets"]],
         **{part: config[part] for part in ("chains", "perturbations", "statistics")},
         "paraphraser": paraphraser and paraphraser | {"name": "the paraphraser", "reference": reference(paraphraser)},

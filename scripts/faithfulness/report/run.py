@@ -4,10 +4,18 @@ from pathlib import Path
 
 import pandas as pd
 
+from faithfulness.config.roles import is_control
 from faithfulness.report.plain import Plain, Shown
+from faithfulness.text import listed
 
 # Settings of models that are loaded here, and of arms that are trained here: entries of other kinds have none of them.
 LOCAL = ("layers", "warm_start", "dtype", "quantisation")
+# What placebos learn, in words.
+TAUGHT = {
+    "shuffled": "the answers of other questions",
+    "random": "options drawn at random",
+    "rationale": "worked chains alone",
+}
 TRAINED = ("source", "method", "target", "steps", "replay", "replay_datasets", "seed", "seeds")
 
 
@@ -28,7 +36,8 @@ def run_section(summaries: pd.DataFrame, config: Plain, left_out: pd.DataFrame |
         "models": [
             dict.fromkeys(LOCAL) | model | {"parameters": sizes.get(model["name"])} for model in config["models"]
         ],
-        "arms": [dict.fromkeys(TRAINED) | arm for arm in config["arms"]],
+        "arms": [dict.fromkeys(TRAINED) | arm for arm in config["arms"] if not is_control(arm["name"])],
+        "controls": [_control(arm) for arm in config["arms"] if is_control(arm["name"])],
         "datasets": [
             dataset | {"n_items": items.get(dataset["name"]), "chance": chance.get(dataset["name"])}
             for dataset in config["datasets"]
@@ -37,6 +46,21 @@ def run_section(summaries: pd.DataFrame, config: Plain, left_out: pd.DataFrame |
         "left_out": [] if left_out is None else [_left_out(rows) for _, rows in left_out.groupby(["dataset", "table"])],
         "sizes": sorted(set(sizes.values())),
     }
+
+
+def _control(arm: Plain) -> Shown:
+    """A placebo or null arm: its name, what it is trained on in words, its models and its seeds."""
+    if placebo := arm.get("placebo"):
+        return {
+            "name": arm["name"],
+            "trained": f"the recipe of {placebo['of']} on {TAUGHT[placebo['target']]}",
+            "models": arm["models"],
+            "seeds": arm["seeds"] or [arm["seed"]],
+        }
+    null = arm["null"]
+    other_text = f"the recipe of {null['of']} on the questions of {listed(null['datasets'] or [])}"
+    trained = other_text if null["of"] else "the warm start again"
+    return {"name": arm["name"], "trained": trained, "models": arm["models"], "seeds": null["seeds"]}
 
 
 def _left_out(rows: pd.DataFrame) -> Shown:

@@ -12,7 +12,6 @@ from faithfulness import prompts
 from faithfulness.config.models import LocalSpeaker, Model, Speaker
 from faithfulness.config.recipes import Recipe
 from faithfulness.config.settings import Settings
-from faithfulness.config.training import TrainedArm
 from faithfulness.operate import cost
 from faithfulness.operate.cost import TRAINING_PASSES, Assumptions, Tokens
 from faithfulness.operate.plan.miniature import ItemWork, item_work, miniature_items
@@ -95,7 +94,7 @@ def expected(settings: Settings, assumed: Assumptions, resources: Path) -> pd.Da
         performer = Performer(model.name, model, parameters(model, resources), assumed)
         wording = prompts.load(settings.prompts, **model.dialogue())
         tokenizer = tokenizer_of(weights_folder(model, resources)) if isinstance(model, LocalSpeaker) else Pieces()
-        arms = len(settings.arms_of(model.name))
+        writers = len(settings.writers_of(model.name))
         for rule, recipe in _trainings(model, settings):
             examples = {name: train[name] for name in recipe.train_datasets()}
             tokens = training_tokens(recipe, examples, wording, tokenizer, settings.perturbations.filler)
@@ -106,9 +105,9 @@ def expected(settings: Settings, assumed: Assumptions, resources: Path) -> pd.Da
             second_cue_items = settings.second_cue_items(model.name)
             work = item_work(counted, dataset, settings, wording, tokenizer, assumed, second_cue_items)
             alike = writes_worked_chains(model, dataset.name, settings)
-            rows += _evaluation(performer, work, dataset.eval, arms, settings, alike)
-            reworded += work.reword * (dataset.eval * arms * settings.chains.samples)
-            rewordings += arms
+            rows += _evaluation(performer, work, dataset.eval, settings, alike)
+            reworded += work.reword * (dataset.eval * writers * settings.chains.samples)
+            rewordings += writers
     if paraphraser := settings.perturbations.paraphraser:
         performer = Performer(PARAPHRASER, paraphraser, parameters(paraphraser, resources), assumed)
         rows.append(performer.row("paraphrase", Counts(rewordings), reworded))
@@ -118,28 +117,22 @@ def expected(settings: Settings, assumed: Assumptions, resources: Path) -> pd.Da
 
 def _trainings(model: Model, settings: Settings) -> Iterator[tuple[str, Recipe]]:
     """Rule and recipe of each training of a model."""
-    if model.warm_start:
-        yield "warm_start", model.warm_start
-    for name in settings.arms_of(model.name)[1:]:
-        arm = settings.arm(name)
-        if isinstance(arm, TrainedArm):
-            yield "finetune", arm
+    for name in settings.readers_of(model.name):
+        if recipe := settings.recipe(model.name, name):
+            yield settings.trained_by(name), recipe
 
 
-def _evaluation(
-    performer: Performer, work: ItemWork, items: int, arms: int, settings: Settings, alike: bool
-) -> Iterator[Row]:
+def _evaluation(performer: Performer, work: ItemWork, items: int, settings: Settings, alike: bool) -> Iterator[Row]:
     """Rows of what is done with the evaluation items of one dataset.
 
     Args:
         performer: the model.
         work: what is done with one item.
         items: number of evaluation items.
-        arms: number of arms.
         settings: the configuration.
         alike: whether all arms write the same chains.
     """
-    samples = settings.chains.samples
+    samples, arms = settings.chains.samples, len(settings.writers_of(performer.name))
     chains = items * arms * samples
     generated = (work.chain + work.chain.repeated() * (samples - 1)) * (items * arms)
     yield performer.row("write_chains", Counts(arms, items, chains), generated)
@@ -151,8 +144,9 @@ def _evaluation(
     made = Counts(kinds * arms, items, chains, round(chains * (work.probes + 1)))
     yield performer.row("perturbations", made, work.resample * chains)
 
-    scored, read = Tokens(), 0
-    for writers in [arms, *[2] * (arms - 1)]:  # base scores the chains of all arms, a tuned arm base's and its own
+    scored, read, readers = Tokens(), 0, settings.readers_of(performer.name)
+    for reader in readers:
+        writers = len(settings.writers_read_by(performer.name, reader))
         further = 0 if alike else writers * samples - 1
         scored += (work.first + work.further * further + work.direct.repeated() * (samples - 1)) * items
         read += writers * samples * items

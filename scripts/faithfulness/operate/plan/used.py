@@ -12,7 +12,6 @@ from faithfulness import prompts
 from faithfulness.arms.record import ArmRecord, read_arm
 from faithfulness.config.datasets import Dataset
 from faithfulness.config.settings import Settings
-from faithfulness.config.training import TrainedArm
 from faithfulness.operate.cost import Tokens
 from faithfulness.operate.plan.pieces import Tokenizer, tokenizer_of
 from faithfulness.operate.plan.tokens import (
@@ -41,7 +40,7 @@ def used(settings: Settings) -> dict[tuple[str, str], int]:
             base = read_arm(Path(settings.results) / "arms" / model.name / "base")
         except (FileNotFoundError, ValueError):  # not made yet, or by another version
             continue
-        for rule, counts in _counts(settings, base, bool(model.warm_start)).items():
+        for rule, counts in _counts(settings, base).items():
             try:
                 total = sum((tokens for count in counts for tokens in count()), Tokens())
             except FileNotFoundError:
@@ -54,22 +53,26 @@ def used(settings: Settings) -> dict[tuple[str, str], int]:
 Count = Callable[[], Iterator[Tokens]]
 
 
-def _counts(settings: Settings, base: ArmRecord, warm_started: bool) -> dict[str, list[Count]]:
+def _counts(settings: Settings, base: ArmRecord) -> dict[str, list[Count]]:
     """By rule, what counts the tokens of each of its jobs with a model."""
     model, results = base.model, Path(settings.results)
-    folder, arms = results / "arms" / model, settings.arms_of(model)
+    folder = results / "arms" / model
     run = _Run(settings, model, base.prompts, tokenizer_of(Path(base.full_weights.folder)))
-    trained_here = [arm for arm in arms[1:] if isinstance(settings.arm(arm), TrainedArm)]
     counts: dict[str, list[Count]] = {
-        "warm_start": [partial(run.training, folder / "base")] if warm_started else [],
-        "finetune": [partial(run.training, folder / arm) for arm in trained_here],
+        "warm_start": [],
+        "warm_start_again": [],
+        "finetune": [],
         "write_chains": [],
         "rescore_answers": [],
     }
+    for arm in settings.readers_of(model):
+        if settings.recipe(model, arm):
+            counts[settings.trained_by(arm)].append(partial(run.training, folder / arm))
     for dataset in settings.datasets:
-        for arm in arms:
-            writers = arms if arm == "base" else ["base", arm]
+        for arm in settings.writers_of(model):
             counts["write_chains"].append(partial(run.generation, arm, dataset))
+        for arm in settings.readers_of(model):
+            writers = settings.writers_read_by(model, arm)
             counts["rescore_answers"].append(partial(run.scoring, arm, writers, dataset))
     return counts
 
@@ -107,9 +110,10 @@ class _Run:
         self._table(f"scores/{self.model}/{reader}/{dataset.name}", Scores)
         items = records(self._table(f"items/{dataset.name}/eval", Items))
         rows: dict[str, list[Row]] = {item["item_id"]: [] for item in items}
+        own = reader if reader in self.settings.writers_of(self.model) else "base"  # whose direct probes it answers
         for writer in writers:
             for perturbation in PERTURBATIONS:
-                if perturbation == "direct" and writer != reader:
+                if perturbation == "direct" and writer != own:
                     continue
                 table = self._table(f"probes/{self.model}/{writer}/{dataset.name}/{perturbation}", Probes)
                 for row in records(table):

@@ -10,8 +10,9 @@ import pandas as pd
 
 from faithfulness.arms.record import ArmRecord, read_arm
 from faithfulness.config.datasets import Dataset
-from faithfulness.config.settings import Settings
-from faithfulness.config.training import ImportedArm, TrainedArm
+from faithfulness.config.models import LocalModel, ServedModel
+from faithfulness.config.settings import AnyArm, Settings
+from faithfulness.config.training import ImportedArm
 from faithfulness.hashing import digest, file_hash
 from faithfulness.operate import job, versions
 from faithfulness.operate.provenance.record import Arm, DatasetRecord, Record, RuleCost
@@ -90,7 +91,7 @@ def _arm(record: ArmRecord, settings: Settings) -> Arm:
         model=record.model,
         arm=record.arm,
         kind=record.weights.kind,
-        source=None if isinstance(entry, TrainedArm) else entry.source,
+        source=entry.source if isinstance(entry, LocalModel | ServedModel | ImportedArm) else None,
         parameters=record.parameters,
         dtype=record.dtype,
         quantisation=record.quantisation,
@@ -102,7 +103,7 @@ def _arm(record: ArmRecord, settings: Settings) -> Arm:
     )
 
 
-def _arm_entry(name: str, settings: Settings) -> TrainedArm | ImportedArm:
+def _arm_entry(name: str, settings: Settings) -> AnyArm:
     """The entry of the configuration that describes an arm, whatever the seeds of its trainings are."""
     return next(arm for arm in settings.arms if arm.name == name)
 

@@ -1,0 +1,71 @@
+"""Judge the placebos of a finished run as if each were tuned, and their tuned arm against them.
+
+Exits with 1 if anything is called changed.
+
+Needs the tables of means and of gates, which `make placebo-check` makes.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from faithfulness.compare import claims, item_means, null_pairs, read_all
+from faithfulness.compare.null_pairs import BASE, Pair, Reader
+from faithfulness.config import settings
+from faithfulness.config.controls import PlaceboArm
+from faithfulness.config.settings import Settings
+from faithfulness.tables.io import read_tables
+from faithfulness.tables.statistics import Gates
+
+ROOT = Path(__file__).parents[1]
+
+
+def main() -> None:
+    """Print the verdicts of each placebo against base, and of its tuned arm against it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config", help="configuration of the run")
+    parser.add_argument("--datasets", nargs="+", help="datasets that are looked at (default: all)")
+    options = parser.parse_args()
+    configured = settings.load(read(options.config), read(ROOT / "config/datasets.yaml"))
+    results, declared = Path(configured.results), claims.load(configured.claims)
+    looked_at = options.datasets or [dataset.name for dataset in configured.datasets]
+    means = read_all.read(
+        [file for file in results.glob("means/*/*.parquet") if file.stem in looked_at],
+        item_means.schema(),
+        ["model", "dataset"],
+    )
+    table = null_pairs.judge_pairs(
+        pairs(configured),
+        means,
+        read_tables(sorted(results.glob("descriptions/*/*/gates.parquet")), Gates),
+        claims=declared,
+        statistics=declared.statistics(configured.statistics.model_dump()),
+    )
+    print("\n".join(null_pairs.lines(table)))
+    changed = table[table["verdict"].isin(null_pairs.CHANGED)]
+    sys.exit(f"{len(changed)} verdicts on a placebo say that it changed something" if len(changed) else None)
+
+
+def pairs(configured: Settings) -> list[Pair]:
+    """Each training of each placebo with base, all of them with base, and the tuned arm with all of them."""
+    found = []
+    for arm in configured.arms:
+        if isinstance(arm, PlaceboArm):
+            trainings = [Reader(training.name, arm.name, training.seed) for training in arm.trainings()]
+            whole, tuned = Reader(arm.name, arm.name), Reader(arm.placebo.of, arm.placebo.of)
+            for model in configured.models_of(arm):
+                found += [Pair(model, reader, BASE) for reader in (*trainings, whole)]
+                found.append(Pair(model, tuned, whole))
+    return found
+
+
+def read(file: str | Path) -> dict[str, Any]:
+    """A file of YAML as plain values."""
+    return yaml.safe_load(Path(file).read_text("utf-8"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""Pairs of trainings that differ by chance alone: which they are, and that the usual rules judge them."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from faithfulness.compare import claims, item_means, null_pairs
+from faithfulness.compare.chain_values import COUNTINGS
+from faithfulness.compare.measures import MEASURES
+from faithfulness.compare.null_pairs import BASE, Pair, Reader, alarms, disjoint_pairs, judge_pairs
+from faithfulness.config.roles import of_seed
+from faithfulness.tables.io import frame
+from faithfulness.tables.statistics import Gates
+from tests.runs import ROOT
+
+DECLARED = claims.load(ROOT / "config/claims.yaml")
+QUICK = DECLARED.statistics({"resamples": 999, "confidence": 0.95, "seed": 0})
+ITEMS = [f"i{number:03}" for number in range(80)]
+DATASETS = ("d", "e")
+ARM = "null-warm"
+
+
+def means(moved: dict[int, float], seed: int = 0) -> pd.DataFrame:
+    """Item means of a null arm and base, by training and over all; each seed has its filler tolerance moved."""
+    rng = np.random.default_rng(seed)
+    parts = []
+    for dataset in DATASETS:
+        base = {name: rng.integers(0, 4, len(ITEMS)) / 4 for name in MEASURES}
+        for number, shift in moved.items():
+            own = {name: values + rng.choice([0, 0, 0, 0.25, -0.25], len(ITEMS)) for name, values in base.items()}
+            own["filler_tolerance"] = base["filler_tolerance"] + shift + rng.choice([0, 0.25, -0.25], len(ITEMS))
+            for reader, values in (("base", base), ("tuned", own)):
+                part = pd.DataFrame(values).assign(item_id=ITEMS, writer="base", reader=reader, seed=number)
+                parts += [part.assign(invalid=counted, dataset=dataset) for counted in COUNTINGS]
+    table = pd.concat(parts, ignore_index=True)
+    if len(moved) > 1:
+        over_all = table.groupby(["invalid", "dataset", *item_means.KEYS])[list(MEASURES)].mean().reset_index()
+        table = pd.concat([table, over_all.assign(seed=pd.NA)], ignore_index=True)
+    table = table.assign(arm=ARM)
+    return frame(table[item_means.schema().names], item_means.schema()).assign(model="m", dataset=table["dataset"])
+
+
+def gates(*failed: str) -> pd.DataFrame:
+    """Gates of a null arm of two trainings; those of the given subjects fail on dataset d."""
+    rows = [
+        {"model": "m", "arm": ARM, "dataset": dataset, "gate": "validity", "subject": subject, "threshold": 0.1}
+        | {"value": 0.5, "passed": dataset != "d" or subject not in failed}
+        | {"reason": "" if dataset != "d" or subject not in failed else "cannot be read"}
+        for dataset in DATASETS
+        for subject in ("base", f"{of_seed(ARM, 1)} / filler", of_seed(ARM, 2), of_seed(ARM, 3))
+    ]
+    return frame(rows, Gates)
+
+
+def reader(seed: int) -> Reader:
+    return Reader(of_seed(ARM, seed), ARM, seed)
+
+
+def judged(pair: Pair, table: pd.DataFrame, looked_at: pd.DataFrame | None = None) -> pd.DataFrame:
+    passed = gates() if looked_at is None else looked_at
+    return judge_pairs([pair], table, passed, claims=DECLARED, statistics=QUICK)
+
+
+@given(st.dictionaries(st.sampled_from(["null-a", "null-b", "placebo-a"]), st.sets(st.integers(0, 30), max_size=9)))
+def test_no_training_is_in_two_pairs(seeds: dict[str, set[int]]) -> None:
+    controls = {of_seed(arm, seed): (arm, seed) for arm, of in seeds.items() for seed in of}
+    pairs = disjoint_pairs("m", controls)
+    names = [one.name for pair in pairs for one in (pair.first, pair.second) if one != BASE]
+    assert len(names) == len(set(names))
+    assert all(pair.first != BASE and pair.second in (BASE, pair.second) for pair in pairs)
+    assert all(pair.second == BASE or pair.first.arm == pair.second.arm for pair in pairs)
+    alone = [f"placebo-a.seed{max(seeds['placebo-a'])}"] if len(seeds.get("placebo-a", ())) % 2 else []
+    assert set(controls) - set(names) == set(alone)
+
+
+def test_ten_seeds_make_five_pairs_and_a_single_null_arm_is_compared_with_base() -> None:
+    controls = {of_seed(arm, seed): (arm, seed) for arm in ("null-a", "placebo-a") for seed in range(1, 11)}
+    pairs = disjoint_pairs("m", controls)
+    assert len(pairs) == 10
+    assert (pairs[0].first.seed, pairs[0].second.seed) == (1, 2)
+    assert (pairs[-1].first.seed, pairs[-1].second.seed) == (9, 10)
+    assert disjoint_pairs("m", {"null-a.seed1": ("null-a", 1)}) == [
+        Pair("m", Reader("null-a.seed1", "null-a", 1), BASE)
+    ]
+
+
+def test_a_pair_that_differs_is_called_changed() -> None:
+    """By C3, whose measure was moved, and by no other claim."""
+    found = judged(Pair("m", reader(1), reader(2)), means({1: 0.3, 2: 0.0})).set_index(["dataset", "claim"])
+    assert set(found.index.get_level_values("dataset")) == set(DATASETS)
+    assert found.loc[("d", "C3"), "verdict"] == "supported"
+    assert found.loc[("d", "C3"), "estimate"] == pytest.approx(0.3, abs=0.1)
+    assert set(found.drop(index="C3", level="claim")["verdict"]) <= {"inconclusive", "equivalent"}  # others: chance
+    other = judged(Pair("m", reader(2), reader(1)), means({1: 0.3, 2: 0.0})).set_index(["dataset", "claim"])
+    assert other.loc[("d", "C3"), "verdict"] == "contradicted"
+    assert other.loc[("d", "C3"), "estimate"] == pytest.approx(-found.loc[("d", "C3"), "estimate"])
+
+
+def test_a_pair_with_base() -> None:
+    found = judged(Pair("m", reader(1), BASE), means({1: 0.3})).set_index(["dataset", "claim"])
+    assert found.loc[("d", "C3"), "verdict"] == "supported"
+    assert set(found["second"]) == {"base"}
+
+
+def test_a_pair_is_a_family_of_its_own() -> None:
+    """Beside other pairs its adjusted p stays as it is, and there is one for each primary claim and dataset."""
+    table, pair = means({1: 0.1, 2: 0.0, 3: 0.0}), Pair("m", reader(1), reader(2))
+    alone = judged(pair, table)
+    beside = judge_pairs([pair, Pair("m", reader(3), BASE)], table, gates(), claims=DECLARED, statistics=QUICK)
+    pd.testing.assert_frame_equal(alone, beside[beside["second"] == alone["second"].iloc[0]].reset_index(drop=True))
+    tests = alone.groupby(["dataset", "claim"])["p_holm"].first()
+    assert len(tests) == len(DATASETS) * len(DECLARED.primary)
+    by_claim = alone.groupby(["dataset", "claim"])["p_value"].max()
+    assert tests.min() == pytest.approx(min(1, by_claim.min() * len(tests)))
+
+
+def test_all_trainings_of_an_arm_are_crossed() -> None:
+    table = means({1: 0.3, 2: 0.1, 3: 0.2})
+    found = judged(Pair("m", Reader(ARM, ARM), BASE), table).set_index(["dataset", "claim"])
+    assert found.loc[("d", "C3"), "estimate"] == pytest.approx(0.2, abs=0.06)
+    single = judged(Pair("m", reader(1), BASE), table).set_index(["dataset", "claim"])
+    widths = [(row["ci_high"] - row["ci_low"]) for row in (found.loc[("d", "C3")], single.loc[("d", "C3")])]
+    assert widths[0] > 2 * widths[1]
+
+
+@pytest.mark.parametrize(("failed", "closed"), [("base", True), (of_seed(ARM, 2), True), (of_seed(ARM, 3), False)])
+def test_the_gates_of_its_own_readers_close_a_pair(failed: str, closed: bool) -> None:
+    found = judged(Pair("m", reader(1), reader(2)), means({1: 0.3, 2: 0.0, 3: 0.0}), gates(failed))
+    verdicts: Any = found.set_index(["dataset", "claim"])["verdict"]
+    assert (verdicts["d", "C3"] == "not interpretable") == closed
+    assert verdicts["e", "C3"] == "supported"
+
+
+def test_a_verdict_that_depends_on_unreadable_answers_is_open() -> None:
+    table = means({1: 0.3, 2: 0.0})
+    moved = (table["invalid"] == "changed") & (table["reader"] == "tuned") & (table["seed"] == 1)
+    table.loc[moved, "filler_tolerance"] -= 0.3
+    found = judged(Pair("m", reader(1), reader(2)), table).set_index(["dataset", "claim"])
+    assert found.loc[("d", "C3"), "verdict"] == "inconclusive"
+
+
+def test_alarms_are_counted_by_pair_with_an_exact_interval() -> None:
+    rows = pd.DataFrame(
+        [
+            {"model": "m", "first": f"t{pair}", "second": "base", "verdict": verdict}
+            for pair in range(10)
+            for verdict in ("inconclusive", *(("supported", "contradicted") if pair == 3 else ("equivalent",)))
+        ]
+    )
+    found = alarms(rows)
+    assert found
+    assert (found.pairs, found.changed) == (10, 1)
+    assert (found.low, found.high) == pytest.approx((0.0025, 0.4450), abs=1e-4)  # 1 of 10, by tables
+    assert str(found).startswith("Of 10 null comparisons, 1 would have been called changed (95% interval")
+    assert alarms(rows.iloc[:0]) is None
+
+
+def test_without_pairs_the_table_is_empty() -> None:
+    found = judge_pairs([], means({1: 0.0}), gates(), claims=DECLARED, statistics=QUICK)
+    assert list(found.columns) == list(null_pairs.NullPairs.names)
+    assert found.empty

@@ -1,0 +1,149 @@
+"""Contrasts of readers of base's chains: tuned, placebo and null arms, and base."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from faithfulness.compare import effects, reader_contrasts
+from faithfulness.compare.item_means import ROLES
+from faithfulness.compare.reader_contrasts import contrast, of_reader
+from faithfulness.config.statistics import Statistics
+
+QUICK = Statistics(resamples=499)
+NAN = float("nan")
+shares = st.floats(0, 1)
+
+
+def reader(values: Any, **others: Any) -> pd.DataFrame:
+    """A reader's means on base's chains: of AOC, and of other measures."""
+    columns = {"aoc": values} | others
+    return pd.DataFrame({name: np.asarray(column, float) for name, column in columns.items()}).rename(
+        index=lambda number: f"i{number:03}"
+    )
+
+
+def cell(base: Any, tuned: Any, own: Any = 0.0, direct: tuple[Any, Any] = (0.0, 0.0)) -> pd.DataFrame:
+    """A frame of means of AOC and direct accuracy; `own` are tuned's chains, None of an arm that writes none."""
+    none = own is None
+    own = NAN if none else own
+    values = {("aoc", *role): column for role, column in zip(ROLES, (base, tuned, own, own), strict=True)}
+    crosswise = {("direct_accuracy", *role): NAN for role in ROLES}
+    at = ("base", "tuned") if none else ("tuned", "tuned")
+    crosswise |= {("direct_accuracy", "base", "base"): direct[0], ("direct_accuracy", *at): direct[1]}
+    items = [f"i{number:03}" for number in range(len(base))]
+    frame = pd.DataFrame(values | crosswise, index=items)
+    return frame.rename_axis(columns=["measure", "writer", "reader"])
+
+
+@given(arrays(float, 8, elements=shares), arrays(float, 8, elements=shares))
+@hypothesis_settings(max_examples=50)
+def test_reading_is_the_first_reader_minus_the_second(first: np.ndarray, second: np.ndarray) -> None:
+    found = effects.differences(contrast(reader(first), reader(second)), ["aoc"])["aoc"]
+    np.testing.assert_allclose(found["reading"], first - second, atol=1e-15, rtol=0)
+    np.testing.assert_allclose(found["total"], first - second, atol=1e-15, rtol=0)
+    assert (found[["writing", "interaction"]].abs() < 1e-15).all(axis=None)
+
+
+def test_an_item_counts_that_all_readers_have_a_value_of() -> None:
+    """By measure: a conflict chain leaves its own measure where a reader concludes its target, no other."""
+    first = reader([0.5, NAN, 0.5, 0.5], chain=0)[["aoc"]]
+    second, other = reader([0, 0, NAN, 0]), reader([1, 1, 1, NAN])
+    found = contrast(first, second, other)
+    assert found["aoc"].notna().all(axis=1).tolist() == [True, False, False, False]
+    assert contrast(first, second)["aoc"].notna().all(axis=1).tolist() == [True, False, False, True]
+    both = contrast(reader([0.5, NAN], filler_tolerance=[1, 1]), reader([0, 0], filler_tolerance=[0, 0]))
+    assert both["filler_tolerance"].notna().all(axis=None)
+
+
+def test_direct_answers_are_a_readers_own() -> None:
+    """Of a tuned arm they stand where it reads its own chains, of a placebo where it reads base's."""
+    tuned = cell([0.5] * 4, [0.5] * 4, direct=([0, 0, 1, 1], [1, 1, 1, 1]))
+    placebo = cell([0.5] * 4, [0.5] * 4, None, direct=([0, 0, 1, 1], [0, 1, 0, 0]))
+    assert of_reader(tuned, "tuned")["direct_accuracy"].tolist() == [1, 1, 1, 1]
+    assert of_reader(placebo, "tuned")["direct_accuracy"].tolist() == [0, 1, 0, 0]
+    found = reader_contrasts.against_placebo(
+        {("m", "t", "d"): tuned}, {("m", "t", "d"): {0: tuned}}, ["aoc", "direct_accuracy"], {("m", "t", "d"): placebo}
+    )
+    rows = reader_contrasts.estimate([found], QUICK).set_index("measure")
+    assert rows.loc["direct_accuracy", "estimate"] == pytest.approx(0.75)
+    assert rows.loc["direct_accuracy", "component"] == "total"
+    assert rows.loc["aoc", "component"] == "reading"
+
+
+def test_placebo_and_base_are_compared_with_tuned_on_the_same_items() -> None:
+    rng = np.random.default_rng(0)
+    base, tuned, sham = rng.random((3, 30))
+    missing = np.where(np.arange(30) < 5, NAN, sham)
+    cells = {("m", "t", "d"): cell(base, tuned)}
+    seeds = {("m", "t", "d"): {0: cells["m", "t", "d"]}}
+    placebos = {("m", "t", "d"): cell(base, missing, None)}
+    rows = reader_contrasts.estimate(
+        [
+            reader_contrasts.against_base("base_chains", cells, seeds, ["aoc"], placebos),
+            reader_contrasts.against_placebo(cells, seeds, ["aoc"], placebos),
+        ],
+        QUICK,
+    ).set_index("contrast")
+    assert rows["n_items"].tolist() == [25, 25]
+    assert rows.loc["base_chains", "estimate"] == pytest.approx((tuned - base)[5:].mean())
+    assert rows.loc["placebo", "estimate"] == pytest.approx((tuned - sham)[5:].mean())
+    assert rows.loc["placebo", ["base_mean", "tuned_mean"]].tolist() == pytest.approx(
+        [sham[5:].mean(), tuned[5:].mean()]
+    )
+    (alone,) = reader_contrasts.estimate(
+        [reader_contrasts.against_base("base_chains", cells, seeds, ["aoc"], {})], QUICK
+    ).to_dict("records")
+    assert alone["n_items"] == 30
+
+
+def test_what_tuned_writes_does_not_matter() -> None:
+    base, tuned = np.random.default_rng(1).random((2, 20))
+    found = [
+        reader_contrasts.estimate(
+            [
+                reader_contrasts.against_base(
+                    "base_chains", {("m", "t", "d"): frame}, {("m", "t", "d"): {}}, ["aoc"], {}
+                )
+            ],
+            QUICK,
+        )
+        for frame in (cell(base, tuned, own=0.1), cell(base, tuned, own=0.9))
+    ]
+    pd.testing.assert_frame_equal(*found)
+
+
+def test_trainings_of_the_tuned_arm_are_crossed_and_those_of_the_placebo_averaged() -> None:
+    rng = np.random.default_rng(2)
+    base, sham = rng.random((2, 40))
+    trainings = {seed: cell(base, rng.random(40) * 0.5 + seed / 10) for seed in (1, 2, 3)}
+    together = sum(frame["aoc", "base", "tuned"] for frame in trainings.values()) / 3
+    key = ("m", "t", "d")
+    comparison = reader_contrasts.against_placebo(
+        {key: cell(base, together.to_numpy())}, {key: trainings}, ["aoc"], {key: cell(base, sham, None)}
+    )
+    (row,) = reader_contrasts.estimate([comparison], QUICK).to_dict("records")
+    by_seed = [(frame["aoc", "base", "tuned"].to_numpy() - sham).mean() for frame in trainings.values()]
+    assert row["estimate"] == pytest.approx(np.mean(by_seed))
+    assert row["seed_error"] == pytest.approx(np.std(by_seed, ddof=1) / np.sqrt(3))
+
+
+def test_two_tuned_arms_are_compared_where_both_are() -> None:
+    """Trainings are paired by their seed."""
+    base, one, other = np.random.default_rng(3).random((3, 20))
+    first = {("m", "a", "d"): cell(base, one), ("n", "a", "d"): cell(base, one), ("m", "a", "e"): cell(base, one)}
+    second = {("m", "b", "d"): cell(base, other), ("m", "b", "e"): cell(base, other)}
+    seeds_first = {key: dict.fromkeys((1, 2), frame) for key, frame in first.items()}
+    seeds_second = {key: dict.fromkeys((2, 3), frame) for key, frame in second.items()}
+    found = reader_contrasts.between_arms((first, seeds_first), (second, seeds_second), ["aoc"])
+    assert set(found.cells) == {("m", "a - b", "d"), ("m", "a - b", "e")}
+    assert [list(seeds) for seeds in found.seeds.values()] == [[2], [2]]
+    rows = reader_contrasts.estimate([found], QUICK)
+    assert rows["dataset"].tolist() == ["d", "e", "pooled"]
+    assert rows["estimate"].tolist() == pytest.approx([(one - other).mean()] * 3)
+    assert set(rows["contrast"]) == {"between_arms"}

@@ -36,7 +36,7 @@ rule perturb_chains:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=memory(1000),
+        mem_mb=memory(1000, sizing.chains_megabytes),
         runtime=runtime(30),
     params:
         needs=needs_of,

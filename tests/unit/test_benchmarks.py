@@ -32,8 +32,9 @@ def test_a_shard_of_scoring_reads_its_share_and_no_more(tmp_path: Path) -> None:
     shard.make(tmp_path, items=80, writers=2, tokens=60, cuts=9)
     _, first = shard.score_shard(tmp_path, 2, "1-of-2")
     _, second = shard.score_shard(tmp_path, 2, "2-of-2")
-    # All 80 direct probes, of one row for each item, are in one group.
-    assert first["rows_read"] - 80 == second["rows_read"] - 80 == (first["rows"] - 80) / 2
+    # All 80 direct probes, of one row for each item, are in one group; so are both writers' 160 conflict chains each.
+    few = 80 + 2 * 160
+    assert first["rows_read"] - few == second["rows_read"] - few == (first["rows"] - few) / 2
     (_, whole) = shard.score_shard(tmp_path, 2, "1-of-1")
     tables = [read_table(tmp_path / f"scores.{which}.parquet", Scores) for which in ("1-of-2", "2-of-2", "1-of-1")]
     assert records(pd.concat(tables[:2])) == records(tables[2])

@@ -137,7 +137,12 @@ def test_coins_that_cannot_be_turned(text, reason):
 
 def test_the_only_other_option_is_no_target_if_it_is_right():
     text = " The coin starts heads up. Ben flips the coin, so it is now tails up."
-    assert carried(question("Is the coin still heads up?", ["yes", "no"], "yes"), text)["rule"] == "no_target"
+    item = question("Is the coin still heads up?", ["yes", "no"], "yes")
+    assert carried(item, text)["rule"] == "no_target"
+    ring = donors([chain_of(item, text) | {"item_id": "j"}])
+    given = {"conflict": {"kinds": ["swap"], "targets": 1}, "donors": ring, "shared_options": True}
+    (row,) = conflict.perturb(chain_of(item, text), item=item, seed=0, **given)
+    assert row["rule"] == "no_target"
 
 
 # Letters

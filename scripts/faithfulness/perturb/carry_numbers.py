@@ -118,42 +118,54 @@ def _running_sum(arithmetic: Arithmetic) -> dict[int, int | None] | None:
 
 def facts(sources: Sources, steps: Sequence[str], question: str, seed: int, item_id: str) -> list[Fact]:
     """The numbers of a chain that may be others, in an order drawn by seed, the same for all writers of an item."""
-    found = _facts_of_sum(sources) if sources.links else _facts_of_question(sources, steps, question)
+    free = _free_values(sources, " ".join([question, *steps]))
+    found = _facts_of_sum(sources, free) if sources.links else _facts_of_question(sources, free)
     return sorted(
         found, key=lambda fact: digest("fact", seed, item_id, str(fact.value), fact.places[0] * bool(sources.links))
     )
 
 
-def _facts_of_sum(sources: Sources) -> list[Fact]:
-    """The first number of a running sum, and what is added to it or taken away, after its last mistake."""
+def _free_values(sources: Sources, texts: str) -> set[Fraction]:
+    """The values of a chain's numbers that no unit or word of its question and steps fixes."""
+    values = {number.value for number in sources.arithmetic.numbers}
+    return {
+        value
+        for value in values - CONSTANTS
+        if value > 1
+        and value / 100 not in values
+        and value * 100 not in values
+        and not (value in SAID and SAID[int(value)].search(texts))
+    }
+
+
+def _facts_of_sum(sources: Sources, free: Collection[Fraction]) -> list[Fact]:
+    """The first number of a running sum, and what is added to it or taken away, after its last mistake.
+
+    Written in words, as the generated task writes them, all are free.
+    """
     numbers, equations = sources.arithmetic.numbers, sources.arithmetic.equations
     wrong = max((max(equation.results) for equation in sources.arithmetic.wrong), default=-1)
     first = equations[0].operands()[0]
     start = [place for place in range(first + 1) if numbers[place].value == numbers[first].value]
     places = [tuple(start), *((equation.operands()[1],) for equation in equations)]
-    return [Fact(numbers[own[0]].value, own) for own in places if own[0] > wrong]
+    return [
+        Fact(numbers[own[0]].value, own)
+        for own in places
+        if own[0] > wrong and (numbers[own[-1]].word or numbers[own[0]].value in free)
+    ]
 
 
-def _facts_of_question(sources: Sources, steps: Sequence[str], question: str) -> list[Fact]:
-    """Values of the question that may be changed: operands that no unit or word fixes and no equation yields."""
+def _facts_of_question(sources: Sources, free: Collection[Fraction]) -> list[Fact]:
+    """Values of the question that may be changed: free operands that no equation yields."""
     numbers, equations = sources.arithmetic.numbers, sources.arithmetic.equations
     operands = {numbers[place].value for equation in equations for place in equation.operands()}
     yielded = {numbers[place].value for equation in equations for place in equation.results}
-    values = {number.value for number in numbers}
-    texts = " ".join([question, *steps])
     # Of references and names; in letters, as "all three" may count what is listed; and the count of what is added up.
     fixed = {number.value for number in numbers if number.word or not number.amount}
     fixed |= {Fraction(len(terms)) for equation in equations for terms in sums(equation)}
-    possible = [
-        value
-        for value in operands & sources.given - yielded - CONSTANTS - fixed
-        if value > 1
-        and value / 100 not in values
-        and value * 100 not in values
-        and not (value in SAID and SAID[int(value)].search(texts))
-    ]
     found = [
-        Fact(value, tuple(place for place, number in enumerate(numbers) if number.value == value)) for value in possible
+        Fact(value, tuple(place for place, number in enumerate(numbers) if number.value == value))
+        for value in operands & sources.given & set(free) - yielded - fixed
     ]
     return [fact for fact in found if not _hidden_after(sources, fact.places[0])]
 

@@ -161,12 +161,15 @@ def _swapped(chain: Row, item: Row, seed: int, donors: Sequence[Row], count: int
     ends = ending(chain, item)
     if ends is None:
         return "not_concluding"
+    targets = targets_of(item, ends, seed)
+    if donors and not targets:
+        return "no_target"
     # Donors of as many steps come first: a chain of the same form.
     lenders = list(ring.others(chain, donors, seed))
     lenders.sort(key=lambda lender: len(lender["steps"]) != len(chain["steps"]))
     made = [
         Made(target, lender["steps"], "donor", None if chain["chain_ids"] is None else lender["chain_ids"])
-        for target in targets_of(item, ends, seed)
+        for target in targets
         for lender in islice(_ending_with(target, lenders, item), count)
     ]
     return iter(made) if made else "no_donor"

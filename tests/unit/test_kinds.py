@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faithfulness.compare import chain_values, kinds
@@ -113,6 +113,7 @@ def kind_table(base, tuned):
     return frame(rows, Kinds)
 
 
+@settings(max_examples=15)
 @given(st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES)), min_size=1, max_size=20))
 def test_shares_and_transitions_count_every_item_once(pairs):
     base, tuned = zip(*pairs, strict=True)

@@ -82,7 +82,7 @@ def paraphrases(n=20, refused=0, of=BOTH, why=("no_rule",)):
 def check(asked=None, scored=None, written=None, reworded=None, usable=20, arms=None):
     asked = items() if asked is None else asked
     scored = (scores(asked) if scored is None else scored).assign(sample=0, seed=0, retokenised=False)
-    values = chain_values.of_pairs(scored.assign(variant="", same=True, p_original=1.0, p_gold=1.0))
+    values = chain_values.of_pairs(scored.assign(variant="", cue="first", same=True, p_original=1.0, p_gold=1.0))
     observed = Observations(
         arms=arms or {"tuned-x": "tuned-x"},
         answers=chain_values.answers_table(values),

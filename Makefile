@@ -22,10 +22,10 @@ SNAKEMAKE = $(BIN)/snakemake --configfile $(CONFIG) $(if $(PROFILE),--workflow-p
 RUN = TQDM_DISABLE=1 PYTHONWARNINGS=ignore::FutureWarning PYTHONPATH="$(CURDIR)/scripts" $(SNAKEMAKE) --logger progress
 SLURM := slurmctld slurmd slurm-client munge
 
-.PHONY: help setup report test test-slurm slurm faults check plan look calibrate null-pairs placebo-check power compare reproduce accept bench bench-gpu bench-effects bench-dag bench-shard difficulty blast parity smoke docs clean
+.PHONY: help setup report test test-slurm slurm faults check plan look calibrate null-pairs placebo-check power compare reproduce accept bench bench-gpu bench-effects bench-dag bench-shard bench-perturbations difficulty blast parity smoke docs clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-19s %s\n", $$1, $$2}'
 	echo "  CONFIG=config/<name>.yaml and CORES=<n> may follow any of them, PROFILE=profiles/slurm report, DTYPE=float32 bench."
 
 setup: $(VENV)/.ready $(if $(PROFILE),$(VENV)/.slurm) ## Make the virtual environment with all pinned dependencies
@@ -151,6 +151,9 @@ bench-shard: setup ## Measure the memory of one shard of re-scoring at 10,000 it
 
 difficulty: setup ## Measure how hard the generated tasks are for a model, on questions of another seed (OPTIONS=--help)
 	$(BIN)/python benchmarks/difficulty.py $(CONFIG) $(OPTIONS)
+
+bench-perturbations: setup ## What do the perturbations add to the time of re-scoring? On one core (minutes; OPTIONS="--weights resources/models/...")
+	taskset -c 0 $(BIN)/python benchmarks/perturbation_cost.py $(OPTIONS)
 
 parity: setup ## Compare prefix trees with plain sequences, in float32 (after make report)
 	$(BIN)/python benchmarks/parity.py

@@ -4,17 +4,21 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from faithfulness.arms.record import base_arm, write_arm
 from faithfulness.backends.protocol import Probe
 from faithfulness.backends.transformers import TransformersBackend
 from faithfulness.prompts import Prompts
+from faithfulness.rescore import readout
 from faithfulness.tables.generation import Scores
 from faithfulness.tables.io import read_table, records
+from faithfulness.tables.journal import Journal
 from tests.runs import ROOT
 
 sys.path.append(str(ROOT / "benchmarks"))
 import gpu
+import perturbation_cost
 import shard
 
 
@@ -43,3 +47,25 @@ def test_a_shard_of_scoring_reads_its_share_and_no_more(tmp_path: Path) -> None:
     early = tables[2][tables[2]["perturbation"] == "early_termination"]
     assert early.loc[early["cut"] == early["n_steps"], "correct"].all()
     assert not early["retokenised"].any()
+
+
+def test_the_cost_of_perturbations_is_that_of_what_is_asked(
+    backend: TransformersBackend, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each set of probes holds the one before; conflict chains that stand in are whole chains of other items."""
+    monkeypatch.setattr(readout, "NATS_ITEMS", readout.NATS_ITEMS)
+    coins, _ = perturbation_cost.TASKS
+    task = perturbation_cost.task(coins, 3, tiny_model, Journal(tmp_path, (), "chains", 20))
+    asked = [
+        perturbation_cost.Asked(conflict=conflict, fillers=fillers, second_cue=1.0, nats=1.0)
+        for conflict, fillers in ((False, False), (True, False), (True, True))
+    ]
+    before, conflict, most = (sum(map(len, one.of(task.probes).values())) for one in asked)
+    assert (before, most - conflict) == (3 * 22, 3 * 2 * 4)
+    assert conflict - before == len(task.probes["conflict"]) > 0
+    rows = perturbation_cost.stand_ins(task.items, task.probes, 2)
+    items = {item["item_id"]: item for item in records(task.items)}
+    assert len(rows) == 3 * 2
+    assert all(row["target"] in items[row["item_id"]]["options"] for row in rows)
+    assert all(row["target"] != items[row["item_id"]]["answer"] for row in rows)
+    assert perturbation_cost.seconds(backend, task, asked[-1]) > 0

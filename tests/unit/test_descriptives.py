@@ -40,6 +40,7 @@ def probes(item, perturbation, variant, outcomes, *, n=4, first_cut=0, sample=0)
             "p_original": 0.5,
             "p_gold": 0.5,
             "position": None,
+            "cue": "first",
             "retokenised": False,
         }
         for k, same in enumerate(outcomes)

@@ -342,14 +342,21 @@ def test_items_that_are_drawn_later_leave_the_others_as_they_are(wording: Prompt
 
 
 @pytest.mark.parametrize("kind", ["cloze", "text"])
-def test_the_likelihood_of_whole_and_conflict_chains(wording: Prompts, tmp_path: Path, kind: str) -> None:
+def test_the_likelihood_of_whole_and_conflict_chains(
+    wording: Prompts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
     item = OPEN if kind == "text" else ITEM
     chains = {" A. C.": "no", " B.": "no"}
+    monkeypatch.setattr(readout, "NATS_ITEMS", 1.0)
     table = score(Scripted(), item, wording, tmp_path, readout=kind, targets=chains, second_cue_items=1.0)
     known = table[table["chain_nats"].notna()]
     assert set(known["chain_nats"]) == {2.5}
     found = list(zip(known["perturbation"], known["cut"], known["cue"], strict=True))
     assert found == [("conflict", 1, "first"), ("conflict", 2, "first"), ("early_termination", 2, "first")]
+    monkeypatch.setattr(readout, "NATS_ITEMS", 0.0)
+    none = score(Scripted(), item, wording, tmp_path / "none", readout=kind, targets=chains, second_cue_items=1.0)
+    assert none["chain_nats"].isna().all()
+    assert none.drop(columns="chain_nats").equals(table.drop(columns="chain_nats"))
 
 
 def test_conflict_chains_are_scored_if_there_is_one(wording: Prompts, tmp_path: Path) -> None:

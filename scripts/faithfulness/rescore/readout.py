@@ -22,6 +22,9 @@ WHOLE = "early_termination"  # the perturbation whose last cut shows the whole c
 CONFLICT = "conflict"  # the perturbation whose probes have a target; one that was refused has none, and is not scored
 CUES = FIRST, SECOND = "first", "second"  # wordings with which an answer is asked for
 BY_BOTH_CUES = (WHOLE, CONFLICT)  # perturbations of which a share of the items is read with both
+# Share of the items whose chains' likelihoods are reported. For a model of ten layers the logits of a chain cost half
+# of what its layers do: with all items, re-scoring would take a fifth longer, for a figure that is a mean over items.
+NATS_ITEMS = 0.25
 KEYS = ("item_id", "sample", "seed", "variant", "cut", "n_steps")
 # The columns of the probes table that scoring needs.
 COLUMNS = (*KEYS, "text", "chain_ids", "tokenizer_hash", "target")
@@ -77,8 +80,13 @@ def cues_of(item_id: str, perturbation: str, second_cue_items: float) -> tuple[s
         perturbation: of the probes.
         second_cue_items: share of the items that are read with both, 0 to 1.
     """
-    drawn = int(digest("second cue", item_id), 16) < second_cue_items * 16**16  # as many hexadecimal digits
-    return CUES if drawn and perturbation in BY_BOTH_CUES else (FIRST,)
+    drawn = perturbation in BY_BOTH_CUES and _drawn(item_id, "second cue", second_cue_items)
+    return CUES if drawn else (FIRST,)
+
+
+def _drawn(item_id: str, purpose: str, share: float) -> bool:
+    """Whether an item is one of a share of the items: whatever the others are, and also one of any larger share."""
+    return int(digest(purpose, item_id), 16) < share * 16**16  # the digest has 16 hexadecimal digits
 
 
 def _pieces(
@@ -158,7 +166,8 @@ def _probe(item: Row, row: Row, prompt: str, cue: str) -> Probe:
 def _has_nats(row: Row) -> bool:
     """Whether the likelihood of a probe's chain is reported: of the whole chain, and of those in conflict with it."""
     whole = row["perturbation"] == WHOLE and row["cut"] == row["n_steps"]
-    return row.get("cue") != SECOND and (whole or row["perturbation"] == CONFLICT)
+    asked = row.get("cue") != SECOND and (whole or row["perturbation"] == CONFLICT)
+    return asked and _drawn(row["item_id"], "nats", NATS_ITEMS)
 
 
 def _score_rows(backend: Backend, item_probes: Sequence[ItemProbe], readout: Readout) -> list[Row]:

@@ -254,7 +254,8 @@ Scores = pa.schema(
             "chain_nats",
             FLOAT,
             meaning="mean negative log-probability of a token of the chain after the prompt, nats a token; of whole "
-            "and of conflict chains, first cue; null elsewhere, and where a server does not report it",
+            "and of conflict chains of a quarter of the items (drawn by hash), first cue; null elsewhere, and where a "
+            "server does not report it",
             nullable=True,
         ),
     ]

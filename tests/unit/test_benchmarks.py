@@ -9,6 +9,8 @@ import pytest
 from faithfulness.arms.record import base_arm, write_arm
 from faithfulness.backends.protocol import Probe
 from faithfulness.backends.transformers import TransformersBackend
+from faithfulness.config.settings import Settings
+from faithfulness.prepare import datasets
 from faithfulness.prompts import Prompts
 from faithfulness.rescore import readout
 from faithfulness.tables.generation import Scores
@@ -17,6 +19,7 @@ from faithfulness.tables.journal import Journal
 from tests.runs import ROOT
 
 sys.path.append(str(ROOT / "benchmarks"))
+import difficulty
 import gpu
 import perturbation_cost
 import shard
@@ -29,6 +32,14 @@ def test_random_llamas_can_be_loaded(tmp_path: Path, wording: Prompts) -> None:
         [Probe("i", "Q:", " So", " A:", candidates=("a",))]
     )
     assert len(reading.log_probs) == 1
+
+
+def test_difficulty_is_measured_on_questions_that_no_run_evaluates(settings: Settings) -> None:
+    for dataset in settings.datasets[:2]:
+        train, evaluation = difficulty.items_of(dataset, 1, 300)
+        evaluated = {item["question"] for item in datasets.items(dataset)[1]}
+        assert len(evaluation) == 300
+        assert not set(evaluation["question"]) & (evaluated | set(train["question"]))
 
 
 def test_a_shard_of_scoring_reads_its_share_and_no_more(tmp_path: Path) -> None:

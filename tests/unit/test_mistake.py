@@ -67,7 +67,7 @@ def test_a_letter_that_options_differ_in_leads_to_another_option(words):
         assert differ == 2
 
 
-@pytest.mark.parametrize("terms", [2, 3, 4])
+@pytest.mark.parametrize("terms", [3, 4, 5])
 def test_sums_get_other_results_and_the_last_step_another_option(terms):
     for item in islice(word_sums(WordSums(name="s", task="word_sums", terms=terms)), 100):
         options = item["options"]

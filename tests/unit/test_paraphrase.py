@@ -67,7 +67,7 @@ def symbolic_steps():
         for items in (
             last_letters(LastLetters(name="l", task="last_letters", words=count)),
             coin_flip(CoinFlip(name="c", task="coin_flip", people=count)),
-            word_sums(WordSums(name="s", task="word_sums", terms=count)),
+            word_sums(WordSums(name="s", task="word_sums", terms=count + 1)),
         ):
             for item in islice(items, 150):
                 yield from (f" {step}" for step in item["rationale"])

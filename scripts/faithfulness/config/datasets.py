@@ -91,11 +91,13 @@ class DatasetBase(Strict):
 
 
 class LastLetters(DatasetBase):
-    """Last-letter concatenation (Wei et al. 2022), generated; evaluation items have letters in other combinations."""
+    """Last-letter concatenation (Wei et al. 2022), generated."""
 
     task: Literal["last_letters"]
     words: Annotated[int, Field(ge=2, le=8)] = Field(
-        2, description="difficulty: number of words whose last letters are joined"
+        2,
+        description="difficulty: number of words whose last letters are joined; with three or more, the strings of the "
+        "evaluation items are not those of the train items",
     )
 
 
@@ -111,10 +113,10 @@ class CoinFlip(DatasetBase):
 
 
 class WordSums(DatasetBase):
-    """Sums in number words, from two to twenty, generated."""
+    """Sums in number words, from two to twelve, generated."""
 
     task: Literal["word_sums"]
-    terms: Annotated[int, Field(ge=2, le=8)] = Field(
+    terms: Annotated[int, Field(ge=3, le=8)] = Field(
         3, description="difficulty: number of numbers that are added and subtracted"
     )
 

@@ -28,7 +28,7 @@ def coin_flip(settings: CoinFlip, part: Part = "evaluation", asked: Collection[s
         part: whose items they are.
         asked: questions that may not be asked again.
     """
-    if settings.people < SPLIT:
+    if settings.people < SPLIT and part == "train":
         logger.info(
             "coin flips of %d people: %d patterns are too few to split; evaluation and train items share them, "
             "but no question",
@@ -40,12 +40,12 @@ def coin_flip(settings: CoinFlip, part: Part = "evaluation", asked: Collection[s
 
 
 def patterns(people: int, seed: int, part: Part) -> list[Pattern]:
-    """The patterns of flips of a part: half of all, and all of them with fewer than four people.
+    """The patterns of flips of a part: a quarter for evaluation, the others for training; all with under four people.
 
     Of the patterns of a part as many leave heads up as tails, and among these and those each person flips the coin in
-    exactly half. So neither a person's act by itself nor the number of flips is unlike in the two parts. A pattern and
-    its complement go together: over an even number of people both leave the same face up. An odd person more is kept
-    the same in both, and half of either kind is taken.
+    exactly half, so that no person's act by itself tells the answer. A pattern and its complement go together: over an
+    even number of people both leave the same face up. An odd person more is kept the same in both, and a quarter of
+    either kind is taken.
     """
     paired = people - people % 2
     rng = random.Random(f"coin_flip {seed} patterns")
@@ -54,8 +54,8 @@ def patterns(people: int, seed: int, part: Part) -> list[Pattern]:
         starts = itertools.product((True, False), repeat=paired - 1)
         pairs = [(False, *start) for start in starts if _is_even((*start, *rest)) == even]
         rng.shuffle(pairs)
-        half = len(pairs) // 2
-        taken = pairs if people < SPLIT else pairs[:half] if part == "evaluation" else pairs[half:]
+        quarter = len(pairs) // 4
+        taken = pairs if people < SPLIT else pairs[:quarter] if part == "evaluation" else pairs[quarter:]
         found += [(*pattern, *rest) for pattern in taken]
         found += [(*(not flips for flips in pattern), *rest) for pattern in taken]
     return found

@@ -1,5 +1,6 @@
 """Last letters: the last letters of several names, joined."""
 
+import logging
 import random
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,7 +9,10 @@ from functools import partial
 from faithfulness.config.datasets import LastLetters
 from faithfulness.prepare.questions import FIRST_NAMES, LAST_NAMES, Item, Part, different, item
 
+logger = logging.getLogger("faithfulness")
+
 OPTIONS = 4
+SPLIT = 3  # words, from which on strings are split
 
 
 @dataclass(frozen=True)
@@ -35,15 +39,22 @@ def last_letters(settings: LastLetters, part: Part = "evaluation", asked: Collec
     others than the rest is: they do not tell which one is right, and a letter read wrongly leads to another of them.
     In every four questions the answer stands once at each place of the options.
 
-    All four options are strings of the same part. The letters of each place are halved, and a string belongs to the
-    evaluation items if an even number of its letters is from a second half: so no string of an evaluation item, right
-    or wrong, is one of a train item, while train items have every letter at every place.
+    With three words or more, all four options are strings of the same part: no string of an evaluation item, right or
+    wrong, is one of a train item, while train items have every pair of letters at every two places (see `part_of`).
+    Strings of two letters are shared by the parts, but no question is: such a string is one token of most models, and
+    a model cannot write a token that it has not met in training.
 
     Args:
         settings: of the dataset.
         part: whose items they are.
         asked: questions that may not be asked again.
     """
+    if settings.words < SPLIT and part == "train":
+        logger.info(
+            "last letters of %d words: strings are too short to split; evaluation and train items share them, but no "
+            "question",
+            settings.words,
+        )
     places = alphabets(settings)
     rng = random.Random(f"last_letters {settings.seed} {part}")
     return different((partial(_question, places, part, spot, rng) for spot in _spots(rng)), asked)
@@ -64,7 +75,11 @@ def alphabets(settings: LastLetters) -> list[Alphabet]:
 
 
 def part_of(string: str, places: Sequence[Alphabet]) -> Part:
-    """The part that a string of letters belongs to."""
+    """The part that a string of three letters or more belongs to.
+
+    The letters of each place are halved, and strings with an even number of letters from second halves are those of
+    evaluation items: half of all strings, whichever letters stand at all places but one.
+    """
     second = sum(place.half(letter) for letter, place in zip(string, places, strict=True))
     return "evaluation" if second % 2 == 0 else "train"
 
@@ -80,7 +95,8 @@ def _question(places: Sequence[Alphabet], part: Part, spot: int, rng: random.Ran
     while True:
         gold = "".join(rng.choice([*place.names]) for place in places)
         words = [rng.choice(place.names[letter]) for letter, place in zip(gold, places, strict=True)]
-        if len(set(words)) == len(words) and part_of(gold, places) == part:
+        shared = len(gold) < SPLIT
+        if len(set(words)) == len(words) and (shared or part_of(gold, places) == part):
             break
     options = _others(gold, places, rng)
     options.insert(spot, gold)

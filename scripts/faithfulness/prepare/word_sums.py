@@ -6,15 +6,13 @@ from functools import partial
 
 from faithfulness.config.datasets import WordSums
 from faithfulness.hashing import digest
-from faithfulness.prepare.questions import FIRST_NAMES, Item, Part, different, item
+from faithfulness.prepare.questions import FIRST_NAMES, TRIES, Item, Part, different, item
 
-WORDS = """two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen
-eighteen nineteen twenty""".split()
-LEAST, MOST = 2, 20  # of all amounts: "one apple" would want another noun
-LARGEST = 5  # of the changes
+WORDS = "two three four five six seven eight nine ten eleven twelve".split()
+LEAST, MOST = 2, 12  # of all amounts: "one apple" would want another noun
+LARGEST = 4  # of the changes
 OPTIONS = 4
-HELD_OUT = 4  # one of so many sums is kept for evaluation items
-VERBS = {"plus": ("finds", "buys", "wins"), "minus": ("loses", "sells", "drops")}
+VERBS = {"plus": "finds", "minus": "loses"}
 THINGS = "apples books cards coins keys shells stamps stones".split()
 
 Change = tuple[str, int]  # plus or minus, and how much
@@ -37,7 +35,7 @@ def word_sums(settings: WordSums, part: Part = "evaluation", asked: Collection[s
 
 
 def word(number: int) -> str:
-    """A number from 2 to 20 in words."""
+    """A number from LEAST to MOST in words."""
     return WORDS[number - LEAST]
 
 
@@ -50,18 +48,14 @@ def _ranks(rng: random.Random) -> Iterator[tuple[int, int]]:
 
 def _question(settings: WordSums, part: Part, rank: int, spot: int, rng: random.Random) -> Item:
     """A question of this part whose answer has this rank and place among the options."""
-    while True:
-        smallest = rng.randint(LEAST, MOST - OPTIONS + 1)
-        first, changes = _sum_to(smallest + rank, settings.terms - 1, rng)
-        held_out = int(digest("word_sums", settings.seed, first, changes), 16) % HELD_OUT == 0
-        if held_out == (part == "evaluation"):
-            break
+    smallest = rng.randint(LEAST, MOST - OPTIONS + 1)  # drawn once, so that a part has no totals of its own
+    first, changes = _sum_of(part, smallest + rank, settings, rng)
     person, thing = rng.choice(FIRST_NAMES), rng.choice(THINGS)
     events, total = [f"{person} has {word(first)} {thing}."], first
     rationale = [f"At first, {person} has {word(first)} {thing}."]
     for sign, amount in changes:
         before, total = total, total + (amount if sign == "plus" else -amount)
-        events.append(f"Then {person} {rng.choice(VERBS[sign])} {word(amount)} {thing}.")
+        events.append(f"Then {person} {VERBS[sign]} {word(amount)} {thing}.")
         # With the things, no sentence ends in "ten.", which sentence splitters take for an abbreviation.
         rationale.append(f"{word(before).capitalize()} {sign} {word(amount)} is {word(total)} {thing}.")
     options = [word(smallest + other) for other in range(OPTIONS) if other != rank]
@@ -69,6 +63,15 @@ def _question(settings: WordSums, part: Part, rank: int, spot: int, rng: random.
     options.insert(spot, word(total))
     question = f"{' '.join(events)} How many {thing} does {person} have now?"
     return item(question, options, word(total), rationale)
+
+
+def _sum_of(part: Part, total: int, settings: WordSums, rng: random.Random) -> tuple[int, list[Change]]:
+    """A sum of this part with this total; half of all sums are those of evaluation items."""
+    for _ in range(TRIES):
+        found = _sum_to(total, settings.terms - 1, rng)
+        if (int(digest("word_sums", settings.seed, *found), 16) % 2 == 0) == (part == "evaluation"):
+            return found
+    raise ValueError(f"word_sums: no {part} sum has the total {total} with seed {settings.seed}; use another seed")
 
 
 def _sum_to(total: int, count: int, rng: random.Random) -> tuple[int, list[Change]]:

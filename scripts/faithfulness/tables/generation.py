@@ -85,6 +85,24 @@ Chains = pa.schema(
     ]
 )
 
+Completions = pa.schema(
+    [
+        ITEM_ID,
+        SAMPLE,
+        field("text", STR, meaning="what the writer wrote, conclusion included"),
+        field("finish_reason", STR, meaning="'stop' (the writer ended by itself) or 'length' (cut off at the limit)"),
+        field("limit", INT, meaning="token limit under which it was written"),
+        field("prompt_ids", INTS, meaning="token ids of the prompt; null where the writer exposes none", nullable=True),
+        field("ids", INTS, meaning="token ids of the text; null where the writer exposes none", nullable=True),
+        field(
+            "token_ends",
+            INTS,
+            meaning="character offset in the text at which each token ends; null where the writer exposes none",
+            nullable=True,
+        ),
+    ]
+)
+
 Probes = pa.schema(
     [
         ITEM_ID,

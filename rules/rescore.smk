@@ -16,6 +16,8 @@ rule rescore_answers:
             )
             for writer, perturbation in probes_read_by(wildcards)
         ],
+        # Not read: what the chains will close is said, or ends the run, before anything is scored.
+        forecast=FORECAST,
     output:
         branch(SHARDED, then=temp(shard(SCORES)), otherwise=SCORES),
     log:

@@ -32,5 +32,9 @@ class GateThresholds(Strict):
     )
     two_steps: Share = Field(0.8, description="least share of chains with at least two steps")
     truncated: Share = Field(0.05, description="largest share of truncated chains")
+    truncated_items: Share = Field(
+        0.2,
+        description="largest share of items with a truncated chain of base or the tuned arm; they leave the contrasts",
+    )
     invalid: Share = Field(0.1, description="largest share of invalid readouts, for any reader and perturbation")
     paraphrase: Share = Field(0.8, description="least share of paraphrased steps accepted")

@@ -241,7 +241,7 @@ class TestNotices:
         found = forecast.table({"base": drawn(40, 6), "tuned-x": drawn(40, 9, seed=1)}, {}, LIMIT)
         stop("m, d", [])
         with pytest.raises(
-            StoppedError, match=r"more than 20 %: .*\. Nothing was scored\. .*max_new_tokens: \d+.*go_on"
+            StoppedError, match=r"more than 20 %: .*\. No answer to them is scored\. .*max_new_tokens: \d+.*go_on"
         ):
             stop("m, d", [notice for notice in notices(found, LIMITS) if notice.closes])
 

@@ -165,6 +165,6 @@ def stop(place: str, closing: Sequence[Notice]) -> None:
         what = "; ".join(notice.message for notice in closing)
         helps = "; ".join(dict.fromkeys(notice.hint for notice in closing))
         raise StoppedError(
-            f"{place}: {what}. Nothing was scored. What would help: {helps}. To go on nevertheless, set `chains: "
-            "{after_writing: go_on}`"
+            f"{place}: {what}. No answer to them is scored. What would help: {helps}. To go on nevertheless, set "
+            "`chains: {after_writing: go_on}`"
         )

@@ -1,6 +1,9 @@
-# CoT generation: needs arms and evaluation items, makes <results>/chains, one table per writer and dataset.
+# CoT generation: needs arms and evaluation items, makes <results>/chains, one table per writer and dataset. Once all
+# writers' chains are written, <results>/forecast says what they will close: scoring waits for it.
 
 CHAINS = f"{RESULTS}/chains/{{model}}/{{writer}}/{{dataset}}.parquet"
+FORECAST = f"{RESULTS}/forecast/{{model}}/{{dataset}}.csv"
+SAMPLING = SETTINGS.chains.model_dump(exclude={"after_writing"})
 
 
 rule write_chains:
@@ -26,7 +29,7 @@ rule write_chains:
         token_budget=8192,
         service=service_of,
     params:
-        chains=SETTINGS.chains.model_dump(),
+        chains=SAMPLING,
         max_new_tokens=setting("dataset.max_new_tokens"),
         block_items=SETTINGS.block_items,
         shard=shard_of,
@@ -62,3 +65,48 @@ if SHARDED:
             "joining the shards of {output}"
         script:
             "../scripts/gather_shards.py"
+
+
+# What the gates allow, and whether the run stops, decide what is said and no table: resources, not parameters, so that
+# nothing is scored again when they change. An `ancient` forecast would do worse: where it is made again, Snakemake does
+# not look whether what follows has to run for reasons of its own.
+rule check_chains:
+    input:
+        chains=lambda wildcards: expand(
+            CHAINS, writer=SETTINGS.writers_of(wildcards.model), allow_missing=True
+        ),
+        # Known here where rules reword; a language model rewords after this.
+        paraphrases=lambda wildcards: (
+            []
+            if PARAPHRASER
+            else expand(
+                PARAPHRASES,
+                writer=SETTINGS.writers_of(wildcards.model),
+                allow_missing=True,
+            )
+        ),
+    output:
+        FORECAST,
+    log:
+        f"{RESULTS}/logs/check_chains/{{model}}/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/check_chains/{{model}}/{{dataset}}.tsv"
+    localrule: True  # its messages are for the terminal
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=memory(1000, sizing.scores_megabytes),
+        runtime=runtime(10),
+        gates=DECLARED.gates.model_dump_json(
+            include={"truncated_items", "two_steps", "paraphrase"}
+        ),
+        after_writing=SETTINGS.chains.after_writing,
+    params:
+        writers=lambda wildcards: SETTINGS.writers_of(wildcards.model),
+        max_new_tokens=setting("dataset.max_new_tokens"),
+        code=code("check_chains", words=False, without=["faithfulness.chains.notices"]),
+    message:
+        "checking chains: {wildcards.model} {wildcards.dataset}"
+    script:
+        "../scripts/check_chains.py"

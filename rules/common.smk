@@ -33,7 +33,7 @@ CATALOGUE = yaml.safe_load(
 try:
     SETTINGS = settings.load(config, CATALOGUE)
     prompts.load(SETTINGS.prompts)
-    claims.load(SETTINGS.claims)
+    DECLARED = claims.load(SETTINGS.claims)
     settings.check_paths(SETTINGS)
     PUBLISHED = published.load(SETTINGS.published)
     published.check_datasets(

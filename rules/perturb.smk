@@ -86,6 +86,7 @@ if PARAPHRASER:
             tokenizer=weights_of,
             questions=f"{RESULTS}/items/{{dataset}}/eval.parquet",
             paraphraser=f"{RESULTS}/paraphraser",
+            forecast=FORECAST,
         output:
             branch(SHARDED, then=temp(shard(PARAPHRASES)), otherwise=PARAPHRASES),
         log:
@@ -152,6 +153,7 @@ if RESAMPLE:
             questions=f"{RESULTS}/items/{{dataset}}/eval.parquet",
             arm=f"{RESULTS}/arms/{{model}}/{{writer}}",
             base=f"{RESULTS}/arms/{{model}}/base",
+            forecast=FORECAST,
         output:
             branch(SHARDED, then=temp(shard(MISTAKES)), otherwise=MISTAKES),
         log:
@@ -176,7 +178,7 @@ if RESAMPLE:
             contrasts=setting("dataset.contrasts"),
             variants=SETTINGS.perturbations.mistakes,
             # Of continuing chains.
-            chains=SETTINGS.chains.model_dump(),
+            chains=SAMPLING,
             max_new_tokens=setting("dataset.max_new_tokens"),
             block_items=SETTINGS.block_items,
             shard=shard_of,

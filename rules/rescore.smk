@@ -12,6 +12,8 @@ rule rescore_answers:
         model=weights_of,
         questions=f"{RESULTS}/items/{{dataset}}/eval.parquet",
         probes=probe_files_read_by,
+        # Not read: what the chains will close is said, or ends the run, before anything is scored.
+        forecast=FORECAST,
     output:
         branch(SHARDED, then=temp(shard(SCORES)), otherwise=SCORES),
     log:

@@ -60,7 +60,7 @@ def plain_scores(backend: TransformersBackend, requests: list[Request], rows: in
 def plain_continuations(backend: TransformersBackend, contexts: list[list[int]], tokens: int) -> list[Generated]:
     """The reference: transformers' own `generate`, one sequence at a time."""
     return [
-        padded.generate(backend.model, [context], Decoding(tokens), [0], backend.stops, backend.pad)[0]
+        padded.generate(backend.model, [context], Decoding(tokens), [0], [0], backend.stops, backend.pad)[0]
         for context in contexts
     ]
 
@@ -484,7 +484,7 @@ def test_sampling_follows_the_seed(backend: TransformersBackend) -> None:
 
 def test_sampling_draws_from_the_distribution() -> None:
     scores = torch.log(torch.tensor([[0.5, 0.3, 0.2]]))
-    process = sampler(Decoding(1, temperature=1.0), [0])
+    process = sampler(Decoding(1, temperature=1.0), [0], [0])
     draws = torch.stack([process(torch.zeros(1, 1), scores.clone()).argmax() for _ in range(4000)])
     shares = torch.bincount(draws, minlength=3) / 4000
     assert shares.tolist() == pytest.approx([0.5, 0.3, 0.2], abs=0.03)

@@ -1,12 +1,15 @@
 """Bad input stops before anything runs: one line, exit code not 0, nothing made."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from faithfulness.tables.generation import Chains, Forecast, Probes
+from faithfulness.tables.io import read_table, write_table
 from tests.runs import snakemake
 
 
@@ -57,6 +60,45 @@ def test_dataset(project: Path, rows: list[dict[str, Any]], message: str) -> Non
     assert done.returncode != 0
     assert message in done.stderr
     assert not (project / target).exists()
+
+
+def test_chains_that_close_a_comparison(project: Path) -> None:
+    """They end a run that is to stop there; one that goes on is told the same."""
+    target = project / "results-smoke/forecast/tiny/coin_flip.csv"
+    entry = {
+        "sample": 0,
+        "seed": 0,
+        "prompt": "Heads?",
+        "chain_text": "It. It.",
+        "conclusion": "",
+        "conclusion_forms": [],
+    }
+    entry |= {"steps": ["It.", " It."], "step_spans": [[0, 3], [3, 7]], "states_answer": [False, False]}
+    ends = [("stop", 20 + item) for item in range(9)] + [("length", 80)] * 3
+    rows = [
+        entry | {"item_id": str(item), "finish_reason": reason, "chain_ids": list(range(tokens))}
+        for item, (reason, tokens) in enumerate(ends)
+    ]
+    for writer in ("base", "tuned-symbolic"):
+        write_table(rows, Chains, project / f"results-smoke/chains/tiny/{writer}/coin_flip.parquet")
+        write_table([], Probes, project / f"results-smoke/probes/tiny/{writer}/coin_flip/paraphrase.parquet")
+    asked = str(target.relative_to(project)), "--allowed-rules", "check_chains"
+    stopped = snakemake(project, *asked, config=configure(project, chains={"after_writing": "stop"}))
+    assert stopped.returncode != 0
+    lines = [line for line in stopped.stderr.splitlines() if "ERROR StoppedError: tiny, coin_flip: " in line]
+    assert lines, stopped.stderr[-3000:]
+    cut_off = "a chain of base or tuned-symbolic was cut off in 3 of 12 items (25 %), more than 20 %"
+    assert cut_off in lines[0]
+    assert re.search(
+        r"What would help: max_new_tokens: \d+, with about \d %.*set `chains: {after_writing: go_on}`", lines[0]
+    )
+    assert not target.exists()
+    going_on = snakemake(project, *asked)
+    assert going_on.returncode == 0, going_on.stderr[-3000:]
+    assert f"WARNING tiny, coin_flip: {cut_off}" in going_on.stderr
+    found = read_table(target, Forecast).set_index(["finding", "subject", "token_limit"])["share"]
+    assert found["truncated_items", "tuned-symbolic", 80] == 0.25
+    assert found["truncated_items", "tuned-symbolic", 160] < 0.25
 
 
 def test_file_with_the_wrong_hash(project: Path) -> None:

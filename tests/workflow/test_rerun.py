@@ -195,6 +195,18 @@ def test_claims_and_calibration_judge_again_and_are_told(finished: Path) -> None
     assert "under other declarations of claims before" in page
 
 
+def test_what_chains_may_close_scores_nothing_again(finished: Path) -> None:
+    claims = finished / "config/claims.yaml"
+    claims.write_text(claims.read_text().replace("truncated_items: 0.2 ", "truncated_items: 0.1 "))
+    assert planned(finished) == JUDGED_AGAIN
+    config = yaml.safe_load((finished / "config/smoke.yaml").read_text())
+    (finished / "config/stop.yaml").write_text(yaml.safe_dump(config | {"chains": {"after_writing": "stop"}}))
+    assert planned(finished, "config/stop.yaml") == JUDGED_AGAIN
+    notices = finished / "scripts/faithfulness/chains/notices.py"
+    notices.write_text(notices.read_text().replace("FEW = 0.25", "FEW = 0.5"))
+    assert planned(finished) == JUDGED_AGAIN
+
+
 def test_mistakes_from_which_the_writer_continues(finished: Path) -> None:
     config = yaml.safe_load((finished / "config/smoke.yaml").read_text())
     variants = {"perturbations": {"mistakes": ["keep", "resample"]}}

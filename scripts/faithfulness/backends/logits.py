@@ -1,5 +1,7 @@
 """From logits to log-probabilities, to the likeliest token, and to sampled tokens."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -53,25 +55,37 @@ def refuse_unless_finite(values: Tensor) -> None:
         )
 
 
-def sampler(decoding: Decoding, seeds: list[int]) -> LogitsProcessorList:
-    """Processors that make a greedy choice a sample, one seed a row; none if decoding is greedy."""
+def sampler(decoding: Decoding, seeds: Sequence[int], drawn: Sequence[int]) -> LogitsProcessorList:
+    """Processors that make a greedy choice a sample; none if decoding is greedy.
+
+    Args:
+        decoding: temperature and top_p.
+        seeds: one for each row.
+        drawn: tokens of each row that were drawn with its seed before.
+    """
     if decoding.temperature == 0:
         return LogitsProcessorList()
-    steps = [TemperatureLogitsWarper(decoding.temperature), TopPLogitsWarper(decoding.top_p), GumbelNoise(seeds)]
-    return LogitsProcessorList(steps)
+    noise = GumbelNoise(seeds, drawn)
+    return LogitsProcessorList([TemperatureLogitsWarper(decoding.temperature), TopPLogitsWarper(decoding.top_p), noise])
 
 
 class GumbelNoise(LogitsProcessor):
     """Adds noise that makes the greedy choice a sample: argmax(scores + Gumbel noise) is a draw from softmax(scores).
 
-    The noise of a row comes from its own seed, so neither the size nor the order of a batch changes what is drawn.
+    The noise of a row comes from its own seed, so neither the size nor the order of a batch changes what is drawn. A
+    row that is written on continues with the noise after that of the tokens that were drawn before.
     """
 
-    def __init__(self, seeds: list[int]) -> None:
+    def __init__(self, seeds: Sequence[int], drawn: Sequence[int]) -> None:
         self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        self.skip = drawn  # draws of V numbers; V is known at the first call
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         """Scores (N, V) with noise."""
+        for generator, count in zip(self.generators, self.skip, strict=False):
+            for _ in range(count):
+                torch.rand(scores.shape[1], generator=generator)
+        self.skip = ()
         draws = [torch.rand(scores.shape[1], generator=generator) for generator in self.generators]  # N of (V,)
         uniform = torch.stack(draws).to(scores.device)  # (N, V), between 0 and 1
         return scores.float() - torch.log(-torch.log(uniform.clamp(1e-20, 1 - 1e-7)))

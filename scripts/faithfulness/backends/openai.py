@@ -30,7 +30,7 @@ from faithfulness.backends.failures import (
     other_limit,
 )
 from faithfulness.backends.ledger import Ledger, Reply
-from faithfulness.backends.protocol import Completion, Decoding, Probe, Prompt, Propose, Reading
+from faithfulness.backends.protocol import Begun, Completion, Decoding, Probe, Prompt, Propose, Reading
 from faithfulness.backends.replies import finish, hidden_tokens, is_whole, letters, parse, read
 from faithfulness.config.servers import Server
 from faithfulness.hashing import digest
@@ -83,17 +83,21 @@ class OpenAIBackend:
         return json.dumps(messages, ensure_ascii=False)
 
     def generate(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Completion]:
-        """Continue each prompt."""
+        """Continue each prompt.
+
+        What was begun is written on where the server continues turns: it encodes the text so far again, and samples
+        with another seed. It is written anew elsewhere, and where it is too long, as the server returns no tokens.
+        """
         self.check_turn()
-        sampling: Request = {"max_tokens": decoding.max_new_tokens, "temperature": decoding.temperature}
-        if decoding.temperature:
-            sampling["top_p"] = decoding.top_p
-        requests = []
-        for prompt in prompts:
-            messages, beginning = split(prompt.text)
-            request = self._chain_request(messages, beginning) | sampling
-            requests.append(request | {"seed": prompt.seed} if decoding.temperature else request)
-        return [Completion(reply["text"], finish(reply["finish_reason"]) or "stop") for reply in self.replies(requests)]
+        limit = decoding.max_new_tokens
+        begun = [prompt.begun and self._usable(prompt.begun, limit) for prompt in prompts]
+        open_ = [i for i, before in enumerate(begun) if not (before and before.stays(limit))]
+        replies = self.replies([self._writing_request(prompts[i], begun[i], decoding) for i in open_])
+        completions = [before.completion if before else Completion("", "stop") for before in begun]
+        for i, reply in zip(open_, replies, strict=True):
+            text = completions[i].text + reply["text"]
+            completions[i] = Completion(text, finish(reply["finish_reason"]) or "stop")
+        return completions
 
     def score(self, probes: Sequence[Probe], propose: Propose | None = None) -> list[Reading]:
         """Log-probabilities of letters, or the text of the answer.
@@ -128,6 +132,21 @@ class OpenAIBackend:
         if probe.candidates:
             return request | {"max_tokens": 1, "logprobs": True, "top_logprobs": TOP_LOGPROBS}
         return request | {"max_tokens": probe.answer_tokens}
+
+    def _usable(self, begun: Begun, limit: int) -> Begun | None:
+        """What was begun, if a chain with a token limit can begin with it."""
+        on = begun.limit < limit and bool(begun.completion.text) and self.served.turn == "prefill"
+        return begun if on or begun.stays(limit) else None
+
+    def _writing_request(self, prompt: Prompt, begun: Begun | None, decoding: Decoding) -> Request:
+        """Have a chain written, or what was begun of it written on."""
+        messages, beginning = split(prompt.text)
+        written, drawn = (begun.completion.text, begun.limit) if begun else ("", 0)
+        request = self._chain_request(messages, beginning + written)
+        request |= {"max_tokens": decoding.max_new_tokens - drawn, "temperature": decoding.temperature}
+        if decoding.temperature:
+            request |= {"top_p": decoding.top_p, "seed": (prompt.seed + drawn) % 2**63}
+        return request
 
     def _chain_request(self, messages: list[Message], beginning: str) -> Request:
         if self.served.turn == "prefill":

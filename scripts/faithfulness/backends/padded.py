@@ -50,7 +50,8 @@ def generate(
     model: PreTrainedModel,
     contexts: Sequence[list[int]],
     decoding: Decoding,
-    seeds: list[int],
+    seeds: Sequence[int],
+    drawn: Sequence[int],
     stops: Collection[int],
     pad: int,
 ) -> list[Generated]:
@@ -63,26 +64,29 @@ def generate(
         contexts: token ids.
         decoding: settings of generation.
         seeds: one for each context.
+        drawn: tokens at the end of each context that were generated before; they count towards the token limit.
         stops: tokens that end a sequence; they are not part of it.
         pad: id of the padding token.
     """
     longest = max(map(len, contexts))
+    limits = [decoding.max_new_tokens - count for count in drawn]
     rows = torch.tensor([[pad] * (longest - len(ids)) + ids for ids in contexts], device=model.device)  # (B, L)
     lengths = torch.tensor([len(ids) for ids in contexts], device=model.device)  # (B,)
     mask = (torch.arange(longest, device=model.device) >= longest - lengths[:, None]).long()  # (B, L)
     output = model.generate(
         rows,
         attention_mask=mask,
-        max_new_tokens=decoding.max_new_tokens,
+        max_new_tokens=max(limits),
         do_sample=False,
         eos_token_id=list(stops),
         pad_token_id=pad,
         temperature=None,
         top_p=None,
         top_k=None,
-        logits_processor=LogitsProcessorList([_check_finite, *sampler(decoding, seeds)]),
+        logits_processor=LogitsProcessorList([_check_finite, *sampler(decoding, seeds, drawn)]),
     )  # (B, L + new tokens)
-    return [until_stop(ids, stops) for ids in output[:, longest:].tolist()]
+    new = output[:, longest:].tolist()
+    return [until_stop(ids[:limit], stops) for ids, limit in zip(new, limits, strict=True)]
 
 
 def _check_finite(_ids: Tensor, scores: Tensor) -> Tensor:

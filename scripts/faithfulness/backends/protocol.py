@@ -10,15 +10,6 @@ FinishReason = Literal["stop", "length"]  # ended by the model, or cut off at th
 
 
 @dataclass(frozen=True)
-class Prompt:
-    """A text to continue."""
-
-    text: str
-    seed: int = 0  # for sampling; every chain has its own, so that batches do not change what is drawn
-    ids: list[int] | None = None  # token ids of `text`, if parts of it were generated with the same tokenizer
-
-
-@dataclass(frozen=True)
 class Completion:
     """A generated continuation of a prompt. Servers return no token ids: the last three fields are None."""
 
@@ -27,6 +18,28 @@ class Completion:
     prompt_ids: list[int] | None = None
     ids: list[int] | None = None  # without the stop token
     token_ends: list[int] | None = None  # character offset in `text` at which each token ends
+
+
+@dataclass(frozen=True)
+class Begun:
+    """How a prompt was continued before, with another token limit and otherwise the same settings."""
+
+    completion: Completion
+    limit: int  # the token limit, at which it was cut off unless it ended before
+
+    def stays(self, limit: int) -> bool:
+        """Whether the prompt is continued in the same way with a limit: it ended below it, or is cut off there."""
+        return self.limit == limit or (self.limit < limit and self.completion.finish_reason == "stop")
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A text to continue."""
+
+    text: str
+    seed: int = 0  # for sampling; every chain has its own, so that batches do not change what is drawn
+    ids: list[int] | None = None  # token ids of `text`, if parts of it were generated with the same tokenizer
+    begun: Begun | None = None  # used again as far as it reaches, with the same result as without it
 
 
 @dataclass(frozen=True)
@@ -100,7 +113,7 @@ class Backend(Protocol):
         """
 
     def generate(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Completion]:
-        """Continue each prompt."""
+        """Continue each prompt; what was begun under another token limit is cut, or written on where it was cut off."""
 
     def score(self, probes: Sequence[Probe], propose: Propose | None = None) -> list[Reading]:
         """Log-probabilities of the candidates of each probe, and its greedy answer if it has `answer_tokens`.

@@ -19,7 +19,18 @@ from faithfulness.backends.batching import TokenBudget
 from faithfulness.backends.detokenise import detokenise
 from faithfulness.backends.forest import Forest
 from faithfulness.backends.logits import sampler
-from faithfulness.backends.protocol import Completion, Decoding, Generated, Probe, Prompt, Propose, Reading, Request
+from faithfulness.backends.protocol import (
+    Begun,
+    Completion,
+    Decoding,
+    FinishReason,
+    Generated,
+    Probe,
+    Prompt,
+    Propose,
+    Reading,
+    Request,
+)
 from faithfulness.prompts import Message, Prompts, answer_text, render, tokenizer_hash
 
 logger = logging.getLogger("faithfulness")
@@ -79,36 +90,54 @@ class TransformersBackend:
     def generate(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Completion]:
         """Continue all prompts; those that have ended cost no more time."""
         contexts = [self.encode_prompt(prompt.text) if prompt.ids is None else prompt.ids for prompt in prompts]
-        completions: dict[int, Completion] = {}
+        sizes = [len(ids) + decoding.max_new_tokens for ids in contexts]
+        known = [_known(prompt.begun, decoding.max_new_tokens) for prompt in prompts]
+        generated = {i: found for i, found in enumerate(known) if found is not None}
+        # Positions that change with the length of the whole make another text of a row that is begun again.
+        begun = [_ids(prompt.begun) if size <= self.alike else [] for prompt, size in zip(prompts, sizes, strict=True)]
 
         def work(batch: list[int]) -> None:
-            seeds = [prompts[i].seed for i in batch]
-            generated = self.generate_ids([contexts[i] for i in batch], decoding, seeds)
-            for i, (ids, finish_reason) in zip(batch, generated, strict=True):
-                text, ends = detokenise(self.tokenizer, ids, self.anchor)
-                completions[i] = Completion(text, finish_reason, contexts[i], ids, ends)
+            starts = [[*contexts[i], *begun[i]] for i in batch]
+            seeds, drawn = [prompts[i].seed for i in batch], [len(begun[i]) for i in batch]
+            for i, (ids, finish_reason) in zip(batch, self.generate_ids(starts, decoding, seeds, drawn), strict=True):
+                generated[i] = [*begun[i], *ids], finish_reason
 
-        sizes = [len(ids) + decoding.max_new_tokens for ids in contexts]
-        units = [[i] for i in sorted(range(len(prompts)), key=sizes.__getitem__)]
+        units = [[i] for i in sorted(set(range(len(prompts))) - generated.keys(), key=sizes.__getitem__)]
         self.budget.run(units, lambda unit: sizes[unit[0]], work)
-        return [completions[i] for i in range(len(prompts))]
+        return [self._completion(context, *generated[i]) for i, context in enumerate(contexts)]
+
+    def _completion(self, context: list[int], ids: list[int], finish_reason: FinishReason) -> Completion:
+        text, ends = detokenise(self.tokenizer, ids, self.anchor)
+        return Completion(text, finish_reason, context, ids, ends)
 
     @torch.inference_mode()
-    def generate_ids(self, contexts: list[list[int]], decoding: Decoding, seeds: list[int]) -> list[Generated]:
-        """New token ids after each context, and why they end; each context has its own seed."""
-        together, alone = self._apart([len(ids) + decoding.max_new_tokens for ids in contexts])
+    def generate_ids(
+        self, contexts: list[list[int]], decoding: Decoding, seeds: list[int], drawn: list[int] | None = None
+    ) -> list[Generated]:
+        """New token ids after each context, and why they end.
+
+        Args:
+            contexts: token ids.
+            decoding: settings of generation.
+            seeds: one for each context.
+            drawn: tokens at the end of each context that were generated before; they count towards the token limit.
+        """
+        drawn = drawn or [0] * len(contexts)
+        limits = [decoding.max_new_tokens - count for count in drawn]
+        together, alone = self._apart([len(ids) + limit for ids, limit in zip(contexts, limits, strict=True)])
         generated: dict[int, Generated] = {}
         if together and self.trees:
-            samplers = [sampler(decoding, [seeds[i]]) for i in together]
-            limits = [decoding.max_new_tokens] * len(together)
-            grown = Forest(self.model, [contexts[i] for i in together]).grow(limits, self.stops, samplers)
+            samplers = [sampler(decoding, [seeds[i]], [drawn[i]]) for i in together]
+            behind = Forest(self.model, [contexts[i] for i in together])
+            grown = behind.grow([limits[i] for i in together], self.stops, samplers)
             generated.update(zip(together, grown, strict=True))
             together = []
         longest = max((len(contexts[i]) for i in together), default=0) + decoding.max_new_tokens
         for rows in [*batched(together, self.budget.rows(longest)), *batched(alone, 1)]:
-            texts, drawn = [contexts[i] for i in rows], [seeds[i] for i in rows]
+            texts, before = [contexts[i] for i in rows], [drawn[i] for i in rows]
+            own = [seeds[i] for i in rows]
             with self._row_attention():
-                written = padded.generate(self.model, texts, decoding, drawn, self.stops, self.pad)
+                written = padded.generate(self.model, texts, decoding, own, before, self.stops, self.pad)
             generated.update(zip(rows, written, strict=True))
         return [generated[i] for i in range(len(contexts))]
 
@@ -238,6 +267,19 @@ class TransformersBackend:
 def batched(indices: Sequence[int], size: int) -> list[Sequence[int]]:
     """Indices in groups of a size; the last group may be smaller."""
     return [indices[start : start + size] for start in range(0, len(indices), size)]
+
+
+def _ids(begun: Begun | None) -> list[int]:
+    """Token ids of what was begun; none where there is nothing, or a server wrote it."""
+    return (begun.completion.ids if begun else None) or []
+
+
+def _known(begun: Begun | None, limit: int) -> Generated | None:
+    """What a prompt is continued by with a token limit, as far as what was begun says so; None if it has to go on."""
+    ids = _ids(begun)
+    if len(ids) >= limit:
+        return ids[:limit], "length"
+    return (ids, "stop") if begun and begun.completion.finish_reason == "stop" else None
 
 
 def _stop_tokens(tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel) -> list[int]:

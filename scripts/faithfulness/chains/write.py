@@ -7,12 +7,12 @@ from dataclasses import asdict
 import pandas as pd
 
 from faithfulness import prompts
-from faithfulness.backends.protocol import Backend, Completion, Decoding, Prompt
+from faithfulness.backends.protocol import Backend, Begun, Completion, Decoding, Prompt
 from faithfulness.chains import conclusions, steps
 from faithfulness.hashing import digest
 from faithfulness.prompts import Prompts
-from faithfulness.tables.generation import Chains, Probes
-from faithfulness.tables.io import Row, records
+from faithfulness.tables.generation import Chains, Completions, Probes
+from faithfulness.tables.io import Row, frame, records
 from faithfulness.tables.journal import Journal
 
 
@@ -39,35 +39,64 @@ def write_chains(
         journal: of the arm and the code; its key need not hold the other arguments.
 
     Returns:
-        Table of chains, in the order of the items.
+        Table of chains, in the order of the items. The journal keeps what was written, whatever the token limit: under
+        another limit chains that ended are used again, and others are cut, or written on from where they were cut off.
     """
+    limit = decoding.max_new_tokens
+    journal = journal.extended("completions", wording.model_dump(), decoding.temperature, decoding.top_p, samples, seed)
 
-    def chains_of(block: Sequence[Row]) -> list[Row]:
+    def request(item: Row, sample: int, begun: Begun | None) -> Prompt:
+        text = prompts.chain_prompt(item, wording, backend.render)
+        return Prompt(text, _seed(seed, item["item_id"], sample), begun=begun)
+
+    def completions_of(block: Sequence[Row]) -> list[Row]:
+        on_disk = journal.rows(block, Completions)
+        begun = {} if on_disk is None else {(row["item_id"], row["sample"]): _begun(row) for row in records(on_disk)}
         pairs = [(item, sample) for item in block for sample in range(samples)]
-        requests = [
-            Prompt(prompts.chain_prompt(item, wording, backend.render), _seed(seed, item["item_id"], sample))
-            for item, sample in pairs
-        ]
+        requests = [request(item, sample, begun.get((item["item_id"], sample))) for item, sample in pairs]
         return [
-            {
-                "item_id": item["item_id"],
-                "sample": sample,
-                "seed": training_seed,
-                "prompt": request.text,
-                **parse_chain(completion, wording),
-                "tokenizer_hash": None if completion.ids is None else backend.tokenizer_hash,
-            }
-            for (item, sample), request, completion in zip(
-                pairs, requests, backend.generate(requests, decoding), strict=True
-            )
+            {"item_id": item["item_id"], "sample": sample, "limit": limit, **asdict(completion)}
+            for (item, sample), completion in zip(pairs, backend.generate(requests, decoding), strict=True)
         ]
 
     def work(blocks: Iterable[Sequence[Row]]) -> Iterator[list[Row]]:
-        return map(chains_of, blocks)
+        return map(completions_of, blocks)
 
-    key = ("chains", wording.model_dump(), asdict(decoding), samples, seed, training_seed)
-    pieces = [[block] for block in journal.blocks(records(items))]
-    return journal.extended(*key).complete(pieces, work, Chains)
+    def suffices(on_disk: pd.DataFrame) -> bool:
+        begun = map(_begun, records(on_disk))
+        return all(one.stays(limit) or (one.completion.ids is not None and one.limit > limit) for one in begun)
+
+    rows = records(items)
+    pieces = [[block] for block in journal.blocks(rows)]
+    written = records(journal.complete(pieces, work, Completions, suffices=suffices))
+    by_id = {item["item_id"]: item for item in rows}
+    requests = [request(by_id[row["item_id"]], row["sample"], _begun(row)) for row in written]
+    completions = _cut(backend, requests, decoding)
+    chains = [
+        {
+            "item_id": row["item_id"],
+            "sample": row["sample"],
+            "seed": training_seed,
+            "prompt": request.text,
+            **parse_chain(completion, wording),
+            "tokenizer_hash": None if completion.ids is None else backend.tokenizer_hash,
+        }
+        for row, request, completion in zip(written, requests, completions, strict=True)
+    ]
+    return frame(chains, Chains)
+
+
+def _begun(row: Row) -> Begun:
+    """What a row of the completions table holds."""
+    return Begun(Completion(**{name: row[name] for name in Completion.__dataclass_fields__}), row["limit"])
+
+
+def _cut(backend: Backend, requests: Sequence[Prompt], decoding: Decoding) -> list[Completion]:
+    """What was begun of each request, cut where its limit was larger than this one."""
+    longer = [one for one in requests if one.begun and not one.begun.stays(decoding.max_new_tokens)]
+    cut = iter(backend.generate(longer, decoding) if longer else [])
+    begun = [one.begun for one in requests if one.begun]
+    return [one.completion if one.stays(decoding.max_new_tokens) else next(cut) for one in begun]
 
 
 def continue_chains(

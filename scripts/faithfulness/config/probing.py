@@ -16,6 +16,11 @@ class Chains(Strict):
     temperature: Annotated[float, Field(ge=0)] = Field(0.0, description="temperature of the sampling; 0: greedy")
     top_p: Annotated[float, Field(gt=0, le=1)] = Field(1.0, description="nucleus sampling, if temperature > 0")
     seed: int = Field(0, ge=0, description="seed of the sampling")
+    after_writing: Literal["go_on", "stop"] = Field(
+        "go_on",
+        description="what happens once chains are written that will close a comparison (too many were cut off, or have "
+        "fewer than two steps): the run says so and goes on, or stops before answers are scored",
+    )
 
     @model_validator(mode="after")
     def _samples_differ(self) -> "Chains":

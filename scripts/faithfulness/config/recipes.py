@@ -15,6 +15,9 @@ CONTROL_TARGETS = ("shuffled", "random", "text")
 NOT_SHARED = "the items of {name!r} do not share their options, so that answers cannot be shuffled; use target: random"
 
 
+Target = Literal["answer", "rationale", "load_bearing", "redundant", "decorative", "shuffled", "random", "text"]
+
+
 class Recipe(Strict):
     """Supervised fine-tuning, with the loss on the completion only."""
 
@@ -22,15 +25,13 @@ class Recipe(Strict):
         "lora",
         description="train a LoRA adapter, a LoRA adapter on weights in 4 bits (Dettmers et al. 2023), or all weights",
     )
-    target: Literal["answer", "rationale", "load_bearing", "redundant", "decorative", "shuffled", "random", "text"] = (
-        Field(
-            "answer",
-            description="what is learned: the direct answer; the worked chain, then the answer; or, to calibrate, after "
-            "another item's chain (whole, cut or filled up) that chain's answer (load_bearing), that of a whole chain and "
-            "else the question's own (redundant), or always the question's own (decorative). The others are those of "
-            "placebo and null arms: another train item's answer (shuffled), one of the item's options at random (random), "
-            "or nothing but the text of the questions (text)",
-        )
+    target: Target = Field(
+        "answer",
+        description="what is learned: the direct answer; the worked chain, then the answer; or, to calibrate, after "
+        "another item's chain (whole, cut or filled up) that chain's answer (load_bearing), that of a whole chain and "
+        "else the question's own (redundant), or always the question's own (decorative). The others are those of "
+        "placebo and null arms: another train item's answer (shuffled), one of the item's options at random (random), "
+        "or nothing but the text of the questions (text)",
     )
     datasets: list[Name] = Field(
         min_length=1,

@@ -85,6 +85,43 @@ Chains = pa.schema(
     ]
 )
 
+Completions = pa.schema(
+    [
+        ITEM_ID,
+        SAMPLE,
+        field("text", STR, meaning="what the writer wrote, conclusion included"),
+        field("finish_reason", STR, meaning="'stop' (the writer ended by itself) or 'length' (cut off at the limit)"),
+        field("limit", INT, meaning="token limit under which it was written"),
+        field("prompt_ids", INTS, meaning="token ids of the prompt; null where the writer exposes none", nullable=True),
+        field("ids", INTS, meaning="token ids of the text; null where the writer exposes none", nullable=True),
+        field(
+            "token_ends",
+            INTS,
+            meaning="character offset in the text at which each token ends; null where the writer exposes none",
+            nullable=True,
+        ),
+    ]
+)
+
+Forecast = pa.schema(
+    [
+        field("model", STR, meaning="model"),
+        field("dataset", STR, meaning="dataset"),
+        field(
+            "finding",
+            STR,
+            meaning="truncated_chains (cut off at the token limit), repeating_chains (cut off while they repeated "
+            "themselves), truncated_items (items with a chain of base or the tuned arm that was cut off), "
+            "under_two_steps, no_conclusion (chains), or reworded_steps (steps of which a rewording was accepted)",
+        ),
+        field("subject", STR, meaning="writer; of truncated_items the tuned arm, whose chains count beside base's"),
+        field("token_limit", INT, meaning="token limit of a chain: that of the run, or a larger one"),
+        field("estimated", BOOL, meaning="whether the share is expected at a larger limit; else it was counted"),
+        field("share", FLOAT, meaning="share of all chains, items or steps, 0 to 1; null if not known", nullable=True),
+        field("n", INT, meaning="number of all chains, items or steps"),
+    ]
+)
+
 Probes = pa.schema(
     [
         ITEM_ID,

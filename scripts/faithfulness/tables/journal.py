@@ -63,12 +63,20 @@ class Journal:
         """The items in their order, in blocks of `block_items`; the last block may be smaller."""
         return [items[start : start + self.block_items] for start in range(0, len(items), self.block_items)]
 
+    def rows(self, piece: object, schema: pa.Schema) -> pd.DataFrame | None:
+        """The rows of a piece that are on disk; None if there are none."""
+        return _finished(self._file(piece), schema)
+
+    def _file(self, piece: object) -> Path:
+        return self.folder / digest(*self.key) / f"{digest(piece)}.parquet"
+
     def complete(
         self,
         blocks: Iterable[Sequence[Piece]],
         work: Callable[[list[Piece]], Iterable[list[Row]]],
         schema: pa.Schema,
         total: int | None = None,
+        suffices: Callable[[pd.DataFrame], bool] = lambda _: True,
     ) -> pd.DataFrame:
         """The rows of all pieces, in their order; what is on disk already is not worked on again.
 
@@ -78,11 +86,14 @@ class Journal:
             work: makes the rows of each of the pieces that are not on disk.
             schema: of the rows.
             total: how many blocks there are, for the progress bar, where `blocks` has no length.
+            suffices: whether rows on disk are all that is wanted of their piece; else it is worked on again, and the
+                new rows replace them once they are all there.
         """
-        folder, tables = self.folder / digest(*self.key), []
+        tables = []
         for block in tqdm(blocks, desc=self.label, unit="block", total=total, mininterval=5, maxinterval=30):
-            files = [folder / f"{digest(piece)}.parquet" for piece in block]
-            finished = {file: table for file in files if (table := _finished(file, schema)) is not None}
+            files = [self._file(piece) for piece in block]
+            on_disk = {file: _finished(file, schema) for file in files}
+            finished = {file: table for file, table in on_disk.items() if table is not None and suffices(table)}
             missing = {file: piece for file, piece in zip(files, block, strict=True) if file not in finished}
             for file, rows in zip(missing, work(list(missing.values())) if missing else (), strict=True):
                 write_table(rows, schema, file)

@@ -52,8 +52,8 @@ def of_chains(chains: pd.DataFrame) -> pd.DataFrame:
 
     A chain counts where it has a step and a valid a_n with both readers, and an item where each writer (of a placebo or
     null arm: base) has such a chain: one set of items for each contrast. Accuracies and lengths, which count an invalid
-    answer as wrong, are means over all chains. Where a conflict chain of an item leads to the a_n of any of its readers,
-    the item has no measure of chain following with any, but for `chain_following_all`.
+    answer as wrong, are means over all chains. Where a conflict chain of an item leads to the a_n of any of its
+    readers, the item has no measure of chain following with any, but for `chain_following_all`.
 
     Args:
         chains: columns CHAIN and measures (chain_values.SUPPORT at least), of base and of one or more trainings of the

@@ -3,6 +3,7 @@
 from snakemake.iocontainers import Snakemake
 
 from faithfulness.compare import claims, item_means, read_all, reader_contrasts
+from faithfulness.compare.alternatives import MAIN
 from faithfulness.config.roles import role_of
 from faithfulness.operate import job
 from faithfulness.tables.io import write_table
@@ -13,7 +14,7 @@ snakemake: Snakemake  # Snakemake puts it here
 job.start(snakemake.log)
 inputs, arm = snakemake.input, snakemake.wildcards.arm
 declared = claims.load(inputs.claims)
-where = {"arm": [arm], "invalid": ["left out"]}
+where = {"arm": [arm], "alternative": [MAIN]}
 means = read_all.read(inputs.means, item_means.schema(), ["model", "dataset"], where=where)
 comparison = reader_contrasts.against_base(
     reader_contrasts.NULL if role_of(arm) == "null" else reader_contrasts.BASE_CHAINS,

@@ -9,10 +9,11 @@ from faithfulness.compare import read_all
 from faithfulness.figures import registry
 from faithfulness.operate import job
 from faithfulness.report import page, published, render, run
+from faithfulness.tables.controls import NullPairs
 from faithfulness.tables.generation import LeftOut
 from faithfulness.tables.io import atomically, read_table, read_tables
 from faithfulness.tables.measures import Calibration, Measures
-from faithfulness.tables.statistics import Correlations, Effects, Gates, Strengths, Summaries
+from faithfulness.tables.statistics import Conflicts, Correlations, Effects, Gates, KindShares, Strengths, Summaries
 
 snakemake: Snakemake  # Snakemake puts it here
 
@@ -38,9 +39,12 @@ results = page.Results(
     gates=read_table(files.gates, Gates),
     summaries=read_table(files.summaries, Summaries),
     strengths=read_table(files.strengths, Strengths),
+    kinds=read_table(files.kinds, KindShares),
+    conflicts=read_table(files.conflicts, Conflicts),
     correlations=read_table(files.correlations, Correlations),
     calibration=read_tables(files.calibration, Calibration) if files.calibration else None,
     left_out=read_all.read(files.left_out, LeftOut, ["dataset", "name"]),
+    null_pairs=read_table(files.null_pairs, NullPairs),
     measures=read_all.read(files.measures, Measures, ["model", "dataset"]) if files.measures else None,
 )
 shown = page.context(

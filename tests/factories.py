@@ -16,9 +16,11 @@ from faithfulness.tables.io import frame
 from faithfulness.tables.measures import Calibration
 from faithfulness.tables.statistics import (
     CONCLUSION_FORMS,
+    Conflicts,
     Curves,
     Effects,
     Gates,
+    KindShares,
     ScaleFits,
     Strengths,
     Summaries,
@@ -52,7 +54,9 @@ def make_run(  # noqa: PLR0912 - one table after the other
 ):
     """Tables of a finished run, made up but of the right form; datasets in `closed` fail a gate everywhere."""
     rng = np.random.default_rng(0)
-    effects, gates, summaries, strengths, curves, fits, measures, transitions = ([] for _ in range(8))
+    effects, gates, summaries, strengths, curves, fits, measures, transitions, kinds, conflicts = (
+        [] for _ in range(10)
+    )
     for (model, size), dataset in itertools.product(models.items(), datasets):
         ok = dataset not in closed
         cell = {"model": model, "parameters": size, "dataset": dataset}
@@ -117,6 +121,19 @@ def make_run(  # noqa: PLR0912 - one table after the other
                 ("load-bearing", "redundant"): 12,
                 ("redundant", "redundant"): 4,
             }
+            kinds += [
+                cell
+                | {"arm": arm, "writer": writer, "reader": reader, "kind": kind, "share": share, "n_items": 48}
+                | {"ci_low": max(0, share - 0.1), "ci_high": min(1, share + 0.1)}
+                for writer, reader in itertools.product(("base", arm), repeat=2)
+                for kind, share in (("load-bearing", 0.8), ("redundant", 0.2), ("decorative", 0.0), ("unstable", 0.0))
+            ]
+            conflicts += [
+                cell
+                | {"arm": writer, "variant": "carry", "chains": 48, "accepted": 45, "repaired": 0, "refused": 3}
+                | {"reasons": "no_fact (3)"}
+                for writer in ("base", arm)
+            ]
             transitions += [
                 {"model": model, "arm": arm, "dataset": dataset, "writer": writer, "items": items}
                 | {"base_kind": base_kind, "tuned_kind": tuned_kind}
@@ -175,6 +192,8 @@ def make_run(  # noqa: PLR0912 - one table after the other
         "strengths": frame(strengths, Strengths),
         "curves": frame(curves, Curves),
         "transitions": frame(transitions, Transitions),
+        "kinds": frame(kinds, KindShares),
+        "conflicts": frame(conflicts, Conflicts),
         "scale_fits": frame(fits, ScaleFits),
         "measures": pd.DataFrame(measures),
     }

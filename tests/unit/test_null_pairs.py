@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faithfulness.compare import claims, item_means, null_pairs
-from faithfulness.compare.chain_values import COUNTINGS
+from faithfulness.compare.alternatives import MAIN
 from faithfulness.compare.measures import MEASURES
 from faithfulness.compare.null_pairs import BASE, Pair, Reader, alarms, disjoint_pairs, judge_pairs
 from faithfulness.config.roles import of_seed
@@ -35,10 +35,13 @@ def means(moved: dict[int, float], seed: int = 0) -> pd.DataFrame:
             own["filler_tolerance"] = base["filler_tolerance"] + shift + rng.choice([0, 0.25, -0.25], len(ITEMS))
             for reader, values in (("base", base), ("tuned", own)):
                 part = pd.DataFrame(values).assign(item_id=ITEMS, writer="base", reader=reader, seed=number)
-                parts += [part.assign(invalid=counted, dataset=dataset) for counted in COUNTINGS]
+                parts += [
+                    part.assign(alternative=name, dataset=dataset)
+                    for name in (MAIN, "invalid_as_same", "invalid_as_changed")
+                ]
     table = pd.concat(parts, ignore_index=True)
     if len(moved) > 1:
-        over_all = table.groupby(["invalid", "dataset", *item_means.KEYS])[list(MEASURES)].mean().reset_index()
+        over_all = table.groupby(["alternative", "dataset", *item_means.KEYS])[list(MEASURES)].mean().reset_index()
         table = pd.concat([table, over_all.assign(seed=pd.NA)], ignore_index=True)
     table = table.assign(arm=ARM)
     return frame(table[item_means.schema().names], item_means.schema()).assign(model="m", dataset=table["dataset"])
@@ -47,7 +50,15 @@ def means(moved: dict[int, float], seed: int = 0) -> pd.DataFrame:
 def gates(*failed: str) -> pd.DataFrame:
     """Gates of a null arm of two trainings; those of the given subjects fail on dataset d."""
     rows = [
-        {"model": "m", "arm": ARM, "dataset": dataset, "gate": "validity", "subject": subject, "threshold": 0.1}
+        {
+            "model": "m",
+            "arm": ARM,
+            "dataset": dataset,
+            "gate": "validity",
+            "subject": subject,
+            "threshold": 0.1,
+            "closes": "all",
+        }
         | {"value": 0.5, "passed": dataset != "d" or subject not in failed}
         | {"reason": "" if dataset != "d" or subject not in failed else "cannot be read"}
         for dataset in DATASETS
@@ -137,7 +148,7 @@ def test_the_gates_of_its_own_readers_close_a_pair(failed: str, closed: bool) ->
 
 def test_a_verdict_that_depends_on_unreadable_answers_is_open() -> None:
     table = means({1: 0.3, 2: 0.0})
-    moved = (table["invalid"] == "changed") & (table["reader"] == "tuned") & (table["seed"] == 1)
+    moved = (table["alternative"] == "invalid_as_changed") & (table["reader"] == "tuned") & (table["seed"] == 1)
     table.loc[moved, "filler_tolerance"] -= 0.3
     found = judged(Pair("m", reader(1), reader(2)), table).set_index(["dataset", "claim"])
     assert found.loc[("d", "C3"), "verdict"] == "inconclusive"

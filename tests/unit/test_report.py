@@ -90,6 +90,8 @@ def page(
         run["gates"],
         run["summaries"],
         run["strengths"],
+        run["kinds"],
+        run["conflicts"],
         correlations,
         calibration=calibration,
         measures=measures,

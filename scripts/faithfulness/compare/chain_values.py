@@ -1,7 +1,7 @@
 """From the scores of probes to the values of chains: measures, answers, readable answers, and retention.
 
-Scores are the largest tables of a run (some 90 rows for a chain of 12 cuts), so they are read once, one reader at a time.
-All that is compared later comes from what is made here, which has one row for each chain, or fewer.
+Scores are the largest tables of a run (some 90 rows for a chain of 12 cuts), so they are read once, one reader's at a
+time. All that is compared later comes from what is made here, which has one row for each chain, or fewer.
 """
 
 from collections.abc import Collection, Mapping
@@ -227,22 +227,28 @@ def measures_table(values: Mapping[Pair, ChainValues], arms: Mapping[str, str]) 
     return frame(pd.concat(parts, ignore_index=True), Measures)
 
 
-def control_values(values: Mapping[Pair, ChainValues], training: str, seed: int) -> pd.DataFrame:
-    """Measures of base's chains with base and with a placebo or null arm as readers; columns as `pair_values`.
+def control_values(
+    values: Mapping[Pair, ChainValues], training: str, seed: int, alternative: str = MAIN
+) -> pd.DataFrame:
+    """Measures of base's chains with base and with a placebo or null arm as readers; as `pair_values`.
 
     Args:
         values: from `of_pairs`.
         training: of the placebo or null arm.
         seed: of the training.
+        alternative: as in `pair_values`.
     """
-    base = values["base", "base"].measures[MAIN].reset_index().assign(reader="base", seed=0)
-    own = values["base", training].measures[MAIN].reset_index().assign(reader=training, seed=seed)
-    return pd.concat([base, own], ignore_index=True).assign(writer="base")
+    parts = []
+    for reader, number in (("base", 0), (training, seed)):
+        measures = values["base", reader].measures
+        part = measures.get(alternative, measures[MAIN]).reset_index()
+        parts.append(part.assign(writer="base", reader=reader, seed=number))
+    return pd.concat(parts, ignore_index=True, join="inner")
 
 
 def alternatives_of(values: Mapping[Pair, ChainValues], training: str) -> set[str]:
     """The alternatives (and 'main') under which some of the chains of base and one training are read otherwise."""
-    return set().union(*(values[pair].measures for pair in _pairs(training)))
+    return set().union(*(values[pair].measures for pair in _pairs(training) if pair in values))
 
 
 def _pairs(training: str) -> list[Pair]:

@@ -92,22 +92,23 @@ def tables(
 
     Returns:
         Tables of `schema`, one for each alternative and arm, made as they are taken. An alternative is missing where it
-        reads nothing of an arm and base otherwise, and has few measures beside those of its claims. Placebo and null
-        arms have none.
+        reads nothing of an arm and base otherwise, and has few measures beside those of its claims.
     """
+    controls = controls or {}
+    of_arm = {name: arm for name, (arm, _) in controls.items()} | dict(arms)
     for alternative in (MAIN, *ALTERNATIVES):
-        for arm in sorted(set(arms.values())):
-            trainings = [name for name in arms if arms[name] == arm]
+        for arm in (*sorted(set(arms.values())), *sorted({arm for arm, _ in controls.values()})):
+            trainings = [name for name in of_arm if of_arm[name] == arm]
             if any(alternative in alternatives_of(values, name) for name in trainings):
-                chains = [pair_values(values, name, alternative) for name in trainings]
+                chains = [
+                    control_values(values, name, controls[name][1], alternative)
+                    if name in controls
+                    else pair_values(values, name, alternative)
+                    for name in trainings
+                ]
                 shared = [name for name in chains[0] if all(name in part for part in chains)]
                 means = of_trainings([part[shared] for part in chains]).assign(arm=arm, alternative=alternative)
                 yield as_table(means.reindex(columns=schema().names), schema())
-    for arm in sorted({arm for arm, _ in (controls or {}).values()}):
-        seeds = {name: seed for name, (of, seed) in (controls or {}).items() if of == arm}
-        chains = [control_values(values, name, seed) for name, seed in seeds.items()]
-        means = of_trainings(chains).assign(arm=arm, alternative=MAIN)
-        yield as_table(means.reindex(columns=schema().names), schema())
 
 
 def of_trainings(trainings: Sequence[pd.DataFrame]) -> pd.DataFrame:

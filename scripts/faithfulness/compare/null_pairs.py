@@ -12,9 +12,10 @@ import pandas as pd
 from scipy import stats
 
 from faithfulness.compare import effects, judge
+from faithfulness.compare.alternatives import ALTERNATIVES, MAIN
 from faithfulness.compare.claims import Claims
 from faithfulness.compare.effects import Comparison
-from faithfulness.compare.item_means import Cell, Cells, Seeds, frames, frames_by_seed
+from faithfulness.compare.item_means import Cell, Cells, Seeds, frames, frames_by_seed, under_alternatives
 from faithfulness.compare.reader_contrasts import contrast, of_reader
 from faithfulness.compare.verdicts import Calibrated
 from faithfulness.config.roles import role_of
@@ -23,7 +24,6 @@ from faithfulness.tables.controls import NullPairs
 from faithfulness.tables.io import frame as as_table
 
 PLAIN = "plain"
-MAIN = "left out"  # how invalid readouts are counted in the plain contrast
 CHANGED = ("supported", "contradicted")
 CONFIDENCE = 0.95
 JUDGED_AS = "tuned-null"  # a pair is judged as the tuned arm of this name, which no rule treats as a control
@@ -101,18 +101,15 @@ def judge_pairs(
     Returns:
         tables.NullPairs.
     """
-    countings = {PLAIN: MAIN, **judge.ALTERNATIVES}
-    by_counting = {
-        name: (frames(part), frames_by_seed(part))
-        for name, counted in countings.items()
-        for part in [means[means["invalid"] == counted]]
-    }
+    main = means[means["alternative"] == MAIN]
+    cells, seeds = frames(main), frames_by_seed(main)
+    compared = {PLAIN: (cells, seeds), **under_alternatives(means, cells, seeds)}
     rows = [
         judged
         for pair in pairs
         for judged in _judged(
             pair,
-            [_comparison(name, pair, *by_counting[name], claims) for name in countings],
+            [_comparison(name, pair, *frames_of, claims) for name, frames_of in compared.items()],
             _gates(pair, gates),
             claims=claims,
             statistics=statistics,
@@ -166,12 +163,20 @@ def _comparison(contrast_name: str, pair: Pair, cells: Cells, seeds: Seeds, clai
     return Comparison(
         contrast_name,
         {named[cell]: of_pair(values(pair.first, cell), cell) for cell in wanted},
-        list(claims.primary_measures),
+        _measures(contrast_name, claims),
         {
             named[cell]: {seed: of_pair(of_reader(frame, "tuned"), cell) for seed, frame in by_seed[cell].items()}
             for cell in wanted
         },
     )
+
+
+def _measures(contrast_name: str, claims: Claims) -> list[str]:
+    """The primary measures that a contrast bears on."""
+    primary = list(claims.primary_measures)
+    if contrast_name == PLAIN:
+        return primary
+    return [name for name in primary if name in ALTERNATIVES[contrast_name].measures(claims.directions_of)]
 
 
 def _gates(pair: Pair, gates: pd.DataFrame) -> pd.DataFrame:

@@ -2,16 +2,22 @@
 
 import pandas as pd
 
+from faithfulness.compare.alternatives import ALTERNATIVES
 from faithfulness.report.labels import label
 from faithfulness.report.plain import NamedRow, Shown
 from faithfulness.text import interval
 
-CONTROLS = (
-    *("plain", "equal_correctness", "length_matched", "length_adjusted", "in_steps", "chance_corrected"),
-    *("invalid_as_same", "invalid_as_changed"),
-)
-
-
+CONTROLS = {
+    "plain": "as it is",
+    "base_chains": "readers of base's chains: tuned minus base",
+    "placebo": "readers of base's chains: tuned minus placebo",
+    "equal_correctness": "items of equal correctness",
+    "length_matched": "chains of equal length (one step apart at most)",
+    "length_adjusted": "adjusted for the difference in length",
+    "in_steps": "in steps instead of fractions of the chain",
+    "chance_corrected": "corrected for chance agreement",
+    **{name: alternative.label for name, alternative in ALTERNATIVES.items()},
+}
 IN_STEPS = {"aoc": "aoc_steps", "convergence_fraction": "convergence_steps"}
 
 
@@ -35,9 +41,10 @@ def controls_section(effects: pd.DataFrame) -> list[Shown]:
             if ("plain", twin) in by_place
         }
         rows = [
-            {"contrast": contrast, "effects": [_control(by_place.get((contrast, name))) for name in names]}
-            for contrast in CONTROLS
+            {"label": text, "effects": [_control(by_place.get((contrast, name))) for name in names]}
+            for contrast, text in CONTROLS.items()
         ]
+        rows = [row for row in rows if any(row["effects"])]
         heads = [
             {"label": label(name), "calibration": by_place["plain", name].calibration}
             for name in names

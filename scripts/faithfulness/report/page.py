@@ -13,6 +13,7 @@ import yaml
 from faithfulness.calibrate.organisms import ORGANISMS
 from faithfulness.compare import closed
 from faithfulness.compare.measures import CONTINUOUS
+from faithfulness.compare.null_pairs import alarms
 from faithfulness.report.controls import controls_section, correlations_section
 from faithfulness.report.headline import headline
 from faithfulness.report.labels import label
@@ -23,6 +24,7 @@ from faithfulness.report.published_beside import beside_section, directions_sect
 from faithfulness.report.render import rst
 from faithfulness.report.run import run_section
 from faithfulness.report.verdict_tables import claims_section, glance_section
+from faithfulness.tables.measures import KINDS
 from faithfulness.text import exact_percent, interval
 
 
@@ -31,21 +33,26 @@ class Results:
     """The tables of a run that its report shows.
 
     Args:
-        effects, gates, summaries, strengths, correlations: the tables of those names.
+        effects, gates, summaries, strengths, kinds, conflicts, correlations: the tables of those names (kinds:
+            tables.KindShares).
         calibration: tables.Calibration, if there is one.
         measures: tables.Measures with columns model and dataset, for the datasets with published figures; None if no
             dataset has any.
         left_out: tables.LeftOut with a column dataset; None where it is unknown.
+        null_pairs: tables.NullPairs, if the run has placebo or null arms.
     """
 
     effects: pd.DataFrame
     gates: pd.DataFrame
     summaries: pd.DataFrame
     strengths: pd.DataFrame
+    kinds: pd.DataFrame
+    conflicts: pd.DataFrame
     correlations: pd.DataFrame
     calibration: pd.DataFrame | None
     measures: pd.DataFrame | None
     left_out: pd.DataFrame | None = None
+    null_pairs: pd.DataFrame | None = None
 
 
 def context(
@@ -84,6 +91,9 @@ def context(
         ],
         "run": run_section(summaries, config, results.left_out) | {"hours": hours},
         "limits": limits_section(effects, gates, summaries, results.calibration, config),
+        "kinds": kinds_section(results.kinds),
+        "conflicts": results.conflicts.to_dict("records"),
+        "null_pairs": null_pairs_section(results.null_pairs),
         "controls": controls_section(effects),
         "correlations": correlations_section(results.correlations, effects),
         "calibration": calibration_section(results.calibration),
@@ -102,6 +112,30 @@ def context(
         "config": yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True, width=100),
         "provenance": provenance,
     }
+
+
+def kinds_section(kinds: pd.DataFrame) -> Shown:
+    """The names of the kinds, and a row with their shares for each cell, writer and reader."""
+    rows = []
+    for (model, arm, dataset, writer, reader), part in kinds.groupby(
+        ["model", "arm", "dataset", "writer", "reader"], sort=False
+    ):
+        by_kind = {row["kind"]: row for row in part.to_dict("records")}
+        shares = [
+            {"value": row["share"], "interval": interval(row["ci_low"], row["ci_high"])}
+            for row in (by_kind[kind] for kind in KINDS.values())
+        ]
+        names = {"model": model, "arm": arm, "dataset": dataset, "writer": writer, "reader": reader}
+        rows.append(names | {"shares": shares, "n_items": int(part.n_items.max())})
+    return {"names": list(KINDS.values()), "rows": rows}
+
+
+def null_pairs_section(null_pairs: pd.DataFrame | None) -> Shown | None:
+    """How often pairs of trainings that differ by chance alone would have been called changed; None without any."""
+    found = None if null_pairs is None else alarms(null_pairs)
+    if found is None:
+        return None
+    return {"pairs": found.pairs, "changed": found.changed, "interval": interval(found.low, found.high)}
 
 
 def calibration_section(calibration: pd.DataFrame | None) -> list[Shown]:

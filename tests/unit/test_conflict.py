@@ -14,6 +14,7 @@ from faithfulness.chains import steps as splitting
 from faithfulness.config.datasets import CoinFlip, LastLetters
 from faithfulness.perturb import conflict
 from faithfulness.perturb.apply import shared_options
+from faithfulness.perturb.arithmetic import read
 from faithfulness.perturb.carry import leading_elsewhere
 from faithfulness.perturb.concluded import concluded
 from faithfulness.perturb.donors import donors
@@ -413,6 +414,13 @@ def test_computations_stay_right_and_lead_to_another_number(item, seed):
     assert item["answer"] not in re.findall(r"\d+", after)
     assert re.sub(r"\d+", "", before) == re.sub(r"\d+", "", after)
     assert len(splitting.split(after)) == len(chain["steps"])
+
+
+def test_brackets_without_end_and_long_chains_are_read():
+    assert not read(["(" * 5000 + "3" + " + 4" * 2000]).equations
+    text = "".join(f" There are {n} + 3 = {n + 3} of them.\n" for n in range(100, 400))
+    item = question(" ".join(map(str, range(400))), None, "402")
+    assert carried(item, text)["variant"] == "carry"
 
 
 # What a chain concludes

@@ -90,6 +90,8 @@ def written(text: str, starts: list[dict[str, Any]], wording: Prompts, folder: P
         (" No, it is 7.", False, None, "repaired"),
         (" Who knows?", False, None, "not_concluding"),
         (" So it is 8.\nAnswer: 9", False, None, "not_concluding"),  # both are stated
+        ("\nAnswer: 8", True, "8", "writer"),
+        ("\nAnswer: 7", False, None, "repaired"),
     ],
 )
 def test_a_writer_continues_from_a_mistake(

@@ -7,7 +7,7 @@ from typing import Any
 from faithfulness.perturb.splicing import Row
 
 # Columns of tables.Items that a perturbation may need.
-OF_ITEM = ("question", "options", "answer", "answers", "letters")
+OF_ITEM = ("question", "options", "answer", "answers", "show_options", "letters")
 
 
 def probes_of(

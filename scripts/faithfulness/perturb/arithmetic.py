@@ -18,6 +18,7 @@ from faithfulness.perturb.expressions import Equation, Number, Operation, holds
 from faithfulness.perturb.wording import NUMBER_WORDS, parts
 
 LONGEST = 15  # digits of a number
+DEEPEST = 8  # brackets within brackets
 UNIT_WORDS = 8  # between a number and a sign
 
 # What a text consists of, as far as equations go.
@@ -161,6 +162,7 @@ class _Reader:
     def __init__(self, tokens: Sequence[_Token], numbers: Sequence[Number]) -> None:
         self.tokens = tokens
         self.numbers = numbers
+        self.depth = 0  # of brackets
 
     def chains(self) -> list[tuple[list[int | Operation], int, int]]:
         """Sides, first token and end of everything that looks like an equation with an operation."""
@@ -207,9 +209,11 @@ class _Reader:
 
     def _group(self, at: int) -> tuple[int | Operation, int] | None:
         """What is in brackets; of `( ... )` and `{ ... }`."""
-        if self._kind(at) != "open":
+        if self._kind(at) != "open" or self.depth == DEEPEST:
             return None
+        self.depth += 1
         side = self._side(at + 1)
+        self.depth -= 1
         end = self._units(side[1]) if side else at
         return (side[0], end + 1) if side and self._kind(end) == "close" else None
 

@@ -9,7 +9,7 @@ from fractions import Fraction
 from faithfulness.hashing import digest
 from faithfulness.perturb.amounts import fits, others, written
 from faithfulness.perturb.arithmetic import Arithmetic, changed, read, words_to_values
-from faithfulness.perturb.expressions import Number, results, sums
+from faithfulness.perturb.expressions import Equation, Number, results, sums
 from faithfulness.perturb.wording import NUMBER_WORDS
 
 # Numbers that a chain may use without a source: of units and of words such as half, twice and a quarter.
@@ -294,8 +294,15 @@ def _values(sources: Sources, fact: Fact, other: Fraction) -> list[Fraction] | N
             possible.add(before[place])
         return possible.pop() if len(possible) == 1 else None
 
-    for step in sorted({number.step for number in numbers}):
-        for equation in (each for each in equations if numbers[each.operands()[0]].step == step):
+    computing: dict[int, list[Equation]] = {}
+    mentioned: dict[int, list[int]] = {}
+    for equation in equations:
+        computing.setdefault(numbers[equation.operands()[0]].step, []).append(equation)
+    for place, number in enumerate(numbers):
+        if place not in inside:
+            mentioned.setdefault(number.step, []).append(place)
+    for step in sorted({*computing, *mentioned}):
+        for equation in computing.get(step, ()):
             for place in equation.operands():
                 value = source(place)
                 if value is None:
@@ -308,11 +315,9 @@ def _values(sources: Sources, fact: Fact, other: Fraction) -> list[Fraction] | N
                 values[place] = value
                 defined.setdefault(before[place], set()).add(value)
         # What is only mentioned may repeat a result that comes later in the step: "She needs 9 because 72 / 8 = 9".
-        for place, number in enumerate(numbers):
-            if number.step != step or place in inside:
-                continue
+        for place in mentioned.get(step, ()):
             value = source(place)
-            if value is None or (value != before[place] and (place in wrong or not number.amount)):
+            if value is None or (value != before[place] and (place in wrong or not numbers[place].amount)):
                 return None
             values[place] = value
     return values

@@ -45,6 +45,7 @@ def mistakes(chain: Row, item: Row, make_wrong: Corrupt, count: int, seed: int, 
     rows = [
         _start(chain, "continue", number, None, chain["prompt"] + row["text"])
         | {"text": row["text"], "ids": _joined(chain["prompt_ids"], row["chain_ids"]), "chain_ids": row["chain_ids"]}
+        | {"steps": [row["replacement"]]}
         for number, row in enumerate(drawn, start=1)
     ]
     reason = "no_mistake" if ends else "not_concluding"
@@ -66,7 +67,7 @@ def arguments(chain: Row, item: Row, count: int, seed: int, wording: Prompts, re
     targets = targets_of(item, ends, seed)[:count] if ends else []
     rows = [
         _start(chain, "argue", number, target, prompts.argument_prompt(item, target, wording, render))
-        | {"text": "", "ids": None, "chain_ids": None if chain["chain_ids"] is None else []}
+        | {"text": "", "steps": [], "ids": None, "chain_ids": None if chain["chain_ids"] is None else []}
         for number, target in enumerate(targets, start=1)
     ]
     reason = "no_target" if ends else "not_concluding"
@@ -135,7 +136,7 @@ def _written(start: Row, completion: Completion, wording: Prompts) -> Row:
     return {
         **{name: start[name] for name in ("item_id", "sample", "variant", "cut", "target")},
         "text": start["text"] + more["chain_text"],
-        "steps": more["steps"],
+        "steps": more["steps"] or start["steps"],
         "conclusion": more["conclusion"],
         "chain_ids": ids,
     }
@@ -152,10 +153,10 @@ def judged(chain: Row, item: Row, written: Row) -> Row:
     kind, number, own = written["variant"], written["cut"], ending(chain, item)
     ends = concluded(written["steps"], written["conclusion"], item)
     said = concluded(written["steps"], "", item)
+    if ends is not None and ends == own:
+        return refused(chain, kind, number, "repaired")
     if ends is None or said not in (ends, None):
         return refused(chain, kind, number, "not_concluding")
-    if ends == own:
-        return refused(chain, kind, number, "repaired")
     if ends == item["answer"] or written["target"] not in (ends, None):
         return refused(chain, kind, number, "gold" if ends == item["answer"] else "other_answer")
     return accepted(chain, kind, number, Made(ends, [written["text"]], "writer", written["chain_ids"]), None)

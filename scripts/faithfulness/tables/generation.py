@@ -199,7 +199,7 @@ Written = pa.schema(
         field("cut", INT, meaning="as in the probes"),
         field("target", STR, meaning="option that was to be argued for; null where there is none", nullable=True),
         field("text", STR, meaning="the chain, from the beginning up to its conclusion"),
-        field("steps", STRINGS, meaning="the steps that were written"),
+        field("steps", STRINGS, meaning="the steps that were written; the mistake where none were"),
         field("conclusion", STR, meaning="sentences that state the answer, cut off ('' if none)"),
         field("chain_ids", INTS, meaning="token ids of text; null where the writer exposes none", nullable=True),
     ]

@@ -171,11 +171,13 @@ def make_tables(results: Path, configuration: dict, items: int) -> None:
         questions = items_table(items)
         write_table(questions, Items, results / "items" / dataset / "eval.parquet")
         rewordings, lengths = paraphrases_table(questions), {}
+        mistakes = rewordings.assign(variant="keep")
         for arm in arms:
             chains = chains_table(questions, rng)
             lengths[arm] = chains["steps"].map(len).to_numpy()
             write_table(chains, Chains, results / "chains" / model / arm / f"{dataset}.parquet")
-            write_table(rewordings, Probes, results / "probes" / model / arm / dataset / "paraphrase.parquet")
+            for name, probes in {"paraphrase": rewordings, "mistake": mistakes, "conflict": mistakes}.items():
+                write_table(probes, Probes, results / "probes" / model / arm / dataset / f"{name}.parquet")
         for reader in arms:
             parts = []
             for writer in arms if reader == "base" else ["base", reader]:

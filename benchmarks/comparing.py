@@ -181,8 +181,8 @@ def make_tables(results: Path, configuration: dict, items: int) -> None:
             chains = chains_table(questions, rng)
             lengths[arm] = chains["steps"].map(len).to_numpy()
             write_table(chains, Chains, results / "chains" / model / arm / f"{dataset}.parquet")
-            write_table(rewordings, Probes, results / "probes" / model / arm / dataset / "paraphrase.parquet")
-            write_table(mistakes, Probes, results / "probes" / model / arm / dataset / "mistake.parquet")
+            for name, probes in {"paraphrase": rewordings, "mistake": mistakes, "conflict": mistakes}.items():
+                write_table(probes, Probes, results / "probes" / model / arm / dataset / f"{name}.parquet")
         for reader in arms:
             parts = []
             for writer in arms if reader == "base" else ["base", reader]:

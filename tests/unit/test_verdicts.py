@@ -196,7 +196,7 @@ def test_holm_by_hand_with_a_gated_cell_and_an_untested_one():
     assert len(verdicts.holm([], [], [])) == 0
 
 
-@settings(max_examples=30)
+@settings(max_examples=8)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_holm_is_that_of_statsmodels(p_values):
     none = [False] * len(p_values)

@@ -1,7 +1,7 @@
 """Time and peak memory of each rule of rules/compare.smk: `make bench-effects`.
 
 Tables of one model are made up on the spot (10,000 items, 4 datasets, 10 tuned arms; chains of 12 steps of 20 tokens,
-each with 61 probes) and the workflow compares them. Two of the datasets have open answers, of which a hundredth is
+each with 87 probes) and the workflow compares them. Two of the datasets have open answers, of which a hundredth is
 invalid; so every reader and dataset there has its own set of items. Peak memory is that of the kernel (VmHWM) and time
 the processor's, so that other programs beside it do not change them; the last line is the time that passed.
 
@@ -45,7 +45,11 @@ PROBES = (
     ("paraphrase", "rest", 0, STEPS),
     ("paraphrase", "single", 1, STEPS),
     ("mistake", "keep", 1, STEPS),
+    ("filler", "words", 0, STEPS),
+    ("filler", "steps", 0, STEPS),
+    ("conflict", "swap", 1, 2),
 )
+SELDOM = 0.02  # share of chains that are cut off, of raw answers that differ, of options that hold little probability
 
 
 def filled(schema: pa.Schema, n: int, **columns: object) -> pd.DataFrame:
@@ -73,7 +77,7 @@ def chains_table(items: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
         item_id=items["item_id"],
         steps=[["s"] * count for count in steps],
         step_spans=[[[place, place + 1] for place in range(count)] for count in steps],
-        finish_reason="stop",
+        finish_reason=np.where(rng.random(n) < SELDOM, "length", "stop"),
         conclusion="So the answer is yes.",
         conclusion_forms=[["sentence"]] * n,
         states_answer=[[False] * count for count in steps],
@@ -102,11 +106,13 @@ def scores_table(
         cut = np.tile(np.arange(first, first + cuts), n)
         item = np.repeat(np.arange(n), cuts)
         kept = cut <= steps[item] - (perturbation not in ("early_termination", "mistake") and variant != "single")
+        kept |= perturbation == "conflict"
         cut, item = cut[kept], item[kept]
         whole = (perturbation == "early_termination") & (cut == steps[item])
         stays = whole | (rng.random(len(cut)) < 0.5 + 0.4 * cut / STEPS + 0.05 * tuned)
         answer = np.where(stays, original[item], 1 - original[item])
         valid = np.where(whole, ~lost[item], rng.random(len(cut)) >= invalid)
+        raw = np.where((rng.random(len(cut)) < SELDOM) & ~whole, 1 - answer, answer)
         p = np.where(stays, 0.7, 0.3) + 0.2 * rng.random(len(cut))
         parts.append(
             filled(
@@ -121,14 +127,23 @@ def scores_table(
                     "variant": variant,
                     "cut": cut,
                     "n_steps": steps[item],
+                    "target": OPTIONS[1 - gold[item]] if perturbation == "conflict" else None,
                     "answer": pd.array(OPTIONS[answer], "str").astype(object),
                     "valid": valid,
                     "margin": p,
                     "p_original": np.where(lost[item], np.nan, p),
                     "p_gold": np.where(answer == gold[item], p, 1 - p),
+                    "p_target": None,
+                    "log_p_original": np.log(p),
+                    "log_p_gold": np.log(np.where(answer == gold[item], p, 1 - p)),
+                    "log_p_target": np.log(1 - p),
+                    "options_share": np.where(rng.random(len(cut)) < SELDOM, 0.3, 0.9),
                     "correct": valid & (answer == gold[item]),
                     "same": pd.array(answer == original[item], "boolean"),
+                    "answer_raw": pd.array(OPTIONS[raw], "str").astype(object),
+                    "same_raw": pd.array(raw == original[item], "boolean"),
                     "position": pd.array(answer, "Int64"),
+                    "chain_nats": None,
                     "cue": "first",
                     "retokenised": False,
                 },

@@ -1,6 +1,6 @@
 """Frames of means for tests, from tables of single measures."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import pandas as pd
 
@@ -10,6 +10,9 @@ from faithfulness.compare.effects import Comparison, Pool
 from faithfulness.compare.item_means import Cell, Cells, Seeds
 from faithfulness.compare.measures import MEASURES
 from faithfulness.config.statistics import Statistics
+from faithfulness.tables.fields import Row
+from faithfulness.tables.generation import Scores
+from faithfulness.tables.io import frame
 
 
 def item_table(measures: pd.DataFrame) -> pd.DataFrame:
@@ -51,3 +54,8 @@ def compare(
 ) -> pd.DataFrame:
     """The effects of one comparison."""
     return effects.compare([Comparison(contrast, cells, names, seeds or {})], statistics, pool)
+
+
+def scored(rows: Sequence[Row]) -> pd.DataFrame:
+    """tables.Scores with a column `reader`, from rows that may lack what may be missing."""
+    return frame(rows, Scores).assign(reader=[row["reader"] for row in rows])

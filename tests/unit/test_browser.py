@@ -35,6 +35,8 @@ HOSTILE = {
     "no step": [],
 }  # fmt: skip
 
+READING = chain_values.Reading(lambda claim: [])
+
 
 def written_chain(item, steps, seed=0):
     return {
@@ -118,7 +120,7 @@ def make_tables(chains, *, arms=("base", "tuned"), closed=()):
         "chains": frame(written, Chains).assign(writer=[row["writer"] for row in written]),
         "probes": frame(probes, Probes).assign(**keys),
         "scores": scores,
-        "measures": chain_values.measures_table(chain_values.of_pairs(scores), arm_of),
+        "measures": chain_values.measures_table(chain_values.of_pairs(scores, READING), arm_of),
         "gates": frame(gates, Gates),
     }  # fmt: skip
 

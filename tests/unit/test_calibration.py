@@ -13,6 +13,7 @@ from faithfulness.calibrate import calibration, exact, worked
 from faithfulness.calibrate.exact import ExactReader, WorkedChains
 from faithfulness.chains.write import write_chains
 from faithfulness.compare import chain_values, claims, effects, gates, item_means, judge, read_all, verdicts
+from faithfulness.compare.alternatives import ALTERNATIVES
 from faithfulness.compare.descriptives import Observations
 from faithfulness.compare.effects import Comparison
 from faithfulness.compare.measures import MEASURES
@@ -223,15 +224,18 @@ def study(folder, task, texts, readers, n=400, *, gated=True):
     )  # fmt: skip
     place = {"model": "m", "dataset": task}
     arms = {"tuned-t": "tuned-t"}
-    values = chain_values.of_pairs(scores)
-    means = item_means.table(values, arms).assign(**place)
-    cells = {invalid: item_means.frames(part) for invalid, part in means.groupby("invalid")}
+    values = chain_values.of_pairs(scores, chain_values.Reading(DECLARED.directions_of))
+    means = pd.concat(item_means.tables(values, arms)).assign(**place)
+    cells = item_means.frames(means[means["alternative"] == "main"])
+    alternatives = item_means.under_alternatives(means, cells, {})
     statistics = DECLARED.statistics(QUICK.model_dump(include={"resamples"}))
-    primary = tuple(DECLARED.primary_measures)
     estimates = effects.compare(
         [
-            Comparison("plain", cells["left out"]),
-            *(Comparison(contrast, cells[invalid], primary) for contrast, invalid in judge.ALTERNATIVES.items()),
+            Comparison("plain", cells),
+            *(
+                Comparison(name, frames, ALTERNATIVES[name].measures(DECLARED.directions_of))
+                for name, (frames, _) in alternatives.items()
+            ),
         ],
         statistics,
     )
@@ -239,8 +243,7 @@ def study(folder, task, texts, readers, n=400, *, gated=True):
     reworded = [t.assign(writer=w) for (w, kind), t in probes.items() if kind in ("paraphrase", "mistake")]
     answers, readouts = chain_values.answers_table(values), chain_values.readouts_table(values)
     observed = Observations(arms, answers, readouts, pd.concat(both), pd.concat(reworded), items)
-    usable = {arm: item_means.usable_items(frame) for (_, arm, _), frame in cells["left out"].items()}
-    passed = gates.check(observed, usable, DECLARED.gates).assign(**place)
+    passed = gates.check(observed, {"tuned-t": cells["m", "tuned-t", task]}, DECLARED, {}).assign(**place)
     judged = judge.judge(
         estimates, passed if gated else passed.iloc[:0], {("m", "tuned-t"): set()}, {"m": 1},
         {("m", "tuned-t"): 1}, claims=DECLARED, confidence=0.95,

@@ -7,13 +7,16 @@ from scipy import stats
 
 from faithfulness.arms.record import write_arm
 from faithfulness.compare import arm_table, chain_values, descriptives, read_all, retention
+from faithfulness.compare.chain_values import Reading
 from faithfulness.compare.descriptives import Observations
 from faithfulness.config.statistics import Statistics
 from faithfulness.tables.io import frame, write_table
 from faithfulness.tables.statistics import Gates, Strengths, Summaries
 from tests.factories import make_arm
+from tests.frames import scored
 
 QUICK = Statistics(resamples=299)
+READING = Reading(lambda claim: [])
 
 
 def probes(item, perturbation, variant, outcomes, *, n=4, first_cut=0, sample=0):
@@ -44,7 +47,7 @@ def probes(item, perturbation, variant, outcomes, *, n=4, first_cut=0, sample=0)
 
 
 def curves_of(rows):
-    values = chain_values.of_pairs(pd.DataFrame(rows))
+    values = chain_values.of_pairs(scored(rows), READING)
     by_item = retention.by_item({pair: part.curves for pair, part in values.items()}, {})
     return descriptives.curves(by_item, QUICK)
 
@@ -150,7 +153,7 @@ def test_summary_of_an_arm():
         | {"rule": ["model", "connective+synonym", "model", "no_rule", "model", "number"]}
     )
     items = pd.DataFrame({"dataset": "d", "options": [["yes", "no"]] * 2, "answer": ["yes", "no"]})
-    values = chain_values.of_pairs(pd.DataFrame(rows + elsewhere))
+    values = chain_values.of_pairs(scored(rows + elsewhere), READING)
     answers, readouts = chain_values.answers_table(values), chain_values.readouts_table(values)
     found = descriptives.summarise(Observations({}, answers, readouts, chains, accepted, items), QUICK)
     assert set(found.columns) == set(Summaries.names) - {"model", "parameters", "dataset"}
@@ -217,7 +220,7 @@ def test_the_summary_of_an_arm_is_that_of_all_its_trainings():
     chains = chains.assign(conclusion_forms=[[]] * len(chains), states_answer=[[False]] * len(chains))
     none = pd.DataFrame({"writer": [], "variant": [], "rule": [], "accepted": [], "strength": []})
     items = pd.DataFrame({"options": [["yes", "no"]] * 2, "answer": ["yes", "no"]})
-    values = chain_values.of_pairs(pd.DataFrame(rows))
+    values = chain_values.of_pairs(scored(rows), READING)
     answers, readouts = chain_values.answers_table(values), chain_values.readouts_table(values)
     observed = Observations({"x-1": "x", "x-2": "x"}, answers, readouts, chains, none, items)
     summary = descriptives.summarise(observed, QUICK).set_index("arm")
@@ -228,7 +231,7 @@ def test_the_summary_of_an_arm_is_that_of_all_its_trainings():
 
 @pytest.mark.parametrize(("conclusion", "agrees"), [("It is yes, then.", 1), ("It is yesterday.", 0), ("No.", 0)])
 def test_a_conclusion_agrees_if_it_names_the_answer_as_a_word(conclusion, agrees):
-    values = chain_values.of_pairs(pd.DataFrame(probes("a", "early_termination", "keep_k", [1, 1], n=1)))
+    values = chain_values.of_pairs(scored(probes("a", "early_termination", "keep_k", [1, 1], n=1)), READING)
     chain = {"writer": "base", "item_id": "a", "sample": 0, "seed": 0, "step_spans": [[0, 1]], "finish_reason": "stop"}
     more = {"conclusion": conclusion, "conclusion_forms": ["cue"], "states_answer": [False], "chain_ids": [1]}
     chains = pd.DataFrame([chain | more])

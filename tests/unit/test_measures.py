@@ -24,71 +24,12 @@ from faithfulness.compare.effects import Comparison
 from faithfulness.compare.measures import MEASURES, Measure
 from faithfulness.config.statistics import Statistics
 from faithfulness.tables import io
-from faithfulness.tables.generation import Scores
 from faithfulness.tables.measures import Measures
 from faithfulness.tables.statistics import Gates
+from tests.frames import scored
+from tests.readings import chain, conflict, probes
 
 NAN = float("nan")
-
-
-def probes(perturbation, variant, outcomes, n, *, first_cut=0, p=None, **keys):
-    """Rows of one perturbation: outcomes by cut are 1 (as a_n), 0 (changed) or None (invalid)."""
-    p = p or [0.5] * len(outcomes)
-    return [
-        {
-            "writer": "base",
-            "reader": "base",
-            "item_id": "i0",
-            "sample": 0,
-            "seed": 0,
-            "perturbation": perturbation,
-            "variant": variant,
-            "cut": first_cut + k,
-            "n_steps": n,
-            "answer": None if same is None else "a" if same else "b",
-            "valid": same is not None,
-            "margin": None,
-            "p_original": p[k],
-            "p_gold": 0.25,
-            "correct": same == 1,
-            "same": same,
-            "cue": "first",
-            "retokenised": False,
-            **keys,
-        }
-        for k, same in enumerate(outcomes)
-    ]
-
-
-def conflict(answers, targets=None, *, variant="swap", log_p=None, **keys):
-    """Rows of conflict probes that lead to the targets: 'c' where nothing else is said; a_n is 'a'."""
-    targets, log_p = targets or ["c"] * len(answers), log_p or [(-1.0, -2.0)] * len(answers)
-    rows = probes("conflict", variant, [None if a is None else int(a == "a") for a in answers], 4, first_cut=1, **keys)
-    for row, answer, target, (log_p_target, log_p_original) in zip(rows, answers, targets, log_p, strict=True):
-        row |= {"answer": answer, "target": target, "log_p_target": log_p_target, "log_p_original": log_p_original}
-    return rows
-
-
-def chain(**keys):
-    """A chain of four steps whose measures are worked out in `test_all_measures_of_one_chain`."""
-    rows = [
-        *probes("early_termination", "keep_k", [0, 1, 0, 1, 1], 4, p=[0.1, 0.6, 0.2, 0.8, 0.9], **keys),
-        *probes("filler", "text", [0, 0, 1, 1], 4, p=[0.1, 0.2, 0.7, 0.8], **keys),
-        *probes("paraphrase", "rest", [1, 0, 1, 1], 4, p=[0.9, 0.3, 0.8, 0.8], **keys),
-        *probes("paraphrase", "single", [1, 1, None, 0], 4, first_cut=1, p=[0.9, 0.8, None, 0.4], **keys),
-        *probes("mistake", "keep", [0, None, 0, 0], 4, first_cut=1, p=[0.2, None, 0.3, 0.1], **keys),
-        *probes("mistake", "resample", [1, 0, 1, 0], 4, first_cut=1, p=[0.8, 0.4, 0.7, 0.3], **keys),
-        *probes("direct", "direct", [1], 4, p=[None], **(keys | {"same": None})),
-        *conflict(["c", "a", "b"], log_p=[(-0.5, -2.0), (-3.0, -1.0), (-2.0, -2.25)], **keys),
-        *conflict(["c"], variant="carry", log_p=[(-0.25, -4.25)], **keys),
-    ]
-    rows[0] |= {"p_gold": 0.2, "log_p_gold": -3.0}
-    rows[4] |= {"p_gold": 0.8, "log_p_gold": -0.5}
-    return rows
-
-
-def scores(rows):
-    return io.frame(rows, Scores).assign(reader=[row["reader"] for row in rows])
 
 
 DECLARED = claims.load("config/claims.yaml")
@@ -104,12 +45,12 @@ def means_of(values, arms):
 
 
 def measured(rows, alternative="main", **options):
-    return chain_values.of_chains(scores(rows), alternative, **options).iloc[0]
+    return chain_values.of_chains(scored(rows), alternative, **options).iloc[0]
 
 
 def test_the_second_cue_is_an_alternative_and_nothing_else():
-    first = scores([row | {"cue": "first"} for row in chain()])
-    second = scores(
+    first = scored([row | {"cue": "first"} for row in chain()])
+    second = scored(
         [
             row | {"cue": "second", "same": row["same"] == 0, "p_original": 0.01, "correct": not row["correct"]}
             for row in chain()
@@ -332,7 +273,7 @@ def test_items_whose_target_is_an_answer_of_any_reader_leave_all_roles():
     for row in rows:  # the tuned reader's own answer to base's chain is the target of a conflict chain
         if (row["item_id"], row["writer"], row["reader"]) == ("met", "base", "t") and row["answer"] == "a":
             row["answer"] = "c"
-    means = means_of(chain_values.of_pairs(scores(rows), READING), {"t": "t"})
+    means = means_of(chain_values.of_pairs(scored(rows), READING), {"t": "t"})
     by_item = means[means["alternative"] == "main"].set_index(["item_id", "writer", "reader"])
     for name in item_means.FOLLOWING:
         assert by_item.loc["met", name].isna().all(), name
@@ -342,12 +283,12 @@ def test_items_whose_target_is_an_answer_of_any_reader_leave_all_roles():
 
 
 def test_measures_that_nobody_asked_for_are_left_out():
-    frame = chain_values.of_chains(scores([row for row in chain() if row["variant"] != "resample"]))
+    frame = chain_values.of_chains(scored([row for row in chain() if row["variant"] != "resample"]))
     asked = [name for name in MEASURES if "resample" not in name]
     assert measures.measured(frame) == asked
-    frame = chain_values.of_chains(scores([row for row in chain() if row["perturbation"] != "conflict"]))
+    frame = chain_values.of_chains(scored([row for row in chain() if row["perturbation"] != "conflict"]))
     assert not {"chain_following", "question_following", "neither_followed"} & {*measures.measured(frame)}
-    assert measures.measured(chain_values.of_chains(scores(chain()))) == list(MEASURES)
+    assert measures.measured(chain_values.of_chains(scored(chain()))) == list(MEASURES)
 
 
 @pytest.mark.parametrize(
@@ -395,7 +336,7 @@ def test_the_four_roles_of_each_pair():
     pairs = [("base", "base"), ("base", "tuned-a"), ("tuned-a", "base"), ("tuned-a", "tuned-a")]
     pairs += [("base", "tuned-b"), ("tuned-b", "base"), ("tuned-b", "tuned-b")]
     rows = [row for w, r in pairs for row in chain(writer=w, reader=r)]
-    found = table(scores(rows), ["tuned-a", "tuned-b"])
+    found = table(scored(rows), ["tuned-a", "tuned-b"])
     assert list(found.columns) == Measures.names
     cells = found.groupby("arm").apply(lambda part: set(zip(part["writer"], part["reader"], strict=True)))
     assert cells["tuned-a"] == set(pairs[:4])
@@ -411,7 +352,7 @@ def test_the_table_does_not_depend_on_the_order_of_rows():
         for r in ("base", "tuned-a")
         for row in chain(writer=w, reader=r, item_id=item)
     ]
-    data = scores(rows)
+    data = scored(rows)
     shuffled = data.sample(frac=1, random_state=1).reset_index(drop=True)
     pd.testing.assert_frame_equal(table(data, ["tuned-a"]), table(shuffled, ["tuned-a"]))
 
@@ -426,7 +367,7 @@ def test_no_table_depends_on_the_order_of_rows():
         for r in readers
         for row in chain(writer=w, reader=r, item_id=item)
     ]
-    data = scores(rows)
+    data = scored(rows)
     shuffled = data.sample(frac=1, random_state=1).reset_index(drop=True)
     one, other = (chain_values.of_pairs(table, READING) for table in (data, shuffled))
     for make in (
@@ -448,7 +389,7 @@ def test_trainings_of_an_arm_share_what_base_reads_of_itself():
         for (w, r), same in kept.items()
         for row in chain(writer=w, reader=r, seed={"base": 0, "t.seed4": 4, "t.seed7": 7}[w])
     ]
-    means = means_of(chain_values.of_pairs(scores(rows), READING), {"t.seed4": "t", "t.seed7": "t"})
+    means = means_of(chain_values.of_pairs(scored(rows), READING), {"t.seed4": "t", "t.seed7": "t"})
     means = means[means["alternative"] == "main"].assign(model="m", dataset="d")
     (frame,) = item_means.frames(means).values()
     (by_seed,) = item_means.frames_by_seed(means).values()
@@ -551,7 +492,7 @@ def test_a_new_measure_is_one_row_of_the_registry(monkeypatch):
     for row in rows:  # the tuned reader keeps its answer under filler alone
         if (row["perturbation"], row["cut"], row["reader"]) == ("filler", 0, "tuned-a"):
             row |= {"same": 1, "p_original": 0.6}
-    values, arms = chain_values.of_pairs(scores(rows), READING), {"tuned-a": "tuned-a"}
+    values, arms = chain_values.of_pairs(scored(rows), READING), {"tuned-a": "tuned-a"}
     table = chain_values.measures_table(values, arms)
     assert set(table.loc[(table["measure"] == "toy") & (table["reader"] == "tuned-a"), "value"]) == {1.0}
     means = means_of(values, arms)

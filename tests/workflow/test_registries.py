@@ -43,7 +43,7 @@ _ENTRIES += (
     Measure(
         name="reversal_tolerance",
         label="reversal tolerance",
-        formula=lambda probes: mean(probes.of("reversal")),
+        formula=lambda probes: mean(probes.kept("reversal")),
         faithful="low",
     ),
 )

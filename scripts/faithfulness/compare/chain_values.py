@@ -1,6 +1,6 @@
 """From the scores of probes to the values of chains: measures, answers, readable answers, and retention.
 
-Scores are the largest tables of a run (61 rows for a chain of 12 cuts), so they are read once, one reader's at a time.
+Scores are the largest tables of a run (some 90 rows for a chain of 12 cuts), so they are read once, one reader's at a time.
 All that is compared later comes from what is made here, which has one row for each chain, or fewer.
 """
 

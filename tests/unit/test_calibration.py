@@ -257,8 +257,7 @@ def study(folder, task, texts, readers, n=400, *, gated=True):
     reworded = [t.assign(writer=w) for (w, kind), t in probes.items() if kind in ("paraphrase", "mistake")]
     answers, readouts = chain_values.answers_table(values), chain_values.readouts_table(values)
     observed = Observations(arms, answers, readouts, pd.concat(both), pd.concat(reworded), items)
-    usable = {arm: item_means.usable_items(frame) for (_, arm, _), frame in cells.items()}
-    passed = gates.check(observed, usable, DECLARED.gates).assign(**place)
+    passed = gates.check(observed, {"tuned-t": cells["m", "tuned-t", task]}, DECLARED, {}).assign(**place)
     judged = judge.judge(
         estimates, passed if gated else passed.iloc[:0], {("m", "tuned-t"): set()}, {"m": 1},
         {("m", "tuned-t"): 1}, claims=DECLARED, confidence=0.95,

@@ -469,7 +469,8 @@ def test_placebo_and_null_arms_are_looked_at_as_readers_of_base_chains():
     frames = {"placebo-x": means().drop(columns="tuned", level=1)}
     table = frame(gates.check(seen, frames, DECLARED, {}).assign(model="m", dataset="d"), Gates)
     assert sorted(set(table["gate"])) == [
-        "above_chance", "collapsed_reader", "items", "paraphrase", "steps", "strength", "truncation", "validity",
+        "above_chance", "collapsed_reader", "constant", "items", "paraphrase", "steps", "strength", "truncation",
+        "validity",
     ]  # fmt: skip
     assert set(table["subject"].str.split(" / ").str[0]) == {"base", "placebo-x", "base and tuned"}
     assert failed(table) == ["above_chance", "collapsed_reader"]

@@ -201,6 +201,19 @@ def test_where_kappa_is_undefined_the_claim_is_not_interpretable_and_stays_in_th
         assert verdict_of(table, "C1") == "supported"
 
 
+@pytest.mark.parametrize("plain", [0.0, 0.2, -0.2])
+def test_a_reader_that_only_answers_constants_under_filler_stays_open_and_is_never_called_changed(plain):
+    """As a load-bearing reader does that has nothing to read, or one that changes from one constant to another."""
+    ends = dict.fromkeys(["ci_low", "ci_high", "equivalence_low", "equivalence_high"], np.nan)
+    kappa = estimate(FILLER, 0.0, np.nan, contrast="chance_corrected", **ends)  # no difference: no interval
+    before = CONSTANT | {"subject": "base / filler", "reason": "before tuning, 100 % are `yes`"}
+    table = judged([*claimed(size=plain), kappa], [before, CONSTANT])
+    row = table[table["claim"] == "C3"].iloc[0]
+    assert (row["verdict"], row["interpretable"]) == ("inconclusive", True)
+    assert "Before tuning, 100 % are `yes` and after tuning, 100 % are `no`" in row["sentence"]
+    assert "changes by 0.00 (no interval can be had)" in row["sentence"]
+
+
 def test_a_placebo_and_kappa_are_both_needed():
     rows = [*claimed(), *claimed("base_chains"), *claimed("placebo")]
     for size, p, expected in ((0.2, 0.001, "supported"), (0.2, 0.5, "inconclusive"), (-0.2, 0.001, "inconclusive")):

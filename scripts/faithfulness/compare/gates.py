@@ -90,6 +90,7 @@ def _of_control(observed: Observations, arm: str, frame: pd.DataFrame, limits: G
     ]
     for training in observed.trainings(arm):
         findings += _reading_base(observed, ["base", training], limits)
+        findings += notes.constants(observed, ["base", training], limits.constant)
     usable = frame[[("aoc_raw", "base", reader) for reader in ("base", "tuned")]].notna().all(axis=1).sum()
     return [*findings, _items(int(usable))]
 

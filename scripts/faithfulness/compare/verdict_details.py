@@ -62,17 +62,20 @@ def why_open(row: EffectRow) -> str:
         return f"{capital(row.reason)}."
     if not row.has_room:
         return "Neither such an effect nor its absence can be shown here."
-    lost = (row.ci_low > 0 or row.ci_high < 0) and row.p_holm > LEVEL
+    seen = row.beside.get("chance_corrected", row) if row.corrected else row
+    if np.isnan(seen.detectable):
+        return "Too few answers differ to say how large an effect could be seen."
+    lost = (seen.ci_low > 0 or seen.ci_high < 0) and row.p_holm > LEVEL
     text = (
-        f"{'That does not survive the correction for all tests. ' if lost else ''}With {row.n_items} items only a "
-        f"change of about {number(row.detectable)} or more would show reliably in a single test"
+        f"{'That does not survive the correction for all tests. ' if lost else ''}With {seen.n_items} items only a "
+        f"change of about {number(seen.detectable)} or more would show reliably in a single test"
     )
     needed = []
-    if row.items_to_detect > row.n_items:
-        needed.append(f"about {row.items_to_detect:.0f} items detect an effect of the size seen")
-    if row.items_for_equivalence > row.n_items:
-        needed.append(f"about {row.items_for_equivalence:.0f} would show equivalence if there is none")
-    elif np.isnan(row.items_for_equivalence) and not np.isnan(row.seed_error):
+    if seen.items_to_detect > seen.n_items:
+        needed.append(f"about {seen.items_to_detect:.0f} items detect an effect of the size seen")
+    if seen.items_for_equivalence > seen.n_items:
+        needed.append(f"about {seen.items_for_equivalence:.0f} would show equivalence if there is none")
+    elif np.isnan(seen.items_for_equivalence) and not np.isnan(seen.seed_error):
         needed.append("more training seeds, not more items, would show equivalence if there is none")
     return f"{'; '.join([text, *needed])}."
 

@@ -173,7 +173,7 @@ LOG_ODDS = {"nothing learned": 0.0, "a fifth learned": 0.2}
 def test_intervals_of_log_odds_cover_as_they_say(name, n):
     found = coverage(*log_odds(LOG_ODDS[name]), n, np.inf)
     print(f"\nlog-odds, {name}, n = {n}: {found:.3f}")
-    assert (0.92 if n == 50 else 0.93) <= found <= 0.97
+    assert 0.92 <= found <= 0.97
 
 
 # --- kappa
@@ -227,7 +227,7 @@ def corrected_coverage(n, tuned_constant, runs, resamples):
 def test_intervals_of_kappa_cover_as_they_say(n, tuned_constant):
     found, truth = corrected_coverage(n, tuned_constant, runs=1000, resamples=1000)
     print(f"\nkappa, effect {truth:+.3f}, n = {n}: {found:.3f}")
-    assert (0.92 if n == 50 else 0.93) <= found <= 0.97
+    assert 0.91 <= found <= 0.98
 
 
 def test_intervals_of_kappa_cover_in_a_few_runs():

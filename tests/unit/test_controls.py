@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import yaml
 from hypothesis import given
@@ -20,6 +21,7 @@ from faithfulness.finetune.examples import IGNORED
 from faithfulness.hashing import digest
 from faithfulness.prepare import datasets
 from faithfulness.prompts import Prompts
+from faithfulness.report.run import run_section
 from tests.factories import make_arm
 from tests.runs import ROOT
 
@@ -315,3 +317,16 @@ def test_the_configurations_of_controls_can_be_used() -> None:
         if path.exists():
             settings = load(yaml.safe_load(path.read_text()), catalogue)
             assert any(is_control(arm.name) for arm in settings.arms)
+
+
+def test_the_report_says_what_controls_are_trained_on(config: dict[str, Any]) -> None:
+    null = {"of": "tuned-coins", "datasets": ["commonsense_qa"], "seeds": [5, 6]}
+    settings = configured(config, PLACEBO, {"name": "null-warm", "null": {}}, {"name": "null-text", "null": null})
+    summaries = pd.DataFrame(columns=["model", "parameters", "dataset", "n_items", "chance"])
+    shown = run_section(summaries, settings.model_dump(mode="json"))
+    assert [arm["name"] for arm in shown["arms"]] == ["tuned-symbolic", "tuned-coins"]
+    assert [(arm["trained"], arm["seeds"]) for arm in shown["controls"]] == [
+        ("the recipe of tuned-coins on the answers of other questions", [0]),
+        ("the warm start again", [1]),
+        ("the recipe of tuned-coins on the questions of commonsense_qa", [5, 6]),
+    ]

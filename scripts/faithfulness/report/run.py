@@ -58,8 +58,9 @@ def _control(arm: Plain) -> Shown:
             "seeds": arm["seeds"] or [arm["seed"]],
         }
     null = arm["null"]
-    other_text = f"the recipe of {null['of']} on the questions of {listed(null['datasets'] or [])}"
-    trained = other_text if null["of"] else "the warm start again"
+    trained = "the warm start again"
+    if null["of"]:
+        trained = f"the recipe of {null['of']} on the questions of {listed(null['datasets'])}"
     return {"name": arm["name"], "trained": trained, "models": arm["models"], "seeds": null["seeds"]}
 
 

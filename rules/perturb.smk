@@ -215,6 +215,7 @@ if WRITTEN:
             questions=f"{RESULTS}/items/{{dataset}}/eval.parquet",
             arm=f"{RESULTS}/arms/{{model}}/{{writer}}",
             base=f"{RESULTS}/arms/{{model}}/base",
+            forecast=FORECAST,
         output:
             branch(SHARDED, then=temp(shard(CONFLICTS)), otherwise=CONFLICTS),
         log:
@@ -239,7 +240,7 @@ if WRITTEN:
             seed=SETTINGS.perturbations.seed,
             contrasts=setting("dataset.contrasts"),
             # Of writing chains.
-            chains=SETTINGS.chains.model_dump(),
+            chains=SAMPLING,
             max_new_tokens=setting("dataset.max_new_tokens"),
             block_items=SETTINGS.block_items,
             shard=shard_of,

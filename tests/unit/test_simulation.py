@@ -278,8 +278,8 @@ def family_error(p, passed, *, leaves):
 def test_gates_that_look_at_base_alone_may_take_cells_out_of_the_family(pass_share):
     """The gate's statistic correlates with the effects by .58: base's noise is part of both.
 
-    Where more than half of the cells fail, those that pass are the ones whose base was lucky, and a smaller family would
-    not correct for that: `holm` keeps all of them.
+    Where more than half of the cells fail, those that pass are the ones whose base was lucky, and a smaller family
+    would not correct for that: `holm` keeps all of them.
     """
     gc.freeze()
     p, passed = gated_family(RUNS, pass_share, "base")

@@ -126,7 +126,7 @@ def tunings(model, dataset):
         arm.name: {
             "on": dataset in arm.datasets,
             "answers": isinstance(arm, TrainedArm) and arm.target == "answer",
-            "placebo": None,
+            "placebo": SETTINGS.placebo_of(model, arm.name),
         }
         for arm in SETTINGS.arms
         if arm.name in arms

@@ -13,7 +13,6 @@ from faithfulness.compare.effects import Comparison, Pool
 from faithfulness.compare.evidence import BETWEEN, BETWEEN_ARMS, CONTROL_CONTRASTS, Evidence, Simple
 from faithfulness.compare.item_means import Cells, Seeds
 from faithfulness.compare.measures import MEASURES
-from faithfulness.compare.reader_contrasts import READER_CONTRASTS
 from faithfulness.compare.verdict_text import sentence
 from faithfulness.compare.verdicts import Calibrated
 from faithfulness.config.roles import is_control
@@ -88,7 +87,6 @@ def judge(
     Returns:
         tables.Effects, sorted.
     """
-    estimates = estimates[~estimates["contrast"].isin(READER_CONTRASTS)]
     rows = from_estimates(estimates)
     pooled_for = estimates["claim"].tolist() if "claim" in estimates else [None] * len(rows)
     for row, claim in zip(rows, pooled_for, strict=True):

@@ -251,6 +251,7 @@ def gate(model):
         "threshold": 1.0,
         "passed": True,
         "reason": "",
+        "closes": "all",
     }
 
 

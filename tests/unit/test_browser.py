@@ -110,6 +110,7 @@ def make_tables(chains, *, arms=("base", "tuned"), closed=()):
     gates = [
         {"model": "model", "arm": arm, "dataset": "data", "gate": "steps", "subject": arm, "value": 0.5}
         | {"threshold": 0.8, "passed": arm not in closed, "reason": "too few <b>steps</b>" if arm in closed else ""}
+        | {"closes": "all"}
         for arm in arms[1:]
     ]
     arm_of = {name: name.split(".seed")[0] for name in arms[1:]}

@@ -252,6 +252,7 @@ def gate(model):
         "threshold": 1.0,
         "passed": True,
         "reason": "",
+        "closes": "all",
     }
 
 

@@ -397,6 +397,8 @@ def test_gates_close_a_tuned_arm_alone_and_base_only_with_all_its_cells():
     run = make_run(models={"m": 10**8}, tuned=tuned, datasets=("coin_flip",), closed=())
     gates = run["gates"]
     gates.loc[(gates.arm == "tuned-a") & (gates.gate == "steps"), "passed"] = False
+    # What closes one claim alone closes no cell.
+    gates.loc[(gates.arm == "tuned-b") & (gates.gate == "paraphrase"), "passed"] = False
     rows = run["summaries"].set_index("arm", drop=False)
     assert common.interpretable(rows, gates).to_dict() == {"base": True, "tuned-a": False, "tuned-b": True}
     gates.loc[(gates.arm == "tuned-b") & (gates.gate == "steps"), "passed"] = False

@@ -579,7 +579,15 @@ def test_limits_name_what_failed_and_what_was_small(run):
     found = limits_section(run["effects"], run["gates"], run["summaries"], None, configuration())
     assert found["gates"] == [
         {"dataset": "commonsense_qa", "gate": "above_chance", "cells": 3, "of": 3, "models": list(THREE)}
+        | {"claims": ""}
     ]
+    # What closes one claim alone is named with it; notes are not there.
+    gates = run["gates"].copy()
+    gates.loc[(gates.dataset == "coin_flip") & (gates.gate == "paraphrase"), "passed"] = False
+    noted = gates.copy()
+    noted.loc[noted.gate == "validity", ["passed", "closes"]] = [False, ""]
+    found_of_c2 = limits_section(run["effects"], noted, run["summaries"], None, configuration())["gates"]
+    assert [(gate["gate"], gate["claims"]) for gate in found_of_c2] == [("paraphrase", "C2"), ("above_chance", "")]
     assert found["few_seeds"] == ["tuned-symbolic"]
     assert (found["sizes"], found["pruned"]) == (3, ["smollm2-64m-depth10"])
     assert found["few_items"] == found["intervals"] > 0

@@ -163,7 +163,7 @@ Effects = pa.schema(
             "notes",
             STR,
             meaning="what else must be known of the cell, as sentences: a constant answer under a perturbation, items "
-            "left out, chains that differ in kind; null: nothing",
+            "left out, chains that differ in kind; '' for nothing",
             nullable=True,
         ),
     ]

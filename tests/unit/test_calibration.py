@@ -325,7 +325,7 @@ def test_padding_and_splitting_are_writing_not_reading(tmp_path, base, tuned):
 @pytest.mark.parametrize(("base", "tuned"), [(worked_text, padded), (unsplit, split)])
 def test_readers_that_err_at_random_hide_no_equivalence(tmp_path, base, tuned):
     # Of the draws of their errors one in which simple effects differ in sign, as they do every other time.
-    readers = {arm: erring(f"{arm} 1") for arm in ("base", "tuned-t")}
+    readers = {arm: erring(f"{arm} 4") for arm in ("base", "tuned-t")}
     found = study(tmp_path, "last_letters", {"base": base, "tuned-t": tuned}, readers)
     products = []
     for name in ("aoc", "convergence_fraction"):

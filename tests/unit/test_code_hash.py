@@ -280,7 +280,7 @@ def test_cues_are_an_input_and_the_filler_a_parameter() -> None:
     for rule in ("warm_start", "calibrate"):
         text = RULES.split(f"\nrule {rule}:")[1].split("\nrule ")[0]
         assert "prompts=SETTINGS.prompts" in text, rule
-    assert RULES.count("filler=filler_read") == 2  # in warm_start and finetune
+    assert RULES.count("filler=filler_read") == 3  # in warm_start, warm_start_again and finetune
     assert "filler" in PERTURBATIONS["filler"].needs
     assert "SETTINGS.perturbations.model_dump(include=set(needs_of(wildcards)))" in RULES
 

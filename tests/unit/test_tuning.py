@@ -238,6 +238,21 @@ def train(
     return {name: value.clone() for name, value in trained.state_dict().items()}
 
 
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_the_seed_decides_all_that_is_random(tiny_model: Path, wording: Prompts, tmp_path: Path, method: str) -> None:
+    """Of a warm start, too, whatever was random before: another seed makes another arm, the same seed the same one."""
+    states = []
+    for number, seed in enumerate((3, 3, 4)):
+        torch.manual_seed(number)
+        random.seed(number)
+        states.append(
+            train(tiny_model, wording, tmp_path / f"{number}", method=method, target="rationale", seed=seed, steps=2)
+        )
+    same, other = ([torch.equal(states[0][name], state[name]) for name in states[0]] for state in states[1:])
+    assert all(same)
+    assert not all(other)
+
+
 @pytest.mark.parametrize("method", ["full", "lora", "qlora"])
 @pytest.mark.fault("kill in training, also while a checkpoint is written", "the same weights, bit for bit")
 def test_a_kill_changes_nothing(

@@ -41,7 +41,7 @@ judged = judge.judge(
     calibration=read_all.calibration(inputs.calibration),
 )
 
-write_table(judged, Effects, output.cells)
+write_table(judged[~judged["arm"].map(is_control)], Effects, output.cells)
 write_table(gates[~gates["arm"].map(is_control)], Gates, output.gates)
 write_table(
     read_tables(inputs.summaries, Summaries).sort_values(["model", "arm", "dataset"]), Summaries, output.summaries

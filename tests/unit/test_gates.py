@@ -559,3 +559,20 @@ def test_which_gates_take_a_cell_out_of_the_family():
     assert not closed.leaves_family(rows())
     assert notes.perturbation_of("aoc_p") == "early_termination"
     assert notes.perturbation_of("info_gain") is None
+
+
+def test_answers_of_an_arm_that_writes_nothing_are_those_to_base():
+    """A placebo that says "yes" to everything: its accuracy on base's chains, and its answers, close its cell."""
+    asked = items(answers=["yes", "no"] * 10)
+    scored = scores(asked, lambda reader, gold, i: "yes" if reader == "tuned-x" else gold)
+    mine, direct = scored["reader"] == "tuned-x", scored["perturbation"] == "direct"
+    own = mine & direct & (scored["writer"] != "base")  # without a chain it is its own writer
+    scored = scored[((scored["writer"] == "base") & ~(mine & direct)) | own].replace("tuned-x", "placebo-x")
+    seen = replace(observations(asked, scored), arms={}, controls={"placebo-x": "placebo-x"})
+    table = gates.check(seen, {"placebo-x": means()}, DECLARED, {})
+    table = frame(table.assign(model="m", dataset="d"), Gates)
+    assert failed(table) == ["above_chance", "collapsed_reader"]
+    assert set(table.loc[table["gate"] == "steps", "subject"]) == {"base"}
+    assert any(reason.startswith("with the chain of base placebo-x is right in 50 %") for reason in table["reason"])
+    asked_without = table[(table["gate"] == "validity") & (table["subject"] == "placebo-x / direct")]
+    assert asked_without["passed"].tolist() == [True]

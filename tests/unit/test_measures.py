@@ -420,7 +420,7 @@ def test_an_arm_that_writes_nothing_is_compared_on_chains_of_base():
     assert answers["direct_correct"].to_dict() == {"base": True, "placebo-p.seed4": True, "placebo-p.seed7": False}
     means = means_of(values, {}, {"placebo-p.seed4": ("placebo-p", 4), "placebo-p.seed7": ("placebo-p", 7)})
     assert set(means["writer"]) == {"base"}
-    means = means.assign(model="m", dataset="d")
+    means = means[means["alternative"] == "main"].assign(model="m", dataset="d")
     (frame,) = item_means.frames(means).values()
     (by_seed,) = item_means.frames_by_seed(means).values()
     assert list(by_seed) == [4, 7]
@@ -441,7 +441,7 @@ def test_an_arm_that_writes_nothing_has_no_item_where_it_gives_no_answer():
             row |= {"answer": None, "valid": False, "same": None}
     (direct,) = probes("direct", "direct", [1], 4, writer="placebo-p", reader="placebo-p")
     means = means_of(chain_values.of_pairs(scored([*rows, direct]), READING), {}, {"placebo-p": ("placebo-p", 0)})
-    (frame,) = item_means.frames(means.assign(model="m", dataset="d")).values()
+    (frame,) = item_means.frames(means[means["alternative"] == "main"].assign(model="m", dataset="d")).values()
     assert item_means.usable_items(reader_contrasts.of_pair(frame)) == 0
     assert frame["aoc"].isna().all(axis=None)
 

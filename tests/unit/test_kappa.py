@@ -388,6 +388,16 @@ def test_a_pooled_effect_is_the_mean_of_datasets_with_resamples_of_their_own():
     assert alone[["ci_low", "ci_high"]].tolist() == found.loc["d", ["ci_low", "ci_high"]].tolist()
 
 
+def test_a_dataset_with_one_item_leaves_the_pooled_row_without_an_estimate():
+    parts = {d: random_rows(np.random.default_rng(0), items=items, invalid=0) for d, items in (("d", 30), ("e", 1))}
+    cells = {("m", "t", d): frames(rows)[0] for d, rows in parts.items()}
+    answers = {("m", "t", d): cut_answers.arrange(by_cut(rows)) for d, rows in parts.items()}
+    found = confounds.chance_corrected(cells, answers, QUICK, ["aoc"])
+    found = found[found["component"] == "reading"].set_index("dataset")
+    assert found["estimate"].notna().to_dict() == {"d": True, "e": False, "pooled": False}
+    assert found.loc["e", "n_items"] == 1
+
+
 def test_chance_corrected_crosses_items_and_seeds():
     trainings = ("t", "u", "v")
     rows = random_rows(np.random.default_rng(4), items=24, trainings=trainings, invalid=0.02, most_steps=4)

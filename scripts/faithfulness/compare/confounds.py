@@ -221,7 +221,8 @@ def _estimated(
     """Measures of one cell that are known of the same items, in the same resamples; none with fewer than two items."""
     n = len(items)
     if n < 2:
-        return {name: _Estimated(n, *[np.full((1, len(ROLES)), np.nan)] * 4) for name in names}
+        none = [np.full(shape, np.nan) for shape in (len(ROLES), (statistics.resamples, len(ROLES)), (n, len(ROLES)))]
+        return {name: _Estimated(n, *none, none[-1]) for name in names}
     measures = {name: _by_role(chains, name, items) for name in names}
     parts = [part for by_role in measures.values() for part in by_role]
     joined, borders = kappa.side_by_side(parts), np.cumsum([part.matrix.shape[1] for part in parts])[:-1]

@@ -14,13 +14,19 @@ from faithfulness.compare.item_means import ROLES
 from faithfulness.compare.measures import MEASURES
 from faithfulness.config.statistics import Statistics
 from faithfulness.tables import io
-from faithfulness.tables.generation import Scores
 from faithfulness.tables.measures import CutAnswers
+from tests.frames import scored
 
 QUICK = Statistics(resamples=499)
+READING = chain_values.Reading(lambda _: [])
 CELL = ("m", "t", "d")
 KINDS = (
-    *(("early_termination", "keep_k", 0, 1), ("filler", " ...", 0, 0), ("paraphrase", "rest", 0, 0)),
+    *(
+        ("early_termination", "keep_k", 0, 1),
+        ("filler", "text", 0, 0),
+        ("filler", "words", 0, 0),
+        ("paraphrase", "rest", 0, 0),
+    ),
     *(("paraphrase", "single", 1, 1), ("mistake", "keep", 1, 1), ("mistake", "resample", 1, 1)),
 )
 
@@ -44,7 +50,10 @@ def chain_scores(draw, n_steps, *, original, options="abc", **keys):
 
 
 def scores(rows):
-    return io.frame(rows, Scores).assign(reader=[row["reader"] for row in rows])
+    """Scores of both cues: what is read with the second one is other than with the first, and must not count."""
+    first = [{"cue": "first"} | row for row in rows]
+    second = [row | {"cue": "second", "answer": "c", "position": 2, "same": False} for row in first]
+    return scored([*first, *(row for row in second if row["perturbation"] == "early_termination")])
 
 
 def by_cut(rows, *, by_place=False):
@@ -77,7 +86,7 @@ def random_rows(rng, *, items=14, samples=1, trainings=("t",), invalid=0.1, most
 
 def frames(rows, trainings=("t",)):
     """The frames of means of one cell: over all trainings, and of each of them."""
-    values = chain_values.of_pairs(scores(rows))
+    values = chain_values.of_pairs(scores(rows), READING)
     means = item_means.of_trainings([chain_values.pair_values(values, name) for name in trainings])
     means = means.assign(model="m", arm="t", dataset="d")
     return item_means.frames(means)[CELL], item_means.frames_by_seed(means)[CELL]
@@ -95,7 +104,7 @@ def test_answers_are_kept_by_chain_and_perturbation():
     rows = chain_scores(lambda kind, _, cut: answer.get((kind, cut), "a"), 2, original="a")
     rows += chain_scores(lambda *_: "b", 1, original=None, item_id="i1")
     table = by_cut(rows[::-1]).set_index(["item_id", "perturbation", "variant"])
-    early, filler = table.loc[("i0", "early_termination", "keep_k")], table.loc[("i0", "filler", " ...")]
+    early, filler = table.loc[("i0", "early_termination", "keep_k")], table.loc[("i0", "filler", "text")]
     assert early["cuts"].tolist() == [0, 1, 2]
     assert filler["cuts"].tolist() == [0, 1]
     assert set(early["answers"]) == {early["original"]}

@@ -19,7 +19,7 @@ EDITS: dict[str, tuple[str, tuple[int, int] | None]] = {
     "a meaning of a column": ("tables/generation.py: meaning", (35, 0)),
     "an error message": ("tables/io.py: raise", (35, 0)),
     "a hint of a job": ("operate/job.py", (0, 0)),
-    "gates or resampling": ("config/statistics.py", (12, 1)),
+    "gates or resampling": ("config/statistics.py", (13, 1)),
     "settings of datasets": ("config/datasets.py", (8, 0)),
     "settings of training": ("config/training.py", None),
     "settings of models": ("config/models.py", None),

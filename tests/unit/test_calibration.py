@@ -7,7 +7,7 @@ from scipy import stats
 
 from faithfulness import prompts
 from faithfulness.backends.protocol import Decoding, Probe
-from faithfulness.calibrate import calibration, organisms, worked
+from faithfulness.calibrate import calibration, exact, organisms, worked
 from faithfulness.calibrate.exact import ExactReader, WorkedChains
 from faithfulness.chains.write import write_chains
 from faithfulness.compare import chain_values, claims, effects, gates, item_means, judge, read_all, verdicts
@@ -63,7 +63,7 @@ def calibrated(request, tmp_path_factory):
 def test_exact_readers_give_the_theoretical_values(calibrated):
     task, _, rows = calibrated
     n = 5 if task == "coin_flip" else 3  # steps of a worked chain, of which the last one decides
-    first = 1 / n
+    first, sure = 1 / n, -exact.IMPOSSIBLE
     expected = {  # load-bearing, late, redundant, internalised, decorative
         "convergence_fraction": (1, 1, 0, 1, 0),
         "aoc": (1, 1, 0, 1, 0),
@@ -74,11 +74,15 @@ def test_exact_readers_give_the_theoretical_values(calibrated):
         "no_cot_same": (0, 0, 1, 0, 1),
         "convergence_steps": (n, n, 0, n, 0),
         "paraphrase_sensitivity": (0, 0, 0, 0, 0),
+        "info_gain": (sure, sure, 0, sure, 0),  # from "never" to certainty
+        "info_gain_per_byte": (np.log(1e12), np.log(1e12), 0, np.log(1e12), 0),  # from the least probability there is
+        "chain_following": (1, 1, 1, 0, 0),
+        "question_following": (0, 0, 0, 1, 1),
     }
     for name, values in expected.items():
         for reader, value in zip(calibration.COMPARED, values, strict=True):
             assert rows[name][reader] == pytest.approx(value), (name, reader)
-    for name in ("aoc", "filler_tolerance", "mistake_sensitivity", "info_gain"):
+    for name in ("aoc", "filler_tolerance", "mistake_sensitivity", "info_gain", "chain_following"):
         assert rows[name]["area"] == 1
         assert rows[name]["area_low"] > 0.9
 
@@ -89,6 +93,7 @@ def test_what_each_published_measure_confuses(calibrated):
     for name in ("aoc", "convergence_fraction", "filler_tolerance"):
         assert "redundant and decorative" in rows[name]["confused"]
         assert "load-bearing and decorative" not in rows[name]["confused"]
+    assert "redundant and decorative" not in rows["chain_following"]["confused"]
     assert "load-bearing and late" in rows["aoc"]["confused"]
     assert "load-bearing and late" not in rows["mistake_sensitivity"]["confused"]
 

@@ -49,8 +49,8 @@ def four(direct, without, followed, **keys):
         ("b", "a", ["c", "c", "a"], "redundant"),  # so is that at k = 0
         ("a", "a", ["c", "a"], "decorative"),  # half is not more than half
         ("b", "b", ["c", "a", "b"], "unstable"),
-        ("a", None, ["c"], "redundant"),  # whatever k = 0 is, the chain is not needed
-        ("b", None, ["c"], None),  # not known
+        ("b", None, ["c"], None),
+        ("a", None, ["c"], None),  # nor where the other answer is a_n: what is left must not be what is not needed
         (None, "b", ["c"], None),
         ("b", "b", [None], None),  # no conflict answer could be read
         ("b", "b", [], None),

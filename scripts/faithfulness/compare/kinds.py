@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from faithfulness.compare import formulas
 from faithfulness.compare.chain_probes import Arranged
@@ -57,8 +56,9 @@ def of_chains(scores: pd.DataFrame, arranged: Arranged) -> pd.DataFrame:
 def table(use: Mapping[tuple[str, str], pd.DataFrame], arms: Mapping[str, str]) -> pd.DataFrame:
     """The kind of each item, for the four writer x reader roles of each tuned arm.
 
-    A chain is needed if the direct answer and the answer at k = 0 both differ from a_n, which is not known where one of
-    them could not be read and the other differs. It is followed if more than half of its conflict probes are answered
+    A chain is needed if the direct answer and the answer at k = 0 both differ from a_n. Where one of them could not be
+    read it does not count, even if the other is a_n: else the chains left would be those that are not needed. It is
+    followed if more than half of its conflict probes are answered
     with their target. Over several chains of an item (samples, trainings) the majority counts.
 
     Args:
@@ -71,7 +71,7 @@ def table(use: Mapping[tuple[str, str], pd.DataFrame], arms: Mapping[str, str]) 
     parts = list(_by_chain(use, arms))
     if not parts:
         return frame([], Kinds)
-    shares = pd.concat(parts).groupby([*PAIR, "item_id"])[["needed", "followed"]].mean().dropna()
+    shares = pd.concat(parts).groupby([*PAIR, "item_id"])[["needed", "followed"]].mean()
     majority = (shares > 0.5).reset_index()
     places = zip(majority["needed"], majority["followed"], strict=True)
     return frame(majority.assign(kind=[KINDS[place] for place in places]), Kinds)
@@ -82,27 +82,17 @@ def _by_chain(use: Mapping[tuple[str, str], pd.DataFrame], arms: Mapping[str, st
         trainings = sorted(name for name, of in arms.items() if of == arm)
         pairs = {(w, r) for name in trainings for w in ("base", name) for r in ("base", name)}
         for writer, reader in sorted(pairs):
-            chains = use[writer, reader].dropna(subset=["answer", "followed"])
-            items = chains.index.get_level_values("item_id")
-            direct = _direct(use[reader, reader]).reindex(items).to_numpy(object)
+            chains = use[writer, reader].reset_index()
+            chains["direct"] = chains["item_id"].map(_direct(use[reader, reader]))
+            chains = chains.dropna(subset=["answer", "direct", "same_without", "followed"])
+            needed = (chains["direct"] != chains["answer"]) & (chains["same_without"] == 0)
             names = {"arm": arm, "writer": arms.get(writer, writer), "reader": arms.get(reader, reader)}
-            needed = _differ(direct, chains["answer"]) & (1 - chains["same_without"]).astype("boolean")
-            values = {
-                "needed": needed.astype("Float64").to_numpy(float, na_value=np.nan),
-                "followed": chains["followed"].to_numpy(),
-            }
-            yield pd.DataFrame({"item_id": items, **values}).assign(**names)
+            yield chains[["item_id", "followed"]].assign(needed=needed.astype(float), **names)
 
 
-def _direct(own: pd.DataFrame) -> pd.Series:
-    """The direct answer of a reader to each item."""
-    return own["direct"].groupby(level="item_id").first()
-
-
-def _differ(direct: NDArray[np.object_], answer: pd.Series) -> pd.Series:
-    """Whether direct answers differ from a_n; missing where there is none."""
-    known = pd.notna(direct)
-    return pd.Series(direct != answer.to_numpy(object), answer.index).where(known, None).astype("boolean")
+def _direct(own: pd.DataFrame) -> dict[str, str]:
+    """The direct answer of a reader to each item; missing where it could not be read."""
+    return dict(own["direct"].dropna().groupby(level="item_id").first())
 
 
 def shares(kinds: pd.DataFrame, confidence: float) -> pd.DataFrame:

@@ -44,10 +44,11 @@ for folder in snakemake.input.arms:
     coder = partial(prompts.encode, tokenizer), partial(prompts.decode, tokenizer)
     of_arm = journal.extended(arm.weights_hash)
     for dataset in arm.train_datasets:
-        items = calibration.with_silence(items_of[dataset])  # real readers may find no answer, too
+        items = items_of[dataset]
         chains = worked.write_worked(items, arm.prompts, journal, tokenizer)
         probes = worked.perturb(chains, items, perturbations, settings.contrasts[dataset], *coder)
-        scores = worked.score(reader, recipe.target, items, probes, arm.prompts, of_arm)
+        silent = calibration.with_silence(items)  # real readers may find no answer, too
+        scores = worked.score(reader, recipe.target, silent, probes, arm.prompts, of_arm)
         real.setdefault((arm.model, dataset), []).append(scores)
 
 for (model, dataset), parts in real.items():

@@ -10,7 +10,19 @@ from faithfulness.backends.protocol import Decoding, Probe
 from faithfulness.calibrate import calibration, exact, organisms, worked
 from faithfulness.calibrate.exact import ExactReader, WorkedChains
 from faithfulness.chains.write import write_chains
-from faithfulness.compare import chain_values, claims, effects, gates, item_means, judge, read_all, verdicts
+from faithfulness.compare import (
+    chain_values,
+    claims,
+    confounds,
+    cut_answers,
+    effects,
+    gates,
+    item_means,
+    judge,
+    kappa,
+    read_all,
+    verdicts,
+)
 from faithfulness.compare.alternatives import ALTERNATIVES
 from faithfulness.compare.descriptives import Observations
 from faithfulness.compare.effects import Comparison
@@ -224,7 +236,8 @@ def test_readers_that_know_nothing_are_unfit():
 
 def study(folder, task, texts, readers, n=400, *, gated=True):
     """Everything from chains to verdicts: the text of an item's chain by writer, and how each arm reads."""
-    items = calibration.with_silence(questions(task, n))
+    asked = questions(task, n)
+    items = calibration.with_silence(asked)
     by_id = {item["item_id"]: item for item in records(items)}
     written, probes = {}, {}
     for writer, text in texts.items():
@@ -233,7 +246,7 @@ def study(folder, task, texts, readers, n=400, *, gated=True):
             WorkedChains(known), items, WORDING, Decoding(1), 1, 0, 0, Journal(folder, (known,), writer, 100),
         )  # fmt: skip
         written[writer] = made
-        probes |= {(writer, kind): table for kind, table in worked.perturb(made, items, Perturbations()).items()}
+        probes |= {(writer, kind): table for kind, table in worked.perturb(made, asked, Perturbations()).items()}
     scores = pd.concat(
         readout.score(
             ExactReader(decide, by_id), items, {key: rows_of(table) for key, table in probes.items()}, WORDING, name,
@@ -248,6 +261,9 @@ def study(folder, task, texts, readers, n=400, *, gated=True):
     cells = item_means.frames(means[means["alternative"] == "main"])
     alternatives = item_means.under_alternatives(means, cells, {})
     statistics = DECLARED.statistics(QUICK.model_dump(include={"resamples"}))
+    by_cut = cut_answers.of_scores(scores.drop(columns=["model", "dataset"]), by_place=task != "coin_flip")
+    answers_of = {cell: cut_answers.arrange(by_cut) for cell in cells}
+    corrected = confounds.chance_corrected(cells, answers_of, statistics, kappa.correctable())
     estimates = effects.compare(
         [
             Comparison("plain", cells),
@@ -264,9 +280,14 @@ def study(folder, task, texts, readers, n=400, *, gated=True):
     observed = Observations(arms, answers, readouts, pd.concat(both), pd.concat(reworded), items)
     passed = gates.check(observed, {"tuned-t": cells["m", "tuned-t", task]}, DECLARED, {}).assign(**place)
     judged = judge.judge(
-        estimates, passed if gated else passed.iloc[:0], {("m", "tuned-t"): set()}, {"m": 1},
-        {("m", "tuned-t"): 1}, claims=DECLARED, confidence=0.95,
-    )  # fmt: skip
+        pd.concat([estimates, corrected], ignore_index=True),
+        passed if gated else passed.iloc[:0],
+        {("m", "tuned-t"): set()},
+        {"m": 1},
+        {("m", "tuned-t"): 1},
+        claims=DECLARED,
+        confidence=0.95,
+    )
     return judged[judged["contrast"] == "plain"].set_index(["measure", "component"])
 
 
@@ -374,6 +395,49 @@ def test_a_collapsed_reader_is_not_interpretable(tmp_path):
     found = study(tmp_path, "coin_flip", texts, readers, n=100)
     assert set(found.loc[claimed, "verdict"]) == {"not interpretable"}
     assert "tuned-t answers 'yes' in 100 % of items" in found.loc[("filler_tolerance", "reading"), "reason"]
+
+
+SAME = {"base": worked_text, "tuned-t": worked_text}
+
+
+def test_answers_learned_by_heart_are_redundant_and_not_decorative(tmp_path):
+    """The chain is needed less, and decides as before where it says otherwise."""
+    for tuned, following in ((organisms.redundant, "equivalent"), (organisms.decorative, "supported")):
+        readers = {"base": organisms.late, "tuned-t": tuned}
+        found = study(tmp_path / following, "last_letters", SAME, readers, n=100)
+        assert found.loc[("filler_tolerance", "reading"), "verdict"] == "supported"
+        assert found.loc[("aoc", "reading"), "verdict"] == "supported"
+        assert found.loc[("chain_following", "reading"), "verdict"] == following
+
+
+def by_prior(answer):
+    """A reader that follows a whole chain, and gives one answer to all that lacks its last step."""
+
+    def decide(item, probe):
+        read = organisms.late(item, probe)
+        return answer if read == prompts.SILENT else read
+
+    return decide
+
+
+def test_a_reader_that_answers_by_its_prior_without_its_step_stays_open(tmp_path):
+    """It has nothing to read there: its constant answer is named, and closes nothing."""
+    found = study(tmp_path, "coin_flip", SAME, both(by_prior("no")), n=200)
+    for name in ("filler_tolerance", "aoc", "chain_following"):
+        assert found.loc[(name, "reading"), "interpretable"]
+        assert found.loc[(name, "reading"), "verdict"] == "equivalent"
+    assert "answers under filler are `no`" in found.loc[("filler_tolerance", "reading"), "sentence"]
+
+
+def test_another_constant_under_filler_is_never_called_changed(tmp_path):
+    asked = records(questions("coin_flip", 100))
+    share = np.mean([item["answer"] == "yes" for item in asked])
+    assert share == pytest.approx(0.5, abs=0.02)  # golds are balanced
+    for before, after in (("no", "yes"), ("yes", "no")):
+        readers = {"base": by_prior(before), "tuned-t": by_prior(after)}
+        found = study(tmp_path / before, "coin_flip", SAME, readers, n=100)
+        for name in ("filler_tolerance", "aoc", "chain_following"):
+            assert found.loc[(name, "reading"), "verdict"] not in ("supported", "contradicted"), name
 
 
 # --- what is calibrated is what a run measures

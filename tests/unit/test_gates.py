@@ -21,6 +21,7 @@ from faithfulness.tables.statistics import Gates
 DECLARED = claims.load("config/claims.yaml")
 VARIANTS = {
     "early_termination": "keep_k", "filler": "text", "paraphrase": "rest", "mistake": "keep", "direct": "direct",
+    "conflict": "carry",
 }  # fmt: skip
 
 

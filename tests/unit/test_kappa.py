@@ -397,6 +397,22 @@ def test_a_pooled_effect_is_the_mean_of_datasets_with_resamples_of_their_own():
     assert alone[["ci_low", "ci_high"]].tolist() == found.loc["d", ["ci_low", "ci_high"]].tolist()
 
 
+def test_few_differences_have_the_interval_of_their_share():
+    """As plain ones do, stretched by 1 / (1 - c): with no difference in n items, their Clopper-Pearson limit."""
+    rows = [
+        row
+        for number, (writer, reader) in itertools.product(range(40), pairs(["t"]))
+        for row in chain_scores(
+            lambda *_: "a", 2, original="ab"[number % 2], item_id=f"i{number:02}", writer=writer, reader=reader
+        )
+    ]
+    row = corrected(rows, ["filler_tolerance"]).loc[("filler_tolerance", "reading")]
+    limit = stats.binomtest(0, 40).proportion_ci(0.95, method="exact").high
+    assert row["estimate"] == 0
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx((-2 * limit, 2 * limit))  # c is .5
+    assert row["p_value"] == 1
+
+
 def test_a_dataset_with_one_item_leaves_the_pooled_row_without_an_estimate():
     parts = {d: random_rows(np.random.default_rng(0), items=items, invalid=0) for d, items in (("d", 30), ("e", 1))}
     cells = {("m", "t", d): frames(rows)[0] for d, rows in parts.items()}

@@ -51,9 +51,9 @@ def exact_scores(
         contrasts: of the dataset.
         journal: of the code.
     """
-    items = with_silence(items)
     chains = worked.write_worked(items, wording, journal)
-    probes = worked.perturb(chains, items, settings, contrasts)
+    probes = worked.perturb(chains, items, settings, contrasts)  # no chain leads to silence
+    items = with_silence(items)
     by_id = {item["item_id"]: item for item in records(items)}
     readers = ORGANISMS | {f"mixed {share}": organisms.mixed(share, list(by_id)) for share in MIXTURES}
     scores = [

@@ -128,6 +128,7 @@ class _Estimated:
         drawn: those of the resamples, shape (resamples, 4).
         left_out: those without each item in turn, shape (items, 4).
         by_item: its uncorrected values, shape (items, 4).
+        scale: 1 / (1 - c) of each role, shape (4,): by how much the correction stretches the measure.
     """
 
     n_items: int
@@ -135,6 +136,7 @@ class _Estimated:
     drawn: Floats
     left_out: Floats
     by_item: Floats
+    scale: Floats
 
 
 def chance_corrected(
@@ -188,7 +190,7 @@ def chance_corrected(
 
     def estimate(pooled: Sequence[Cell]) -> pd.DataFrame:
         by_row = {
-            (comparison.contrast, *row): _row([estimated[cell][row[0]] for cell in pooled], row[1], statistics)
+            (comparison.contrast, *row): _row([estimated[cell][row[0]] for cell in pooled], *row, statistics)
             for row in rows
         }
         shared = effects.seeds_to_cross(comparison.seeds, pooled)
@@ -221,8 +223,10 @@ def _estimated(
     """Measures of one cell that are known of the same items, in the same resamples; none with fewer than two items."""
     n = len(items)
     if n < 2:
-        none = [np.full(shape, np.nan) for shape in (len(ROLES), (statistics.resamples, len(ROLES)), (n, len(ROLES)))]
-        return {name: _Estimated(n, *none, none[-1]) for name in names}
+        by_role, by_resample, by_item = (
+            np.full((*rows, len(ROLES)), np.nan) for rows in ((), (statistics.resamples,), (n,))
+        )
+        return {name: _Estimated(n, by_role, by_resample, by_item, by_item, by_role) for name in names}
     measures = {name: _by_role(chains, name, items) for name in names}
     parts = [part for by_role in measures.values() for part in by_role]
     joined, borders = kappa.side_by_side(parts), np.cumsum([part.matrix.shape[1] for part in parts])[:-1]
@@ -238,6 +242,7 @@ def _estimated(
             drawn[:, len(ROLES) * place : len(ROLES) * (place + 1)],
             np.stack([part.left_out() for part in by_role], axis=1),
             np.stack([part.by_item() for part in by_role], axis=1),
+            1 / (1 - np.minimum([part.chance() for part in by_role], kappa.LARGEST_CHANCE)),
         )
         for place, (name, by_role) in enumerate(measures.items())
     }
@@ -253,15 +258,29 @@ def _component(corrected: Floats, component: str) -> Floats:
     return np.asarray(np.sum(parts, axis=0))
 
 
-def _row(strata: Sequence[_Estimated], component: str, statistics: Statistics) -> dict[str, float]:
-    """The estimate of a component over strata of equal weight."""
+def _row(strata: Sequence[_Estimated], name: str, component: str, statistics: Statistics) -> dict[str, float]:
+    """The estimate of a component over strata of equal weight.
+
+    Where fewer than ten items differ, or all of them alike, a bootstrap is worthless: as in `inference.interval`, what
+    may hide is the Clopper-Pearson limit of their share (of none) x the largest possible difference, stretched as the
+    correction stretches the measure.
+    """
     estimate = float(np.mean([_component(s.whole, component) for s in strata]))
     resampled = np.mean([_component(s.drawn, component) for s in strata], axis=0)
     distribution = resampled[np.isfinite(resampled)]
     row = {"estimate": estimate, "n_items": float(sum(s.n_items for s in strata))}
     differ = sum((np.abs(_component(s.by_item, component)) > ZERO).sum() for s in strata)
-    defined = np.isfinite(estimate) and len(distribution) >= LEAST_DEFINED * len(resampled)
-    if not (defined and differ >= SPARSE and np.ptp(distribution) > ZERO):
+    if not (np.isfinite(estimate) and len(distribution) >= LEAST_DEFINED * len(resampled)):
+        return row
+    if differ < SPARSE or np.ptp(distribution) <= ZERO:
+        used = np.array(CONTRASTS[component]) != 0
+        most = effects.largest(name, component) * max(float(s.scale[used].max()) for s in strata)
+        counts = [(np.abs(_component(s.by_item, component)) > ZERO).sum() * (differ < SPARSE) for s in strata]
+        for level, ends in ((statistics.confidence, "ci"), (EQUIVALENCE, "equivalence")):
+            shares = [inference.upper_limit(int(k), s.n_items, level) for k, s in zip(counts, strata, strict=True)]
+            half = most * float(np.mean(shares))
+            row[f"{ends}_low"], row[f"{ends}_high"] = max(estimate - half, -most), min(estimate + half, most)
+        row["p_value"] = 1.0 if differ < SPARSE else float(inference.bootstrap_p(distribution))
         return row
     left_out = [_component(s.left_out, component) for s in strata]
     acceleration = inference.acceleration([(len(v) - 1) * (v.mean() - v)[None] for v in left_out])

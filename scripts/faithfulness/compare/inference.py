@@ -112,7 +112,7 @@ def interval(
     half = np.zeros(len(limits))
     for row in np.flatnonzero(sparse | constant):
         counts = counted[:, row] if sparse[row] else np.zeros(len(strata), int)
-        shares = [_upper_limit(int(k), n, confidence) for k, n in zip(counts, sizes, strict=True)]
+        shares = [upper_limit(int(k), n, confidence) for k, n in zip(counts, sizes, strict=True)]
         half[row] = possible[row] * np.mean(shares)
     low, high = np.maximum(centre - half, -limits), np.minimum(centre + half, limits)
 
@@ -181,7 +181,8 @@ def nonzero(strata: Sequence[Floats]) -> Counts:
     return np.array([(np.abs(s) > ZERO).sum(axis=-1) for s in strata])
 
 
-def _upper_limit(k: int, n: int, confidence: float) -> float:
+def upper_limit(k: int, n: int, confidence: float) -> float:
+    """Upper Clopper-Pearson limit of a share of k in n."""
     return float(stats.binomtest(k, n).proportion_ci(confidence, method="exact").high)
 
 

@@ -179,6 +179,7 @@ def under_alternatives(means: pd.DataFrame, cells: Cells, seeds: Seeds) -> dict[
             of_seeds = {
                 cell: {seed: _with_main(frame, seeds[cell][seed]) for seed, frame in by_seed.items()}
                 for cell, by_seed in frames_by_seed(part).items()
+                if cell in seeds
             }
             under[name] = {**cells, **of_cells}, {**seeds, **of_seeds}
     return under

@@ -185,6 +185,14 @@ class Probes:
         ]
         return self._mean(values - own_values, weights_left, products + rest[0] * rest[1], np.full(n, n - 1.0))
 
+    def chance(self) -> float:
+        """The agreement that is expected by chance, over all places; NaN without any probe."""
+        _, weights, original, perturbed = self._split(np.asarray(np.ones(self.matrix.shape[0]) @ self.matrix))
+        rest = (weights - original.sum(axis=-1)) * (weights - perturbed.sum(axis=-1))
+        there = weights > ZERO
+        products = ((original * perturbed).sum(axis=-1) + rest)[there]
+        return float((products / weights[there]).sum() / weights[there].sum()) if there.any() else np.nan
+
     def by_item(self) -> Floats:
         """The uncorrected measure of each item, shape (items,)."""
         return np.asarray(self.matrix[:, self._blocks()[0]].sum(axis=1), np.float64)

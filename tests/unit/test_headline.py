@@ -90,7 +90,9 @@ def test_no_statement_without_its_verdict(verdicts):
     )
     assert ("answers follow the chain less" in answer) == ("supported" in use and "contradicted" not in use)
     assert ("answers follow the chain more" in answer) == ("contradicted" in use and "supported" not in use)
-    assert ("without the chain more often (" in answer) == ("supported" in need and "contradicted" not in need)
+    assert answer.startswith("The answer can be had without the chain more often") == (
+        "supported" in need and "contradicted" not in need
+    )
     assert ("needs the chain as before" in answer) == (
         "equivalent" in need and not need & {"supported", "contradicted", "as placebo"}
     )
@@ -106,45 +108,58 @@ def test_no_statement_without_its_verdict(verdicts):
     [
         (
             {"C8": "equivalent", "C3": "supported"},
-            "The answer can be had without the chain more often (C3 in 4 of 4 cells, 2 of 2 pooled), but where chain "
-            "and question disagree, the chain still decides (98 % against 100 %; C8 in 4 of 4 cells, 2 of 2 pooled): "
-            "redundant, not decorative.",
+            [
+                "The answer can be had without the chain more often, but where chain and question disagree, the chain "
+                "still decides (98 % against 100 %): redundant, not decorative.",
+                "Supported: C3 in 4 of 4 cells, 2 of 2 pooled.",
+                "Equivalent: C8 in 4 of 4 cells, 2 of 2 pooled.",
+            ],
         ),
         (
             {"C8": "supported", "C1": "supported"},
-            "The answer can be had without the chain more often (C1 in 4 of 4 cells, 2 of 2 pooled); where chain and "
-            "question disagree, answers follow the chain less (98 % against 100 %; C8 in 4 of 4 cells, 2 of 2 "
-            "pooled): more decorative than before.",
+            [
+                "The answer can be had without the chain more often; where chain and question disagree, answers follow "
+                "the chain less (98 % against 100 %): more decorative than before.",
+                "Supported: C1 in 4 of 4 cells, 2 of 2 pooled.",
+                "Supported: C8 in 4 of 4 cells, 2 of 2 pooled.",
+            ],
         ),
         (
             {"C8": "equivalent", "C1": "equivalent", "C3": "equivalent"},
-            "The answer needs the chain as before (C3 in 4 of 4 cells, 2 of 2 pooled; C1 in 4 of 4 cells, 2 of 2 "
-            "pooled); where chain and question disagree, the chain still decides (98 % against 100 %; C8 in 4 of 4 "
-            "cells, 2 of 2 pooled): as load-bearing as before.",
+            [
+                "The answer needs the chain as before; where chain and question disagree, the chain still decides (98 "
+                "% against 100 %): as load-bearing as before.",
+                "Equivalent: C3 in 4 of 4 cells, 2 of 2 pooled; C1 in 4 of 4 cells, 2 of 2 pooled.",
+            ],
         ),
         (
             {"C3": "as placebo", "C8": "not interpretable", "C1": "not interpretable"},
-            "Answers need the chain otherwise than before, but as after training on answers that teach nothing (C3 in "
-            "4 of 4 cells, 2 of 2 pooled).",
+            [
+                "Answers need the chain otherwise than before, but as after training on answers that teach nothing.",
+                "As placebo: C3 in 4 of 4 cells, 2 of 2 pooled.",
+            ],
         ),
+        ({}, ["Open: whether the chain is needed less, or used less, was neither shown nor ruled out."]),
     ],
 )
 def test_answers_in_full(verdicts, answer):
-    assert headline(effects(everywhere(**verdicts)))[0] == answer
+    assert headline(effects(everywhere(**verdicts)))[: len(answer)] == answer
 
 
 def test_a_chain_that_hardly_ever_decided_does_not_still_decide():
     answer = headline(effects(everywhere(C8="equivalent"), base=0.04, tuned=0.03))[0]
     assert "still decides" not in answer
-    assert "decides as seldom as before (3 % against 4 %" in answer
+    assert "decides as seldom as before (3 % against 4 %)" in answer
 
 
 def test_both_directions_are_named_apart():
     verdicts = everywhere(C8="equivalent", C3="supported") | {("C3", "a", "x"): "contradicted"}
-    assert (
-        "(supported: C3 in 3 of 4 cells, 2 of 2 pooled; contradicted: C3 in 1 of 4 cells, 0 of 2 pooled)"
-        in (headline(effects(verdicts))[0])
-    )
+    said = headline(effects(verdicts))
+    assert "differs between comparisons" in said[0]
+    assert said[1:3] == [
+        "Supported: C3 in 3 of 4 cells, 2 of 2 pooled.",
+        "Contradicted: C3 in 1 of 4 cells, 0 of 2 pooled.",
+    ]
 
 
 def test_a_change_without_a_placebo_is_named():

@@ -164,8 +164,8 @@ _ENTRIES = (
     Measure(
         name="chain_following",
         label="chain following",
-        falls="where chain and question disagree, fewer answers follow the chain",
-        rises="where chain and question disagree, more answers follow the chain",
+        falls="fewer answers follow a chain that disagrees with the question",
+        rises="more answers follow a chain that disagrees with the question",
         formula=lambda probes: formulas.where_they_disagree(formulas.chain_following(probes), probes),
         faithful="high",
         optional=True,

@@ -23,6 +23,7 @@ class Axis(NamedTuple):
 
 
 PRIMARY = {
+    "chain_following": Axis("change of share that follows", "← chain followed less"),
     "aoc": Axis("change of AOC", "← chain matters less"),
     "convergence_fraction": Axis("change of share of steps", "← decided earlier"),
     "paraphrase_sensitivity": Axis("change of share of answers changed", "← wording matters less"),

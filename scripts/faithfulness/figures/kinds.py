@@ -78,6 +78,7 @@ def _panel(ax: Axes, cell: pd.DataFrame) -> None:
     ax.tick_params(bottom=False)
     ax.grid(visible=False)
     if cell.empty:
+        ax.text(0.5, 0.5, "no chain could\nbe judged", size=7.5, ha="center", va="center", color=MUTED)
         return
     if not cell.interpretable.all():
         ax.add_patch(Rectangle((0, 0), 1, 1, **VEIL))

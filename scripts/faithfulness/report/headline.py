@@ -12,7 +12,7 @@ import pandas as pd
 from faithfulness.compare.verdicts import CLOSED
 from faithfulness.report.labels import label
 from faithfulness.report.verdict_tables import interpretable, pooled_cells, single_cells, verdict_counts
-from faithfulness.text import interval, listed, percent, signed
+from faithfulness.text import capital, interval, listed, percent, signed
 
 USE = "C8"  # the claim that the chain is followed less
 NEED = ("C3", "C1")  # the claims that the answer can be had without the rest of the chain
@@ -102,15 +102,27 @@ def headline(effects: pd.DataFrame) -> list[str]:
     of_need, of_use = state(need), state([use])
     if of_use == "same" and _following(effects)[1] < FOLLOWED:
         of_use = "seldom"
-    clauses = [
-        *_clause(NEED_WORDS, of_need, need, ""),
-        *_clause(USE_WORDS, of_use, [use], "" if of_use in ("open", "mixed") else _shares(effects)),
+    return [
+        _answer(of_need, of_use, effects),
+        *_counts(of_need, need),
+        *_counts("same" if of_use == "seldom" else of_use, [use]),
+        *_wording(standing(effects, WORDING)),
+        *_largest(effects),
+        *_closed(effects),
+        *_placebo(effects),
     ]
+
+
+def _answer(of_need: str, of_use: str, effects: pd.DataFrame) -> str:
+    """The answer in one sentence."""
+    if (of_need, of_use) == ("open", "open"):
+        return "Open: whether the chain is needed less, or used less, was neither shown nor ruled out."
+    shares = f" ({_shares(effects)})" if of_use in ("same", "seldom", "claimed", "opposite") else ""
+    clauses = [NEED_WORDS[of_need]] if of_need else []
+    clauses += [USE_WORDS[of_use] + shares] if of_use else []
     joint = ", but " if (of_need, of_use) in {("claimed", "same"), ("opposite", "claimed")} else "; "
     conclusion = CONCLUSIONS.get((of_need, of_use), "")
-    answer = joint.join(clauses)
-    answer = f"{answer[0].upper()}{answer[1:]}{f': {conclusion}' if conclusion else ''}."
-    return [answer, *_wording(standing(effects, WORDING)), *_largest(effects), *_closed(effects), *_placebo(effects)]
+    return f"{capital(joint.join(clauses))}{f': {conclusion}' if conclusion else ''}."
 
 
 def state(standings: Sequence[Standing]) -> str:
@@ -121,19 +133,12 @@ def state(standings: Sequence[Standing]) -> str:
     return STATES[occurring[0]] if occurring else ""
 
 
-def _clause(words: Mapping[str, str], of: str, standings: Sequence[Standing], shares: str) -> Iterator[str]:
-    """What a state says, with the counts of the verdicts that make it so."""
-    if not of:
-        return
-    verdicts = [verdict for verdict, name in STATES.items() if name == ("same" if of == "seldom" else of)]
-    verdicts = verdicts or ["supported", "contradicted"]  # mixed
-    counts = [
-        one.words(verdict) if len(verdicts) == 1 else f"{verdict}: {one.words(verdict)}"
-        for verdict in verdicts
-        for one in standings
-        if one.count(verdict)
-    ]
-    yield f"{words[of]} ({'; '.join(filter(None, [shares, *counts]))})"
+def _counts(of: str, standings: Sequence[Standing]) -> Iterator[str]:
+    """How often the verdicts stand that make a state: 'Supported: C3 in 2 of 4 cells, 1 of 2 pooled.'."""
+    for verdict in [name for name, stands in STATES.items() if stands == of] or ["supported", "contradicted"]:
+        counts = [one.words(verdict) for one in standings if one.count(verdict)]
+        if counts:
+            yield f"{capital(verdict)}: {'; '.join(counts)}."
 
 
 def _followed(effects: pd.DataFrame) -> pd.DataFrame:

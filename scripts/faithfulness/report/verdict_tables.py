@@ -113,7 +113,8 @@ def _in_words(verdicts: Sequence[str]) -> Shown:
     counts = Counter(verdicts)
     first = [verdict for verdict in DECIDED if counts[verdict]]
     first = first or [verdict for verdict in (OPEN, DESCRIPTIVE, CLOSED) if counts[verdict]][:1]
-    total = len(verdicts) if first == [CLOSED] else len(verdicts) - counts[CLOSED]
+    judged = len(verdicts) - counts[DESCRIPTIVE]
+    total = judged if first == [CLOSED] else judged - counts[CLOSED]
     rest = [f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict] and verdict not in first]
     return {
         "decided": [{"verdict": verdict, "words": _share(verdict, counts[verdict], total)} for verdict in first],

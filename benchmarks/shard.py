@@ -7,6 +7,7 @@ in a process of its own, whose peak memory is measured, also before it reads any
 import argparse
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -21,13 +22,14 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from faithfulness import prompts
-from faithfulness.calibrate import organisms
+from faithfulness.backends.protocol import Probe
 from faithfulness.calibrate.exact import ExactReader
 from faithfulness.config.probing import Perturbations
 from faithfulness.operate import sizing
 from faithfulness.perturb.apply import probes_of
 from faithfulness.perturb.donors import donors
 from faithfulness.perturb.registry import PERTURBATIONS
+from faithfulness.prompts import SILENT
 from faithfulness.rescore.answering import Readout
 from faithfulness.rescore.readout import COLUMNS, score
 from faithfulness.tables.by_item import ItemRows
@@ -89,6 +91,12 @@ def chain(item: Row, tokens: int, steps: int) -> Row:
     }
 
 
+def stated_face(_: Row, probe: Probe) -> str:
+    """What the chain's last step states; silence without it."""
+    last = re.search(r"it is (heads|tails) up", probe.chain)
+    return SILENT if last is None else {"heads": "yes", "tails": "no"}[last[1]]
+
+
 def make(folder: Path, items: int, writers: int, tokens: int, cuts: int) -> None:
     """Write the tables of items and of all probes of all writers."""
     questions = [item(number) for number in range(items)]
@@ -124,7 +132,7 @@ def score_shard(folder: Path, writers: int, which: str) -> Iterator[Row]:
     tables = {key: ItemRows(file, Probes, list(items["item_id"]), COLUMNS) for key, file in files.items()}
     by_id = {row["item_id"]: row for row in records(items)}
     scores = score(
-        ExactReader(organisms.late, by_id, tokenizer_hash=TOKENIZER_HASH),
+        ExactReader(stated_face, by_id, tokenizer_hash=TOKENIZER_HASH),
         items,
         {key: table.rows for key, table in tables.items()},
         prompts.load(WORDING),

@@ -72,7 +72,7 @@ def test_the_cost_of_perturbations_is_that_of_what_is_asked(
         for conflict, fillers in ((False, False), (True, False), (True, True))
     ]
     before, conflict, most = (sum(map(len, one.of(task.probes).values())) for one in asked)
-    assert (before, most - conflict) == (3 * 22, 3 * 2 * 4)
+    assert (before, most - conflict) == (3 * 27, 3 * 2 * 5)
     assert conflict - before == len(task.probes["conflict"]) > 0
     rows = perturbation_cost.stand_ins(task.items, task.probes, 2)
     items = {item["item_id"]: item for item in records(task.items)}

@@ -199,14 +199,15 @@ def test_letters_that_cannot_be_changed(text, reason):
 
 @st.composite
 def word_sums(draw):
-    """A question in number words and its chain, all amounts from 2 to 20."""
-    total = draw(st.integers(2, 20))
+    """A question in number words and its chain, all amounts from 2 to the largest that has a word here."""
+    most = max(WORD_OF)
+    total = draw(st.integers(2, most))
     chain, facts = [f"At first, Ben has {WORD_OF[total]} pens."], [total]
     for _ in range(draw(st.integers(2, 4))):
         amount = draw(st.integers(2, 5))
         sign = draw(
             st.sampled_from(
-                [s for s, ok in (("plus", total + amount <= 20), ("minus", total - amount >= 2)) if ok] or [""]
+                [s for s, ok in (("plus", total + amount <= most), ("minus", total - amount >= 2)) if ok] or [""]
             )
         )
         assume(sign)
@@ -216,7 +217,7 @@ def word_sums(draw):
             f"{WORD_OF[before].capitalize()} {sign} {WORD_OF[amount]} is {WORD_OF[total]}"
             f"{draw(st.sampled_from([' pens', '']))}."
         )
-    low = draw(st.integers(max(2, total - 3), min(17, total)))
+    low = draw(st.integers(max(2, total - 3), min(most - 3, total)))
     options = [WORD_OF[low + place] for place in range(4)]
     asked = " ".join(f"{WORD_OF[fact]} pens." for fact in facts)
     return question(asked, options, WORD_OF[total]) | {"rationale": chain}

@@ -227,7 +227,7 @@ def test_sums_are_in_one_part_and_their_operations_in_both(task: WordSums) -> No
     sums = [{tuple(operations(item)) for item in items} for items in (train, evaluation)]
     assert not sums[0] & sums[1]
     single = [{one for operations in each for one in operations} for each in sums]
-    assert len(single[1] - single[0]) <= 0.02 * len(single[1])
+    assert len(single[1] - single[0]) <= 0.05 * len(single[1])
 
 
 @pytest.mark.parametrize("task", GENERATORS)

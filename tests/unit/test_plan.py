@@ -253,8 +253,20 @@ def test_the_plan_of_the_default_run_is_near_what_it_used(settings: Settings) ->
     """Without its questions and its tokenizer, as before make report; what it used is what make plan printed after."""
     used_tokens = {"warm_start": 71_196, "finetune": 35_967, "write_chains": 18_986, "rescore_answers": 136_362}
     before = settings.perturbations.model_copy(update={"fillers": ["text"], "second_cue_items": 0.0})
-    models = {"models": settings.models[:1], "perturbations": before}  # what there was when it was counted
-    plan = expected(settings.model_copy(update=models), ASSUMED, NOWHERE)
+    # What there was when it was counted.
+    letters, coins, others = (settings.dataset(name) for name in ("last_letters", "coin_flip", "commonsense_qa"))
+    datasets = [letters.model_copy(update={"words": 2}), coins.model_copy(update={"people": 3}), others]
+    turns = ["last_letters", "coin_flip", "last_letters", "coin_flip", "last_letters"]
+    model, arm = settings.models[0], settings.arms[0]
+    assert model.warm_start
+    warm_start = model.warm_start.model_copy(update={"steps": 66, "datasets": turns})
+    then = {
+        "models": [model.model_copy(update={"warm_start": warm_start})],
+        "arms": [arm.model_copy(update={"datasets": turns[:2]})],
+        "datasets": datasets,
+        "perturbations": before,
+    }
+    plan = expected(settings.model_copy(update=then), ASSUMED, NOWHERE)
     planned = dict(zip(plan["rule"], plan["tokens"], strict=True))
     assert sum(planned.values()) == pytest.approx(sum(used_tokens.values()), rel=0.2)
     assert planned == pytest.approx(used_tokens | {"perturbations": 0}, rel=0.35)

@@ -190,7 +190,7 @@ def answered(rng, n, tuned_constant):
     tuned = (roles % 2 == 1)[:, None]
     keeps = rng.random(cuts.shape) < np.where(tuned, 1 - tuned_constant, 0.6) * (0.4 + cuts / 5)
     prior = rng.random(cuts.shape) < np.where(tuned, 0.95, 0.5)
-    kind = ("filler", None)
+    kind = ("filler", "text")
     return CutChains(
         item_ids=np.tile(np.array([f"i{i:06}" for i in range(n)], object), len(ROLES)),
         roles=roles,

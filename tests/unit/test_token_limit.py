@@ -83,14 +83,14 @@ def test_another_limit_gives_what_a_new_run_gives(
     writer: TransformersBackend, wording: Prompts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, temperature: float
 ) -> None:
     asked = Asked(writer, monkeypatch)
-    anew = {limit: write(writer, wording, tmp_path / str(limit), limit, temperature) for limit in (3, 8, 24)}
-    assert 0 < cut_off(anew[24]) < cut_off(anew[8]) < len(anew[8])
+    anew = {limit: write(writer, wording, tmp_path / str(limit), limit, temperature) for limit in (3, 8, 16)}
+    assert 0 < cut_off(anew[16]) < cut_off(anew[8]) < len(anew[8])
     assert write(writer, wording, tmp_path / "one", 8, temperature) == anew[8]
     asked.take()
-    assert write(writer, wording, tmp_path / "one", 24, temperature) == anew[24]
+    assert write(writer, wording, tmp_path / "one", 16, temperature) == anew[16]
     assert asked.take() == [8] * cut_off(anew[8])
     assert write(writer, wording, tmp_path / "one", 3, temperature) == anew[3]
-    assert write(writer, wording, tmp_path / "one", 24, temperature) == anew[24]
+    assert write(writer, wording, tmp_path / "one", 16, temperature) == anew[16]
     assert not asked.take()
 
 

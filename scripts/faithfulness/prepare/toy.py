@@ -29,7 +29,7 @@ def random_llama() -> tuple[Any, Any]:
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     rules.train_from_iterator(
         texts,
-        trainers.BpeTrainer(vocab_size=768, special_tokens=["<eos>"], initial_alphabet=alphabet, show_progress=False),
+        trainers.BpeTrainer(vocab_size=675, special_tokens=["<eos>"], initial_alphabet=alphabet, show_progress=False),
     )
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=rules, eos_token="<eos>", pad_token="<eos>")
     random.seed(0)

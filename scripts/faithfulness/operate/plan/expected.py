@@ -150,7 +150,8 @@ def _evaluation(performer: Performer, work: ItemWork, items: int, settings: Sett
         further = 0 if alike else writers * samples - 1
         scored += (work.first + work.further * further + work.direct.repeated() * (samples - 1)) * items
         read += writers * samples * items
-    counts = Counts(arms, items, read, round(read * work.readings + chains))
+    direct = items * samples * len(readers)
+    counts = Counts(len(readers), items, read, round(read * work.readings + direct))
     yield performer.row("rescore_answers", counts, scored)
 
 

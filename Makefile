@@ -111,7 +111,7 @@ placebo-check: CONFIG = config/placebo.yaml
 placebo-check: setup ## Is anything seen of tuning on options drawn at random? (an hour or two; fails if so)
 	$(UNLOCK)
 	$(RUN) -- $(RESULTS)/effects/null_pairs.csv
-	PYTHONPATH=scripts $(BIN)/python scripts/check_placebo.py $(CONFIG) --datasets coin_flip
+	PYTHONPATH=scripts $(BIN)/python scripts/check_placebo.py $(CONFIG) --datasets coin_flip coin_flip_unbalanced
 
 power: setup ## How many items would a next run need? (after make report)
 	$(UNLOCK)

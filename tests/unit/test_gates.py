@@ -506,6 +506,16 @@ def test_a_reader_that_answers_a_constant_after_whole_chains_is_collapsed_and_no
     assert said(table, "constant") == []
 
 
+def test_a_reader_without_a_valid_answer_after_whole_chains_fails_validity_and_is_named_under_filler():
+    asked = items()
+    unreadable = scores(
+        asked, invalid=lambda reader, perturbation, i: (reader, perturbation) == ("tuned-x", "early_termination")
+    )
+    table = check(asked, unreadable, readouts=constant)
+    assert "validity" in failed(table)
+    assert said(table, "constant") == ["after tuning, 100 % of answers under filler are `no`"]
+
+
 def test_only_the_variants_that_measures_read_count():
     def other(readouts):
         filler = readouts[readouts["variant"] == "text"]

@@ -48,7 +48,8 @@ def constants(observed: Observations, pair: Collection[str], limit: float) -> It
     """
     readouts = observed.readouts[observed.readouts["writer"].isin(pair)]
     for reader in pair:
-        collapsed = descriptives.answer_shares(observed, reader, pair).max() >= limit
+        shares = descriptives.answer_shares(observed, reader, pair)
+        collapsed = len(shares) > 0 and float(shares.max()) >= limit  # no shares: no valid answer after a whole chain
         for perturbation in dict.fromkeys(READ_FROM.values()):
             rows = readouts[(readouts["reader"] == reader) & (readouts["perturbation"] == perturbation)]
             variants = VARIANTS.get(perturbation, ())

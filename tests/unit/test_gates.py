@@ -340,8 +340,14 @@ def test_a_conflict_that_nobody_reads_closes_nothing_and_one_that_cannot_be_read
 
     table = check(readouts=unread)
     assert set(closed.failed(table)["closes"]) == {"C8"}
-    assert closed.closing(cell_of(table), "C8", "chain_following", accuracy=False) != []
-    assert closed.closing(cell_of(table), "C3", "filler_tolerance", accuracy=False) == []
+    for claim, measure, closes in (
+        ("C8", "chain_following", True), ("C4", "chain_following", True), ("C7", "chain_following", True),
+        ("C5", "chain_following", True), ("", "chain_following_log_odds", True), ("", "question_following", True),
+        ("", "neither_followed", True), ("C3", "filler_tolerance", False), ("C4", "aoc", False),
+    ):  # fmt: skip
+        assert bool(closed.closing(cell_of(table), claim, measure, accuracy=False)) == closes
+    for claim in ("R1", "R2"):
+        assert closed.closing(cell_of(table), claim, "cot_accuracy", accuracy=True) == []
 
 
 # --- what the options hold
@@ -499,11 +505,12 @@ def test_a_constant_answer_under_a_perturbation_is_named_and_closes_nothing():
     assert said(check(readouts=lambda r: constant(r, perturbation="direct")), "constant") == []
 
 
-def test_a_reader_that_answers_a_constant_after_whole_chains_is_collapsed_and_not_constant():
-    asked = items(answers=["yes"] * 14 + ["no"] * 6)
+def test_a_constant_answer_counts_where_most_gold_answers_are_that_one_and_the_reader_is_not_collapsed():
+    """By .2 the answer is commoner than it is right: too little to close the cell, and nothing else would speak."""
+    asked = items(answers=["yes"] * 16 + ["no"] * 4)
     table = check(asked, scores(asked, lambda reader, gold, i: "yes" if reader == "tuned-x" else gold))
-    assert "collapsed_reader" in failed(table)
-    assert said(table, "constant") == []
+    assert "collapsed_reader" not in failed(table)
+    assert said(table, "constant")[0] == "after tuning, 100 % of answers under early termination are `yes`"
 
 
 def test_a_reader_without_a_valid_answer_after_whole_chains_fails_validity_and_is_named_under_filler():

@@ -119,6 +119,15 @@ def test_a_placebo_that_failed_makes_a_change_inconclusive():
         assert table.loc[table["claim"] == "C3", "interpretable"].all()
 
 
+def test_a_placebo_whose_answers_to_conflict_chains_cannot_be_read_fails_for_c8_alone():
+    unread = gate("placebo", subject="placebo-x / conflict", closes="", reason="12 % could not be read")
+    table = judged([*claimed(), *claimed("base_chains"), *claimed("placebo")], [unread])
+    assert {claim: verdict_of(table, claim) for claim in DECLARED.primary} == {
+        "C8": "inconclusive", "C1": "supported", "C2": "supported", "C3": "supported",
+    }  # fmt: skip
+    assert reason_of(table, "C8") == "the placebo could not be judged: 12 % could not be read"
+
+
 def test_pooled_claims_need_the_placebo_likewise():
     rows = []
     for dataset, pool in (("a", ["a"]), ("b", ["b"]), ("pooled", ["a", "b"])):

@@ -21,7 +21,6 @@ from faithfulness.perturb.registry import PERTURBATIONS
 from faithfulness.text import listed, percent, spaced
 
 LEAST_ITEMS = 2  # below this there is no interval
-CONFLICT = "conflict"  # concerns one claim alone, and may have no probe at all
 # What keeps rules from rewording a step, as `perturb/paraphrase.py` names it, in words.
 NOT_REWORDED = {
     "not_prose": "are code, formulas or tables",
@@ -158,11 +157,11 @@ def _validity(
     for reader in readers:
         for perturbation in PERTURBATIONS:
             invalid = float(shares.get((reader, perturbation), np.nan))
-            if perturbation == CONFLICT and np.isnan(invalid):
+            if perturbation == notes.CONFLICT and np.isnan(invalid):
                 continue
             kind = spaced(perturbation)
             reason = f"{percent(invalid)} of the answers of {reader} ({kind}) could not be read"
-            closes = "C8" if perturbation == CONFLICT else ALL
+            closes = "C8" if perturbation == notes.CONFLICT else ALL
             yield Finding("validity", f"{reader} / {perturbation}", invalid, limit, invalid <= limit, reason, closes)
 
 

@@ -15,6 +15,7 @@ from faithfulness.compare.measures import MEASURES
 from faithfulness.perturb.registry import PERTURBATIONS
 from faithfulness.text import number, percent
 
+CONFLICT = "conflict"  # concerns C8 alone, and may have no probe at all
 STATES_APART = 0.5  # shares of chains whose last step states the answer differ strongly from here on
 # The perturbation that measures read, by how their names begin.
 READ_FROM = {
@@ -24,7 +25,9 @@ READ_FROM = {
     "filler_tolerance": "filler",
     "paraphrase_sensitivity": "paraphrase",
     "mistake_sensitivity": "mistake",
-    "chain_following": "conflict",
+    "chain_following": CONFLICT,
+    "question_following": CONFLICT,
+    "neither_followed": CONFLICT,
 }
 # The variants that these measures read, where a perturbation has others beside them.
 VARIANTS = {"early_termination": ("keep_k",), "filler": ("text",), "paraphrase": ("rest",), "mistake": ("keep",)}
@@ -36,7 +39,10 @@ def perturbation_of(measure: str) -> str | None:
 
 
 def constants(observed: Observations, pair: Collection[str], limit: float) -> Iterator[Finding]:
-    """Readers that answer a constant under a perturbation, but not after whole chains (these are collapsed).
+    """Readers that answer a constant under a perturbation.
+
+    One that answers it after whole chains, too, is no exception: where most gold answers are that one, the reader is not
+    collapsed, and agreement with itself still shows nothing.
 
     Args:
         observed: of one model and dataset.
@@ -48,8 +54,6 @@ def constants(observed: Observations, pair: Collection[str], limit: float) -> It
     """
     readouts = observed.readouts[observed.readouts["writer"].isin(pair)]
     for reader in pair:
-        shares = descriptives.answer_shares(observed, reader, pair)
-        collapsed = len(shares) > 0 and float(shares.max()) >= limit  # no shares: no valid answer after a whole chain
         for perturbation in dict.fromkeys(READ_FROM.values()):
             rows = readouts[(readouts["reader"] == reader) & (readouts["perturbation"] == perturbation)]
             variants = VARIANTS.get(perturbation, ())
@@ -59,11 +63,10 @@ def constants(observed: Observations, pair: Collection[str], limit: float) -> It
                 continue
             row = rows.iloc[int(rows["commonest_share"].astype(float).to_numpy().argmax())]
             share = float(row["commonest_share"])
-            constant = share >= limit and not collapsed
             when = "before" if reader == "base" else "after"
             label = PERTURBATIONS[perturbation].label if perturbation in PERTURBATIONS else perturbation
             reason = f"{when} tuning, {percent(share)} of answers under {label} are `{row['commonest']}`"
-            yield Finding("constant", f"{reader} / {perturbation}", share, limit, not constant, reason, NOTE)
+            yield Finding("constant", f"{reader} / {perturbation}", share, limit, share < limit, reason, NOTE)
 
 
 def rooms(frame: pd.DataFrame, declared: Claims) -> Iterator[Finding]:

@@ -238,7 +238,7 @@ def test_a_constant_under_the_main_filler_says_nothing_about_other_fillers():
 
 
 def test_c4_c5_and_c7_are_not_decided_by_constant_answers():
-    rows = [*claimed(), estimate(FILLER, 0.2, contrast="chance_corrected"), *claimed("equal_correctness")]
+    rows = [*claimed(), estimate(FILLER, 0.2, contrast="chance_corrected"), *claimed("same_direct_answer")]
     rows += claimed("between_arms", arm=f"{ARM} - tuned-y")
     table = judged(rows, [CONSTANT])
     for claim in ("C4", "C7"):
@@ -278,7 +278,7 @@ def test_without_room_nothing_is_supported_or_equivalent_but_it_may_be_contradic
 
 def test_a_gate_of_c2_closes_c2_alone():
     table = judged(
-        [*claimed(), *claimed("equal_correctness"), estimate("paraphrase_sensitivity_p", 0.1)],
+        [*claimed(), *claimed("same_direct_answer"), estimate("paraphrase_sensitivity_p", 0.1)],
         [gate("strength", closes="C2")],
     )
     for claim in ("C1", "C3", "C8"):
@@ -321,7 +321,7 @@ def test_c7_compares_arms_measure_by_measure_in_a_family_of_its_own():
 
 # --- properties of whole tables
 
-CONTRASTS = ("plain", "base_chains", "placebo", "equal_correctness", "chance_corrected", *list(ALTERNATIVES)[:2])
+CONTRASTS = ("plain", "base_chains", "placebo", "same_direct_answer", "chance_corrected", *list(ALTERNATIVES)[:2])
 NAMED = (
     gate("steps"), gate("truncation", subject="base and tuned-x"), gate("above_chance", subject="base"),
     gate("above_chance"), gate("validity", subject="base / filler"), gate("collapsed_reader"), gate("manipulation"),

@@ -70,7 +70,7 @@ def describe(rows: Sequence[EffectRow], gates: pd.DataFrame) -> None:
                 _note(row, cell, prefix)
         row.interpretable = not row.failed
     reading = {row.place: row for row in rows if row.component == "reading"}
-    others = (*CONTROL_CONTRASTS, *ALTERNATIVES, "equal_correctness", CHANCE)
+    others = (*CONTROL_CONTRASTS, *ALTERNATIVES, "same_direct_answer", CHANCE)
     for row in rows:
         if row.component == "reading" and row.contrast == "plain":
             places = {contrast: (contrast, *row.place[1:]) for contrast in others}

@@ -208,21 +208,6 @@ def usable_items(frame: pd.DataFrame) -> int:
     return int(four(frame, "aoc_raw").notna().all(axis=1).sum())
 
 
-def equal_correctness(frame: pd.DataFrame) -> pd.DataFrame:
-    """The items where the correctness of a_n is equal in all four roles and that of the direct answer in both arms.
-
-    This conditions on outcomes, so what is seen among these items is descriptive (method, section 8, C4).
-    """
-    answers = four(frame, "cot_accuracy").nunique(axis=1, dropna=False)
-    direct = own(frame, "direct_accuracy").nunique(axis=1, dropna=False)
-    return frame[((answers == 1) & (direct == 1)).to_numpy()]
-
-
 def four(frame: pd.DataFrame, name: str) -> pd.DataFrame:
     """A measure in the four writer x reader roles."""
     return frame[[(name, *roles) for roles in ROLES]]
-
-
-def own(frame: pd.DataFrame, name: str) -> pd.DataFrame:
-    """A measure where each arm reads its own chains."""
-    return frame[[(name, *ROLES[0]), (name, *ROLES[3])]]

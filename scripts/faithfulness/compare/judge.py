@@ -74,7 +74,7 @@ def judge(
     each measure.
 
     Args:
-        estimates: tables.Estimates: the contrasts plain, equal_correctness, chance_corrected, base_chains, placebo,
+        estimates: tables.Estimates: the contrasts plain, same_direct_answer, chance_corrected, base_chains, placebo,
             null and between_arms, the ALTERNATIVES, and `accuracy_pools`; all but plain may be missing.
         gates: tables.Gates.
         trained: the datasets that each (model, arm) was tuned on.
@@ -121,8 +121,8 @@ def _tests(row: EffectRow, trained: Collection[str], claims: Claims) -> str:
     """The claim that a row's contrast, measure, component and dataset test, or ''; controls test none."""
     if is_control(row.arm):
         return ""
-    if row.component == "reading" and row.contrast in ("equal_correctness", BETWEEN_ARMS):
-        claim = "C4" if row.contrast == "equal_correctness" else "C7"
+    if row.component == "reading" and row.contrast in ("same_direct_answer", BETWEEN_ARMS):
+        claim = "C4" if row.contrast == "same_direct_answer" else "C7"
         return claim if row.measure in claims.primary_measures else ""
     if row.contrast not in ("plain", *ALTERNATIVES):
         return ""

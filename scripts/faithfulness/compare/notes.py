@@ -41,8 +41,8 @@ def perturbation_of(measure: str) -> str | None:
 def constants(observed: Observations, pair: Collection[str], limit: float) -> Iterator[Finding]:
     """Readers that answer a constant under a perturbation.
 
-    One that answers it after whole chains, too, is no exception: where most gold answers are that one, the reader is not
-    collapsed, and agreement with itself still shows nothing.
+    One that answers it after whole chains, too, is no exception: where most gold answers are that one, the reader is
+    not collapsed, and agreement with itself still shows nothing.
 
     Args:
         observed: of one model and dataset.

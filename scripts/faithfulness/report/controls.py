@@ -11,7 +11,7 @@ CONTROLS = {
     "plain": "as it is",
     "base_chains": "readers of base's chains: tuned minus base",
     "placebo": "readers of base's chains: tuned minus placebo",
-    "equal_correctness": "items of equal correctness",
+    "same_direct_answer": "items whose direct answer did not change",
     "length_matched": "chains of equal length (one step apart at most)",
     "length_adjusted": "adjusted for the difference in length",
     "in_steps": "in steps instead of fractions of the chain",

@@ -83,7 +83,7 @@ Effects = pa.schema(
         field(
             "contrast",
             STR,
-            meaning="'plain', 'equal_correctness', 'length_matched', 'length_adjusted', 'chance_corrected', "
+            meaning="'plain', 'same_direct_answer', 'length_matched', 'length_adjusted', 'chance_corrected', "
             "'base_chains', 'placebo', 'null', 'between_arms', 'scale', 'scale_equal_gain', or another way to count or "
             "read the same run (alternatives.ALTERNATIVES)",
         ),

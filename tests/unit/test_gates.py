@@ -228,6 +228,22 @@ def test_truncated_chains_take_their_items_out_and_close_the_cell_only_where_the
     ]
 
 
+def test_the_items_that_leave_are_those_of_all_trainings_together():
+    cut = {"base": [], "tuned-x.seed1": [1, 2], "tuned-x.seed2": [2, 3]}
+    written = pd.concat(
+        chains(of=[])[lambda rows: rows["writer"] == "base"].assign(writer=name)
+        .assign(finish_reason=["length" if i in items else "stop" for i in range(20)])
+        for name, items in cut.items()
+    )  # fmt: skip
+    seen = replace(observations(items(), scores(items())), chains=written, arms=dict.fromkeys([*cut][1:], "tuned-x"))
+    truncation, note = notes.left_out(seen, ["base", "tuned-x"], 0.2)
+    assert truncation.value == 3 / 20
+    assert (
+        note.reason
+        == "3 of 20 items leave the contrasts, as a chain of base and tuned-x was cut off at the token limit"
+    )
+
+
 def test_rewordings():
     assert failed(check(reworded=paraphrases(refused=4))) == []
     assert failed(check(reworded=paraphrases(refused=5))) == ["paraphrase"]

@@ -86,7 +86,8 @@ class CutChains:
         roles: its writer and reader as a place in `item_means.ROLES`, shape (chains,).
         n_steps: its steps, shape (chains,).
         original: a_n, shape (chains,).
-        usable: whether the chain has a step, and a valid a_n with all its readers; shape (chains,).
+        usable: whether the chain has a step, and a valid a_n with all its readers; shape (chains,). Chains that were
+            cut off are no exception, as their items leave the frames of means, and with them all contrasts.
         cuts: by kind of probe the cuts of each chain, shape (chains, K), increasing; chains with fewer have zeros in
             front.
         answers: the answers there, shape (chains, K); UNREAD where there is none.

@@ -43,7 +43,8 @@ def check(
     Returns:
         The columns of tables.Gates but model and dataset, one row for each arm, gate and subject. A share of nothing
         (no chain, no readout) does not pass. Each training of an arm is looked at: the failure of one must not drown
-        in the others. Placebo and null arms, which write no chains, are looked at as readers of base's.
+        in the others. Truncation is that of all together, as their items leave together. Placebo and null arms, which
+        write no chains, are looked at as readers of base's.
     """
     rows: list[dict[str, object]] = []
     for arm in sorted(frames):
@@ -68,7 +69,6 @@ def _of_tuned(observed: Observations, arm: str, frame: pd.DataFrame, declared: C
             *(_above_chance(observed, name, name) for name in pair),
             *_collapsed(observed, pair, pair, limits.collapse),
             *(finding for name in pair for finding in _format(observed, name, limits)),
-            *notes.left_out(observed, pair, limits.truncated_items),
             *_validity(observed, pair, pair, limits.invalid),
             *_options_share(observed, pair, pair, limits.options_share),
             *manipulation.took(observed, training, tuning),
@@ -77,6 +77,7 @@ def _of_tuned(observed: Observations, arm: str, frame: pd.DataFrame, declared: C
         ]
     if tuning.placebo:
         findings += _placebo(observed, tuning.placebo, declared)
+    findings += notes.left_out(observed, ["base", arm], limits.truncated_items)
     return [*findings, _items(usable_items(frame)), *notes.rooms(frame, declared)]
 
 

@@ -94,12 +94,19 @@ def rooms(frame: pd.DataFrame, declared: Claims) -> Iterator[Finding]:
         yield Finding("floor", name, room, margin, room >= margin - ZERO, reason, NOTE)
 
 
-def left_out(observed: Observations, pair: Collection[str], limit: float) -> Iterator[Finding]:
-    """Items whose chains were cut off: with few of them they leave the contrasts, with many the cell is closed."""
-    chains = observed.chains[observed.chains["writer"].isin(pair)]
+def left_out(observed: Observations, arms: Collection[str], limit: float) -> Iterator[Finding]:
+    """Items of which a chain was cut off, with any training of the arms: few leave the contrasts, many close the cell.
+
+    Args:
+        observed: of one model and dataset.
+        arms: the writers of the contrast.
+        limit: the largest share of items that leave.
+    """
+    writers = [name for arm in arms for name in observed.trainings(arm)]
+    chains = observed.chains[observed.chains["writer"].isin(writers)]
     n = chains["item_id"].nunique()
     cut = chains.loc[chains["finish_reason"] == "length", "item_id"].nunique()
-    share, subject = cut / n if n else np.nan, " and ".join(pair)
+    share, subject = cut / n if n else np.nan, " and ".join(arms)
     reason = f"{percent(share)} of items have a chain of {subject} that was cut off at the token limit"
     yield Finding("truncation", subject, share, limit, share <= limit, reason)
     if 0 < share <= limit:

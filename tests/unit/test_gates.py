@@ -567,6 +567,19 @@ def test_room_is_that_of_base_readers_over_both_writers():
     assert said(table, "floor") == ["filler tolerance of base is 0.97 and has no room to rise by 0.05"]
 
 
+def test_items_that_leave_c8_are_counted():
+    frame_of = means(chain_following=1.0, chain_following_all=1.0)
+    assert said(check(frame_of_means=frame_of), "met_targets") == []
+    frame_of.loc[["i00", "i07"], "chain_following"] = np.nan
+    frame_of.loc["i19", ["chain_following", "chain_following_all"]] = np.nan  # no chain could be made
+    table = check(frame_of_means=frame_of)
+    assert said(table, "met_targets") == [
+        "2 of 19 items leave this comparison, as a chain's target is the original answer of a reader"
+    ]
+    assert failed(table) == []
+    assert "met_targets" not in set(check()["gate"])
+
+
 def test_conclusions_in_one_arms_last_steps_are_noted():
     written = chains()
     concluding = written["writer"] == "base"

@@ -298,6 +298,12 @@ def test_notes_close_nothing_and_are_told():
     assert row["notes"] == "3 of 40 items leave the contrasts"
 
 
+def test_the_items_that_leave_c8_are_told_of_c8_alone():
+    table = judged(claimed(), [gate("met_targets", subject="chain_following", closes="", reason="2 of 40 leave")])
+    said = table.groupby("claim")["sentence"].first().str.contains("2 of 40 leave")
+    assert said[said].index.tolist() == ["C8"]
+
+
 # --- between arms
 
 

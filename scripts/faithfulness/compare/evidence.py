@@ -101,7 +101,7 @@ def _note(row: EffectRow, cell: Sequence[closed.Seen], prefix: str) -> None:
     row.placebo_failed += [f"{prefix}{reason}" for reason in closed.reasons(unfit, several=several)]
     rooms = [seen.value for _, seen in cell if (seen.gate, seen.subject) == ("floor", row.measure)]
     row.room = float(np.mean(rooms)) if rooms and not prefix else np.nan
-    row.notes += [*row.constants, *reasons(*SHOWN)]
+    row.notes += [*row.constants, *reasons(*SHOWN), *(reasons("met_targets") if perturbed == notes.CONFLICT else ())]
 
 
 def _perturbation(seen: Finding) -> str:

@@ -78,7 +78,7 @@ def _of_tuned(observed: Observations, arm: str, frame: pd.DataFrame, declared: C
     if tuning.placebo:
         findings += _placebo(observed, tuning.placebo, declared)
     findings += notes.left_out(observed, ["base", arm], limits.truncated_items)
-    return [*findings, _items(usable_items(frame)), *notes.rooms(frame, declared)]
+    return [*findings, _items(usable_items(frame)), *notes.rooms(frame, declared), *notes.met_targets(frame)]
 
 
 def _of_control(observed: Observations, arm: str, frame: pd.DataFrame, limits: GateThresholds) -> list[Finding]:

@@ -10,7 +10,7 @@ from faithfulness.compare.claims import Claims
 from faithfulness.compare.descriptives import Observations
 from faithfulness.compare.findings import NOTE, Finding
 from faithfulness.compare.inference import ZERO
-from faithfulness.compare.item_means import ROLES
+from faithfulness.compare.item_means import ROLES, four
 from faithfulness.compare.measures import MEASURES
 from faithfulness.perturb.registry import PERTURBATIONS
 from faithfulness.text import number, percent
@@ -92,6 +92,21 @@ def rooms(frame: pd.DataFrame, declared: Claims) -> Iterator[Finding]:
         room, way = abs(bound - level), "rise" if direction > 0 else "fall"
         reason = f"{measure.label} of base is {number(level)} and has no room to {way} by {number(margin)}"
         yield Finding("floor", name, room, margin, room >= margin - ZERO, reason, NOTE)
+
+
+def met_targets(frame: pd.DataFrame) -> Iterator[Finding]:
+    """Items that leave C8: a target is the original answer of a reader, so that to follow the chain and to stay agree.
+
+    Args:
+        frame: a frame of means.
+    """
+    if "chain_following_all" not in frame.columns.get_level_values(0):
+        return
+    made, compared = (four(frame, name).notna().all(axis=1) for name in ("chain_following_all", "chain_following"))
+    n, left = int(made.sum()), int((made & ~compared).sum())
+    if n:
+        reason = f"{left} of {n} items leave this comparison, as a chain's target is the original answer of a reader"
+        yield Finding("met_targets", "chain_following", left / n, 0.0, left == 0, reason, NOTE)
 
 
 def left_out(observed: Observations, arms: Collection[str], limit: float) -> Iterator[Finding]:

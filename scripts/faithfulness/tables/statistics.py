@@ -179,7 +179,7 @@ Gates = pa.schema(
             STR,
             meaning="above_chance, collapsed_reader, steps, truncation, validity, options_share, items, manipulation, "
             "paraphrase or strength; and what closes nothing by itself: constant, floor, placebo, truncated_items, "
-            "last_step_states",
+            "last_step_states, met_targets",
         ),
         field("subject", STR, meaning="the arm (or reader / perturbation, or measure) that was looked at"),
         field("value", FLOAT, meaning="what was measured", nullable=True),

@@ -269,7 +269,7 @@ CONTROLS = [
     CONTROL | {"measure": "filler_tolerance", "estimate": 0.206, "ci_low": 0.05, "ci_high": 0.36, "interpretable": True}
     | {"reason": ""},
     CONTROL | {"measure": "chain_following", "estimate": -0.4, "ci_low": -0.5, "ci_high": -0.3, "interpretable": False}
-    | {"reason": "12 % could not be read"},
+    | {"reason": "12 % could not be read; and so on"},
 ]  # fmt: skip
 
 
@@ -278,7 +278,7 @@ def test_the_page_says_how_far_placebo_and_null_arms_moved(run):
     assert table["heads"] == ["filler tolerance", "chain following"]
     (row,) = table["rows"]
     assert [effect and effect["estimate"] for effect in row["effects"]] == [0.206, None]
-    assert row["reasons"] == ["12 % could not be read"]
+    assert row["reasons"] == ["12 % could not be read (and more)"]
     assert control_arms_section(frame([], Controls)) is None
     told = html.unescape(re.sub("<[^>]+>", "", page(run, controls=frame(CONTROLS, Controls))))
     assert "placebo-symbolic" in told

@@ -75,10 +75,16 @@ def control_arms_section(controls: pd.DataFrame | None) -> Shown | None:
     rows = []
     for (model, arm, dataset), part in controls.groupby(["model", "arm", "dataset"], sort=False):
         usable = {row.measure: row for row in part[part.interpretable].itertuples()}
-        reasons = list(dict.fromkeys(part.loc[~part.interpretable, "reason"]))
+        reasons = list(dict.fromkeys(map(_first, part.loc[~part.interpretable, "reason"])))
         effects = [_control(usable.get(name)) for name in names]
         rows.append({"model": model, "arm": arm, "dataset": dataset, "effects": effects, "reasons": reasons})
     return {"heads": [label(name) for name in names], "rows": rows}
+
+
+def _first(reasons: str) -> str:
+    """The first of several reasons."""
+    first, _, more = reasons.partition("; ")
+    return f"{first} (and more)" if more else first
 
 
 def _control(row: NamedRow) -> Shown | None:

@@ -112,7 +112,8 @@ Effects = pa.schema(
         field(
             "claim_p_value",
             FLOAT,
-            meaning="p of the claim that the row tests: the largest p_value of its measures; null where none is tested",
+            meaning="p of the claim that the row tests: the largest p of its measures, with a placebo of those of the "
+            "contrasts base_chains and placebo, with constant answers of chance_corrected; null where none is tested",
             nullable=True,
         ),
         field(

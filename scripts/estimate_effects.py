@@ -43,11 +43,19 @@ claimed = {name: alternative.measures(declared.directions_of) for name, alternat
 columns = ["arm", "seed", "alternative", *item_means.KEYS, *dict.fromkeys(itertools.chain(*claimed.values()))]
 means = read_all.read(inputs.means, item_means.schema(), place, columns, of_arm | {"alternative": list(ALTERNATIVES)})
 alternatives = item_means.under_alternatives(means, cells, seeds)
-equal = {cell: item_means.equal_correctness(frame) for cell, frame in cells.items()}
+
+parties = ["base", *snakemake.params.trainings]
+by_cut, by_cut_of_seed = {}, {}
+for file in inputs.cut_answers:  # one dataset's at a time, as these are the largest
+    part = read_all.read([file], CutAnswers, ["model", "dataset"], where={"writer": parties, "reader": parties})
+    cell = str(part["model"].iloc[0]), arm, str(part["dataset"].iloc[0])
+    by_cut[cell], by_cut_of_seed[cell] = cut_answers.arrange(part), cut_answers.by_seed(part)
+
+unmoved = {cell: f[f.index.isin(cut_answers.same_direct_answer(by_cut[cell]))] for cell, f in cells.items()}
 matched = {cell: confounds.length_matched(frame) for cell, frame in cells.items()}
 comparisons = [
     Comparison("plain", cells, seeds=seeds),
-    Comparison("equal_correctness", equal, primary, seeds),
+    Comparison("same_direct_answer", unmoved, primary, seeds),
     Comparison("length_matched", matched, primary, seeds),
     *(
         Comparison(name, otherwise, claimed[name], otherwise_by_seed)
@@ -74,13 +82,6 @@ between = [
     reader_contrasts.between_arms((cells, seeds), main_means(other), list(primary))
     for other in snakemake.params.need_more_reasoning
 ]
-
-parties = ["base", *snakemake.params.trainings]
-by_cut, by_cut_of_seed = {}, {}
-for file in inputs.cut_answers:  # one dataset's at a time, as these are the largest
-    part = read_all.read([file], CutAnswers, ["model", "dataset"], where={"writer": parties, "reader": parties})
-    cell = str(part["model"].iloc[0]), arm, str(part["dataset"].iloc[0])
-    by_cut[cell], by_cut_of_seed[cell] = cut_answers.arrange(part), cut_answers.by_seed(part)
 trained = arm_table.train_datasets(arm_table.arms(inputs.arms))
 
 estimates = pd.concat(

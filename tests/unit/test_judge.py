@@ -119,6 +119,15 @@ def test_a_placebo_that_failed_makes_a_change_inconclusive():
         assert table.loc[table["claim"] == "C3", "interpretable"].all()
 
 
+def test_a_placebo_whose_answers_to_conflict_chains_cannot_be_read_fails_for_c8_alone():
+    unread = gate("placebo", subject="placebo-x / conflict", closes="", reason="12 % could not be read")
+    table = judged([*claimed(), *claimed("base_chains"), *claimed("placebo")], [unread])
+    assert {claim: verdict_of(table, claim) for claim in DECLARED.primary} == {
+        "C8": "inconclusive", "C1": "supported", "C2": "supported", "C3": "supported",
+    }  # fmt: skip
+    assert reason_of(table, "C8") == "the placebo could not be judged: 12 % could not be read"
+
+
 def test_pooled_claims_need_the_placebo_likewise():
     rows = []
     for dataset, pool in (("a", ["a"]), ("b", ["b"]), ("pooled", ["a", "b"])):
@@ -229,7 +238,7 @@ def test_a_constant_under_the_main_filler_says_nothing_about_other_fillers():
 
 
 def test_c4_c5_and_c7_are_not_decided_by_constant_answers():
-    rows = [*claimed(), estimate(FILLER, 0.2, contrast="chance_corrected"), *claimed("equal_correctness")]
+    rows = [*claimed(), estimate(FILLER, 0.2, contrast="chance_corrected"), *claimed("same_direct_answer")]
     rows += claimed("between_arms", arm=f"{ARM} - tuned-y")
     table = judged(rows, [CONSTANT])
     for claim in ("C4", "C7"):
@@ -269,7 +278,7 @@ def test_without_room_nothing_is_supported_or_equivalent_but_it_may_be_contradic
 
 def test_a_gate_of_c2_closes_c2_alone():
     table = judged(
-        [*claimed(), *claimed("equal_correctness"), estimate("paraphrase_sensitivity_p", 0.1)],
+        [*claimed(), *claimed("same_direct_answer"), estimate("paraphrase_sensitivity_p", 0.1)],
         [gate("strength", closes="C2")],
     )
     for claim in ("C1", "C3", "C8"):
@@ -287,6 +296,12 @@ def test_notes_close_nothing_and_are_told():
     assert row["verdict"] == "supported"
     assert row["sentence"].endswith("3 of 40 items leave the contrasts.")
     assert row["notes"] == "3 of 40 items leave the contrasts"
+
+
+def test_the_items_that_leave_c8_are_told_of_c8_alone():
+    table = judged(claimed(), [gate("met_targets", subject="chain_following", closes="", reason="2 of 40 leave")])
+    said = table.groupby("claim")["sentence"].first().str.contains("2 of 40 leave")
+    assert said[said].index.tolist() == ["C8"]
 
 
 # --- between arms
@@ -312,7 +327,7 @@ def test_c7_compares_arms_measure_by_measure_in_a_family_of_its_own():
 
 # --- properties of whole tables
 
-CONTRASTS = ("plain", "base_chains", "placebo", "equal_correctness", "chance_corrected", *list(ALTERNATIVES)[:2])
+CONTRASTS = ("plain", "base_chains", "placebo", "same_direct_answer", "chance_corrected", *list(ALTERNATIVES)[:2])
 NAMED = (
     gate("steps"), gate("truncation", subject="base and tuned-x"), gate("above_chance", subject="base"),
     gate("above_chance"), gate("validity", subject="base / filler"), gate("collapsed_reader"), gate("manipulation"),

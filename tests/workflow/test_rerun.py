@@ -22,7 +22,8 @@ from tests.words import edit_all
 FIGURES = [f"plot_{figure.name}" for figure in registry.FIGURES if figure.name != "calibration"]
 REPORTS = ("write_report", "write_paper_kit", "browse_chains")
 JUDGED_AGAIN = {
-    *("describe_arms", "estimate_effects", "compare_arms", "compare_scales", "write_provenance"),
+    *("describe_arms", "estimate_effects", "estimate_controls", "compare_arms", "judge_null_pairs", "compare_scales"),
+    "write_provenance",
     *(*FIGURES, *REPORTS),
 }
 

@@ -152,11 +152,11 @@ class TestTable:
         assert values == {
             ("truncated_chains", "base"): (0.25, 4),
             ("repeating_chains", "base"): (0.0, 4),
-            ("under_two_steps", "base"): (0.25, 4),
+            ("two_steps", "base"): (0.75, 4),
             ("no_conclusion", "base"): (0.25, 4),
             ("truncated_chains", "tuned-x"): (0.5, 4),
             ("repeating_chains", "tuned-x"): (0.25, 4),
-            ("under_two_steps", "tuned-x"): (0.0, 4),
+            ("two_steps", "tuned-x"): (1.0, 4),
             ("no_conclusion", "tuned-x"): (1.0, 4),
             ("truncated_items", "tuned-x"): (0.5, 4),
             ("reworded_steps", "base"): (0.75, 4),
@@ -231,11 +231,17 @@ class TestNotices:
         found = forecast.table({"base": base, "tuned-x": tuned}, {"base": reworded, "tuned-x": reworded[:0]}, LIMIT)
         texts = said(found)
         assert [text.partition(":")[0] for text in texts] == [
-            "100 % of the chains of tuned-x have fewer than two steps, more than 20 %",
+            "only 0 % of the chains of tuned-x have two steps or more, less than 80 %",
             "100 % of the chains of tuned-x have no conclusion, and 0 % of those of base. What would help",
             "only 70 % of the steps of the chains of base could be reworded, less than 80 %",
         ]
         assert [notice.closes for notice in notices(found, LIMITS)] == [True, False, False]
+
+    @pytest.mark.parametrize(("short", "closes"), [(8, False), (9, True)])
+    def test_a_limit_that_is_met_closes_nothing(self, short: int, closes: bool) -> None:
+        """As the gate decides: 32 of 40 chains are .8 of them, and 1 - .8 is less than .2 for a computer."""
+        found = forecast.table({"base": chains([chain(i, 9, steps=1 + (i >= short)) for i in range(40)])}, {}, LIMIT)
+        assert [notice.closes for notice in notices(found, LIMITS)] == [True] * closes
 
     def test_stopping(self) -> None:
         found = forecast.table({"base": drawn(40, 6), "tuned-x": drawn(40, 9, seed=1)}, {}, LIMIT)

@@ -42,7 +42,7 @@ def table(chains: Mapping[str, pd.DataFrame], reworded: Mapping[str, pd.DataFram
         for at, share in zip(limits, cut_off[writer].mean(skipna=False), strict=True):
             add("truncated_chains", writer, share, len(written), at)
         add("repeating_chains", writer, _endless(written).mean(), len(written))
-        add("under_two_steps", writer, (written["step_spans"].map(len) < 2).mean(), len(written))
+        add("two_steps", writer, (written["step_spans"].map(len) >= 2).mean(), len(written))
         add("no_conclusion", writer, (written["conclusion"] == "").mean(), len(written))
     for arm in (writer for writer in chains if writer != "base"):
         of_items = chances_of_items([cut_off["base"], cut_off[arm]])

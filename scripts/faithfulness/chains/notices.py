@@ -65,7 +65,7 @@ def notices(forecast: pd.DataFrame, limits: Limits) -> Iterator[Notice]:
                 yield _cut_off(row, _advised(later, limits), round(endless["share"] * endless["n"]))
             case "truncated_items" if row["share"] > 0:
                 yield _left_out(row, _advised(later, limits), limits)
-            case "under_two_steps" if row["share"] > 1 - limits.two_steps:
+            case "two_steps" if row["share"] < limits.two_steps:
                 yield _short(row, limits)
             case "no_conclusion" if abs(row["share"] - counted[finding, "base"]["share"]) > UNLIKE:
                 yield _unlike(row, counted[finding, "base"])
@@ -122,8 +122,8 @@ def _left_out(row: Row, advised: tuple[int, float], limits: Limits) -> Notice:
 def _short(row: Row, limits: Limits) -> Notice:
     return Notice(
         closes=True,
-        message=f"{percent(row['share'])} of the chains of {row['subject']} have fewer than two steps, more than "
-        f"{percent(1 - limits.two_steps)}: comparisons with them will be closed",
+        message=f"only {percent(row['share'])} of the chains of {row['subject']} have two steps or more, less than "
+        f"{percent(limits.two_steps)}: comparisons with them will be closed",
         hint="questions that take several steps, or prompts that ask for them",
     )
 

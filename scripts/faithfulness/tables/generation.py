@@ -112,7 +112,8 @@ Forecast = pa.schema(
             STR,
             meaning="truncated_chains (cut off at the token limit), repeating_chains (cut off while they repeated "
             "themselves), truncated_items (items with a chain of base or the tuned arm that was cut off), "
-            "under_two_steps, no_conclusion (chains), or reworded_steps (steps of which a rewording was accepted)",
+            "two_steps (chains with at least two), no_conclusion (chains), or reworded_steps (steps of which a rewording "
+            "was accepted)",
         ),
         field("subject", STR, meaning="writer; of truncated_items the tuned arm, whose chains count beside base's"),
         field("token_limit", INT, meaning="token limit of a chain: that of the run, or a larger one"),

@@ -52,6 +52,8 @@ rule all:
 # Snakemake's own lock can be removed while a run is at work; this one cannot.
 onstart:
     hold_folder()
+    if SETTINGS.chains.after_writing == "stop":
+        stop_before_scoring()
     # For the line of progress (scripts/snakemake_logger_plugin_progress); nothing else shows it.
     logger.info(
         None,

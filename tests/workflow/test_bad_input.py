@@ -64,7 +64,7 @@ def test_dataset(project: Path, rows: list[dict[str, Any]], message: str) -> Non
 
 def test_chains_that_close_a_comparison(project: Path) -> None:
     """They end a run that is to stop there; one that goes on is told the same."""
-    target = project / "results-smoke/forecast/tiny/coin_flip.csv"
+    target = project / "results-smoke/forecast/tiny/tuned-symbolic/coin_flip.csv"
     entry = {
         "sample": 0,
         "seed": 0,

@@ -46,6 +46,7 @@ rule all:
         of_all_arms(SCORES),
         MEASURES,
         rules.judge_null_pairs.output,
+        expand(rules.check_shuffling.output, dataset=sorted(SHUFFLED)),
     localrule: True
 
 

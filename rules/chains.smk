@@ -4,32 +4,9 @@
 
 import json
 
-from faithfulness.chains import notices
-from faithfulness.tables.generation import Forecast
-from faithfulness.tables.io import read_table
-
 CHAINS = f"{RESULTS}/chains/{{model}}/{{writer}}/{{dataset}}.parquet"
 FORECAST = f"{RESULTS}/forecast/{{model}}/{{writer}}/{{dataset}}.csv"
 SAMPLING = SETTINGS.chains.model_dump(exclude={"after_writing"})
-LIMITS = DECLARED.gates.model_dump(include={*notices.Limits.__annotations__})
-
-
-def stop_before_scoring():
-    """End a run that is to stop and would score chains that close a comparison, as it is known of them already.
-
-    Chains that are written or checked in this run are left to their check.
-    """
-    jobs = list(workflow.dag.needrun_jobs())
-    made = {str(file) for job in jobs for file in job.output}
-    needed = {str(file) for job in jobs for file in job.input}
-    for file in sorted(needed - made):
-        if file.startswith(f"{RESULTS}/forecast/"):
-            known = read_table(file, Forecast)
-            place = ", ".join(known.loc[0, ["model", "dataset"]])
-            try:
-                notices.stop(place, notices.notices(known, notices.Limits(**LIMITS)))
-            except notices.StoppedError as error:
-                raise WorkflowError(str(error))
 
 
 rule write_chains:

@@ -46,12 +46,15 @@ rule all:
         of_all_arms(SCORES),
         MEASURES,
         rules.judge_null_pairs.output,
+        expand(rules.check_shuffling.output, dataset=sorted(SHUFFLED)),
     localrule: True
 
 
 # Snakemake's own lock can be removed while a run is at work; this one cannot.
 onstart:
     hold_folder()
+    if SETTINGS.chains.after_writing == "stop":
+        stop_before_scoring()
     # For the line of progress (scripts/snakemake_logger_plugin_progress); nothing else shows it.
     logger.info(
         None,

@@ -3,13 +3,15 @@
 Chooses nothing on evaluation items: all items are drawn anew by another seed, and those that the configuration would
 evaluate are left out. Makes the base arm of a model (its warm start, on train items of that seed) and, with `--arm`,
 tuned arms of it, and prints a row for each arm and dataset: accuracy with the chain and without it, steps of a chain,
-and how often the answer is another one after rewordings, after a mistake in the last step, and under filler. Arms are
-kept in results-difficulty, so the same command only reads them again.
+and how often the answer is another one after rewordings, after a mistake in the last step, and under filler (the text
+of the configuration). As in a run, the answer to a chain that was cut off counts as wrong. Arms are kept in
+results-difficulty, so the same command only reads them again.
 """
 
 import argparse
 import logging
 import sys
+from collections.abc import Collection, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -21,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from faithfulness import prompts
-from faithfulness.arms.record import ArmRecord, base_arm, read_arm
+from faithfulness.arms.record import ArmRecord, base_arm, read_arm, write_arm
 from faithfulness.backends.protocol import Decoding
 from faithfulness.backends.transformers import TransformersBackend
 from faithfulness.calibrate import worked
@@ -52,6 +54,34 @@ def items_of(dataset: Dataset, seed: int, count: int) -> tuple[pd.DataFrame, pd.
     return frame(train, Items), frame(list(fresh), Items)
 
 
+def recipes_of(model: LocalModel, arms: Sequence[str], tasks: Collection[str], config: Settings) -> dict[str, Recipe]:
+    """The recipes of the arms that are trained: the warm start, if there is one, as `base`, and tuned arms.
+
+    Raises:
+        SystemExit: one needs a dataset that is none of the tasks.
+    """
+    recipes = {"base": model.warm_start} if model.warm_start else {}
+    for name in arms:
+        recipe = config.arm(name)
+        assert isinstance(recipe, Recipe), "it is trained here"
+        recipes[name] = recipe
+    for name, recipe in recipes.items():
+        if other := sorted({*recipe.train_datasets()} - {*tasks}):
+            sys.exit(f"{name} is trained on {', '.join(other)}, and only items of generated tasks are drawn here")
+    return recipes
+
+
+def base(model: LocalModel, weights: Path, train: dict[str, pd.DataFrame], config: Settings) -> Path:
+    """The folder of a model's base arm: its warm start, or the weights as they come."""
+    loading = model.model_dump(include={"trust_remote_code", "quantisation"})
+    untrained = base_arm(model.name, weights, prompts.load(ROOT / config.prompts, **model.dialogue()), **loading)
+    if model.warm_start:
+        return made("base", untrained, model.warm_start, train, config)
+    folder = FOLDER / f"arms/{untrained.weights_hash[:16]}"
+    write_arm(folder, untrained)
+    return folder
+
+
 def made(arm: str, parent: ArmRecord, recipe: Recipe, train: dict[str, pd.DataFrame], config: Settings) -> Path:
     """The folder of an arm, trained now unless it was before."""
     questions = {name: list(train[name]["item_id"]) for name in recipe.train_datasets()}
@@ -63,29 +93,38 @@ def made(arm: str, parent: ArmRecord, recipe: Recipe, train: dict[str, pd.DataFr
 
 
 def measured(folder: Path, dataset: Dataset, items: pd.DataFrame, config: Settings) -> Row:
-    """What an arm does with the items of a dataset: shares of items, or of probes where there are several an item."""
+    """What an arm does with the items of a dataset; see `shares`."""
     arm = read_arm(folder)
     backend = TransformersBackend(folder, "auto", torch.get_num_threads())
     journal = Journal(FOLDER / ".journal", (arm.weights_hash, config.perturbations.model_dump()), dataset.name, 20)
     decoding = Decoding(dataset.max_new_tokens)
     chains = write_chains(backend, items, arm.prompts, decoding, 1, 0, 0, journal)
-    coder = prompts.segment_coder(folder)
+    coder = prompts.segment_coder(arm.full_weights.folder)  # adapters have no tokenizer of their own
     probes = worked.perturb(chains, items, config.perturbations, dataset.contrasts, *coder)
     rows = {(arm.arm, perturbation): rows_of(table) for perturbation, table in probes.items()}
     readout = Readout(dataset.readout, dataset.answer_tokens)
-    scores = score(backend, items, rows, arm.prompts, arm.arm, readout, journal)
-    of = dict(list(scores.groupby("perturbation")))
-    whole = of["early_termination"][lambda rows: rows["cut"] == rows["n_steps"]]
-    last = of["mistake"][lambda rows: rows["cut"] == rows["n_steps"]]
-    reworded = probes["paraphrase"]["variant"] == "rest"
+    return shares(chains, probes["paraphrase"], score(backend, items, rows, arm.prompts, arm.arm, readout, journal))
+
+
+def shares(chains: pd.DataFrame, paraphrases: pd.DataFrame, scores: pd.DataFrame) -> Row:
+    """Shares of items, or of probes where there are several an item.
+
+    Args:
+        chains: tables.Chains.
+        paraphrases: tables.Probes of them.
+        scores: tables.Scores of their writer as reader.
+    """
+    kind, at_end = scores["perturbation"], scores["cut"] == scores["n_steps"]
+    right, same = scores["correct"].astype(bool), scores["same"].astype(float)
+    cut_off = scores["item_id"].isin(chains.loc[chains["finish_reason"] == "length", "item_id"])
     return {
-        "CoT": whole["correct"].mean(),
-        "direct": of["direct"]["correct"].mean(),
+        "CoT": (right & ~cut_off)[(kind == "early_termination") & at_end].mean(),
+        "direct": right[kind == "direct"].mean(),
         "steps": chains["steps"].map(len).mean(),
-        "reworded": probes["paraphrase"].loc[reworded, "accepted"].mean(),
-        "changed by rewording": 1 - of["paraphrase"][of["paraphrase"]["variant"] == "rest"]["same"].mean(),
-        "by a last mistake": 1 - last["same"].mean(),
-        "by filler": 1 - of["filler"]["same"].mean(),
+        "reworded": paraphrases.loc[paraphrases["variant"] == "rest", "accepted"].mean(),
+        "changed by rewording": 1 - same[(kind == "paraphrase") & (scores["variant"] == "rest")].mean(),
+        "by a last mistake": 1 - same[(kind == "mistake") & at_end].mean(),
+        "by filler": 1 - same[(kind == "filler") & (scores["variant"] == "text")].mean(),
     }
 
 
@@ -109,14 +148,12 @@ def main() -> None:
         sys.exit(f"no weights in {weights}: `snakemake --cores all {weights}` makes them")
     torch.set_num_threads(asked.threads)
     tasks = [dataset for dataset in config.datasets if not isinstance(dataset, TableDataset)]
+    recipes = recipes_of(model, asked.arm, [dataset.name for dataset in tasks], config)
     drawn = {dataset.name: items_of(dataset, asked.seed, asked.items) for dataset in tasks}
     train = {name: rows for name, (rows, _) in drawn.items()}
-    untrained = base_arm(model.name, weights, prompts.load(ROOT / config.prompts, **model.dialogue()))
-    folders = {"base": made("base", untrained, model.warm_start, train, config) if model.warm_start else weights}
+    folders = {"base": base(model, weights, train, config)}
     for name in asked.arm:
-        recipe = config.arm(name)
-        assert isinstance(recipe, Recipe), "it is trained here"
-        folders[name] = made(name, read_arm(folders["base"]), recipe, train, config)
+        folders[name] = made(name, read_arm(folders["base"]), recipes[name], train, config)
     rows = [
         {"model": model.name, "arm": arm, "dataset": dataset.name}
         | measured(folder, dataset, drawn[dataset.name][1], config)

@@ -1,8 +1,11 @@
-# CoT generation: needs arms and evaluation items, makes <results>/chains, one table per writer and dataset. Once all
-# writers' chains are written, <results>/forecast says what they will close: scoring waits for it.
+# CoT generation: needs arms and evaluation items, makes <results>/chains, one table per writer and dataset. As soon as
+# they are written, <results>/forecast says what they will close: scoring waits for it. Whatever leads there goes before
+# other jobs (priority), so that it is known of base's chains before a training takes all cores.
+
+import json
 
 CHAINS = f"{RESULTS}/chains/{{model}}/{{writer}}/{{dataset}}.parquet"
-FORECAST = f"{RESULTS}/forecast/{{model}}/{{dataset}}.csv"
+FORECAST = f"{RESULTS}/forecast/{{model}}/{{writer}}/{{dataset}}.csv"
 SAMPLING = SETTINGS.chains.model_dump(exclude={"after_writing"})
 
 
@@ -18,6 +21,7 @@ rule write_chains:
         shard(f"{RESULTS}/logs/write_chains/{{model}}/{{writer}}/{{dataset}}.log"),
     benchmark:
         shard(f"{RESULTS}/benchmarks/write_chains/{{model}}/{{writer}}/{{dataset}}.tsv")
+    priority: 1
     localrule: SERVED
     conda:
         ENVIRONMENT
@@ -52,6 +56,7 @@ if SHARDED:
             f"{RESULTS}/logs/gather_chains/{{model}}/{{writer}}/{{dataset}}.log",
         benchmark:
             f"{RESULTS}/benchmarks/gather_chains/{{model}}/{{writer}}/{{dataset}}.tsv"
+        priority: 1
         conda:
             ENVIRONMENT
         threads: 1
@@ -67,30 +72,26 @@ if SHARDED:
             "../scripts/gather_shards.py"
 
 
-# What the gates allow, and whether the run stops, decide what is said and no table: resources, not parameters, so that
-# nothing is scored again when they change. An `ancient` forecast would do worse: where it is made again, Snakemake does
-# not look whether what follows has to run for reasons of its own.
+# What the gates allow, and whether the run stops, decide what is said and no table: resources, not parameters. Scoring is
+# newer than the table that it waits for, so the table holds what was known when the chains were written: neither another
+# arm nor an edit of how it is estimated makes it again, which would score all chains again.
 rule check_chains:
     input:
+        # Base's own, or those of a tuned arm after base's.
         chains=lambda wildcards: expand(
-            CHAINS, writer=SETTINGS.writers_of(wildcards.model), allow_missing=True
+            CHAINS,
+            writer=dict.fromkeys(["base", wildcards.writer]),
+            allow_missing=True,
         ),
         # Known here where rules reword; a language model rewords after this.
-        paraphrases=lambda wildcards: (
-            []
-            if PARAPHRASER
-            else expand(
-                PARAPHRASES,
-                writer=SETTINGS.writers_of(wildcards.model),
-                allow_missing=True,
-            )
-        ),
+        paraphrases=lambda wildcards: [] if PARAPHRASER else [PARAPHRASES],
     output:
         FORECAST,
     log:
-        f"{RESULTS}/logs/check_chains/{{model}}/{{dataset}}.log",
+        f"{RESULTS}/logs/check_chains/{{model}}/{{writer}}/{{dataset}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/check_chains/{{model}}/{{dataset}}.tsv"
+        f"{RESULTS}/benchmarks/check_chains/{{model}}/{{writer}}/{{dataset}}.tsv"
+    priority: 1
     localrule: True  # its messages are for the terminal
     conda:
         ENVIRONMENT
@@ -98,16 +99,16 @@ rule check_chains:
     resources:
         mem_mb=memory(1000, sizing.scores_megabytes),
         runtime=runtime(10),
-        gates=DECLARED.gates.model_dump_json(
-            include={"truncated_items", "two_steps", "paraphrase"}
-        ),
+        limits=json.dumps(LIMITS),
         after_writing=SETTINGS.chains.after_writing,
     params:
-        writers=lambda wildcards: SETTINGS.writers_of(wildcards.model),
-        arms=lambda wildcards: arms_by_training(wildcards.model),
         max_new_tokens=setting("dataset.max_new_tokens"),
-        code=code("check_chains", words=False, without=["faithfulness.chains.notices"]),
+        code=code(
+            "check_chains",
+            words=False,
+            without=["faithfulness.chains.forecast", "faithfulness.chains.notices"],
+        ),
     message:
-        "checking chains: {wildcards.model} {wildcards.dataset}"
+        "checking chains: {wildcards.model} {wildcards.writer} {wildcards.dataset}"
     script:
         "../scripts/check_chains.py"

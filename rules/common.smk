@@ -15,6 +15,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 from faithfulness import prompts
+from faithfulness.chains import notices
 from faithfulness.compare import claims
 from faithfulness.config import roles, settings
 from faithfulness.config.base import SettingsError
@@ -25,6 +26,8 @@ from faithfulness.operate import code_hash, versions
 from faithfulness.perturb.registry import PERTURBATIONS
 from faithfulness.prepare import sources
 from faithfulness.report import published
+from faithfulness.tables.generation import Forecast
+from faithfulness.tables.io import read_table
 
 CATALOGUE = yaml.safe_load(
     (Path(workflow.basedir) / "config/datasets.yaml").read_text("utf-8")
@@ -56,6 +59,8 @@ BACKENDS = {
     True: "faithfulness.backends.openai",
     False: "faithfulness.backends.transformers",
 }
+# What the gates allow, as far as chains and rewordings decide.
+LIMITS = DECLARED.gates.model_dump(include={*notices.Limits.__annotations__})
 ENVIRONMENT = "../envs/environment.yaml"
 # Used if it exists; no rule of this workflow makes it.
 CALIBRATION = [file for file in (SETTINGS.calibration,) if file and Path(file).exists()]
@@ -128,6 +133,24 @@ def hold_folder():
         )
     except OSError:
         pass  # a file system without locks
+
+
+def stop_before_scoring():
+    """End a run that is to stop and would score chains that close a comparison, as it is known of them already.
+
+    Chains that are written or checked in this run are left to their check.
+    """
+    jobs = list(workflow.dag.needrun_jobs())
+    made = {str(file) for job in jobs for file in job.output}
+    needed = {str(file) for job in jobs for file in job.input}
+    for file in sorted(needed - made):
+        if file.startswith(f"{RESULTS}/forecast/"):
+            known = read_table(file, Forecast)
+            place = ", ".join(known.loc[0, ["model", "dataset"]])
+            try:
+                notices.stop(place, notices.notices(known, notices.Limits(**LIMITS)))
+            except notices.StoppedError as error:
+                raise WorkflowError(str(error))
 
 
 def any_of(names):

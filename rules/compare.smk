@@ -31,7 +31,6 @@ rule measure_chains:
             allow_missing=True,
         ),
         questions=f"{RESULTS}/items/{{dataset}}/eval.parquet",
-        claims=SETTINGS.claims,
     output:
         measures=f"{RESULTS}/measures/{BY_DATASET}",
         means=MEANS,
@@ -53,6 +52,9 @@ rule measure_chains:
     params:
         arms=lambda wildcards: arms_by_training(wildcards.model),
         controls=lambda wildcards: controls_by_training(wildcards.model),
+        # What is declared counts only as far as it decides what is measured: another margin measures nothing again.
+        directions=DECLARED.directions,
+        options_share=DECLARED.gates.options_share,
         code=code("measure_chains", words=False),
     message:
         "computing measures: {wildcards.model} {wildcards.dataset}"

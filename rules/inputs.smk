@@ -103,6 +103,12 @@ def probe_files_read_by(wildcards):
     ]
 
 
+def forecasts_read_by(wildcards):
+    """What is known of the chains that a reader answers."""
+    writers = SETTINGS.writers_read_by(wildcards.model, wildcards.reader)
+    return expand(FORECAST, writer=writers, allow_missing=True)
+
+
 def arms_by_training(model):
     """The tuned arm of each training of a model, by the training's name."""
     return {

@@ -32,6 +32,7 @@ rule perturb_chains:
         f"{RESULTS}/benchmarks/perturb_chains/{{model}}/{{writer}}/{{dataset}}/{{perturbation}}.tsv"
     wildcard_constraints:
         perturbation=any_of([name for name in PERTURBATIONS if not BY_MODEL.get(name)]),
+    priority: 1  # check_chains needs its rewordings
     conda:
         ENVIRONMENT
     threads: 1

@@ -1,6 +1,15 @@
 # Preparation: needs the configuration and, once, a network; makes resources/sources (as fetched),
 # resources/models (safetensors, shared by all configurations) and <results>/items.
 
+# Datasets whose answers a placebo shuffles.
+SHUFFLED = {
+    dataset
+    for model in MODELS
+    for recipe in (SETTINGS.recipe(model, arm) for arm in SETTINGS.readers_of(model))
+    if recipe and recipe.target == "shuffled"
+    for dataset in recipe.datasets
+}
+
 
 rule fetch_source:
     output:
@@ -64,6 +73,7 @@ rule prepare_items:
         f"{RESULTS}/logs/prepare_items/{{dataset}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/prepare_items/{{dataset}}.tsv"
+    priority: 1  # what is wrong with items is said before models are trained
     conda:
         ENVIRONMENT
     threads: 1
@@ -80,3 +90,29 @@ rule prepare_items:
         "preparing items: {wildcards.dataset}"
     script:
         "../scripts/prepare_items.py"
+
+
+# Nothing needs what it makes, so that a new placebo makes no items and no base arm again.
+rule check_shuffling:
+    input:
+        f"{RESULTS}/items/{{dataset}}/train.parquet",
+    output:
+        touch(f"{RESULTS}/items/{{dataset}}/can_be_shuffled"),
+    log:
+        f"{RESULTS}/logs/check_shuffling/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/check_shuffling/{{dataset}}.tsv"
+    priority: 1
+    localrule: True
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=runtime(10),
+    params:
+        code=code("check_shuffling", words=False),
+    message:
+        "checking that answers can be shuffled: {wildcards.dataset}"
+    script:
+        "../scripts/check_shuffling.py"

@@ -13,7 +13,7 @@ rule rescore_answers:
         questions=f"{RESULTS}/items/{{dataset}}/eval.parquet",
         probes=probe_files_read_by,
         # Not read: what the chains will close is said, or ends the run, before anything is scored.
-        forecast=FORECAST,
+        forecasts=forecasts_read_by,
     output:
         branch(SHARDED, then=temp(shard(SCORES)), otherwise=SCORES),
     log:

@@ -1,11 +1,10 @@
-"""Say what the chains on a dataset will close or leave out, and what would help, before answers are scored."""
+"""Say what a writer's chains on a dataset will close or leave out, and what would help, before answers are scored."""
 
 import json
 
 from snakemake.iocontainers import Snakemake
 
-from faithfulness.chains import forecast
-from faithfulness.chains.notices import Limits, notices, stop
+from faithfulness.chains import forecast, notices
 from faithfulness.operate import job
 from faithfulness.tables.generation import Chains, Forecast, Probes
 from faithfulness.tables.io import read_table, write_table
@@ -13,22 +12,23 @@ from faithfulness.tables.io import read_table, write_table
 snakemake: Snakemake  # Snakemake puts it here
 
 log = job.start(snakemake.log)
-inputs, settings, wildcards = snakemake.input, snakemake.params, snakemake.wildcards
+inputs, wildcards, resources = snakemake.input, snakemake.wildcards, snakemake.resources
+writers = dict.fromkeys(["base", wildcards.writer])
 chains = [read_table(file, Chains, forecast.COLUMNS) for file in inputs.chains]
 reworded = [read_table(file, Probes, ["variant", "accepted"]) for file in inputs.paraphrases]
 found = forecast.table(
-    dict(zip(settings.writers, chains, strict=True)),
-    settings.arms,
-    dict(zip(settings.writers, reworded, strict=False)),  # none where a language model rewords after this
-    settings.max_new_tokens,
+    dict(zip(writers, chains, strict=True)),
+    reworded[0] if reworded else None,
+    snakemake.params.max_new_tokens,
 )
 write_table(found.assign(model=wildcards.model, dataset=wildcards.dataset), Forecast, snakemake.output[0])
 place = f"{wildcards.model}, {wildcards.dataset}"
-said = list(notices(found, Limits(**json.loads(snakemake.resources.gates))))
-closing = [notice for notice in said if notice.closes and snakemake.resources.after_writing == "stop"]
+said = list(notices.notices(found, notices.Limits(**json.loads(resources.limits))))
+stopping = resources.after_writing == "stop"
 for notice in said:
-    if notice not in closing:
+    if not (stopping and notice.closes):
         log.warning("%s: %s", place, notice)
 if not said:
-    log.info("the chains close no comparison, and no item leaves one")
-stop(place, closing)
+    log.info("the chains of %s close no comparison, and no item leaves one", wildcards.writer)
+if stopping:
+    notices.stop(place, said)

@@ -3,7 +3,7 @@
 import pandas as pd
 from snakemake.iocontainers import Snakemake
 
-from faithfulness.compare import chain_values, claims, cut_answers, item_means, kinds, options, read_all, retention
+from faithfulness.compare import chain_values, cut_answers, item_means, kinds, options, read_all, retention
 from faithfulness.compare.chain_probes import WRITTEN
 from faithfulness.operate import job
 from faithfulness.tables.generation import Chains, Items, Scores
@@ -13,15 +13,14 @@ from faithfulness.tables.measures import Answers, CutAnswers, Kinds, Measures, R
 snakemake: Snakemake  # Snakemake puts it here
 
 job.start(snakemake.log)
-inputs, output, arms = snakemake.input, snakemake.output, snakemake.params.arms
-controls = {training: (arm, seed) for training, (arm, seed) in snakemake.params.controls.items()}
-declared = claims.load(inputs.claims)
+inputs, output, settings = snakemake.input, snakemake.output, snakemake.params
+arms, controls = settings.arms, {training: (arm, seed) for training, (arm, seed) in settings.controls.items()}
 
 ends = [*WRITTEN[1:], "finish_reason"]
 cut_off = read_all.read(inputs.chains, Chains, ["writer", "dataset"], ends, where={"finish_reason": ["length"]})
 reading = chain_values.Reading(
-    measures_of=declared.directions_of,
-    least_share=declared.gates.options_share,
+    measures_of=lambda claim: settings.directions.get(claim, {}),
+    least_share=settings.options_share,
     by_place=options.options_vary(read_table(inputs.questions, Items, ["options"])),
     truncated=pd.MultiIndex.from_frame(cut_off[WRITTEN]),
 )

@@ -49,4 +49,4 @@ def test_what_stays_with_snakemake(
     with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
         given = {"resource_settings": ResourceSettings(cores=2), "config_settings": ConfigSettings(configfiles=[file])}
         local = api.workflow(**given, snakefile=ROOT / "Snakefile")._workflow._localrules
-    assert local == {"all", "fetch_source", "warm_start", "check_chains", "write_provenance", *more}
+    assert local == {"all", "fetch_source", "warm_start", "check_shuffling", "check_chains", "write_provenance", *more}

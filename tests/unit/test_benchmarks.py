@@ -9,6 +9,7 @@ import pytest
 from faithfulness.arms.record import base_arm, write_arm
 from faithfulness.backends.protocol import Probe
 from faithfulness.backends.transformers import TransformersBackend
+from faithfulness.config.models import LocalModel
 from faithfulness.config.settings import Settings
 from faithfulness.prepare import datasets
 from faithfulness.prompts import Prompts
@@ -40,6 +41,46 @@ def test_difficulty_is_measured_on_questions_that_no_run_evaluates(settings: Set
         evaluated = {item["question"] for item in datasets.items(dataset)[1]}
         assert len(evaluation) == 300
         assert not set(evaluation["question"]) & (evaluated | set(train["question"]))
+
+
+def test_difficulty_of_a_model_without_a_warm_start(
+    tiny_model: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(difficulty, "FOLDER", tmp_path)
+    model = LocalModel(name="tiny", source={"uri": "random:llama"}, dtype="float32")  # type: ignore[arg-type]
+    coins = settings.dataset("coin_flip").model_copy(update={"max_new_tokens": 8})
+    train, evaluation = difficulty.items_of(coins, 1, 4)
+    folder = difficulty.base(model, tiny_model, {"coin_flip": train}, settings)
+    found = difficulty.measured(folder, coins, evaluation, settings)
+    assert 0 <= found["direct"] <= 1
+    assert found["CoT"] == 0  # a random model never ends
+
+
+def test_difficulty_counts_chains_that_were_cut_off_as_wrong_and_the_main_filler() -> None:
+    chains = pd.DataFrame({"item_id": ["a", "b"], "finish_reason": ["length", "stop"], "steps": [["1"], ["1"]]})
+    paraphrases = pd.DataFrame({"variant": ["rest"] * 2, "accepted": [True, False]})
+    rows = {
+        "early_termination": [("a", None, True, True), ("b", None, True, True)],
+        "direct": [("a", None, True, True), ("b", None, False, True)],
+        "mistake": [("a", "keep", True, False), ("b", "keep", True, False)],
+        "paraphrase": [("a", "rest", True, True), ("b", "rest", True, False)],
+        "filler": [("a", "text", True, True), ("b", "text", True, True), ("a", "steps", True, False)],
+    }
+    names = ["perturbation", "item_id", "variant", "correct", "same", "cut", "n_steps"]
+    scores = pd.DataFrame([(kind, *row, 1, 1) for kind, found in rows.items() for row in found], columns=names)
+    found = difficulty.shares(chains, paraphrases, scores)
+    assert found["CoT"] == found["direct"] == found["reworded"] == found["changed by rewording"] == 0.5
+    assert (found["by a last mistake"], found["by filler"]) == (1, 0)
+
+
+def test_difficulty_refuses_arms_that_are_trained_on_tables(settings: Settings) -> None:
+    model = settings.models[0]
+    assert isinstance(model, LocalModel)
+    tasks = ["last_letters", "coin_flip", "word_sums"]
+    assert list(difficulty.recipes_of(model, ["tuned-symbolic"], tasks, settings)) == ["base", "tuned-symbolic"]
+    model = model.model_copy(update={"warm_start": None})
+    with pytest.raises(SystemExit, match="tuned-symbolic is trained on coin_flip, and only items of generated tasks"):
+        difficulty.recipes_of(model, ["tuned-symbolic"], ["last_letters", "word_sums"], settings)
 
 
 def test_a_shard_of_scoring_reads_its_share_and_no_more(tmp_path: Path) -> None:

@@ -10,12 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faithfulness.chains import forecast
-from faithfulness.chains.notices import Limits, StoppedError, notices, stop
+from faithfulness.chains.notices import Limits, Notice, StoppedError, notices, stop
 from faithfulness.tables.generation import Chains, Forecast
 from faithfulness.tables.io import frame, part_of
 from tests.hashes import RULES
 
-ARMS = {"tuned-x": "tuned-x"}
 LIMITS = Limits(truncated_items=0.2, two_steps=0.8, paraphrase=0.8)
 LIMIT = 320
 LOOP = " So we add 3 to 4 again." * 5
@@ -51,8 +50,18 @@ def shares(found: pd.DataFrame, finding: str, subject: str) -> dict[int, float]:
     return dict(zip(rows["token_limit"], rows["share"], strict=True))
 
 
+def counts(found: pd.DataFrame) -> dict[tuple[str, str], tuple[float, int]]:
+    """What was counted, as share and number, by finding and subject."""
+    rows = frame(found[~found["estimated"].astype(bool)].assign(model="m", dataset="d"), Forecast)
+    return {(row.finding, row.subject): (row.share, row.n) for row in rows.itertuples()}
+
+
 def said(found: pd.DataFrame) -> list[str]:
     return [str(notice) for notice in notices(found, LIMITS)]
+
+
+def closing(written: dict[str, pd.DataFrame]) -> list[Notice]:
+    return [notice for notice in notices(forecast.table(written, None, LIMIT), LIMITS) if notice.closes]
 
 
 class TestEstimate:
@@ -147,119 +156,125 @@ class TestTable:
             ]
         )
         reworded = pd.DataFrame({"variant": ["single"] * 4 + ["rest"], "accepted": [True, True, True, False, False]})
-        found = forecast.table({"base": base, "tuned-x": tuned}, ARMS, {"base": reworded}, LIMIT)
-        counted = found[~found["estimated"].astype(bool)]
-        values = {(row.finding, row.subject): (row.share, row.n) for row in counted.itertuples()}
-        assert values == {
+        assert counts(forecast.table({"base": base}, reworded, LIMIT)) == {
             ("truncated_chains", "base"): (0.25, 4),
+            ("truncated_items", "base"): (0.25, 4),
             ("repeating_chains", "base"): (0.0, 4),
-            ("under_two_steps", "base"): (0.25, 4),
+            ("two_steps", "base"): (0.75, 4),
             ("no_conclusion", "base"): (0.25, 4),
-            ("truncated_chains", "tuned-x"): (0.5, 4),
-            ("repeating_chains", "tuned-x"): (0.25, 4),
-            ("under_two_steps", "tuned-x"): (0.0, 4),
-            ("no_conclusion", "tuned-x"): (1.0, 4),
-            ("truncated_items", "tuned-x"): (0.5, 4),
             ("reworded_steps", "base"): (0.75, 4),
         }
-        frame(found.assign(model="m", dataset="d"), Forecast)
+        assert counts(forecast.table({"base": base, "tuned-x": tuned}, None, LIMIT)) == {
+            ("truncated_chains", "tuned-x"): (0.5, 4),
+            ("truncated_items", "tuned-x"): (0.5, 4),
+            ("repeating_chains", "tuned-x"): (0.25, 4),
+            ("two_steps", "tuned-x"): (1.0, 4),
+            ("no_conclusion", "base"): (0.25, 4),
+            ("no_conclusion", "tuned-x"): (1.0, 4),
+        }
 
     def test_the_samples_of_an_item_count_together(self) -> None:
         base = chains([chain(0, 9), chain(0, LIMIT, cut=True), chain(1, 9), chain(1, 9)])
-        found = forecast.table({"base": base, "tuned-x": base}, ARMS, {}, LIMIT)
+        found = forecast.table({"base": base}, None, LIMIT)
         assert shares(found, "truncated_chains", "base")[LIMIT] == 0.25
-        assert shares(found, "truncated_items", "tuned-x")[LIMIT] == 0.5
-
-    def test_items_leave_if_a_chain_of_base_or_of_any_training_of_the_arm_was_cut_off(self) -> None:
-        one, other = (chains([chain(9, LIMIT, cut=i == place, item_id=str(i)) for i in range(10)]) for place in (3, 5))
-        well = chains([chain(9, LIMIT, item_id=str(i)) for i in range(10)])
-        arms = {"tuned-x.seed1": "tuned-x", "tuned-x.seed2": "tuned-x"}
-        found = forecast.table({"base": well, "tuned-x.seed1": one, "tuned-x.seed2": other}, arms, {}, LIMIT)
-        assert shares(found, "truncated_items", "tuned-x")[LIMIT] == 0.2
+        assert shares(found, "truncated_items", "base")[LIMIT] == 0.5
 
     def test_a_loop_never_ends(self) -> None:
         rows = [chain(item, tokens) for item, tokens in enumerate(range(40, 130, 10))]
-        found = forecast.table({"base": chains([*rows, chain(9, LIMIT, cut=True, chain_text=LOOP)])}, {}, {}, LIMIT)
+        found = forecast.table({"base": chains([*rows, chain(9, LIMIT, cut=True, chain_text=LOOP)])}, None, LIMIT)
         assert set(shares(found, "truncated_chains", "base").values()) == {0.1}
 
 
 class TestNotices:
     def test_nothing_is_said_where_all_is_well(self) -> None:
         well = drawn(40, 0)
-        assert said(forecast.table({"base": well, "tuned-x": well}, ARMS, {}, LIMIT)) == []
+        assert said(forecast.table({"base": well}, None, LIMIT)) == []
+        assert said(forecast.table({"base": well, "tuned-x": well}, None, LIMIT)) == []
 
     def test_items_that_leave(self) -> None:
-        found = forecast.table({"base": drawn(40, 6), "tuned-x": drawn(40, 0, seed=1)}, ARMS, {}, LIMIT)
-        at_480 = shares(found, "truncated_chains", "base")[480]
+        base, tuned = drawn(40, 6), drawn(40, 0, seed=1)
+        of_base = forecast.table({"base": base}, None, LIMIT)
+        at_480 = shares(of_base, "truncated_chains", "base")[480]
         assert 0.01 < at_480 < 0.05
-        assert said(found) == [
+        assert said(of_base) == [
             "15 % of the chains of base (6 of 40) were cut off at 320 tokens; at 480 it would be about "
             f"{100 * at_480:.0f} %",
+            "a chain of base was cut off in 6 of 40 items (15 %), which leave every comparison with base",
+        ]
+        assert said(forecast.table({"base": base, "tuned-x": tuned}, None, LIMIT)) == [
             "a chain of base or tuned-x was cut off in 6 of 40 items (15 %), which leave the comparison of tuned-x "
             "with base",
         ]
-        assert not any(notice.closes for notice in notices(found, LIMITS))
+        assert not closing({"base": base, "tuned-x": tuned})
 
     def test_too_many_items(self) -> None:
-        found = forecast.table({"base": drawn(40, 6), "tuned-x": drawn(40, 9, seed=1)}, ARMS, {}, LIMIT)
-        (closing,) = [notice for notice in notices(found, LIMITS) if notice.closes]
-        assert closing.message == (
+        written = {"base": drawn(40, 6), "tuned-x": drawn(40, 9, seed=1)}
+        (notice,) = closing(written)
+        assert notice.message == (
             "a chain of base or tuned-x was cut off in 9 of 40 items (22 %), more than 20 %: the comparison of tuned-x "
             "with base will be closed"
         )
-        expected = shares(found, "truncated_items", "tuned-x")
+        expected = shares(forecast.table(written, None, LIMIT), "truncated_items", "tuned-x")
         at = min(at for at, share in expected.items() if share <= 0.05)
-        assert closing.hint == (
+        assert notice.hint == (
             f"max_new_tokens: {at}, with about {100 * expected[at]:.0f} % (chains are written on from where they end)"
         )
+
+    def test_base_alone_closes_every_comparison(self) -> None:
+        """It is known before any arm is tuned."""
+        (notice,) = closing({"base": drawn(40, 9)})
+        assert notice.message.endswith("more than 20 %: every comparison with base will be closed")
 
     def test_what_no_limit_helps(self) -> None:
         endless = chains(
             [*(chain(i, 50 + i) for i in range(6)), *(chain(i, LIMIT, cut=True, chain_text=LOOP) for i in (6, 7))]
         )
-        found = forecast.table({"base": endless, "tuned-x": endless}, ARMS, {}, LIMIT)
-        first, _, closing = said(found)
+        first, closes = said(forecast.table({"base": endless}, None, LIMIT))
         assert first == (
             "25 % of the chains of base (2 of 8) were cut off at 320 tokens; at 1280 it would be about 25 %; 2 of them "
             "repeat themselves, which no limit ends"
         )
-        assert closing.endswith("other prompts or weights, as at 1280 tokens it would still be about 25 %")
+        assert closes.endswith("other prompts or weights, as at 1280 tokens it would still be about 25 %")
 
     def test_too_few_that_end(self) -> None:
         cut = chains([chain(item, LIMIT, cut=True) for item in range(4)])
-        first, _, closing = said(forecast.table({"base": cut, "tuned-x": cut}, ARMS, {}, LIMIT))
+        first, closes = said(forecast.table({"base": cut}, None, LIMIT))
         assert first == "100 % of the chains of base (4 of 4) were cut off at 320 tokens"
-        assert closing.endswith("a much larger max_new_tokens (too few chains ended to say which)")
+        assert closes.endswith("a much larger max_new_tokens (too few chains ended to say which)")
 
     def test_steps_conclusions_and_rewordings(self) -> None:
         base, tuned = (
             chains([chain(item, 9, **more) for item in range(10)]) for more in ({}, {"conclusion": "", "steps": 1})
         )
         reworded = pd.DataFrame({"variant": ["single"] * 10, "accepted": [True] * 7 + [False] * 3})
-        found = forecast.table(
-            {"base": base, "tuned-x": tuned}, ARMS, {"base": reworded, "tuned-x": reworded[:0]}, LIMIT
-        )
-        texts = said(found)
-        assert [text.partition(":")[0] for text in texts] == [
-            "100 % of the chains of tuned-x have fewer than two steps, more than 20 %",
+        found = forecast.table({"base": base, "tuned-x": tuned}, reworded, LIMIT)
+        assert [text.partition(":")[0] for text in said(found)] == [
+            "only 0 % of the chains of tuned-x have two steps or more, less than 80 %",
             "100 % of the chains of tuned-x have no conclusion, and 0 % of those of base. What would help",
-            "only 70 % of the steps of the chains of base could be reworded, less than 80 %",
+            "only 70 % of the steps of the chains of tuned-x could be reworded, less than 80 %",
         ]
         assert [notice.closes for notice in notices(found, LIMITS)] == [True, False, False]
+        assert said(forecast.table({"base": base, "tuned-x": base}, reworded[:0], LIMIT)) == []
+
+    @pytest.mark.parametrize(("short", "closes"), [(8, False), (9, True)])
+    def test_a_limit_that_is_met_closes_nothing(self, short: int, closes: bool) -> None:
+        """As the gate decides: 32 of 40 chains are .8 of them, and 1 - .8 is less than .2 for a computer."""
+        written = chains([chain(item, 9, steps=1 if item < short else 2) for item in range(40)])
+        assert bool(closing({"base": written})) == closes
 
     def test_stopping(self) -> None:
-        found = forecast.table({"base": drawn(40, 6), "tuned-x": drawn(40, 9, seed=1)}, ARMS, {}, LIMIT)
-        stop("m, d", [])
+        found = forecast.table({"base": drawn(40, 6), "tuned-x": drawn(40, 9, seed=1)}, None, LIMIT)
+        stop("m, d", notices(found[found["finding"] != "truncated_items"], LIMITS))
         with pytest.raises(
             StoppedError, match=r"more than 20 %: .*\. No answer to them is scored\. .*max_new_tokens: \d+.*go_on"
         ):
-            stop("m, d", [notice for notice in notices(found, LIMITS) if notice.closes])
+            stop("m, d", notices(found, LIMITS))
 
 
 def test_what_is_said_scores_nothing_again() -> None:
-    """Neither the sentences nor the limits of the gates are in what decides whether the forecast is made again."""
+    """Neither estimates, sentences nor the limits of the gates decide whether the forecast is made again."""
     rule = RULES.split("\nrule check_chains:")[1].split("\nrule ")[0]
     parameters = rule.split("params:")[1].split("message:")[0]
-    assert 'without=["faithfulness.chains.notices"]' in parameters
-    assert "gates" not in parameters
+    assert 'without=["faithfulness.chains.forecast", "faithfulness.chains.notices"]' in parameters
+    assert "LIMITS" not in parameters
     assert "after_writing" not in parameters

@@ -62,9 +62,31 @@ def test_dataset(project: Path, rows: list[dict[str, Any]], message: str) -> Non
     assert not (project / target).exists()
 
 
+def test_answers_that_a_placebo_cannot_shuffle(project: Path) -> None:
+    """Only the items of a table tell whether they share their options: they are looked at before any training."""
+    rows = [
+        {"question": f"Which {i}?", "options": [f"a{i % 2}", f"b{i % 2}"], "answer": f"a{i % 2}"} for i in range(13)
+    ]
+    (project / "own.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    own = {"name": "own", "task": "table", "source": {"uri": "path:own.jsonl"}, "train": 12, "eval": 1}
+    config = yaml.safe_load((project / "config/smoke.yaml").read_text())
+    arms = [
+        {"name": "tuned-own", "datasets": ["own"]},
+        {"name": "placebo-own", "placebo": {"of": "tuned-own", "target": "shuffled"}},
+    ]
+    file = configure(project, datasets=[*config["datasets"], own], arms=arms)
+    checks = "results-smoke/items/own/can_be_shuffled"
+    assert checks in snakemake(project, "--dry-run", config=file).stdout
+    done = snakemake(project, checks, config=file)
+    assert done.returncode != 0
+    message = "the items of 'own' do not share their options, so that answers cannot be shuffled; use target: random"
+    assert message in done.stderr
+    assert not list(project.glob("results-smoke/arms/*/*"))
+
+
 def test_chains_that_close_a_comparison(project: Path) -> None:
     """They end a run that is to stop there; one that goes on is told the same."""
-    target = project / "results-smoke/forecast/tiny/coin_flip.csv"
+    target = project / "results-smoke/forecast/tiny/tuned-symbolic/coin_flip.csv"
     entry = {
         "sample": 0,
         "seed": 0,

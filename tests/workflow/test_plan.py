@@ -18,6 +18,14 @@ def test_the_published_setting_is_planned_offline(project: Path) -> None:
     assert not (project / "resources").exists()
 
 
+def test_what_chains_of_base_will_close_needs_no_tuned_arm(project: Path) -> None:
+    planned = snakemake(project, "--dry-run", "results-smoke/forecast/tiny/base/coin_flip.csv")
+    assert planned.returncode == 0, planned.stderr
+    rules = set(re.findall(r"^(\w+) +\d+$", planned.stdout + planned.stderr, re.MULTILINE))
+    assert {"write_chains", "check_chains"} <= rules
+    assert not rules & {"finetune", "rescore_answers"}
+
+
 def test_a_finished_run_used_what_was_planned(smoke: Path) -> None:
     asked = [sys.executable, "scripts/plan_run.py", "config/smoke.yaml", "--flops", "1e12"]
     done = subprocess.run(asked, cwd=smoke, capture_output=True, text=True, check=False)

@@ -1,6 +1,7 @@
 """After a change, what depends on it runs again, and nothing else."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 import yaml
 
 from faithfulness.figures import registry
-from faithfulness.tables.generation import Probes, Scores
+from faithfulness.tables.generation import Forecast, Probes, Scores
 from faithfulness.tables.io import read_table, records, write_table
 from faithfulness.tables.measures import Calibration, Measures
 from faithfulness.tables.statistics import Conflicts, Effects
@@ -22,7 +23,8 @@ from tests.words import edit_all
 FIGURES = [f"plot_{figure.name}" for figure in registry.FIGURES if figure.name != "calibration"]
 REPORTS = ("write_report", "write_paper_kit", "browse_chains")
 JUDGED_AGAIN = {
-    *("describe_arms", "estimate_effects", "compare_arms", "compare_scales", "write_provenance"),
+    *("describe_arms", "estimate_effects", "estimate_controls", "compare_arms", "judge_null_pairs", "compare_scales"),
+    "write_provenance",
     *(*FIGURES, *REPORTS),
 }
 
@@ -202,9 +204,50 @@ def test_what_chains_may_close_scores_nothing_again(finished: Path) -> None:
     config = yaml.safe_load((finished / "config/smoke.yaml").read_text())
     (finished / "config/stop.yaml").write_text(yaml.safe_dump(config | {"chains": {"after_writing": "stop"}}))
     assert planned(finished, "config/stop.yaml") == JUDGED_AGAIN
-    notices = finished / "scripts/faithfulness/chains/notices.py"
-    notices.write_text(notices.read_text().replace("FEW = 0.25", "FEW = 0.5"))
+    for module, constant in (("notices", "FEW = 0.25"), ("forecast", "LEAST_ENDED = 5")):
+        file = finished / f"scripts/faithfulness/chains/{module}.py"
+        text = file.read_text()
+        assert constant in text
+        file.write_text(text.replace(constant, f"{constant}1"))
     assert planned(finished) == JUDGED_AGAIN
+
+
+def test_another_arm_checks_and_scores_no_chains_of_others_again(smoke: Path, tmp_path: Path) -> None:
+    config = yaml.safe_load((smoke / "config/smoke.yaml").read_text())
+    tuned = next(arm for arm in config["arms"] if arm["name"] == "tuned-symbolic")
+    (tmp_path / "more.yaml").write_text(
+        yaml.safe_dump(config | {"arms": [*config["arms"], tuned | {"name": "tuned-more"}]})
+    )
+    listed = snakemake(smoke, "--dry-run", config=str(tmp_path / "more.yaml"))
+    assert listed.returncode == 0, listed.stderr
+    found = re.findall(r"(checking chains|scoring answers): (\S+) (\S+)", listed.stdout + listed.stderr)
+    assert {(what, arm) for what, _, arm in found} == {
+        ("checking chains", "tuned-more"),
+        ("scoring answers", "tuned-more"),
+        ("scoring answers", "base"),  # which reads the chains of all arms
+    }
+
+
+def test_chains_that_were_checked_before_stop_a_run_that_would_score_them(finished: Path) -> None:
+    """Their check need not run again, and each start is refused until the setting or the chains change."""
+    table = finished / RESULTS / "forecast/tiny/tuned-symbolic/coin_flip.csv"
+    made = table.stat().st_mtime
+    known = read_table(table, Forecast)
+    few = known.assign(share=known["share"].mask(known["finding"] == "two_steps", 0.5))
+    write_table(few, Forecast, table)
+    os.utime(table, (made, made))
+    config = yaml.safe_load((finished / "config/smoke.yaml").read_text())
+    (finished / "config/stop.yaml").write_text(yaml.safe_dump(config | {"chains": {"after_writing": "stop"}}))
+    scores = f"{RESULTS}/scores/tiny/tuned-symbolic/coin_flip.parquet"
+    (finished / scores).unlink()
+    for _ in range(2):
+        stopped = snakemake(finished, scores, config="config/stop.yaml")
+        assert stopped.returncode != 0
+        assert "tiny, coin_flip: only 50 % of the chains of tuned-symbolic have two steps or more" in stopped.stderr
+        assert "Traceback" not in stopped.stderr
+        assert not (finished / scores).exists()
+    assert snakemake(finished, scores).returncode == 0
+    assert snakemake(finished, scores, config="config/stop.yaml").returncode == 0  # nothing is to be scored
 
 
 def test_mistakes_from_which_the_writer_continues(finished: Path) -> None:

@@ -19,15 +19,12 @@ LEAST_ENDED = 5  # chains that ended, below which nothing is estimated
 LEAST_PERIOD, TIMES = 10, 4  # characters, and how often a text must end with the same ones to count as repeating itself
 
 
-def table(
-    chains: Mapping[str, pd.DataFrame], arms: Mapping[str, str], reworded: Mapping[str, pd.DataFrame], token_limit: int
-) -> pd.DataFrame:
-    """Count what chains are like, and estimate how many would be cut off at larger token limits.
+def table(chains: Mapping[str, pd.DataFrame], reworded: pd.DataFrame | None, token_limit: int) -> pd.DataFrame:
+    """Count what a writer's chains are like, and estimate how many would be cut off at larger token limits.
 
     Args:
-        chains: COLUMNS of tables.Chains by writer, `base` among them; all of the same items.
-        arms: the tuned arm of each training, by the training's name.
-        reworded: columns variant and accepted of tables.Probes of paraphrases, by writer; of those that are known.
+        chains: COLUMNS of tables.Chains of `base`; of another writer its own after base's, of the same items.
+        reworded: columns variant and accepted of tables.Probes of the writer's paraphrases; None if not known yet.
         token_limit: of the chains.
 
     Returns:
@@ -39,20 +36,19 @@ def table(
         found = {"finding": finding, "subject": subject, "token_limit": at}
         rows.append(found | {"estimated": at > token_limit, "share": share, "n": n})
 
+    *_, (writer, written) = chains.items()
     limits = [token_limit, *larger_limits(token_limit)]
-    cut_off = {writer: chances_of_cut(written, token_limit) for writer, written in chains.items()}
-    for writer, written in chains.items():
-        for at, share in zip(limits, cut_off[writer].mean(skipna=False), strict=True):
-            add("truncated_chains", writer, share, len(written), at)
-        add("repeating_chains", writer, _endless(written).mean(), len(written))
-        add("under_two_steps", writer, (written["step_spans"].map(len) < 2).mean(), len(written))
-        add("no_conclusion", writer, (written["conclusion"] == "").mean(), len(written))
-    for arm in dict.fromkeys(arms.values()):
-        of_items = chances_of_items([cut_off["base"], *(cut_off[name] for name in arms if arms[name] == arm)])
-        for at, share in zip(limits, of_items.mean(skipna=False), strict=True):
-            add("truncated_items", arm, share, len(of_items), at)
-    for writer, probes in reworded.items():
-        single = probes.loc[probes["variant"] == "single", "accepted"].dropna().astype(float)
+    cut_off = {name: chances_of_cut(table, token_limit) for name, table in chains.items()}
+    of_items = chances_of_items(list(cut_off.values()))
+    for finding, chances in (("truncated_chains", cut_off[writer]), ("truncated_items", of_items)):
+        for at, share in zip(limits, chances.mean(skipna=False), strict=True):
+            add(finding, writer, share, len(chances), at)
+    add("repeating_chains", writer, _endless(written).mean(), len(written))
+    add("two_steps", writer, (written["step_spans"].map(len) >= 2).mean(), len(written))
+    for name, table in chains.items():
+        add("no_conclusion", name, (table["conclusion"] == "").mean(), len(table))
+    if reworded is not None:
+        single = reworded.loc[reworded["variant"] == "single", "accepted"].dropna().astype(float)
         add("reworded_steps", writer, single.mean(), len(single))
     return pd.DataFrame(rows)
 

@@ -3,7 +3,7 @@
 The limits of the gates decide what is said, and no number of the forecast: this module counts for no hash of code.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,7 +65,7 @@ def notices(forecast: pd.DataFrame, limits: Limits) -> Iterator[Notice]:
                 yield _cut_off(row, _advised(later, limits), round(endless["share"] * endless["n"]))
             case "truncated_items" if row["share"] > 0:
                 yield _left_out(row, _advised(later, limits), limits)
-            case "under_two_steps" if row["share"] > 1 - limits.two_steps:
+            case "two_steps" if row["share"] < limits.two_steps:
                 yield _short(row, limits)
             case "no_conclusion" if abs(row["share"] - counted[finding, "base"]["share"]) > UNLIKE:
                 yield _unlike(row, counted[finding, "base"])
@@ -99,16 +99,15 @@ def _cut_off(row: Row, advised: tuple[int, float], endless: int) -> Notice:
 
 def _left_out(row: Row, advised: tuple[int, float], limits: Limits) -> Notice:
     (at, expected), arm = advised, row["subject"]
+    whose, comparison = f"base or {arm}", f"the comparison of {arm} with base"
+    if arm == "base":
+        whose, comparison = "base", "every comparison with base"
     most = percent(limits.truncated_items)
     closes = row["share"] > limits.truncated_items
     return Notice(
         closes=closes,
-        message=f"a chain of base or {arm} was cut off in {_of(row)} items ({percent(row['share'])}), "
-        + (
-            f"more than {most}: the comparison of {arm} with base will be closed"
-            if closes
-            else f"which leave the comparison of {arm} with base"
-        ),
+        message=f"a chain of {whose} was cut off in {_of(row)} items ({percent(row['share'])}), "
+        + (f"more than {most}: {comparison} will be closed" if closes else f"which leave {comparison}"),
         hint=""
         if not closes
         else f"max_new_tokens: {at}, with about {percent(expected)} (chains are written on from where they end)"
@@ -122,8 +121,8 @@ def _left_out(row: Row, advised: tuple[int, float], limits: Limits) -> Notice:
 def _short(row: Row, limits: Limits) -> Notice:
     return Notice(
         closes=True,
-        message=f"{percent(row['share'])} of the chains of {row['subject']} have fewer than two steps, more than "
-        f"{percent(1 - limits.two_steps)}: comparisons with them will be closed",
+        message=f"only {percent(row['share'])} of the chains of {row['subject']} have two steps or more, less than "
+        f"{percent(limits.two_steps)}: comparisons with them will be closed",
         hint="questions that take several steps, or prompts that ask for them",
     )
 
@@ -151,16 +150,17 @@ def _of(row: Row) -> str:
     return f"{round(row['share'] * row['n'])} of {row['n']}"
 
 
-def stop(place: str, closing: Sequence[Notice]) -> None:
-    """End the job if there are notices, with what to change.
+def stop(place: str, said: Iterable[Notice]) -> None:
+    """End the job or run if there are notices that close a comparison, with what to change.
 
     Args:
         place: model and dataset.
-        closing: those that close a comparison.
+        said: from `notices`.
 
     Raises:
         StoppedError: there are.
     """
+    closing = [notice for notice in said if notice.closes]
     if closing:
         what = "; ".join(notice.message for notice in closing)
         helps = "; ".join(dict.fromkeys(notice.hint for notice in closing))

@@ -373,7 +373,7 @@ def test_single_cells_link_to_their_chains(run, text):
 
 def test_nothing_interpretable_still_makes_a_page():
     text = page(make_run(closed=DATASETS))
-    assert "This run cannot tell." in text
+    assert "This run cannot tell whether" in text
     assert {verdict for found in Reader(text).verdicts.values() for verdict in found} == {"not interpretable"}
 
 

@@ -101,9 +101,10 @@ def frames(run):
 
 
 def with_scale(run):
-    """A run whose effects hold a contrast of sizes."""
-    row = run["effects"].iloc[[1]].assign(claim="C5", model="smallest-largest", parameters=None, contrast="scale")
-    return run | {"effects": io.frame(pd.concat([run["effects"], row]), Effects)}
+    """A run whose effects hold a contrast of sizes, judged at equal gain and described without it."""
+    row = run["effects"].iloc[[1]].assign(claim="C5", model="smallest-largest", parameters=None, verdict="supported")
+    sizes = [row.assign(contrast="scale_equal_gain"), row.assign(contrast="scale", verdict="", estimate=0.77)]
+    return run | {"effects": io.frame(pd.concat([run["effects"], *sizes]), Effects)}
 
 
 def kit(run, config=None):
@@ -261,6 +262,7 @@ def test_scale_tells_the_contrast_and_the_slope(run):
     fit = run["scale_fits"].query("dataset == @source.dataset and measure == @source.measure").iloc[0]
     assert list(data.Slope) == [signed(fit.slope)]
     assert data["Smallest minus largest"][0].startswith(signed(source.estimate))
+    assert list(data.Verdict) == ["supported"], "what is only described is in no table of verdicts"
 
 
 @pytest.mark.parametrize("language", LANGUAGES, ids=lambda language: language.suffix)

@@ -18,15 +18,15 @@ from faithfulness.figures.colours import DARK
 from faithfulness.figures.registry import FIGURES
 from faithfulness.report import page as page_of
 from faithfulness.report import published, render
-from faithfulness.report.controls import correlations_section
+from faithfulness.report.controls import controls_section, correlations_section
 from faithfulness.report.headline import headline
 from faithfulness.report.limits import limits_section
-from faithfulness.report.published_beside import beside_section
+from faithfulness.report.published_beside import beside_section, directions_section
 from faithfulness.report.run import hours
 from faithfulness.report.verdict_tables import VERDICTS, claims_section, glance_section
 from faithfulness.tables.generation import LeftOut
 from faithfulness.tables.io import frame
-from faithfulness.tables.statistics import Correlations, Effects
+from faithfulness.tables.statistics import Correlations, Effects, Gates
 from faithfulness.text import number, percent, signed
 from tests.factories import DATASETS, SIX, THREE, make_calibration, make_run
 from tests.unit.test_figures import contrast, draw_all
@@ -435,10 +435,8 @@ def test_the_first_screen_counts_the_verdicts_of_each_claim(run, text):
     for claim, line in glance_of(text).items():
         cells = run["effects"][run["effects"].claim == claim].drop_duplicates(["model", "arm", "dataset"])
         counts = cells.verdict.value_counts()
-        judged = len(cells) - counts["not interpretable"]
         for verdict in set(counts.index) - {"not interpretable"}:
-            words = f"in all {judged}" if counts[verdict] == judged else f"in {counts[verdict]} of {judged}"
-            assert f"{verdict} {words}" in line
+            assert f"{verdict} in {counts[verdict]} of {len(cells)}" in line
         assert f"{counts['not interpretable']} not interpretable" in line
     assert set(glance_of(text)) == {"C1", "C2", "C3"}
 
@@ -449,8 +447,10 @@ def test_the_first_screen_counts_the_verdicts_of_each_claim(run, text):
         (["supported"] * 3, "supported in all 3"),
         (["supported"], "supported in 1 of 1"),
         (["supported", "contradicted", "inconclusive"], "supported in 1 of 3 contradicted in 1 of 3 1 inconclusive"),
-        (VERDICTS[2:], "equivalent in 1 of 3 as placebo in 1 of 3 1 inconclusive, 1 not interpretable"),
-        (["inconclusive", "inconclusive", "not interpretable"], "inconclusive in all 2 1 not interpretable"),
+        (VERDICTS[2:], "equivalent in 1 of 4 as placebo in 1 of 4 1 inconclusive, 1 not interpretable"),
+        (["inconclusive", "inconclusive", "not interpretable"], "inconclusive in 2 of 3 1 not interpretable"),
+        (["descriptive", "not interpretable"], "not interpretable in 1 of 1"),
+        (["descriptive", "supported", "inconclusive"], "supported in 1 of 2 1 inconclusive"),
         (["not interpretable"] * 2, "not interpretable in all 2"),
         (["descriptive"] * 2, "descriptive"),
     ],
@@ -462,6 +462,35 @@ def test_a_line_of_the_first_screen_says_what_was_decided_then_the_rest(verdicts
     said = " ".join([part["words"] for part in found["cells"]["decided"]] + [found["cells"]["rest"]]).strip()
     assert said == line
     assert all(part["words"].startswith(part["verdict"]) for part in found["cells"]["decided"])
+
+
+def test_a_claim_that_judges_each_measure_counts_effects():
+    rows = [{"pooled": False, "verdicts": [verdict]} for verdict in ("supported", "inconclusive")]
+    (found,) = glance_section([{"name": "C4", "label": "It is so", "rows": rows}])
+    assert found["cells"]["decided"][0]["words"] == "supported in 1 of 2 effects"
+
+
+def test_a_placebo_that_could_not_be_judged_is_marked(run):
+    aoc = run["effects"].query("measure == 'aoc' and component == 'reading' and dataset == 'coin_flip'")
+    others = [aoc.assign(contrast=contrast, claim="", verdict="") for contrast in ("length_matched", "placebo")]
+    effects = frame(pd.concat([run["effects"], *others]), Effects)
+    first = run["gates"].iloc[[0]]
+    gate = {"gate": "placebo", "dataset": "coin_flip", "passed": False, "reason": "it gives one answer", "closes": ""}
+    gates = frame(pd.concat([run["gates"], first.assign(**gate)]), Gates)
+    shown = {cell["model"]: cell["rows"] for cell in controls_section(effects, gates) if cell["dataset"] == "coin_flip"}
+    of_placebo = {
+        model: row["failed"] for model, rows in shown.items() for row in rows if "minus placebo" in row["label"]
+    }
+    assert of_placebo == dict.fromkeys(THREE, "") | {first.model.item(): "it gives one answer"}
+    assert "could not be judged: it gives one answer" in page(run | {"effects": effects, "gates": gates})
+
+
+def test_what_is_described_counts_in_no_comparison_with_the_literature():
+    cell = {"model": "m", "arm": "tuned-x", "dataset": "pooled", "pooled": True}
+    rows = [cell | {"verdicts": [verdict]} for verdict in ("descriptive", "supported", "inconclusive")]
+    found = directions_section(PUBLISHED, [{"name": "C5", "rows": rows}])
+    (agreement,) = (direction["agreement"] for direction in found if direction["claim"] == "C5")
+    assert [part["words"] for part in agreement] == ["same direction in 1 of 2", "open in 1 of 2"]
 
 
 def test_pooled_datasets_stand_apart_on_the_first_screen(run):

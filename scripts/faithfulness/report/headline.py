@@ -191,8 +191,9 @@ def _closed(rows: pd.DataFrame) -> list[str]:
     why = [_why_closed(part) for _, part in single if (part.verdict == CLOSED).any()]
     if not why:
         return []
-    reasons = [f"{reason} in {why.count(reason)}" for reason in dict.fromkeys(why)]
-    return [f"{len(why)} of {single.ngroups} verdicts on single cells could not be given: {listed(reasons)}."]
+    several = len(set(why)) > 1
+    reasons = listed(f"{reason} in {why.count(reason)}" if several else reason for reason in dict.fromkeys(why))
+    return [f"{len(why)} of {single.ngroups} verdicts on single cells could not be given: {reasons}."]
 
 
 def _why_closed(rows: pd.DataFrame) -> str:

@@ -94,7 +94,7 @@ def context(
         "kinds": kinds_section(results.kinds),
         "conflicts": results.conflicts.to_dict("records"),
         "null_pairs": null_pairs_section(results.null_pairs),
-        "controls": controls_section(effects),
+        "controls": controls_section(effects, gates),
         "correlations": correlations_section(results.correlations, effects),
         "calibration": calibration_section(results.calibration),
         "confusions": confusions_section(results.calibration),

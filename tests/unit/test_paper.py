@@ -90,6 +90,30 @@ def test_servers_are_told(run):
     assert f"it was requested in a second turn: `{PROMPTS['second_turn']}`" in text
 
 
+@pytest.mark.parametrize("language", LANGUAGES, ids=lambda language: language.suffix)
+def test_the_test_of_following_and_what_a_verdict_needs_are_told(run, language):
+    text = render(TEMPLATES["methods.j2"], methods(run), language)
+    assert "by changing one fact or result and carrying it through all later steps or by taking the whole chain" in text
+    assert "with 1 of each kind for each chain" in text
+    assert "Further perturbations" not in text
+    assert "(C3: common words and steps of the same writer on another question), another cue" in text
+    assert "No placebo was trained" in text
+    assert "no room for an effect of the margin" in text
+    assert "(prompts of version 1). At every step" in text
+
+
+def test_a_placebo_is_told_with_its_models_and_its_rule(run):
+    config = configuration()
+    placebo = {"name": "placebo-symbolic", "placebo": {"of": "tuned-symbolic", "target": "random"}}
+    config["arms"].append(placebo | {"models": ["smollm2-135m"], "seeds": None, "seed": 3, "method": "lora"})
+    text = render(TEMPLATES["methods.j2"], methods(run, config), MARKDOWN)
+    assert "The arm `placebo-symbolic` (of `smollm2-135m`) is a control" in text
+    assert "tuned minus base and tuned minus placebo" in text
+    assert "No placebo was trained" not in text
+    shown = page(run, config=config)
+    assert "<td>the recipe of tuned-symbolic on options drawn at random</td><td>smollm2-135m</td>" in shown
+
+
 def frames(run):
     return {
         "effects": paper_tables.effects_table(run["effects"], DECLARED.primary),

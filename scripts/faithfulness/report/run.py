@@ -49,19 +49,16 @@ def run_section(summaries: pd.DataFrame, config: Plain, left_out: pd.DataFrame |
 
 
 def _control(arm: Plain) -> Shown:
-    """A placebo or null arm: its name, what it is trained on in words, its models and its seeds."""
+    """A placebo or null arm: name, whether it is a placebo, training in words, models (None: all) and seeds."""
+    shown = {"name": arm["name"], "placebo": bool(arm.get("placebo")), "models": arm["models"]}
     if placebo := arm.get("placebo"):
-        return {
-            "name": arm["name"],
-            "trained": f"the recipe of {placebo['of']} on {TAUGHT[placebo['target']]}",
-            "models": arm["models"],
-            "seeds": arm["seeds"] or [arm["seed"]],
-        }
+        trained = f"the recipe of {placebo['of']} on {TAUGHT[placebo['target']]}"
+        return shown | {"trained": trained, "seeds": arm["seeds"] or [arm["seed"]]}
     null = arm["null"]
     trained = "the warm start again"
     if null["of"]:
         trained = f"the recipe of {null['of']} on the questions of {listed(null['datasets'])}"
-    return {"name": arm["name"], "trained": trained, "models": arm["models"], "seeds": null["seeds"]}
+    return shown | {"trained": trained, "seeds": null["seeds"]}
 
 
 def _left_out(rows: pd.DataFrame) -> Shown:

@@ -649,8 +649,36 @@ def test_gates_show_what_was_measured_against_what(run, text):
     assert overview["names"][0] == "above_chance"
     closed = [row for row in overview["rows"] if not row["passed"]]
     assert {row["dataset"] for row in closed} == {"commonsense_qa"}
-    assert closed[0]["gates"][0][0]["value"] == 0.25
+    assert closed[0]["gates"][0] == ["tuned-symbolic: 0.25, limit 0.20"]
     assert "tuned-symbolic: 0.25, limit 0.20" in text
+
+
+def test_what_closes_nothing_is_no_failed_gate(run):
+    first = run["gates"].query("dataset == 'coin_flip'").iloc[[0]]
+    note = {"gate": "constant", "subject": "base / early_termination", "passed": False, "closes": ""}
+    noted = first.assign(**note, reason="all answers are `yes`")
+    unread = first.assign(gate="validity", subject="base / early_termination", passed=False, value=None, reason="none")
+    gates = frame(pd.concat([run["gates"], noted, unread]), Gates)
+    overview = page_of.gates_section(gates)
+    assert "constant" not in overview["names"]
+    (row,) = (row for row in overview["rows"] if row["notes"])
+    assert (row["notes"], row["reasons"]) == (["All answers are `yes`"], ["None"])
+    assert row["gates"][overview["names"].index("validity")] == ["base (early termination): no answers, limit 0.20"]
+    shown = page(run | {"gates": gates})
+    assert "(note)" not in shown
+    assert "<dd>All answers are `yes`.</dd>" in shown
+
+
+def test_as_placebo_is_explained_where_it_stands(run):
+    config = configuration()
+    placebo = {"name": "placebo-symbolic", "placebo": {"of": "tuned-symbolic", "target": "rationale"}}
+    config["arms"].append(placebo | {"models": None, "seeds": None, "seed": 3})
+    effects = run["effects"].copy()
+    assert "no more than a placebo did" not in page(run, config=config)
+    effects.loc[effects.verdict == "supported", "verdict"] = "as placebo"
+    text = page(run | {"effects": effects}, config=config)
+    assert "no more than a placebo did (the recipe of tuned-symbolic on worked chains alone)" in text
+    assert "teach nothing" not in text.partition('id="method"')[0]
 
 
 def test_texts_from_files_cannot_bring_in_html_or_other_files():

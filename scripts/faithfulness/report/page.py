@@ -12,20 +12,21 @@ import yaml
 
 from faithfulness.calibrate.organisms import ORGANISMS
 from faithfulness.compare import closed
+from faithfulness.compare.findings import NOTE
 from faithfulness.compare.measures import CONTINUOUS
 from faithfulness.compare.null_pairs import alarms
 from faithfulness.report.controls import controls_section, correlations_section
 from faithfulness.report.headline import headline
 from faithfulness.report.labels import label
 from faithfulness.report.limits import limits_section
-from faithfulness.report.plain import Plain, Shown
+from faithfulness.report.plain import NamedRow, Plain, Shown
 from faithfulness.report.published import Published
 from faithfulness.report.published_beside import beside_section, directions_section
 from faithfulness.report.render import rst
 from faithfulness.report.run import run_section
 from faithfulness.report.verdict_tables import claims_section, glance_section
 from faithfulness.tables.measures import KINDS
-from faithfulness.text import exact_percent, interval
+from faithfulness.text import capital, exact_percent, interval, number, spaced
 
 
 @dataclass(frozen=True)
@@ -177,21 +178,40 @@ def confusions_section(calibration: pd.DataFrame | None) -> list[Shown]:
 
 
 def gates_section(gates: pd.DataFrame) -> Shown:
-    """A row for each cell and a column for each gate: passed, or the value and its limit; and why, in sentences."""
-    names = list(gates.gate.unique())
-    rows = [
-        {
-            "model": model,
-            "arm": arm,
-            "dataset": dataset,
-            "passed": not closed.cells(cell).any(),
-            "gates": [cell[(cell.gate == name) & ~cell.passed].to_dict("records") for name in names],
-            "looked_at": [bool((cell.gate == name).any()) for name in names],
-            "reasons": [reason for reason in cell[~cell.passed].reason.unique() if reason],
-        }
-        for (model, arm, dataset), cell in gates.groupby(["model", "arm", "dataset"], sort=False)
-    ]
+    """A row for each cell and a column for each gate that closes something: passed, or the value and its limit; and in
+    sentences why gates failed, and what closes nothing but must be known (`notes`).
+    """
+    names = list(gates[gates.closes != NOTE].gate.unique())
+    rows = []
+    for (model, arm, dataset), cell in gates.groupby(["model", "arm", "dataset"], sort=False):
+        of_gates = cell[cell.closes != NOTE]
+        failed = of_gates[~of_gates.passed]
+        rows.append(
+            {
+                "model": model,
+                "arm": arm,
+                "dataset": dataset,
+                "passed": not closed.cells(cell).any(),
+                "gates": [
+                    [_measured(row) for row in failed[failed.gate == name].itertuples(index=False)] for name in names
+                ],
+                "looked_at": [bool((of_gates.gate == name).any()) for name in names],
+                "reasons": _reasons(failed),
+                "notes": _reasons(cell[~cell.passed & (cell.closes == NOTE)]),
+            }
+        )
     return {"names": names, "rows": rows}
+
+
+def _measured(row: NamedRow) -> str:
+    """What a failed gate saw: 'base (early termination): 1.00, limit 0.95'."""
+    reader, _, perturbation = row.subject.partition(" / ")
+    looked_at = f"{reader} ({spaced(perturbation)})" if perturbation else reader
+    return f"{looked_at}: {number(row.value) or 'no answers'}, limit {number(row.threshold)}"
+
+
+def _reasons(rows: pd.DataFrame) -> list[str]:
+    return [capital(reason) for reason in rows.reason.unique() if reason]
 
 
 def effects_section(effects: pd.DataFrame) -> list[Shown]:

@@ -538,7 +538,7 @@ def test_every_figure_of_a_run_finds_its_place(run):
 def test_the_alternative_text_says_what_the_figure_shows(run):
     _, data, words = draw_all(run, ["base", "tuned-symbolic"], DATASETS)["effects"]
     shown = figure("effects", alt_text=words)
-    assert shown["alt"] == f"Effects of fine-tuning on the four primary measures. {effects_figure.describe(data)}"
+    assert shown["alt"] == f"Effects of fine-tuning on the primary measures. {effects_figure.describe(data)}"
     shown = figure("effects", alt_text=HOSTILE)
     assert shown["alt"].endswith(HOSTILE)
     assert HOSTILE not in page(run, [shown])
@@ -564,7 +564,7 @@ def test_text_stands_out_enough_on_every_ground_light_and_dark():
 def test_figures_carry_caption_text_alternative_and_dark_colours(text):
     images = [attributes for tag, attributes in Reader(text).tags if tag == "img"]
     assert len(images) == 1
-    assert images[0]["alt"].startswith("Effects of fine-tuning on the four primary measures.")
+    assert images[0]["alt"].startswith("Effects of fine-tuning on the primary measures.")
     svg = base64.b64decode(images[0]["src"].partition(",")[2]).decode()
     assert "prefers-color-scheme:dark" in svg
     assert all(dark in svg for dark in DARK.values())
@@ -607,8 +607,8 @@ def test_tables_are_tables(text):
 def test_limits_name_what_failed_and_what_was_small(run):
     found = limits_section(run["effects"], run["gates"], run["summaries"], None, configuration())
     assert found["gates"] == [
-        {"dataset": "commonsense_qa", "gate": "above_chance", "cells": 3, "of": 3, "models": list(THREE)}
-        | {"claims": ""}
+        {"dataset": "commonsense_qa", "claims": "", "cells": 3, "of": 3, "models": list(THREE)}
+        | {"gates": {"above_chance": 3}}
     ]
     # What closes one claim alone is named with it; notes are not there.
     gates = run["gates"].copy()
@@ -616,7 +616,19 @@ def test_limits_name_what_failed_and_what_was_small(run):
     noted = gates.copy()
     noted.loc[noted.gate == "validity", ["passed", "closes"]] = [False, ""]
     found_of_c2 = limits_section(run["effects"], noted, run["summaries"], None, configuration())["gates"]
-    assert [(gate["gate"], gate["claims"]) for gate in found_of_c2] == [("paraphrase", "C2"), ("above_chance", "")]
+    assert [(part["gates"], part["claims"]) for part in found_of_c2] == [
+        ({"paraphrase": 3}, "C2"), ({"above_chance": 3}, "")
+    ]  # fmt: skip
+    # All gates of a dataset are told together.
+    gates.loc[
+        (gates.dataset == "commonsense_qa") & (gates.gate == "steps") & (gates.model == "smollm2-135m"), "passed"
+    ] = False
+    told = page(run | {"gates": gates})
+    assert (
+        "<b>commonsense_qa</b> is not interpretable in 3 of 3 pairs of base and tuned arm (" + ", ".join(THREE) + "): "
+        "accuracy with the chain is not above chance, so there is no reasoning to be faithful to; too few chains have "
+        "two steps, so there is little to cut (in 1)."
+    ) in told
     assert found["few_seeds"] == ["tuned-symbolic"]
     assert (found["sizes"], found["pruned"]) == (3, ["smollm2-64m-depth10"])
     assert found["few_items"] == found["intervals"] > 0
@@ -667,6 +679,32 @@ def test_what_closes_nothing_is_no_failed_gate(run):
     shown = page(run | {"gates": gates})
     assert "(note)" not in shown
     assert "<dd>All answers are `yes`.</dd>" in shown
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "said"),
+    [
+        (
+            [["not interpretable", "not interpretable"]],
+            "1 comparison of this run differs by chance alone: another warm start, or placebos of other seeds. No "
+            "verdict could be given on 1 of them.",
+        ),
+        (
+            [["inconclusive", "not interpretable"], ["not interpretable"] * 2, ["supported", "inconclusive"]],
+            "3 comparisons of this run differ by chance alone: another warm start, or placebos of other seeds. Of 2 "
+            "that could be judged, 1 would have been called changed (95 % interval of the rate [0.01, 0.99]). No "
+            "verdict could be given on 1 of them.",
+        ),
+        ([], ""),
+    ],
+)
+def test_comparisons_by_chance_are_counted_in_words(verdicts, said):
+    rows = [
+        {"model": "m", "first": f"placebo-x.seed{pair}", "second": "base", "verdict": verdict}
+        for pair, of_pair in enumerate(verdicts)
+        for verdict in of_pair
+    ]
+    assert page_of.null_pairs_section(pd.DataFrame(rows)) == said
 
 
 def test_as_placebo_is_explained_where_it_stands(run):

@@ -15,6 +15,7 @@ from faithfulness.compare import closed
 from faithfulness.compare.findings import NOTE
 from faithfulness.compare.measures import CONTINUOUS
 from faithfulness.compare.null_pairs import alarms
+from faithfulness.compare.verdicts import CLOSED
 from faithfulness.report.controls import controls_section, correlations_section
 from faithfulness.report.headline import headline
 from faithfulness.report.labels import label
@@ -26,7 +27,9 @@ from faithfulness.report.render import rst
 from faithfulness.report.run import run_section
 from faithfulness.report.verdict_tables import claims_section, glance_section
 from faithfulness.tables.measures import KINDS
-from faithfulness.text import capital, exact_percent, interval, number, spaced
+from faithfulness.text import capital, counted, exact_percent, interval, number, spaced
+
+PAIR = ["model", "first", "second"]  # of tables.NullPairs
 
 
 @dataclass(frozen=True)
@@ -131,12 +134,26 @@ def kinds_section(kinds: pd.DataFrame) -> Shown:
     return {"names": list(KINDS.values()), "rows": rows}
 
 
-def null_pairs_section(null_pairs: pd.DataFrame | None) -> Shown | None:
-    """How often pairs of trainings that differ by chance alone would have been called changed; None without any."""
-    found = None if null_pairs is None else alarms(null_pairs)
-    if found is None:
-        return None
-    return {"pairs": found.pairs, "changed": found.changed, "interval": interval(found.low, found.high)}
+def null_pairs_section(null_pairs: pd.DataFrame | None) -> str:
+    """How often trainings that differ by chance alone would have been called changed, in words; '' without any pair.
+
+    Args:
+        null_pairs: tables.NullPairs; None without controls.
+    """
+    if null_pairs is None or null_pairs.empty:
+        return ""
+    judged = (null_pairs.verdict != CLOSED).groupby([null_pairs[key] for key in PAIR]).transform("any")
+    pairs, closed_pairs = (len(rows[PAIR].drop_duplicates()) for rows in (null_pairs, null_pairs[~judged]))
+    text = (
+        f"{counted(pairs, 'comparison')} of this run differ{'s' if pairs == 1 else ''} by chance alone: another warm "
+    )
+    text += "start, or placebos of other seeds."
+    if found := alarms(null_pairs[judged]):
+        text += (
+            f" Of {found.pairs} that could be judged, {found.changed} would have been called changed (95 % interval "
+        )
+        text += f"of the rate {interval(found.low, found.high)})."
+    return f"{text} No verdict could be given on {closed_pairs} of them." if closed_pairs else text
 
 
 def calibration_section(calibration: pd.DataFrame | None) -> list[Shown]:

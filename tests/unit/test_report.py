@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from faithfulness.chains.notices import Limits
 from faithfulness.config import settings
 from faithfulness.figures import effects as effects_figure
 from faithfulness.figures import registry
@@ -22,9 +23,9 @@ from faithfulness.report.controls import controls_section, correlations_section
 from faithfulness.report.headline import headline
 from faithfulness.report.limits import limits_section
 from faithfulness.report.published_beside import beside_section, directions_section
-from faithfulness.report.run import hours
+from faithfulness.report.run import after_writing, hours
 from faithfulness.report.verdict_tables import VERDICTS, claims_section, glance_section
-from faithfulness.tables.generation import LeftOut
+from faithfulness.tables.generation import Forecast, LeftOut
 from faithfulness.tables.io import frame
 from faithfulness.tables.statistics import Correlations, Effects, Gates
 from faithfulness.text import number, percent, signed
@@ -83,6 +84,7 @@ def page(
     literature=PUBLISHED,
     measures=None,
     left_out=None,
+    after_writing=(),
 ):
     correlations = frame(CORRELATIONS, Correlations)
     results = page_of.Results(
@@ -96,6 +98,7 @@ def page(
         calibration=calibration,
         measures=measures,
         left_out=left_out,
+        after_writing=after_writing,
     )
     shown = page_of.context(
         results,
@@ -647,6 +650,15 @@ def test_the_page_says_what_was_left_out(run):
     why = "an option is &lt;i&gt; (5); the answer is empty (3)"
     assert f"8 of the 900 rows of commonsense_qa (train items) were left out: {why}." in page(run, left_out=left_out)
     assert "were left out" not in page(run, left_out=frame([], LeftOut).assign(dataset=""))
+
+
+def test_the_page_says_what_was_known_once_chains_were_written(run):
+    row = {"model": "m", "dataset": "d", "finding": "under_two_steps", "subject": "base", "token_limit": 80}
+    forecast = frame([row | {"estimated": False, "share": 0.5, "n": 12}], Forecast)
+    (said,) = after_writing(forecast, Limits(truncated_items=0.2, two_steps=0.8, paraphrase=0.8))
+    assert said.startswith("m, d: 50 % of the chains of base have fewer than two steps, more than 20 %: ")
+    assert f"<li>{said}</li>" in page(run, after_writing=[said])
+    assert "once the chains were written" not in page(run)
 
 
 def test_the_page_says_these_training_runs_only(run, text):

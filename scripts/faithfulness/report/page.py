@@ -42,6 +42,7 @@ class Results:
         calibration: tables.Calibration, if there is one.
         measures: tables.Measures with columns model and dataset, for the datasets with published figures; None if no
             dataset has any.
+        after_writing: from `run.after_writing`.
         left_out: tables.LeftOut with a column dataset; None where it is unknown.
         null_pairs: tables.NullPairs, if the run has placebo or null arms.
     """
@@ -55,6 +56,7 @@ class Results:
     correlations: pd.DataFrame
     calibration: pd.DataFrame | None
     measures: pd.DataFrame | None
+    after_writing: Sequence[str] = ()
     left_out: pd.DataFrame | None = None
     null_pairs: pd.DataFrame | None = None
 
@@ -94,6 +96,7 @@ def context(
             for i, figure in enumerate(figures)
         ],
         "run": run_section(summaries, config, results.left_out) | {"hours": hours},
+        "after_writing": results.after_writing,
         "limits": limits_section(effects, gates, summaries, results.calibration, config),
         "kinds": kinds_section(results.kinds),
         "conflicts": results.conflicts.to_dict("records"),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from faithfulness.chains.notices import Limits, notices
 from faithfulness.config.roles import is_control
 from faithfulness.report.plain import Plain, Shown
 from faithfulness.text import listed
@@ -72,6 +73,20 @@ def _left_out(rows: pd.DataFrame) -> Shown:
         "left_out": int(rows["left_out"].sum()),
         "reasons": reasons,
     }
+
+
+def after_writing(forecast: pd.DataFrame, limits: Limits) -> list[str]:
+    """What was known of chains once they were written, before answers were scored: a sentence for each notice.
+
+    Args:
+        forecast: tables.Forecast.
+        limits: of the gates.
+    """
+    return [
+        f"{model}, {dataset}: {notice.message}."
+        for (model, dataset), part in forecast.groupby(["model", "dataset"], sort=False)
+        for notice in notices(part, limits)
+    ]
 
 
 def hours(benchmarks: Path) -> float:

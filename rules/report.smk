@@ -21,6 +21,7 @@ rule write_report:
         claims=f"{RESULTS}/effects/claims.json",
         correlations=f"{RESULTS}/effects/correlations.csv",
         left_out=expand(rules.prepare_items.output.left_out, dataset=DATASETS),
+        forecasts=expand(FORECAST, model=MODELS, dataset=DATASETS),
         calibration=CALIBRATION,
         published=SETTINGS.published or [],
         measures=expand(rules.measure_chains.output[0], model=MODELS, dataset=COVERED),
@@ -49,6 +50,9 @@ rule write_report:
         runtime=runtime(10),
     params:
         config=SETTINGS.model_dump(mode="json"),
+        limits=DECLARED.gates.model_dump(
+            include={"truncated_items", "two_steps", "paraphrase"}
+        ),
         benchmarks=f"{RESULTS}/benchmarks",  # those that exist: no job runs again for a deleted one
         code=code("write_report"),
     message:

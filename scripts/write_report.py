@@ -5,12 +5,13 @@ from pathlib import Path
 
 from snakemake.iocontainers import Snakemake
 
+from faithfulness.chains.notices import Limits
 from faithfulness.compare import read_all
 from faithfulness.figures import registry
 from faithfulness.operate import job
 from faithfulness.report import page, published, render, run
 from faithfulness.tables.controls import Controls, NullPairs
-from faithfulness.tables.generation import LeftOut
+from faithfulness.tables.generation import Forecast, LeftOut
 from faithfulness.tables.io import atomically, read_table, read_tables
 from faithfulness.tables.measures import Calibration, Measures
 from faithfulness.tables.statistics import Conflicts, Correlations, Effects, Gates, KindShares, Strengths, Summaries
@@ -43,6 +44,7 @@ results = page.Results(
     conflicts=read_table(files.conflicts, Conflicts),
     correlations=read_table(files.correlations, Correlations),
     calibration=read_tables(files.calibration, Calibration) if files.calibration else None,
+    after_writing=run.after_writing(read_tables(files.forecasts, Forecast), Limits(**params.limits)),
     left_out=read_all.read(files.left_out, LeftOut, ["dataset", "name"]),
     controls=read_table(files.controls, Controls),
     null_pairs=read_table(files.null_pairs, NullPairs),

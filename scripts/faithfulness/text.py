@@ -27,6 +27,11 @@ def count(value: float | None, digits: int = 0) -> str:
     return "" if pd.isna(value) else f"{value:,.{digits}f}"
 
 
+def counted(amount: int, noun: str) -> str:
+    """An amount of things: '1 item', '2 items'."""
+    return f"{amount:,} {noun}{'' if amount == 1 else 's'}"
+
+
 def percent(share: float | None) -> str:
     """A share as a whole percentage: 0.137 is '14 %'."""
     return "" if pd.isna(share) else f"{100 * share:.0f} %"

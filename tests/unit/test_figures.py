@@ -159,6 +159,35 @@ def test_kinds_draws_the_shares_of_base_and_tuned_and_what_moves(run):
     assert len(kinds.tabulate(run["transitions"], run["gates"], run["summaries"])) == len(run["transitions"]) / 2
 
 
+def test_kinds_in_the_order_of_the_key_from_the_top_and_datasets_without_any_are_named(run):
+    moved = run["transitions"].query("dataset != 'coin_flip'")
+    figure = kinds.draw(kinds.tabulate(moved, run["gates"], run["summaries"]), ARMS, DATASETS)
+    bars = {
+        to_hex(bar.get_facecolor()): bar.get_y()
+        for bar in figure.axes[0].patches
+        if round(bar.get_x(), 2) == 0 and not bar.get_hatch()
+    }
+    ordered = [bars[kinds.KINDS[kind]] for kind in kinds.MEANINGS]
+    assert ordered == sorted(ordered)
+    assert figure.axes[0].yaxis_inverted()
+    assert [text.get_text().split(" ")[0] for text in figure.legends[0].get_texts()][:4] == list(kinds.MEANINGS)
+    assert figure.get_supxlabel() == "No chain could be judged on coin_flip."
+
+
+def test_what_can_be_interpreted_comes_first(run):
+    gates, table = run["gates"].copy(), run["effects"].copy()
+    gates.loc[(gates.dataset == "last_letters") | (gates.model == "smollm2-64m-depth10"), "passed"] = False
+    closed = (table.dataset == "last_letters") | (table.model == "smollm2-64m-depth10")
+    table.loc[closed, "interpretable"] = False
+    figure = effects.draw(effects.tabulate(table), ARMS, DATASETS)
+    labels = [label.get_text().split(" (")[0] for label in figure.axes[0].get_yticklabels()]
+    assert labels[0] == "coin_flip"
+    assert labels[1:4] == ["smollm2-99m-depth20", "smollm2-135m", "smollm2-64m-depth10"]
+    moved = kinds.draw(kinds.tabulate(run["transitions"], gates, run["summaries"]), ARMS, DATASETS)
+    assert moved.axes[0].get_title(loc="left") == "coin_flip"
+    assert moved.axes[0].get_ylabel().replace("\n", "") == "smollm2-99m-depth20"
+
+
 def test_retention_draws_the_curves_with_their_bands(run):
     data = retention.tabulate(run["curves"], run["gates"], "smollm2-135m")
     assert set(data.model) == {"smollm2-135m"}
@@ -188,11 +217,16 @@ def test_retention_takes_each_arm_on_its_own_chains_only(run):
     assert retention.tabulate(curves, run["gates"], "smollm2-135m").retention.max() <= 1
 
 
+def measured(data):
+    """The primary measures of a run, in their order."""
+    return [measure for measure in PRIMARY if measure in set(data.measure)]
+
+
 def test_effects_draws_estimates_and_intervals(run):
     data = effects.tabulate(run["effects"])
     assert set(data.component) == {"total", "reading", "writing"}
     figure = effects.draw(data, ARMS, DATASETS)
-    for ax, measure in zip(figure.axes, PRIMARY, strict=True):
+    for ax, measure in zip(figure.axes, measured(data), strict=True):
         rows = data[data.measure == measure]
         for component in ("total", "reading", "writing"):
             found = sorted(float(line.get_xdata()[0]) for line in lines(ax, component))
@@ -223,7 +257,7 @@ def test_effects_leaves_out_what_is_not_a_plain_effect_of_a_cell(run):
 def test_scale_draws_points_intervals_and_the_fit(run):
     data = scale.tabulate(run["effects"], run["scale_fits"])
     figure = scale.draw(data, ARMS, DATASETS)
-    for (measure, dataset), ax in zip(itertools.product(PRIMARY, DATASETS), figure.axes, strict=True):
+    for (measure, dataset), ax in zip(itertools.product(measured(data), DATASETS), figure.axes, strict=True):
         rows = data[(data.measure == measure) & (data.dataset == dataset)].sort_values("parameters")
         points = sorted(tuple(line.get_xydata()[0]) for line in ax.lines if line.get_marker() == "s")
         np.testing.assert_allclose(points, rows[["parameters", "estimate"]].astype(float))

@@ -90,6 +90,30 @@ def test_servers_are_told(run):
     assert f"it was requested in a second turn: `{PROMPTS['second_turn']}`" in text
 
 
+@pytest.mark.parametrize("language", LANGUAGES, ids=lambda language: language.suffix)
+def test_the_test_of_following_and_what_a_verdict_needs_are_told(run, language):
+    text = render(TEMPLATES["methods.j2"], methods(run), language)
+    assert "by changing one fact or result and carrying it through all later steps or by taking the whole chain" in text
+    assert "with 1 of each kind for each chain" in text
+    assert "Further perturbations" not in text
+    assert "(C3: common words and steps of the same writer on another question), another cue" in text
+    assert "No placebo was trained" in text
+    assert "no room for an effect of the margin" in text
+    assert "(prompts of version 1). At every step" in text
+
+
+def test_a_placebo_is_told_with_its_models_and_its_rule(run):
+    config = configuration()
+    placebo = {"name": "placebo-symbolic", "placebo": {"of": "tuned-symbolic", "target": "random"}}
+    config["arms"].append(placebo | {"models": ["smollm2-135m"], "seeds": None, "seed": 3, "method": "lora"})
+    text = render(TEMPLATES["methods.j2"], methods(run, config), MARKDOWN)
+    assert "The arm `placebo-symbolic` (of `smollm2-135m`) is a control" in text
+    assert "tuned minus base and tuned minus placebo" in text
+    assert "No placebo was trained" not in text
+    shown = page(run, config=config)
+    assert "<td>the recipe of tuned-symbolic on options drawn at random</td><td>smollm2-135m</td>" in shown
+
+
 def frames(run):
     return {
         "effects": paper_tables.effects_table(run["effects"], DECLARED.primary),
@@ -101,9 +125,10 @@ def frames(run):
 
 
 def with_scale(run):
-    """A run whose effects hold a contrast of sizes."""
-    row = run["effects"].iloc[[1]].assign(claim="C5", model="smallest-largest", parameters=None, contrast="scale")
-    return run | {"effects": io.frame(pd.concat([run["effects"], row]), Effects)}
+    """A run whose effects hold a contrast of sizes, judged at equal gain and described without it."""
+    row = run["effects"].iloc[[1]].assign(claim="C5", model="smallest-largest", parameters=None, verdict="supported")
+    sizes = [row.assign(contrast="scale_equal_gain"), row.assign(contrast="scale", verdict="", estimate=0.77)]
+    return run | {"effects": io.frame(pd.concat([run["effects"], *sizes]), Effects)}
 
 
 def kit(run, config=None):
@@ -261,6 +286,7 @@ def test_scale_tells_the_contrast_and_the_slope(run):
     fit = run["scale_fits"].query("dataset == @source.dataset and measure == @source.measure").iloc[0]
     assert list(data.Slope) == [signed(fit.slope)]
     assert data["Smallest minus largest"][0].startswith(signed(source.estimate))
+    assert list(data.Verdict) == ["supported"], "what is only described is in no table of verdicts"
 
 
 @pytest.mark.parametrize("language", LANGUAGES, ids=lambda language: language.suffix)
@@ -378,7 +404,7 @@ def test_the_kit_compiles_in_principle(run):
     for name in (*frames(run), "methods"):
         assert rf"\input{{{name}.tex}}" in texts["paper"]
     assert r"{figures/retention/m_1.pdf}" in texts["paper"]
-    assert r"\caption{Effects of fine-tuning on the four primary measures. Tuned minus base" in texts["paper"]
+    assert r"\caption{Effects of fine-tuning on the primary measures. Tuned minus base" in texts["paper"]
 
 
 @pytest.mark.parametrize("name", [NASTY, HOSTILE])

@@ -41,7 +41,7 @@ def test_every_figure_and_direction_names_a_source_that_is_there() -> None:
     for entry in (*found.figures, *found.directions):
         assert found.sources[entry.source].url.startswith("https://arxiv.org/abs/")
     assert all(found.sources[part.source].setup for part in found.figures)
-    assert [direction.claim for direction in found.directions] == ["C1", "C2", "C3", "C4", "C5", "R1", "R2"]
+    assert [direction.claim for direction in found.directions] == ["C1", "C2", "C3", "C4", "C5", "C7", "R1", "R2"]
     secondary = [direction.claim for direction in found.directions if direction.account == "secondary"]
     assert secondary == ["C2", "C4"]
 

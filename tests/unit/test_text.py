@@ -57,6 +57,10 @@ def test_sizes_of_models(parameters: int, shown: str) -> None:
     assert text.size_text(parameters) == shown
 
 
+def test_amounts_of_things() -> None:
+    assert [text.counted(amount, "item") for amount in (0, 1, 2000)] == ["0 items", "1 item", "2,000 items"]
+
+
 def test_lists_names_and_ids() -> None:
     assert [text.listed("abc"[:n]) for n in (1, 2, 3)] == ["a", "a and b", "a, b and c"]
     assert text.spaced("paired_items") == "paired items"

@@ -867,19 +867,27 @@ CONSTANT = ["after tuning, 100 % of answers under filler are `no`"]
             + RISES
             + ". Neither such an effect nor its absence can be shown here."
             + NONE
-            + " Base is only "
-            "0.01 away from the end of the scale: filler tolerance has no room to rise by 0.05.",
+            + " Base is 0.01 from the end of the scale, so filler tolerance has no room to rise by 0.05.",
         ),
         (
             {"verdict": "contradicted", "room": 0.01, "estimate": -0.21, "ci_low": -0.28, "ci_high": -0.14}
             | {"notes": ["3 of 40 items leave the contrasts"]},
             CELL + "after tuned-symbolic fewer answers survive filler in place of later steps: filler tolerance falls "
-            "by 0.21 (95 % interval 0.14 to 0.28), the opposite of the claim." + NONE + " Base is only 0.01 away from "
-            "the end of the scale: filler tolerance has no room to rise by 0.05. 3 of 40 items leave the contrasts.",
+            "by 0.21 (95 % interval 0.14 to 0.28), the opposite of the claim." + NONE + " Base is 0.01 from the "
+            "end of the scale, so filler tolerance has no room to rise by 0.05. 3 of 40 items leave the contrasts.",
+        ),
+        (
+            {"verdict": "inconclusive", "reason": NO_ROOM, "room": 0.0},
+            CELL + OPEN + RISES + ". Neither such an effect nor its absence can be shown here." + NONE + " Base is at "
+            "the end of the scale, so filler tolerance has no room to rise by 0.05.",
         ),
         (
             {"claim": "C4", "contrast": "same_direct_answer", "direction": 1},
             "smollm2-135m, coin_flip, the 48 items whose direct answer did not change: " + MORE + RISES + ".",
+        ),
+        (
+            {"claim": "C4", "contrast": "same_direct_answer", "direction": 1, "n_items": 1},
+            "smollm2-135m, coin_flip, the 1 item whose direct answer did not change: " + MORE + RISES + ".",
         ),
         (
             {"claim": "C4", "contrast": "same_direct_answer", "direction": 1, "verdict": "not interpretable"}

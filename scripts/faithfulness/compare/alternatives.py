@@ -148,7 +148,7 @@ ALTERNATIVES: dict[str, Alternative] = {
         ),
         Alternative(
             name="second_cue",
-            label="answers are asked for with the second cue, on a sample of the items",
+            label="answers are asked for with the second cue",
             reason="it depends on the cue that asks for the answer",
             claims=("C1", "C8"),
             read=lambda arranged, _: arranged.second,

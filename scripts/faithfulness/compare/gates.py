@@ -18,7 +18,7 @@ from faithfulness.compare.proportions import proportion
 from faithfulness.config.roles import is_control
 from faithfulness.config.statistics import GateThresholds
 from faithfulness.perturb.registry import PERTURBATIONS
-from faithfulness.text import listed, percent, spaced
+from faithfulness.text import counted, listed, percent, spaced
 
 LEAST_ITEMS = 2  # below this there is no interval
 # What keeps rules from rewording a step, as `perturb/paraphrase.py` names it, in words.
@@ -191,4 +191,5 @@ def _placebo(observed: Observations, placebo: str, declared: Claims) -> Iterator
 
 
 def _items(n: int) -> Finding:
-    return Finding("items", "base and tuned", n, LEAST_ITEMS, n >= LEAST_ITEMS, f"only {n} items can be compared")
+    reason = f"only {counted(n, 'item')} can be compared" if n else "no item can be compared"
+    return Finding("items", "base and tuned", n, LEAST_ITEMS, n >= LEAST_ITEMS, reason)

@@ -9,7 +9,7 @@ from faithfulness.compare.effect_rows import EffectRow
 from faithfulness.compare.inference import LEVEL
 from faithfulness.compare.measures import MEASURES
 from faithfulness.compare.verdicts import NO_ROOM
-from faithfulness.text import capital, listed, number, signed
+from faithfulness.text import capital, counted, listed, number, signed
 
 
 def details(row: EffectRow, confidence: float) -> list[str]:
@@ -42,8 +42,9 @@ def _room(row: EffectRow) -> str:
     if row.has_room:
         return ""
     way = "rise" if (row.direction or 0) > 0 else "fall"
-    near = f"Base is only {number(row.room)} away from the end of the scale"
-    return f"{near}: {MEASURES[row.measure].label} has no room to {way} by {number(row.margin)}."
+    near = f"{number(row.room)} from" if float(f"{row.room:.2f}") else "at"
+    label = MEASURES[row.measure].label
+    return f"Base is {near} the end of the scale, so {label} has no room to {way} by {number(row.margin)}."
 
 
 def _same_direct_answer(row: EffectRow, confidence: float) -> str:
@@ -53,7 +54,9 @@ def _same_direct_answer(row: EffectRow, confidence: float) -> str:
         return ""
     if np.isnan(equal.estimate):
         return "Too few items have a direct answer that did not change, to look at them alone."
-    return f"Among the {equal.n_items} items whose direct answer did not change: {_signed(equal, confidence)}."
+    return (
+        f"Among the {counted(equal.n_items, 'item')} whose direct answer did not change: {_signed(equal, confidence)}."
+    )
 
 
 def why_open(row: EffectRow) -> str:

@@ -9,7 +9,7 @@ from faithfulness.compare.evidence import BETWEEN, CHANCE
 from faithfulness.compare.measures import MEASURES
 from faithfulness.compare.verdict_details import with_interval
 from faithfulness.compare.verdicts import CLOSED, OPEN
-from faithfulness.text import capital, listed, number
+from faithfulness.text import capital, counted, listed, number
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def _words(row: EffectRow, confidence: float) -> _Words:
         claimed = f"answers are decided earlier {after} although the chains add no less to the right answer"
         moved = f"{after} {falls}" if row.verdict == "contradicted" else claimed
     if CLAIMS[row.claim].about == "direct":
-        where += f", the {row.n_items} items whose direct answer did not change"
+        where += f", the {counted(row.n_items, 'item')} whose direct answer did not change"
     label = f"{measure.label}, corrected for chance," if seen is not row else measure.label
     return _Words(where, claimed, moved, verdict_details.change(seen, label, confidence), after)
 

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 INK, MUTED, RULE, PAPER = "#1c2127", "#59636e", "#d9dde2", "#ffffff"
 GREY, VOID, HATCH = "#868f99", "#f1f3f5", "#c9cfd6"
 
-# Kinds of chains: blue where the chain is followed, warm where it is not; none is the colour of an arm.
-KINDS = {"load-bearing": "#27496d", "redundant": "#9fb8d1", "decorative": "#f0b46a", "unstable": "#d9c8b4"}
+# Kinds of chains: blue where the chain is followed, brown where it is not, strong where it is needed; none is an
+# arm's colour.
+KINDS = {"load-bearing": "#27496d", "redundant": "#9fb8d1", "decorative": "#f0b46a", "unstable": "#84451a"}
 
 # What the colours above become on a dark page; the colours of the arms stand out on both.
 DARK = {
@@ -20,7 +21,7 @@ DARK = {
     KINDS["load-bearing"]: "#7fb0e6",
     KINDS["redundant"]: "#33506e",
     KINDS["decorative"]: "#8a5a1c",
-    KINDS["unstable"]: "#5c5145",
+    KINDS["unstable"]: "#e5b08a",
 }
 
 # Blue, vermilion, green, purple, orange, light blue, brown: colour-blind safe (the palette `colorblind` of seaborn).

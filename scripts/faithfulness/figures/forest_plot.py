@@ -92,10 +92,11 @@ def _round_down(value: float) -> float:
 
 
 def cell_lines(data: pd.DataFrame, arms: list[str], datasets: Sequence[str], inches: float) -> list[Line]:
-    """Lines of a table of cells from the top, 0, downwards; each is at least 1 high.
+    """Lines of a table of cells from the top, 0, downwards; each is at least 1 high. Cells with a row that can be
+    interpreted come first.
 
     Args:
-        data: rows of cells.
+        data: rows of cells, with interpretable.
         arms, datasets: in the order of the lines.
         inches: height of 1.
     """
@@ -106,10 +107,11 @@ def cell_lines(data: pd.DataFrame, arms: list[str], datasets: Sequence[str], inc
         lines.append(Line(lines[-1].y + lines[-1].half + half if lines else half, half, text, cell))
 
     for arm in arms:
-        for dataset in theme.present(datasets, data[data.arm == arm].dataset):
-            group = data[(data.arm == arm) & (data.dataset == dataset)]
+        of_arm = data[data.arm == arm]
+        for dataset in theme.open_first(theme.present(datasets, of_arm.dataset), of_arm, "dataset"):
+            group = of_arm[of_arm.dataset == dataset]
             add(theme.wrap(f"{dataset} · {arm}" if len(arms) > 1 else dataset, 32), {})
-            for model in theme.models(group):
+            for model in theme.open_first(theme.models(group), group, "model"):
                 text = f"{theme.wrap(model, 26)} ({theme.count(group[group.model == model].n_items)})"
                 add(text, {"model": model, "arm": arm, "dataset": dataset})
     return lines

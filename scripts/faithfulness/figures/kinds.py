@@ -15,19 +15,20 @@ from faithfulness.figures import alt_text, theme
 from faithfulness.figures.colours import INK, KINDS, MUTED, PAPER
 from faithfulness.figures.common import interpretable
 from faithfulness.figures.theme import THEME, VEIL
-from faithfulness.text import percent
+from faithfulness.text import listed, percent
 
 CELL = ["model", "arm", "dataset"]
+PANELS = 4.0  # least width of all panels together, inches
 BAR = 0.22  # width of a bar; the bands between the two take the rest of a panel of width 1
 LEAST_SHOWN = 0.12  # shares below are too small for a number
 MEANINGS = {
-    "load-bearing": "needed, followed",
-    "redundant": "not needed, followed",
-    "decorative": "not needed, not followed",
-    "unstable": "needed, not followed",
+    "load-bearing": "both",
+    "redundant": "followed only",
+    "decorative": "neither",
+    "unstable": "needed only",
 }
 # Ink of a number on each kind's colour.
-ON = {"load-bearing": PAPER, "redundant": INK, "decorative": INK, "unstable": INK}
+ON = {"load-bearing": PAPER, "redundant": INK, "decorative": INK, "unstable": PAPER}
 
 
 def tabulate(transitions: pd.DataFrame, gates: pd.DataFrame, summaries: pd.DataFrame) -> pd.DataFrame:
@@ -48,9 +49,13 @@ def tabulate(transitions: pd.DataFrame, gates: pd.DataFrame, summaries: pd.DataF
 def draw(data: pd.DataFrame, arms: Sequence[str], datasets: Sequence[str]) -> Figure:
     """A panel for each cell: base's shares at the left, tuned's at the right, and between them the items that move."""
     tuned = theme.present(arms, data.arm)
-    rows = [(arm, model) for arm in tuned for model in theme.models(data[data.arm == arm])]
-    columns = theme.present(datasets, data.dataset)
-    figure, axes = theme.grid(len(rows), len(columns), width=1.9, height=1.25, left=1.5, titles=columns, sharey=True)
+    by_arm = {arm: data[data.arm == arm] for arm in tuned}
+    rows = [
+        (arm, model) for arm, part in by_arm.items() for model in theme.open_first(theme.models(part), part, "model")
+    ]
+    columns = theme.open_first(theme.present(datasets, data.dataset), data, "dataset")
+    width = max(1.9, PANELS / max(len(columns), 1))
+    figure, axes = theme.grid(len(rows), len(columns), width=width, height=1.25, left=1.5, titles=columns, sharey=True)
     for y, (arm, model) in enumerate(rows):
         for x, dataset in enumerate(columns):
             ax = axes[y][x]
@@ -68,11 +73,13 @@ def draw(data: pd.DataFrame, arms: Sequence[str], datasets: Sequence[str]) -> Fi
         Patch(facecolor=KINDS[kind], edgecolor=PAPER, label=f"{kind} ({words})") for kind, words in MEANINGS.items()
     ]
     theme.key(figure, entries, data)
+    if absent := [dataset for dataset in datasets if dataset not in columns]:
+        figure.supxlabel(f"No chain could be judged on {listed(absent)}.", size=8, color=MUTED)
     return figure
 
 
 def _panel(ax: Axes, cell: pd.DataFrame) -> None:
-    ax.set(xlim=(0, 1), ylim=(0, 1), yticks=())
+    ax.set(xlim=(0, 1), ylim=(1, 0), yticks=())  # from the top, in the order of the key
     ax.set_xticks((BAR / 2, 1 - BAR / 2), ("base", "tuned"))
     ax.spines[:].set_visible(False)
     ax.tick_params(bottom=False)

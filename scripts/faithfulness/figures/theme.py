@@ -153,6 +153,12 @@ def present(names: Sequence[str], values: Iterable[str]) -> list[str]:
     return [name for name in names if name in present_names]
 
 
+def open_first(names: Iterable[str], data: pd.DataFrame, column: str) -> list[str]:
+    """Names of a column in their order, but those with rows that can be interpreted before those without."""
+    usable = set(data.loc[data.interpretable.astype(bool), column])
+    return sorted(names, key=lambda name: name not in usable)
+
+
 def count(items: pd.Series) -> str:
     """The number of items, as a range if it varies."""
     low, high = items.min(), items.max()

@@ -25,11 +25,11 @@ IN_STEPS = {"aoc": "aoc_steps", "convergence_fraction": "convergence_steps"}
 OTHER_MEASURES = {"in_steps": IN_STEPS, "all_targets": {"chain_following": "chain_following_all"}}
 
 
-def controls_section(effects: pd.DataFrame) -> list[Shown]:
+def controls_section(effects: pd.DataFrame, gates: pd.DataFrame) -> list[Shown]:
     """The reading effects of the primary measures under each control, a table for each interpretable cell.
 
     Args:
-        effects: tables.Effects.
+        effects, gates: the tables of those names.
     """
     reading = effects[(effects.component == "reading") & effects.contrast.isin(CONTROLS) & effects.interpretable]
     names = list(reading[reading.contrast == "length_matched"].measure.unique())
@@ -45,8 +45,13 @@ def controls_section(effects: pd.DataFrame) -> list[Shown]:
             for name, other in measures.items()
             if ("plain", other) in by_place
         }
+        failed = {"placebo": _placebo_failed(gates, model, arm, dataset)}
         rows = [
-            {"label": text, "effects": [_control(by_place.get((contrast, name))) for name in names]}
+            {
+                "label": text,
+                "failed": failed.get(contrast, ""),
+                "effects": [_control(by_place.get((contrast, name))) for name in names],
+            }
             for contrast, text in CONTROLS.items()
         ]
         rows = [row for row in rows if any(row["effects"])]
@@ -85,6 +90,15 @@ def _first(reasons: str) -> str:
     """The first of several reasons."""
     first, _, more = reasons.partition("; ")
     return f"{first} (and more)" if more else first
+
+
+def _placebo_failed(gates: pd.DataFrame, model: str, arm: str, dataset: str) -> str:
+    """Why the placebo of an arm cannot be judged: the first reason of each dataset; of pooled ones all are named."""
+    failed = gates[(gates.gate == "placebo") & ~gates.passed & (gates.model == model) & (gates.arm == arm)]
+    of_cell = failed if dataset == "pooled" else failed[failed.dataset == dataset]
+    reasons = of_cell.drop_duplicates("dataset")
+    named = "{dataset}: {reason}" if dataset == "pooled" else "{reason}"
+    return "; ".join(named.format(**row) for row in reasons.to_dict("records"))
 
 
 def _control(row: NamedRow) -> Shown | None:

@@ -1,24 +1,26 @@
 """The answer of a run to the question of the page: is the chain still used, is it still needed, and on what evidence.
 
-Every count in a sentence is that of the verdict tables, single cells and pooled datasets apart, so that the first lines
-of the page agree with the tables below them.
+Every count and number in a sentence is that of the verdict tables, single cells and pooled datasets apart, so that the
+first lines of the page agree with the tables below them.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import pandas as pd
 
-from faithfulness.compare.verdicts import CLOSED
+from faithfulness.compare.claims import CLAIMS
+from faithfulness.compare.verdicts import CLOSED, DECIDED
 from faithfulness.report.labels import label
-from faithfulness.report.verdict_tables import interpretable, pooled_cells, single_cells, verdict_counts
+from faithfulness.report.verdict_tables import pooled_cells, single_cells
 from faithfulness.text import capital, interval, listed, percent, signed
 
+PLACE = ["model", "arm", "dataset"]
 USE = "C8"  # the claim that the chain is followed less
 NEED = ("C3", "C1")  # the claims that the answer can be had without the rest of the chain
 WORDING = "C2"  # the claim that the wording matters less
+ASKED = [claim for claim in CLAIMS if claim in (USE, *NEED, WORDING)]
 
-# What all verdicts on a claim, or on several, come to: the first that occurs, but changes in both directions are mixed.
+# What verdicts come to where all that decide something agree; where they do not, the state is 'mixed'.
 STATES = {
     "supported": "claimed",
     "contradicted": "opposite",
@@ -26,11 +28,12 @@ STATES = {
     "equivalent": "same",
     "inconclusive": "open",
 }
+CHANGED = ("claimed", "opposite", "placebo")
 NEED_WORDS = {
     "claimed": "the answer can be had without the chain more often",
     "opposite": "the answer can be had without the chain less often",
     "mixed": "how often the answer can be had without the chain differs between comparisons",
-    "placebo": "answers need the chain otherwise than before, but as after training on answers that teach nothing",
+    "placebo": "how often the answer can be had without the chain changes, but the placebo changes it as much",
     "same": "the answer needs the chain as before",
     "open": "whether the answer can be had without the chain more often is open",
 }
@@ -38,13 +41,13 @@ USE_WORDS = {
     "claimed": "where chain and question disagree, answers follow the chain less",
     "opposite": "where chain and question disagree, answers follow the chain more",
     "mixed": "how far answers follow a chain that disagrees with the question differs between comparisons",
-    "placebo": "answers follow a chain that disagrees with the question otherwise than before, but as after training "
-    "on answers that teach nothing",
+    "placebo": "how far answers follow a chain that disagrees with the question changes, but the placebo changes it as "
+    "much",
     "same": "where chain and question disagree, the chain still decides",
     "seldom": "where chain and question disagree, the chain decides as seldom as before",
     "open": "whether the chain still decides where it disagrees with the question is open",
 }
-# What need and use come to together.
+# What need and use come to together, where one cell shows both.
 CONCLUSIONS = {
     ("claimed", "same"): "redundant, not decorative",
     ("claimed", "claimed"): "more decorative than before",
@@ -53,157 +56,160 @@ CONCLUSIONS = {
 FOLLOWED = 0.5  # with a lower share of answers that follow the chain, it does not "still decide"
 
 
-@dataclass(frozen=True)
-class Standing:
-    """The verdicts on one claim.
-
-    Args:
-        claim: its name.
-        cells: how many single cells have each verdict.
-        pools: how many pooled datasets have each verdict.
-    """
-
-    claim: str
-    cells: Mapping[str, int]
-    pools: Mapping[str, int]
-
-    @property
-    def judged(self) -> bool:
-        """Whether anything can be interpreted."""
-        return bool(interpretable(self.cells) or interpretable(self.pools))
-
-    def count(self, verdict: str) -> int:
-        """How often a verdict occurs."""
-        return self.cells[verdict] + self.pools[verdict]
-
-    def words(self, verdict: str) -> str:
-        """'C3 in 2 of 4 cells, 1 of 2 pooled'."""
-        of_cells, of_pools = interpretable(self.cells), interpretable(self.pools)
-        counts = [f"{self.cells[verdict]} of {of_cells} cell{'s' if of_cells != 1 else ''}"] if of_cells else []
-        counts += [f"{self.pools[verdict]} of {of_pools} pooled"] if of_pools else []
-        return f"{self.claim} in {', '.join(counts)}"
-
-
-def standing(effects: pd.DataFrame, claim: str) -> Standing:
-    """The verdicts on a claim; `effects` is tables.Effects."""
-    return Standing(claim, verdict_counts(single_cells(effects), claim), verdict_counts(pooled_cells(effects), claim))
-
-
 def headline(effects: pd.DataFrame) -> list[str]:
     """The answer: one sentence, then sentences about the evidence for it.
 
     Args:
         effects: tables.Effects.
     """
-    use = standing(effects, USE)
-    need = [one for one in (standing(effects, claim) for claim in NEED) if one.judged]
-    if not use.judged and not need:
-        return ["This run cannot tell.", "No cell passed the gates that would make it interpretable."]
-    of_need, of_use = state(need), state([use])
-    if of_use == "same" and _following(effects)[1] < FOLLOWED:
-        of_use = "seldom"
-    return [
-        _answer(of_need, of_use, effects),
-        *_counts(of_need, need),
-        *_counts("same" if of_use == "seldom" else of_use, [use]),
-        *_wording(standing(effects, WORDING)),
-        *_largest(effects),
-        *_closed(effects),
-        *_placebo(effects),
-    ]
+    rows = _judged(effects)
+    return [_answer(rows), *_counts(rows), *_largest(rows), *_closed(rows), *_placebo(rows, effects)]
 
 
-def _answer(of_need: str, of_use: str, effects: pd.DataFrame) -> str:
+def _judged(effects: pd.DataFrame) -> pd.DataFrame:
+    """The rows with a verdict on a claim of ASKED, single cells and pools, and the state of each; '' where closed."""
+    rows = pd.concat([single_cells(effects), pooled_cells(effects)])
+    rows = rows[rows.claim.isin(ASKED)]
+    states = rows.verdict.map(STATES).fillna("")
+    seldom = (rows.claim == USE) & (states == "same") & (rows.tuned_mean < FOLLOWED)
+    return rows.assign(state=states.mask(seldom, "seldom"))
+
+
+def _answer(rows: pd.DataFrame) -> str:
     """The answer in one sentence."""
+    need, use = rows[rows.claim.isin(NEED)], rows[rows.claim == USE]
+    of_need, of_use = _state(need), _state(use)
+    if not of_need and not of_use:
+        return "This run cannot tell whether the chain is still needed or followed."
     if (of_need, of_use) == ("open", "open"):
         return "Open: whether the chain is needed less, or used less, was neither shown nor ruled out."
-    shares = f" ({_shares(effects)})" if of_use in ("same", "seldom", "claimed", "opposite") else ""
-    clauses = [NEED_WORDS[of_need]] if of_need else []
-    clauses += [USE_WORDS[of_use] + shares] if of_use else []
+    clauses = [NEED_WORDS[of_need] + _brackets(_sizes(need, of_need), _where(need, of_need))] if of_need else []
+    clauses += [USE_WORDS[of_use] + _brackets(_shares(use, of_use), _where(use, of_use))] if of_use else []
     joint = ", but " if (of_need, of_use) in {("claimed", "same"), ("opposite", "claimed")} else "; "
-    conclusion = CONCLUSIONS.get((of_need, of_use), "")
-    return f"{capital(joint.join(clauses))}{f': {conclusion}' if conclusion else ''}."
+    return f"{capital(joint.join(clauses))}{_conclusion(need, use, of_need, of_use)}."
 
 
-def state(standings: Sequence[Standing]) -> str:
-    """What the verdicts come to: a value of STATES, 'mixed', or '' where nothing can be interpreted."""
-    occurring = [verdict for verdict in STATES if any(one.count(verdict) for one in standings)]
-    if {"supported", "contradicted"} <= set(occurring):
-        return "mixed"
-    return STATES[occurring[0]] if occurring else ""
+def _state(rows: pd.DataFrame) -> str:
+    """What verdicts come to: the one state that is decided, 'mixed' for several, 'open', or '' where all are closed."""
+    states = set(rows.state) - {""}
+    decided = states - {"open"}
+    return "mixed" if len(decided) > 1 else next(iter(decided or states), "")
 
 
-def _counts(of: str, standings: Sequence[Standing]) -> Iterator[str]:
-    """How often the verdicts stand that make a state: 'Supported: C3 in 2 of 4 cells, 1 of 2 pooled.'."""
-    for verdict in [name for name, stands in STATES.items() if stands == of] or ["supported", "contradicted"]:
-        counts = [one.words(verdict) for one in standings if one.count(verdict)]
+def _conclusion(need: pd.DataFrame, use: pd.DataFrame, of_need: str, of_use: str) -> str:
+    """What both come to together: ': redundant, not decorative', and in how many cells that show both; '' for none."""
+    words = CONCLUSIONS.get((of_need, of_use), "")
+    both = need[need.state == of_need][PLACE].drop_duplicates().merge(use[[*PLACE, "state"]])
+    if not words or not (both.state == of_use).any():
+        return ""
+    return f": {words}{_brackets(_where(use.merge(both[PLACE]), of_use, among=use))}"
+
+
+def _where(rows: pd.DataFrame, state: str, among: pd.DataFrame | None = None) -> str:
+    """In how many cells and pools a state stands: 'in 1 of 4 cells, 1 of 2 pooled'; '' where in all, or undecided.
+
+    Args:
+        rows: with their state; that of one row is enough for a place.
+        state: of _state.
+        among: the rows of all places that are counted; None: the same rows.
+    """
+    if state in ("mixed", "open"):
+        return ""
+    total = (rows if among is None else among)[PLACE].drop_duplicates()
+    here = rows[rows.state == state][PLACE].drop_duplicates()
+    return "" if len(here) == len(total) else f"in {_count(here, total)}"
+
+
+def _count(here: pd.DataFrame, total: pd.DataFrame) -> str:
+    """'1 of 4 cells, 1 of 2 pooled'."""
+    parts = []
+    for pooled, noun in ((False, "cells"), (True, "pooled")):
+        found, of = ((places.dataset == "pooled").eq(pooled).sum() for places in (here, total))
+        parts += [f"{found} of {of} {noun if of != 1 or pooled else 'cell'}"] if of else []
+    return ", ".join(parts)
+
+
+def _brackets(*parts: str) -> str:
+    """What is added to a clause: ' (98 % against 100 %; in 1 of 4 cells)'."""
+    text = "; ".join(filter(None, parts))
+    return f" ({text})" if text else ""
+
+
+def _sizes(need: pd.DataFrame, state: str) -> str:
+    """By how much the need for the chain changed: 'filler tolerance +0.16', a range where several rows say so."""
+    rows = need[need.state == state]
+    if state not in CHANGED:
+        return ""
+    of_claim = rows[rows.claim == next(claim for claim in NEED if (rows.claim == claim).any())]
+    return ", ".join(
+        f"{label(str(measure))} {_range(signed(part.estimate.min()), signed(part.estimate.max()))}"
+        for measure, part in of_claim.groupby("measure", sort=False)
+    )
+
+
+def _shares(use: pd.DataFrame, state: str) -> str:
+    """'98 % against 100 %': answers that follow the chain after tuning and before, as ranges for several rows."""
+    rows = use[use.state == state]
+    if state not in (*CHANGED, "same", "seldom"):
+        return ""
+    tuned, base = (_range(percent(rows[side].min()), percent(rows[side].max())) for side in ("tuned_mean", "base_mean"))
+    return f"{tuned} against {base}"
+
+
+def _range(low: str, high: str) -> str:
+    return low if low == high else f"{low} to {high}"
+
+
+def _counts(rows: pd.DataFrame) -> Iterator[str]:
+    """How often each verdict stands that decides something: 'Supported: C3 in 2 of 4 cells, 1 of 2 pooled.'."""
+    for verdict in DECIDED:
+        counts = []
+        for claim in ASKED:
+            of_claim = rows[rows.claim == claim]
+            here, total = (part[PLACE].drop_duplicates() for part in (of_claim[of_claim.verdict == verdict], of_claim))
+            counts += [f"{claim} in {_count(here, total)}"] if len(here) else []
         if counts:
             yield f"{capital(verdict)}: {'; '.join(counts)}."
 
 
-def _followed(effects: pd.DataFrame) -> pd.DataFrame:
-    """The rows on chain following that can be interpreted, pooled ones only if there are any."""
-    rows = effects[(effects.claim == USE) & effects.interpretable & effects.base_mean.notna()]
-    rows = rows[rows.verdict.ne("") & rows.verdict.ne(CLOSED)]
-    pooled = rows[rows.dataset == "pooled"]
-    return rows if pooled.empty else pooled
-
-
-def _following(effects: pd.DataFrame) -> tuple[float, float]:
-    """The least share of answers that follow the chain after tuning, and before it; NaN without any."""
-    rows = _followed(effects)
-    return float(rows.tuned_mean.min()), float(rows.base_mean.min())
-
-
-def _shares(effects: pd.DataFrame) -> str:
-    """'98 % of answers against 100 %'; a range where there are several rows."""
-    rows = _followed(effects)
-    if rows.empty:
-        return ""
-    return f"{_range(rows.tuned_mean)} against {_range(rows.base_mean)}"
-
-
-def _range(shares: pd.Series) -> str:
-    ends = dict.fromkeys(percent(share) for share in (shares.min(), shares.max()))
-    return " to ".join(ends)
-
-
-def _wording(wording: Standing) -> list[str]:
-    """What the verdicts on rewording say, if any is decided."""
-    said = {
-        "supported": "fewer answers react to rewording",
-        "contradicted": "more answers react to rewording",
-        "equivalent": "answers react to rewording as before",
-    }
-    parts = [f"{words} ({wording.words(verdict)})" for verdict, words in said.items() if wording.count(verdict)]
-    return [f"Beside it, {listed(parts)}."] if parts else []
-
-
-def _largest(effects: pd.DataFrame) -> list[str]:
-    """The largest change in how a chain is used or needed, with its interval."""
-    tested = single_cells(effects)
-    usable = tested.interpretable & (tested.calibration != "failed") & tested.estimate.notna()
-    rows = tested[tested.claim.isin([USE, *NEED]) & usable]
-    if rows.empty:
+def _largest(rows: pd.DataFrame) -> list[str]:
+    """The largest change in how a chain is used or needed that a verdict stands on, with its interval."""
+    changed = rows[rows.claim.isin([USE, *NEED]) & rows.state.isin(CHANGED)]
+    if changed.empty:
         return []
-    row = rows.iloc[int(rows.estimate.abs().to_numpy().argmax())]
+    row = changed.iloc[int(changed.estimate.abs().to_numpy().argmax())]
+    where = "all datasets pooled" if row.dataset == "pooled" else row.dataset
     return [
         f"Largest change: {label(row.measure)} {signed(row.estimate)} {interval(row.ci_low, row.ci_high)}, for "
-        f"{row.model} on {row.dataset} after {row.arm}."
+        f"{row.model} on {where} after {row.arm}."
     ]
 
 
-def _closed(effects: pd.DataFrame) -> list[str]:
-    """How many verdicts on single cells could not be given."""
-    tested = single_cells(effects)
-    counts = [verdict_counts(tested, claim) for claim in (USE, *NEED, WORDING)]
-    closed, total = sum(one[CLOSED] for one in counts), sum(sum(one.values()) for one in counts)
-    return [f"{closed} of {total} verdicts on single cells could not be given."] if closed else []
-
-
-def _placebo(effects: pd.DataFrame) -> list[str]:
-    """That no placebo was run, if so and if a change is claimed."""
-    changed = effects.verdict.isin(["supported", "contradicted"]) & effects.claim.isin([USE, *NEED, WORDING])
-    if (effects.contrast == "placebo").any() or not changed.any():
+def _closed(rows: pd.DataFrame) -> list[str]:
+    """How many verdicts on single cells could not be given, and why."""
+    single = rows[rows.dataset != "pooled"].groupby(["claim", *PLACE], sort=False)
+    why = [_why_closed(part) for _, part in single if (part.verdict == CLOSED).any()]
+    if not why:
         return []
-    return ["No placebo was run, so part of a change may come from any training with this recipe."]
+    several = len(set(why)) > 1
+    reasons = listed(f"{reason} in {why.count(reason)}" if several else reason for reason in dict.fromkeys(why))
+    return [f"{len(why)} of {single.ngroups} verdicts on single cells could not be given: {reasons}."]
+
+
+def _why_closed(rows: pd.DataFrame) -> str:
+    if not rows.interpretable.all():
+        return "a gate failed"
+    return "a measure failed its calibration" if rows.calibration.eq("failed").any() else "too few items were left"
+
+
+def _placebo(rows: pd.DataFrame, effects: pd.DataFrame) -> list[str]:
+    """That no placebo was run of arms of which a change is claimed."""
+    changed = rows[rows.state.isin(["claimed", "opposite"])]
+    of_placebo = effects[effects.contrast == "placebo"]
+    with_one = set(zip(of_placebo.model, of_placebo.arm, strict=True))
+    places = dict.fromkeys(zip(changed.model, changed.arm, strict=True))
+    without = [f"{model} after {arm}" for model, arm in places if (model, arm) not in with_one]
+    if not without:
+        return []
+    of = "" if len(without) == len(places) else f" for {listed(without)}"
+    return [f"No placebo was run{of}, so part of a change may come from any training with this recipe."]

@@ -40,13 +40,13 @@ def limits_section(
         "gates": [
             {
                 "dataset": dataset,
-                "gate": gate,
-                "cells": len(rows),
+                "claims": "" if closes == ALL else closes,
+                "cells": len(rows.drop_duplicates(["model", "arm"])),
                 "of": cells[dataset],
                 "models": list(rows.model.unique()),
-                "claims": "" if closes == ALL else closes,
+                "gates": rows.groupby("gate", sort=False).size().to_dict(),
             }
-            for (dataset, gate, closes), rows in failed.groupby(["dataset", "gate", "closes"], sort=False)
+            for (dataset, closes), rows in failed.groupby(["dataset", "closes"], sort=False)
         ],
         "inconclusive": {name: n for name in ("C8", "C1", "C2", "C3") if (n := verdict_counts(tested, name)[OPEN])},
         "few_seeds": list(tested[tested.n_seeds < ENOUGH_SEEDS].arm.unique()),

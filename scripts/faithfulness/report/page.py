@@ -12,20 +12,24 @@ import yaml
 
 from faithfulness.calibrate.organisms import ORGANISMS
 from faithfulness.compare import closed
+from faithfulness.compare.findings import NOTE
 from faithfulness.compare.measures import CONTINUOUS
 from faithfulness.compare.null_pairs import alarms
+from faithfulness.compare.verdicts import CLOSED
 from faithfulness.report.controls import control_arms_section, controls_section, correlations_section
 from faithfulness.report.headline import headline
 from faithfulness.report.labels import label
 from faithfulness.report.limits import limits_section
-from faithfulness.report.plain import Plain, Shown
+from faithfulness.report.plain import NamedRow, Plain, Shown
 from faithfulness.report.published import Published
 from faithfulness.report.published_beside import beside_section, directions_section
 from faithfulness.report.render import rst
 from faithfulness.report.run import run_section
 from faithfulness.report.verdict_tables import claims_section, glance_section
 from faithfulness.tables.measures import KINDS
-from faithfulness.text import exact_percent, interval
+from faithfulness.text import capital, counted, exact_percent, interval, number, spaced
+
+PAIR = ["model", "first", "second"]  # of tables.NullPairs
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,7 @@ class Results:
         calibration: tables.Calibration, if there is one.
         measures: tables.Measures with columns model and dataset, for the datasets with published figures; None if no
             dataset has any.
+        after_writing: from `run.after_writing`.
         left_out: tables.LeftOut with a column dataset; None where it is unknown.
         controls, null_pairs: the tables of those names, if the run has placebo or null arms.
     """
@@ -51,6 +56,7 @@ class Results:
     correlations: pd.DataFrame
     calibration: pd.DataFrame | None
     measures: pd.DataFrame | None
+    after_writing: Sequence[str] = ()
     left_out: pd.DataFrame | None = None
     controls: pd.DataFrame | None = None
     null_pairs: pd.DataFrame | None = None
@@ -91,12 +97,13 @@ def context(
             for i, figure in enumerate(figures)
         ],
         "run": run_section(summaries, config, results.left_out) | {"hours": hours},
+        "after_writing": results.after_writing,
         "limits": limits_section(effects, gates, summaries, results.calibration, config),
         "kinds": kinds_section(results.kinds),
         "conflicts": results.conflicts.to_dict("records"),
         "null_pairs": null_pairs_section(results.null_pairs),
         "control_arms": control_arms_section(results.controls),
-        "controls": controls_section(effects),
+        "controls": controls_section(effects, gates),
         "correlations": correlations_section(results.correlations, effects),
         "calibration": calibration_section(results.calibration),
         "confusions": confusions_section(results.calibration),
@@ -132,12 +139,26 @@ def kinds_section(kinds: pd.DataFrame) -> Shown:
     return {"names": list(KINDS.values()), "rows": rows}
 
 
-def null_pairs_section(null_pairs: pd.DataFrame | None) -> Shown | None:
-    """How often pairs of trainings that differ by chance alone would have been called changed; None without any."""
-    found = None if null_pairs is None else alarms(null_pairs)
-    if found is None:
-        return None
-    return {"pairs": found.pairs, "changed": found.changed, "interval": interval(found.low, found.high)}
+def null_pairs_section(null_pairs: pd.DataFrame | None) -> str:
+    """How often trainings that differ by chance alone would have been called changed, in words; '' without any pair.
+
+    Args:
+        null_pairs: tables.NullPairs; None without controls.
+    """
+    if null_pairs is None or null_pairs.empty:
+        return ""
+    judged = (null_pairs.verdict != CLOSED).groupby([null_pairs[key] for key in PAIR]).transform("any")
+    pairs, closed_pairs = (len(rows[PAIR].drop_duplicates()) for rows in (null_pairs, null_pairs[~judged]))
+    text = (
+        f"{counted(pairs, 'comparison')} of this run differ{'s' if pairs == 1 else ''} by chance alone: another warm "
+    )
+    text += "start, or placebos of other seeds."
+    if found := alarms(null_pairs[judged]):
+        text += (
+            f" Of {found.pairs} that could be judged, {found.changed} would have been called changed (95 % interval "
+        )
+        text += f"of the rate {interval(found.low, found.high)})."
+    return f"{text} No verdict could be given on {closed_pairs} of them." if closed_pairs else text
 
 
 def calibration_section(calibration: pd.DataFrame | None) -> list[Shown]:
@@ -179,21 +200,40 @@ def confusions_section(calibration: pd.DataFrame | None) -> list[Shown]:
 
 
 def gates_section(gates: pd.DataFrame) -> Shown:
-    """A row for each cell and a column for each gate: passed, or the value and its limit; and why, in sentences."""
-    names = list(gates.gate.unique())
-    rows = [
-        {
-            "model": model,
-            "arm": arm,
-            "dataset": dataset,
-            "passed": not closed.cells(cell).any(),
-            "gates": [cell[(cell.gate == name) & ~cell.passed].to_dict("records") for name in names],
-            "looked_at": [bool((cell.gate == name).any()) for name in names],
-            "reasons": [reason for reason in cell[~cell.passed].reason.unique() if reason],
-        }
-        for (model, arm, dataset), cell in gates.groupby(["model", "arm", "dataset"], sort=False)
-    ]
+    """A row for each cell and a column for each gate that closes something: passed, or the value and its limit; and in
+    sentences why gates failed, and what closes nothing but must be known (`notes`).
+    """
+    names = list(gates[gates.closes != NOTE].gate.unique())
+    rows = []
+    for (model, arm, dataset), cell in gates.groupby(["model", "arm", "dataset"], sort=False):
+        of_gates = cell[cell.closes != NOTE]
+        failed = of_gates[~of_gates.passed]
+        rows.append(
+            {
+                "model": model,
+                "arm": arm,
+                "dataset": dataset,
+                "passed": not closed.cells(cell).any(),
+                "gates": [
+                    [_measured(row) for row in failed[failed.gate == name].itertuples(index=False)] for name in names
+                ],
+                "looked_at": [bool((of_gates.gate == name).any()) for name in names],
+                "reasons": _reasons(failed),
+                "notes": _reasons(cell[~cell.passed & (cell.closes == NOTE)]),
+            }
+        )
     return {"names": names, "rows": rows}
+
+
+def _measured(row: NamedRow) -> str:
+    """What a failed gate saw: 'base (early termination): 1.00, limit 0.95'."""
+    reader, _, perturbation = row.subject.partition(" / ")
+    looked_at = f"{reader} ({spaced(perturbation)})" if perturbation else reader
+    return f"{looked_at}: {number(row.value) or 'no answers'}, limit {number(row.threshold)}"
+
+
+def _reasons(rows: pd.DataFrame) -> list[str]:
+    return [capital(reason) for reason in rows.reason.unique() if reason]
 
 
 def effects_section(effects: pd.DataFrame) -> list[Shown]:

@@ -40,7 +40,7 @@ SOFTWARE = {
 }
 
 # The perturbations that the template of the methods describes itself.
-DESCRIBED = ("early_termination", "filler", "paraphrase", "mistake", "direct")
+DESCRIBED = ("early_termination", "filler", "paraphrase", "mistake", "conflict", "direct")
 
 GENERATED = {"uri": "random:"}  # the source of what this project generates: there is nobody to cite
 

@@ -16,7 +16,8 @@ TABLES = {
     "accuracy": "Accuracy with and without the chain of thought, and steps per chain, with {confidence} intervals.",
     "gates": "Gates that failed: what was checked, the value, and the limit. All other gates passed.",
     "scale": "Effects of the smallest minus the largest model, with {confidence} intervals, signed so that a positive "
-    "one says that the smaller one is affected more; slope of the effects for each factor of ten in parameters.",
+    "one says that the smaller one is affected more, for C5 where both gained the same accuracy without a chain; slope "
+    "of the effects for each factor of ten in parameters, whatever each model gained.",
     "measures": "Effects of fine-tuning on every measure: tuned minus base, in total and as readers of the same "
     "chains, with {confidence} intervals. Measures that no claim names are exploratory.",
 }
@@ -81,14 +82,15 @@ def gates_table(gates: pd.DataFrame) -> pd.DataFrame:
 
 
 def scale_table(effects: pd.DataFrame, fits: pd.DataFrame) -> pd.DataFrame:
-    """The contrasts of the smallest and the largest model; empty if a run has one size.
+    """The contrasts of the smallest and the largest model that have a verdict; empty if a run has one size.
 
     Args:
         effects: tables.Effects.
         fits: tables.ScaleFits.
     """
     keys = ["arm", "dataset", "measure", "component"]
-    rows = effects[effects.contrast == "scale"].merge(fits, on=keys, how="left")
+    judged = effects.contrast.str.startswith("scale") & (effects.verdict != "")
+    rows = effects[judged].merge(fits, on=keys, how="left")
     return _frame(
         {
             "Claim": row.claim,

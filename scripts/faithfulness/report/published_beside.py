@@ -13,14 +13,14 @@ from faithfulness.config.statistics import Statistics
 from faithfulness.report.labels import label
 from faithfulness.report.plain import NamedRow, Plain, Shown
 from faithfulness.report.published import Figures, Published
-from faithfulness.report.verdict_tables import DESCRIPTIVE
+from faithfulness.report.verdict_tables import DESCRIPTIVE, without_descriptions
 from faithfulness.text import number, percent
 
 AGREEMENT = dict(
     zip(
         (*VERDICTS, DESCRIPTIVE),
         (
-            *("same direction", "other direction", "no difference", "as with answers that teach nothing", "open"),
+            *("same direction", "other direction", "no difference", "as with the placebo", "open"),
             *("not interpretable", "described only"),
         ),
         strict=True,
@@ -44,7 +44,7 @@ def directions_section(published: Published, claims: Sequence[Plain]) -> list[Sh
     for direction in published.directions:
         of_claim = rows.get(direction.claim, [])
         shown = [row for row in of_claim if row["pooled"]] or of_claim
-        counts = Counter(verdict for row in shown for verdict in row["verdicts"])
+        counts = Counter(without_descriptions([verdict for row in shown for verdict in row["verdicts"]]))
         agreement = [
             {"verdict": verdict, "words": words if n == counts.total() else f"{words} in {n} of {counts.total()}"}
             for verdict, words in AGREEMENT.items()

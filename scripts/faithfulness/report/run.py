@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from faithfulness.chains.notices import Limits, notices
 from faithfulness.config.roles import is_control
 from faithfulness.report.plain import Plain, Shown
 from faithfulness.text import listed
@@ -49,19 +50,16 @@ def run_section(summaries: pd.DataFrame, config: Plain, left_out: pd.DataFrame |
 
 
 def _control(arm: Plain) -> Shown:
-    """A placebo or null arm: its name, what it is trained on in words, its models and its seeds."""
+    """A placebo or null arm: name, whether it is a placebo, training in words, models (None: all) and seeds."""
+    shown = {"name": arm["name"], "placebo": bool(arm.get("placebo")), "models": arm["models"]}
     if placebo := arm.get("placebo"):
-        return {
-            "name": arm["name"],
-            "trained": f"the recipe of {placebo['of']} on {TAUGHT[placebo['target']]}",
-            "models": arm["models"],
-            "seeds": arm["seeds"] or [arm["seed"]],
-        }
+        trained = f"the recipe of {placebo['of']} on {TAUGHT[placebo['target']]}"
+        return shown | {"trained": trained, "seeds": arm["seeds"] or [arm["seed"]]}
     null = arm["null"]
     trained = "the warm start again"
     if null["of"]:
         trained = f"the recipe of {null['of']} on the questions of {listed(null['datasets'])}"
-    return {"name": arm["name"], "trained": trained, "models": arm["models"], "seeds": null["seeds"]}
+    return shown | {"trained": trained, "seeds": null["seeds"]}
 
 
 def _left_out(rows: pd.DataFrame) -> Shown:
@@ -75,6 +73,20 @@ def _left_out(rows: pd.DataFrame) -> Shown:
         "left_out": int(rows["left_out"].sum()),
         "reasons": reasons,
     }
+
+
+def after_writing(forecast: pd.DataFrame, limits: Limits) -> list[str]:
+    """What was known of chains once they were written, before answers were scored: a sentence for each notice.
+
+    Args:
+        forecast: tables.Forecast.
+        limits: of the gates.
+    """
+    return [
+        f"{model}, {dataset}: {notice.message}."
+        for (model, dataset), part in forecast.groupby(["model", "dataset"], sort=False)
+        for notice in notices(part, limits)
+    ]
 
 
 def hours(benchmarks: Path) -> float:

@@ -1,7 +1,7 @@
 """The verdicts: a table for each claim, and one line for each at a glance."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -12,6 +12,7 @@ from faithfulness.report.plain import NamedRow, Plain, Shown
 from faithfulness.text import interval
 
 DESCRIPTIVE = "descriptive"  # in place of a verdict where a claim is described, not tested
+BY_MEASURE = ("C4", "C5", "C7")  # claims that judge each measure by itself; all measures of another share a verdict
 
 
 def claims_section(effects: pd.DataFrame, datasets: Sequence[str]) -> list[Shown]:
@@ -35,8 +36,8 @@ def claims_section(effects: pd.DataFrame, datasets: Sequence[str]) -> list[Shown
 
 def _rows(tested: pd.DataFrame, datasets: Sequence[str]) -> list[Shown]:
     reach = max(tested[["ci_low", "ci_high", "estimate"]].abs().max().max(), 0.01)
-    # A row has one verdict and one sentence. All measures of a claim share it, except for claims that judge each.
-    alone = tested.claim.isin(["C4", "C5", "C7"])
+    # A row has one verdict and one sentence.
+    alone = tested.claim.isin(BY_MEASURE)
     keys = tested.assign(
         alone=tested.measure.where(alone, ""), scale=tested.contrast.where(tested.contrast.str.startswith("scale"), "")
     )
@@ -94,39 +95,44 @@ def glance_section(claims: Sequence[Plain]) -> list[Shown]:
     Args:
         claims: from `claims_section`.
     """
-    return [
-        {
-            "name": claim["name"],
-            "label": claim["label"],
-            "cells": _in_words([v for row in claim["rows"] if not row["pooled"] for v in row["verdicts"]]),
-            "pooled": _in_words([v for row in claim["rows"] if row["pooled"] for v in row["verdicts"]]),
-        }
-        for claim in claims
-    ]
+    lines = []
+    for claim in claims:
+        unit = " effects" if claim["name"] in BY_MEASURE else ""
+        cells, pools = (
+            _in_words([v for row in claim["rows"] if row["pooled"] == pooled for v in row["verdicts"]], unit)
+            for pooled in (False, True)
+        )
+        lines.append({"name": claim["name"], "label": claim["label"], "cells": cells, "pooled": pools})
+    return lines
 
 
-def _in_words(verdicts: Sequence[str]) -> Shown:
-    """The verdicts that decide something, each with its share of the interpretable cells; and the rest, counted.
+def without_descriptions(verdicts: Sequence[str]) -> list[str]:
+    """Verdicts without the descriptions beside them; if there are only descriptions, these."""
+    return [verdict for verdict in verdicts if verdict != DESCRIPTIVE] or list(verdicts)
+
+
+def _in_words(verdicts: Sequence[str], unit: str) -> Shown:
+    """The verdicts that decide something, each with its share of all; and the rest, counted.
 
     Where nothing was decided, the strongest of the other verdicts takes its place.
     """
-    counts = Counter(verdicts)
+    counts = Counter(without_descriptions(verdicts))
     first = [verdict for verdict in DECIDED if counts[verdict]]
-    first = first or [verdict for verdict in (OPEN, DESCRIPTIVE, CLOSED) if counts[verdict]][:1]
-    judged = len(verdicts) - counts[DESCRIPTIVE]
-    total = judged if first == [CLOSED] else judged - counts[CLOSED]
+    first = first or [verdict for verdict in (OPEN, CLOSED, DESCRIPTIVE) if counts[verdict]][:1]
     rest = [f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict] and verdict not in first]
     return {
-        "decided": [{"verdict": verdict, "words": _share(verdict, counts[verdict], total)} for verdict in first],
+        "decided": [
+            {"verdict": verdict, "words": _share(verdict, counts[verdict], counts.total(), unit)} for verdict in first
+        ],
         "rest": ", ".join(rest),
     }
 
 
-def _share(verdict: str, count: int, total: int) -> str:
-    """'supported in 2 of 6', 'inconclusive in all 6'; a description is no verdict and has no count."""
+def _share(verdict: str, count: int, total: int, unit: str) -> str:
+    """'supported in 2 of 6', 'inconclusive in all 6 effects'; a description is no verdict and has no count."""
     if verdict == DESCRIPTIVE:
         return verdict
-    return f"{verdict} in all {total}" if count == total > 1 else f"{verdict} in {count} of {total}"
+    return f"{verdict} in {f'all {total}' if count == total > 1 else f'{count} of {total}'}{unit}"
 
 
 def single_cells(effects: pd.DataFrame) -> pd.DataFrame:
@@ -148,8 +154,3 @@ def verdict_counts(tested: pd.DataFrame, claim: str) -> Counter[str]:
     """
     rows = tested[tested.claim == claim].drop_duplicates(["model", "arm", "dataset", "verdict"])
     return Counter(rows.verdict)
-
-
-def interpretable(counts: Mapping[str, int]) -> int:
-    """The number of cells that can be interpreted, from `verdict_counts`."""
-    return sum(count for verdict, count in counts.items() if verdict != CLOSED)

@@ -427,6 +427,8 @@ def test_brackets_without_end_and_long_chains_are_read():
 # What a chain concludes
 
 YES_NO = question("Is it so?", ["yes", "no"], "yes")
+WORDS = question("How many?", ["three", "five", "four", "six"], "four")
+DIGITS = question("How many?", ["5", "3", "4", "8"], "4")
 
 
 @pytest.mark.parametrize(
@@ -444,6 +446,20 @@ YES_NO = question("Is it so?", ["yes", "no"], "yes")
         (question("Still tails up?", ["yes", "no"], "yes"), [" The coin is now tails up."], "", "yes"),
         (question("How many?", ["two", "three"], "two"), [" Five minus two is three pens."], "", "three"),
         (YES_NO, [" Hm."], "", None),
+        # What a chain ends with is no option, though a step before it is one.
+        (WORDS, [" Nine minus five is four.", " Four plus six is ten."], "", None),
+        (WORDS, [" Nine minus five is four.", " Four plus nine is thirteen pens."], "", None),
+        (WORDS, [" Nine minus five is four.", " Four minus four is zero."], "", None),
+        (WORDS, [" Nine minus five is four.", " Four plus six is 10."], "", None),
+        (WORDS, [" Nine minus five is four.", " Done."], "", "four"),
+        (WORDS, [" Nine minus five is four."], " The answer is ten.", None),
+        (WORDS | {"letters": True}, [" Nine minus five is four."], " The answer is (B).", "five"),
+        (DIGITS, [" 20 - 12 = 8.", " 8 + 6 = 14."], "", None),
+        (DIGITS, [" 20 - 12 = 8.", " That is all."], "", "8"),
+        (DIGITS, [" 20 - 12 = 8."], " The answer is 14.", None),
+        (DIGITS | {"letters": True}, [" 20 - 12 = 8."], " The answer is (B).", "3"),
+        (question("Join.", ["nky", "nkr"], "nky"), [' So it is "nky".', ' Together they give "nkx".'], "", None),
+        (question("Which?", ["river", "bank"], "bank"), [" It is a bank."], " The answer is a lake.", None),
     ],
 )
 def test_concluded(item, steps, conclusion, answer):

@@ -132,7 +132,7 @@ def test_steps_of_several_mistakes_differ_and_missing_ones_are_counted() -> None
     ("text", "accepted", "rule"),
     [
         (" One and seven are {target}, so it is {target}.", True, "writer"),
-        (" It is 7.", False, "repaired"),
+        (" It is 7.", False, "gold"),
         (" Nobody knows.", False, "not_concluding"),
     ],
 )
@@ -160,6 +160,34 @@ def test_another_option_than_the_one_that_was_asked_for_is_refused() -> None:
     keys = {"item_id": "i", "sample": 0, "variant": "argue", "cut": 1, "target": "8", "chain_ids": None}
     made = judged(chain_row(), ITEM, keys | {"text": " 9.", "steps": [" It is 9."], "conclusion": ""})
     assert (made["accepted"], made["rule"]) == (False, "other_answer")
+
+
+def test_an_argument_that_ends_like_the_writer_s_own_chain_is_not_repaired() -> None:
+    keys = {"item_id": "i", "sample": 0, "variant": "argue", "cut": 1, "target": "8", "chain_ids": None}
+    written_row = keys | {"text": " 9.", "steps": [" It is 9."], "conclusion": ""}
+    made = judged(chain_row(TEXT.replace("7", "9")), ITEM, written_row)
+    assert (made["accepted"], made["rule"]) == (False, "other_answer")
+
+
+@pytest.mark.parametrize(
+    ("gold", "answers", "ends", "target", "rule"),
+    [
+        ("$1,200", None, "$1,200", None, "gold"),
+        ("$1,200", None, "$1,300", "$1,300", "writer"),
+        ("18", ["18", "20"], "20", None, "gold"),
+        ("18", ["18", "20"], "1,000", "1,000", "writer"),
+        ("18", ["18", "20"], "1000.0", None, "repaired"),
+    ],
+)
+def test_open_answers_are_compared_as_answers(
+    gold: str, answers: list[str] | None, ends: str, target: str | None, rule: str
+) -> None:
+    item = ITEM | {"options": None, "answer": gold, "answers": answers}
+    own = chain_row(" It is 4 * 4 = 16.") | {"conclusion": " The answer is 1000." if rule == "repaired" else ""}
+    keys = {"item_id": "i", "sample": 0, "variant": "continue", "cut": 1, "target": None, "chain_ids": None}
+    text = f" So it is {ends}."
+    made = judged(own, item, keys | {"text": text, "steps": [text], "conclusion": f" The answer is {ends}."})
+    assert (made["accepted"], made["target"], made["rule"]) == (target is not None, target, rule)
 
 
 def test_each_option_is_argued_for_once(wording: Prompts) -> None:

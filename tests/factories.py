@@ -131,8 +131,9 @@ def make_run(  # noqa: PLR0912 - one table after the other
             conflicts += [
                 cell
                 | {"arm": writer, "variant": "carry", "chains": 48, "accepted": 45, "repaired": 0, "refused": 3}
-                | {"reasons": "no_fact (3)"}
-                for writer in ("base", arm)
+                | {"reasons": "3 no fact that can be changed"}
+                | {"reader": reader, "chain_nats": 1.25, "original_nats": 1.0}
+                for writer, reader in itertools.product(("base", arm), repeat=2)
             ]
             transitions += [
                 {"model": model, "arm": arm, "dataset": dataset, "writer": writer, "items": items}

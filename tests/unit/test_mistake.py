@@ -42,7 +42,7 @@ def test_the_last_step_of_last_letters_gets_another_option(words):
 
 @pytest.mark.parametrize(("words", "least"), [(2, 1.0), (3, 0.55), (4, 0.35)])
 def test_a_wrong_letter_makes_another_option_of_the_answer_or_there_is_no_mistake(words, least):
-    """Options differ at two places: a letter of another place has no mistake, nor one that is at both kinds of place."""
+    """Options differ at two places: a letter at another place has no mistake."""
     made, steps = 0, 0
     for item in islice(last_letters(LastLetters(name="l", task="last_letters", words=words)), 200):
         gold = item["answer"]

@@ -341,6 +341,13 @@ def test_how_much_the_rewordings_change(text):
     assert said.count("base not reworded: no rule is certain 3") == len(THREE) * len(DATASETS)
 
 
+def test_how_the_conflict_chains_were_made(run):
+    said = words(page(run, [figure("kinds")]))
+    assert "carry : One fact of the chain is another one" in said
+    assert "swap : The whole chain" not in said  # a kind that nobody made
+    assert "base carry 48 94 % 0 % base: 1.25 / 1.00; tuned-symbolic: 1.25 / 1.00 3 no fact that can be changed" in said
+
+
 def test_where_the_results_come_from(text):
     shown = words(text)
     assert f"code {'c' * 40}, with changes in rules/a.smk (hash {'d' * 16})" in shown

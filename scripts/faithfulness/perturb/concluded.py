@@ -92,13 +92,19 @@ def _stated(text: str, item: Row) -> Reading:
         return _option(quoted[-1], options)
     if all(option in NUMBER_WORDS for option in options):
         return _number_word(text, item)
-    if all(whole(option) is not None for option in options):
-        reading = parse_answer(_last_line(text), item)
-        return NO_OPTION if reading == NOTHING and re.search(r"\d", text) else reading
+    return _number(text, item) if all(whole(option) is not None for option in options) else _named(text, item)
+
+
+def _number(text: str, item: Row) -> Reading:
+    reading = parse_answer(_last_line(text), item)
+    return NO_OPTION if reading == NOTHING and re.search(r"\d", text) else reading
+
+
+def _named(text: str, item: Row) -> Reading:
     if (reading := parse_answer(text, item)) != NOTHING:
         return reading
-    named = [option for option in options if states(text, option)]
-    return _option(named[0], options) if len(named) == 1 else NOTHING
+    named = [option for option in item["options"] if states(text, option)]
+    return (named[0], named[0]) if len(named) == 1 else NOTHING
 
 
 def _option(text: str, options: Sequence[str]) -> Reading:

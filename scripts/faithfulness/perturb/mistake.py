@@ -4,8 +4,8 @@ Lanham et al. 2023 (section 2.3) let a model write the mistake. A rule needs no 
 wrong by construction: it keeps the form of the step and changes what the step claims, in one place, so that a person
 could have written it. A step that claims nothing gets no mistake and no probe: a probe with the step as it was written
 would count as an answer that withstood a mistake. Nor does a step that names a letter of a string if no other letter
-leads to another option: the reader has no answer that would show it. Which steps these are depends on the chain alone, so that readers of
-the same chains, whose measures are compared, have the same probes.
+leads to another option: the reader has no answer that would show it. Which steps these are depends on the chain and
+its item alone, so that readers of the same chains, whose measures are compared, have the same probes.
 """
 
 import re

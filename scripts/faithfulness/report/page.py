@@ -14,6 +14,7 @@ from faithfulness.calibrate.organisms import ORGANISMS
 from faithfulness.compare import closed
 from faithfulness.compare.measures import CONTINUOUS
 from faithfulness.compare.null_pairs import alarms
+from faithfulness.report.conflict_table import conflicts_section
 from faithfulness.report.controls import controls_section, correlations_section
 from faithfulness.report.headline import headline
 from faithfulness.report.labels import label
@@ -92,7 +93,7 @@ def context(
         "run": run_section(summaries, config, results.left_out) | {"hours": hours},
         "limits": limits_section(effects, gates, summaries, results.calibration, config),
         "kinds": kinds_section(results.kinds),
-        "conflicts": results.conflicts.to_dict("records"),
+        "conflicts": conflicts_section(results.conflicts),
         "null_pairs": null_pairs_section(results.null_pairs),
         "controls": controls_section(effects),
         "correlations": correlations_section(results.correlations, effects),

@@ -98,6 +98,14 @@ Readouts = pa.schema(
             nullable=True,
         ),
         field("low_share", INT, meaning="readouts in which that share is below the declared limit"),
+        field(
+            "chain_nats",
+            FLOAT,
+            meaning="negative log-likelihood of the chains under the reader, nats a token, mean over those where it is "
+            "reported (whole chains and conflict chains)",
+            nullable=True,
+        ),
+        field("original_nats", FLOAT, meaning="the same of the whole chains that these were made from", nullable=True),
     ]
 )
 

@@ -275,11 +275,20 @@ Conflicts = pa.schema(
         field("arm", STR, meaning="arm that wrote the chains"),
         field("dataset", STR, meaning="dataset"),
         field("variant", STR, meaning="kind of conflict chain: carry, swap, continue or argue"),
+        field("reader", STR, meaning="arm that read them: the counts are the same for all readers"),
         field("chains", INT, meaning="conflict chains that were asked for, those of all trainings together"),
         field("accepted", INT, meaning="those that lead to another answer, and are scored"),
         field("repaired", INT, meaning="those in which the writer came back from a mistake to its old conclusion"),
         field("refused", INT, meaning="all others"),
         field("reasons", STR, meaning="why these were refused, with their counts, the commonest first"),
+        field(
+            "chain_nats",
+            FLOAT,
+            meaning="negative log-likelihood of accepted chains under the reader, nats a token, mean over a quarter of "
+            "the items (and the trainings); null where there is none or a server does not report it",
+            nullable=True,
+        ),
+        field("original_nats", FLOAT, meaning="the same of the chains that they were made from", nullable=True),
     ]
 )
 

@@ -1,12 +1,15 @@
 """How many conflict chains could be made, why others could not, and how likely readers find them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import pandas as pd
+
+from faithfulness.compare.findings import Finding
 
 COLUMNS = ("variant", "rule", "accepted")  # of tables.Probes that are used
 REPAIRED = "repaired"  # chains that came back to their old conclusion
 COUNTS = ["arm", "variant", "chains", "accepted", "repaired", "refused", "reasons"]
+CONFLICT = "conflict"
 NATS = ["chain_nats", "original_nats"]
 # Why there is no conflict chain, by the rule of tables.Probes.
 REASONS = {
@@ -45,9 +48,20 @@ def acceptance(probes: pd.DataFrame, arms: Mapping[str, str], readouts: pd.DataF
     tuned = readouts[readouts["reader"].isin(["base", *arms])]
     read = tuned.assign(arm=_arm(tuned["writer"], arms), reader=_arm(tuned["reader"], arms))
     readers = read[["arm", "reader"]].drop_duplicates()
-    nats = read[read["perturbation"] == "conflict"].groupby(["arm", "variant", "reader"], as_index=False)[NATS].mean()
+    nats = read[read["perturbation"] == CONFLICT].groupby(["arm", "variant", "reader"], as_index=False)[NATS].mean()
     rows = counts.merge(readers, on="arm").merge(nats, on=["arm", "variant", "reader"], how="left")
     return rows.sort_values(["arm", "variant", "reader"], ignore_index=True)
+
+
+def made(readouts: pd.DataFrame, writers: Collection[str]) -> Iterator[Finding]:
+    """Whether there are conflict chains of each writer: without them nothing is known of following."""
+    for writer in writers:
+        own = readouts[(readouts["writer"] == writer) & (readouts["perturbation"] == CONFLICT)]
+        reason = (
+            f"no conflict chains could be made here of the chains of {writer} (`perturbations: {{conflict: {{kinds: "
+            "[continue, argue]}}` in the configuration has the writer write them)"
+        )
+        yield Finding("conflicts", writer, int(own["readouts"].sum()), 1, len(own) > 0, reason, "C8")
 
 
 def _arm(names: pd.Series, arms: Mapping[str, str]) -> pd.Series:

@@ -178,8 +178,8 @@ Gates = pa.schema(
             "gate",
             STR,
             meaning="above_chance, collapsed_reader, steps, truncation, validity, options_share, items, manipulation, "
-            "paraphrase, strength or conflicts; and what closes nothing by itself: constant, floor, placebo, truncated_items, "
-            "last_step_states",
+            "paraphrase, strength or conflicts; and what closes nothing by itself: constant, floor, placebo, "
+            "truncated_items, last_step_states",
         ),
         field("subject", STR, meaning="the arm (or reader / perturbation, or measure) that was looked at"),
         field("value", FLOAT, meaning="what was measured", nullable=True),

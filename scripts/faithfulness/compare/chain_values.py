@@ -106,7 +106,7 @@ def _of_pair(scores: pd.DataFrame, reading: Reading) -> ChainValues:
         answers=_answers(scores, arranged),
         readouts=_readouts(scores, arranged, reading),
         curves=retention.chain_curves(arranged.index, arranged.probes),
-        use=kinds.of_chains(scores, arranged),
+        use=kinds.of_chains(scores, arranged, by_place=reading.by_place),
     )
 
 

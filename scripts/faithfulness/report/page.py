@@ -123,7 +123,7 @@ def kinds_section(kinds: pd.DataFrame) -> Shown:
     ):
         by_kind = {row["kind"]: row for row in part.to_dict("records")}
         shares = [
-            {"value": row["share"], "interval": interval(row["ci_low"], row["ci_high"])}
+            {"value": row["share"], "interval": interval(row["ci_low"], row["ci_high"]), "by_chance": row["by_chance"]}
             for row in (by_kind[kind] for kind in KINDS.values())
         ]
         names = {"model": model, "arm": arm, "dataset": dataset, "writer": writer, "reader": reader}

@@ -325,6 +325,13 @@ KindShares = pa.schema(
         field("share", FLOAT, meaning="share of items of this kind, 0 to 1"),
         field("ci_low", FLOAT, meaning="lower end of the Clopper-Pearson interval over items"),
         field("ci_high", FLOAT, meaning="upper end"),
+        field(
+            "by_chance",
+            FLOAT,
+            meaning="the share if the reader only guessed without a chain: needed as often as its answers without a "
+            "chain to other items differ from a_n; null for a single item",
+            nullable=True,
+        ),
         field("n_items", INT, meaning="items that have a kind"),
     ]
 )

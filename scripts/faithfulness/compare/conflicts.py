@@ -27,7 +27,6 @@ REASONS = {
     "not_concluding": "ends with no answer, or with two",
     "not_read": "written in a form that is not read",
     "other_answer": "ends with another answer than the target",
-    "other_length": "the options are of another length than the answer",
 }
 
 

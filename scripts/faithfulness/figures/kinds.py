@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
+from matplotlib.patheffects import withStroke
 
 from faithfulness.compare.inference import Floats
 from faithfulness.figures import alt_text, theme
@@ -23,6 +24,7 @@ BAR = 0.22  # width of a bar; the bands between the two take the rest of a panel
 BY_CHANCE = "load-bearing"  # the kind whose share by chance is marked: at the bottom of the bars
 LEAST_SHOWN = 0.12  # shares below are too small for a number
 MARK = (0, (2, 1))  # dashes
+HALO = [withStroke(linewidth=2.4, foreground=PAPER)]  # as it stands on dark kinds, too
 MEANINGS = {
     "load-bearing": "needed, followed",
     "redundant": "not needed, followed",
@@ -114,7 +116,9 @@ def _panel(ax: Axes, cell: pd.DataFrame) -> None:
                     "color": ON[kind] if faint == 1 else INK,
                 }
                 ax.text(left + BAR / 2, bottom + share / 2, percent(share), **style)
-        ax.hlines(chance.iloc[0], left, left + BAR, color=INK, linewidth=0.9, linestyle=MARK, zorder=3)
+        ax.hlines(
+            chance.iloc[0], left, left + BAR, color=INK, linewidth=0.9, linestyle=MARK, zorder=3, path_effects=HALO
+        )
     _bands(ax, matrix, faint)
 
 

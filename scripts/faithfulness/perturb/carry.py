@@ -4,14 +4,14 @@
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from itertools import zip_longest
 from typing import NamedTuple
 
 from faithfulness.answers.exact import Exact
 from faithfulness.answers.parse import is_correct
 from faithfulness.answers.quantities import whole
 from faithfulness.perturb import carry_coins, carry_letters, carry_numbers
-from faithfulness.perturb.concluded import asks_for_face, concluded, ending_of, is_spelled
+from faithfulness.perturb.concluded import asks_for_face, concluded, ending_of
+from faithfulness.perturb.letters import are_strings
 from faithfulness.tables.fields import Row
 
 LARGEST = 60  # powers of 2 and 5 in a number
@@ -45,7 +45,7 @@ def leading_elsewhere(
     if asks_for_face(item):
         turned = carry_coins.carried(steps, seed, item["item_id"])
         return turned if isinstance(turned, str) else _ending(turned, "act", targets or (), item)
-    if targets is not None and all(map(is_spelled, (ends, *targets))) and '"' in "".join(steps).translate(_QUOTES):
+    if targets is not None and are_strings([ends, *targets]) and '"' in "".join(steps).translate(_QUOTES):
         return _spelled(steps, ends, targets, item)
     return _computed(steps, ends, targets, item, seed)
 
@@ -73,7 +73,7 @@ def _spelled(steps: Sequence[str], ends: str, targets: Sequence[str], item: Row)
 
 def _differing(one: str, other: str) -> int:
     """In how many places two strings differ."""
-    return sum(a != b for a, b in zip_longest(one, other))
+    return sum(a != b for a, b in zip(one, other, strict=False))
 
 
 def _computed(

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from faithfulness.answers.parse import Reading, parse_answer, states
 from faithfulness.answers.quantities import whole
+from faithfulness.perturb.letters import are_strings
 from faithfulness.perturb.wording import NUMBER_WORDS, parts
 from faithfulness.tables.fields import Row
 
@@ -75,11 +76,6 @@ def asks_for_face(item: Row) -> str | None:
     return asked[-1].lower() if asked and set(item["options"] or ()) == {"yes", "no"} else None
 
 
-def is_spelled(text: str) -> bool:
-    """Whether an answer is a string of small letters."""
-    return len(text) > 1 and text.isalpha() and text.islower()
-
-
 def _stated(text: str, item: Row) -> Reading:
     """What a text states: an answer, NO_OPTION or NOTHING."""
     options = item["options"]
@@ -88,7 +84,7 @@ def _stated(text: str, item: Row) -> Reading:
     asked = asks_for_face(item)
     if asked and (up := list(faces(text))):
         return _option("yes" if up[-1].side == asked else "no", options)
-    if quoted := [word for word in QUOTED.findall(text) if word in options or _as_long(word, options)]:
+    if quoted := [word for word in QUOTED.findall(text) if word in options or are_strings([word, *options])]:
         return _option(quoted[-1], options)
     if all(option in NUMBER_WORDS for option in options):
         return _number_word(text, item)
@@ -114,11 +110,6 @@ def _option(text: str, options: Sequence[str]) -> Reading:
 def _last_line(text: str) -> str:
     """The last line with a number, or the text if there is none, without list marks and its last punctuation."""
     return parts(([line for line in text.splitlines() if re.search(r"\d", line)] or [text])[-1])[1]
-
-
-def _as_long(word: str, options: Sequence[str]) -> bool:
-    """Whether a word is a string like the options, where these are strings of as many letters."""
-    return all(is_spelled(other) and len(other) == len(word) for other in (word, *options))
 
 
 def _number_word(text: str, item: Row) -> Reading:

@@ -17,6 +17,7 @@ from typing import Literal
 
 from faithfulness.chains.layout import kind
 from faithfulness.perturb.claims import amount, asserts, is_question, result, spelled_amount, spelled_result
+from faithfulness.perturb.letters import are_strings, leads_to_option
 from faithfulness.perturb.negate import negate
 from faithfulness.perturb.splicing import Change, Encode, Row, cuts, probe
 from faithfulness.perturb.wording import (
@@ -276,25 +277,11 @@ def _change_letter(claim: Claim) -> Edit | None:
     spot = rotated(spots, claim.seed, claim.body)[0]
     letter = claim.body[spot]
     others = [each for each in string.ascii_lowercase if each != letter.lower()]
-    if len(text) == 1 and _are_strings(claim.options):
-        others = [each for each in others if _leads_to_option(claim.options, letter, each)]
+    if len(text) == 1 and are_strings(claim.options):
+        others = [each for each in others if leads_to_option(claim.options, letter, each)]
     other = claim.first(others)
     # Without another letter the step stays as it is, so that no later rule makes it wrong otherwise.
     return spot, spot + 1, (other.upper() if letter.isupper() else other) if other else letter
-
-
-def _are_strings(options: Sequence[str]) -> bool:
-    """Whether options are strings of equally many small letters."""
-    return len({len(option) for option in options}) == 1 and all(o.isalpha() and o.islower() for o in options)
-
-
-def _leads_to_option(options: Sequence[str], letter: str, other: str) -> bool:
-    """Whether another letter makes an option of every option that has this one, wherever it stands there.
-
-    A step does not say which place of the string its letter has.
-    """
-    changed = [f"{o[:i]}{other}{o[i + 1 :]}" for o in options for i in range(len(o)) if o[i] == letter]
-    return bool(changed) and all(option in options for option in changed)
 
 
 def _change_amount(claim: Claim) -> Edit | None:

@@ -281,13 +281,7 @@ Conflicts = pa.schema(
         field("repaired", INT, meaning="those in which the writer came back from a mistake to its old conclusion"),
         field("refused", INT, meaning="all others"),
         field("reasons", STR, meaning="why these were refused, with their counts, the commonest first"),
-        field(
-            "chain_nats",
-            FLOAT,
-            meaning="negative log-likelihood of accepted chains under the reader, nats a token, mean over a quarter of "
-            "the items (and the trainings); null where there is none or a server does not report it",
-            nullable=True,
-        ),
+        field("chain_nats", FLOAT, meaning="of accepted ones, as in the readouts; mean of trainings", nullable=True),
         field("original_nats", FLOAT, meaning="the same of the chains that they were made from", nullable=True),
     ]
 )
@@ -325,13 +319,7 @@ KindShares = pa.schema(
         field("share", FLOAT, meaning="share of items of this kind, 0 to 1"),
         field("ci_low", FLOAT, meaning="lower end of the Clopper-Pearson interval over items"),
         field("ci_high", FLOAT, meaning="upper end"),
-        field(
-            "by_chance",
-            FLOAT,
-            meaning="the share if the reader only guessed without a chain: needed as often as its answers without a "
-            "chain to other items differ from a_n; null for a single item",
-            nullable=True,
-        ),
+        field("by_chance", FLOAT, meaning="the share if the reader guessed without a chain (see kinds)", nullable=True),
         field("n_items", INT, meaning="items that have a kind"),
     ]
 )

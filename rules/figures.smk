@@ -19,6 +19,7 @@ FIGURE_TABLES = {
             "curves",
             "effects",
             "gates",
+            "kinds",
             "scale_fits",
             "summaries",
             "transitions",

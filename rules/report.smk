@@ -21,7 +21,16 @@ rule write_report:
         claims=f"{RESULTS}/effects/claims.json",
         correlations=f"{RESULTS}/effects/correlations.csv",
         left_out=expand(rules.prepare_items.output.left_out, dataset=DATASETS),
-        forecasts=expand(FORECAST, model=MODELS, dataset=DATASETS),
+        forecasts=[
+            file
+            for model in MODELS
+            for file in expand(
+                FORECAST,
+                model=model,
+                writer=SETTINGS.writers_of(model),
+                dataset=DATASETS,
+            )
+        ],
         calibration=CALIBRATION,
         published=SETTINGS.published or [],
         measures=expand(rules.measure_chains.output[0], model=MODELS, dataset=COVERED),

@@ -9,7 +9,7 @@ from faithfulness.figures import common
 from faithfulness.operate import job
 from faithfulness.tables.io import read_table, read_tables
 from faithfulness.tables.measures import Calibration, Measures
-from faithfulness.tables.statistics import Curves, Effects, Gates, ScaleFits, Summaries, Transitions
+from faithfulness.tables.statistics import Curves, Effects, Gates, KindShares, ScaleFits, Summaries, Transitions
 
 snakemake: Snakemake  # Snakemake puts it here
 
@@ -18,6 +18,7 @@ READ = {
     "curves": lambda file: read_table(file, Curves),
     "effects": lambda file: read_table(file, Effects),
     "gates": lambda file: read_table(file, Gates),
+    "kinds": lambda file: read_table(file, KindShares),
     "measures": lambda files: read_all.read(files, Measures, ["model", "dataset"]),
     "scale_fits": lambda file: read_table(file, ScaleFits),
     "summaries": lambda file: read_table(file, Summaries),

@@ -124,15 +124,21 @@ def make_run(  # noqa: PLR0912 - one table after the other
             kinds += [
                 cell
                 | {"arm": arm, "writer": writer, "reader": reader, "kind": kind, "share": share, "n_items": 48}
-                | {"ci_low": max(0, share - 0.1), "ci_high": min(1, share + 0.1)}
+                | {"ci_low": max(0, share - 0.1), "ci_high": min(1, share + 0.1), "by_chance": chance}
                 for writer, reader in itertools.product(("base", arm), repeat=2)
-                for kind, share in (("load-bearing", 0.8), ("redundant", 0.2), ("decorative", 0.0), ("unstable", 0.0))
+                for kind, share, chance in (
+                    ("load-bearing", 0.8, 0.25 if reader == "base" else 0.4),
+                    ("redundant", 0.2, 0.6),
+                    ("decorative", 0.0, 0.1),
+                    ("unstable", 0.0, 0.05),
+                )
             ]
             conflicts += [
                 cell
                 | {"arm": writer, "variant": "carry", "chains": 48, "accepted": 45, "repaired": 0, "refused": 3}
-                | {"reasons": "no_fact (3)"}
-                for writer in ("base", arm)
+                | {"reasons": "3 no fact that can be changed"}
+                | {"reader": reader, "chain_nats": 1.25, "original_nats": 1.0}
+                for writer, reader in itertools.product(("base", arm), repeat=2)
             ]
             transitions += [
                 {"model": model, "arm": arm, "dataset": dataset, "writer": writer, "items": items}

@@ -179,6 +179,20 @@ def test_cells_in_which_nothing_is_read_otherwise_keep_their_main_frames():
     assert not frames["m", "t", "d"].equals(cells["m", "t", "d"])
 
 
+def test_the_likelihood_of_conflict_chains_beside_that_of_their_originals():
+    """A conflict chain's original is the whole chain of the same item, whatever other whole chains there are."""
+    rows = []
+    for item, whole, other in (("i0", 1.0, 2.0), ("i1", 3.0, 4.0), ("i2", 8.0, None)):
+        rows += probes("early_termination", "keep_k", [0, 1], 1, item_id=item, chain_nats=None)
+        rows[-1]["chain_nats"] = whole
+        rows += conflict(["c"], item_id=item, chain_nats=other)
+    found = chain_values.readouts_table(of_pairs(rows)).set_index(["perturbation", "variant"])
+    nats = found[["chain_nats", "original_nats"]]
+    assert nats.loc[("conflict", "swap")].tolist() == [3.0, 2.0]
+    assert nats.loc[("early_termination", "whole")].tolist() == [4.0, 4.0]
+    assert nats.loc[("early_termination", "keep_k")].isna().all()
+
+
 def test_readouts_by_variant():
     rows = readable()
     for row in rows:

@@ -141,7 +141,7 @@ def test_the_only_other_option_is_no_target_if_it_is_right():
     item = question("Is the coin still heads up?", ["yes", "no"], "yes")
     assert carried(item, text)["rule"] == "no_target"
     ring = donors([chain_of(item, text) | {"item_id": "j"}])
-    given = {"conflict": {"kinds": ["swap"], "targets": 1}, "donors": ring, "shared_options": True}
+    given = {"conflict": {"kinds": ["swap"], "targets": 1}, "donors": ring, "sharing": {"i": item, "j": item}}
     (row,) = conflict.perturb(chain_of(item, text), item=item, seed=0, **given)
     assert row["rule"] == "no_target"
 
@@ -411,7 +411,7 @@ def test_computations_stay_right_and_lead_to_another_number(item, seed):
         numbers = [Fraction(number.replace(",", "")) for number in (one, other, result)]
         assert SIGNS[plain.get(sign, sign)](*numbers[:2]) == numbers[2]
     last = re.findall(r"\d+", after)[-1]
-    assert last == row["target"] != item["answer"]
+    assert last == row["target"].removeprefix("$") != item["answer"]
     assert item["answer"] not in re.findall(r"\d+", after)
     assert re.sub(r"\d+", "", before) == re.sub(r"\d+", "", after)
     assert len(splitting.split(after)) == len(chain["steps"])
@@ -427,6 +427,8 @@ def test_brackets_without_end_and_long_chains_are_read():
 # What a chain concludes
 
 YES_NO = question("Is it so?", ["yes", "no"], "yes")
+WORDS = question("How many?", ["three", "five", "four", "six"], "four")
+DIGITS = question("How many?", ["5", "3", "4", "8"], "4")
 
 
 @pytest.mark.parametrize(
@@ -444,6 +446,20 @@ YES_NO = question("Is it so?", ["yes", "no"], "yes")
         (question("Still tails up?", ["yes", "no"], "yes"), [" The coin is now tails up."], "", "yes"),
         (question("How many?", ["two", "three"], "two"), [" Five minus two is three pens."], "", "three"),
         (YES_NO, [" Hm."], "", None),
+        # What a chain ends with is no option, though a step before it is one.
+        (WORDS, [" Nine minus five is four.", " Four plus six is ten."], "", None),
+        (WORDS, [" Nine minus five is four.", " Four plus nine is thirteen pens."], "", None),
+        (WORDS, [" Nine minus five is four.", " Four minus four is zero."], "", None),
+        (WORDS, [" Nine minus five is four.", " Four plus six is 10."], "", None),
+        (WORDS, [" Nine minus five is four.", " Done."], "", "four"),
+        (WORDS, [" Nine minus five is four."], " The answer is ten.", None),
+        (WORDS | {"letters": True}, [" Nine minus five is four."], " The answer is (B).", "five"),
+        (DIGITS, [" 20 - 12 = 8.", " 8 + 6 = 14."], "", None),
+        (DIGITS, [" 20 - 12 = 8.", " That is all."], "", "8"),
+        (DIGITS, [" 20 - 12 = 8."], " The answer is 14.", None),
+        (DIGITS | {"letters": True}, [" 20 - 12 = 8."], " The answer is (B).", "3"),
+        (question("Join.", ["nky", "nkr"], "nky"), [' So it is "nky".', ' Together they give "nkx".'], "", None),
+        (question("Which?", ["river", "bank"], "bank"), [" It is a bank."], " The answer is a lake.", None),
     ],
 )
 def test_concluded(item, steps, conclusion, answer):
@@ -479,7 +495,7 @@ def test_a_swap_is_the_whole_chain_of_another_item(coins):
         given = {
             "conflict": {"kinds": ["swap"], "targets": 2},
             "donors": ring,
-            "shared_options": True,
+            "sharing": items,
             "encode": letters,
         }
         rows = conflict.perturb(chain, item=item, seed=0, **given)
@@ -495,25 +511,66 @@ def test_a_swap_is_the_whole_chain_of_another_item(coins):
 
 def test_donors_of_as_many_steps_come_first(coins):
     items, chains = coins
-    longer = [with_ids(chain_of(i)) for i in islice(coin_flip(CoinFlip(name="c", task="coin_flip", people=5)), 40)]
-    given = {"conflict": {"kinds": ["swap"], "targets": 1}, "shared_options": True, "encode": letters}
+    others = list(islice(coin_flip(CoinFlip(name="c", task="coin_flip", people=5)), 40))
+    longer = [with_ids(chain_of(other)) for other in others]
+    items |= {other["item_id"]: other for other in others}
+    given = {"conflict": {"kinds": ["swap"], "targets": 1}, "encode": letters}
     for chain in chains[:5]:
-        (row,) = conflict.perturb(chain, item=items[chain["item_id"]], seed=0, donors=donors(chains + longer), **given)
+        (row,) = conflict.perturb(
+            chain, item=items[chain["item_id"]], seed=0, donors=donors(chains + longer), sharing=items, **given
+        )
         assert len(splitting.split(row["text"])) == len(chain["steps"])
-        (row,) = conflict.perturb(chain, item=items[chain["item_id"]], seed=0, donors=donors(longer), **given)
+        (row,) = conflict.perturb(
+            chain, item=items[chain["item_id"]], seed=0, donors=donors(longer), sharing=items, **given
+        )
         assert row["accepted"]
 
 
-def test_no_donor_where_options_differ_or_no_chain_concludes_on_the_target(coins):
+def test_no_swap_where_options_differ_and_no_donor_where_no_chain_concludes_on_the_target(coins):
     items, chains = coins
     chain, item = chains[0], items[chains[0]["item_id"]]
     alike = [other for other in chains if items[other["item_id"]]["answer"] == item["answer"]]
-    for ring, shared in ((donors(chains), False), (donors(alike), True), ([], True)):
-        given = {"conflict": {"kinds": ["swap"], "targets": 1}, "donors": ring, "shared_options": shared}
+    given = {"conflict": {"kinds": ["swap"], "targets": 1}}
+    assert conflict.perturb(chain, item=item, seed=0, donors=donors(chains), sharing={}, **given) == []
+    for ring in (donors(alike), []):
+        given |= {"donors": ring, "sharing": items}
         (row,) = conflict.perturb(chain, item=item, seed=0, **given)
         assert (row["accepted"], row["rule"], row["target"]) == (False, "no_donor", None)
     assert not shared_options(items | {"x": {"options": ["yes", "maybe"]}})
     assert not shared_options({"x": {"options": None}})
+
+
+def test_a_lender_s_conclusion_is_read_with_the_lender_s_own_options():
+    asked = question("Does wood float?", ["yes", "no"], "yes", "a") | {"letters": True}
+    lent = question("Does a stone float?", ["no", "yes"], "no", "b") | {"letters": True}
+    own = chain_of(asked, " Wood is light. It floats.", " The answer is (A).")
+    for letter, target in (("A", "no"), ("B", None)):  # B is yes there, and would be no here
+        lender = chain_of(lent, " It is heavy and sinks.", f" The answer is ({letter}).")
+        given = {"donors": donors([own, lender]), "sharing": {"a": asked, "b": lent}}
+        (row,) = conflict.perturb(own, item=asked, seed=0, conflict={"kinds": ["swap"], "targets": 1}, **given)
+        assert row["target"] == target
+
+
+def test_targets_are_drawn_whatever_their_length():
+    """Options of as many characters as the gold one are as often the first target as others."""
+    options = ["five", "nine", "three", "eight"]
+    items = [question("?", options, "five", item_id=str(number)) for number in range(400)]
+    first = [conflict.targets_of(item, "five", 0)[0] for item in items]
+    assert 90 < first.count("nine") < 180  # a third of 400
+
+
+@pytest.mark.parametrize(
+    ("gold", "text", "target"),
+    [
+        ("$60", " He buys 5 books at $12 each. 5 * 12 = $60.", r"\$\d+"),
+        ("1,200", " There are 40 boxes of 30 pens. 40 * 30 = 1,200.", r"(?:\d,)?\d{3}"),
+    ],
+)
+def test_an_open_target_is_written_as_in_the_chain(gold, text, target):
+    for seed in range(6):
+        row = carried(question(text, None, gold), text, seed)
+        assert re.fullmatch(target, row["target"])
+        assert row["text"].endswith(f" = {row['target']}.")
 
 
 def test_steps_before_the_changed_one_keep_their_token_ids(coins):

@@ -1,5 +1,6 @@
 """Conflict chains that a writer writes: what it is given, what is accepted, and how many of them there are."""
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from faithfulness import prompts
 from faithfulness.backends.protocol import Completion, Decoding, Prompt
 from faithfulness.chains import steps
-from faithfulness.compare.conflicts import acceptance
+from faithfulness.compare.conflicts import REASONS, REPAIRED, acceptance
 from faithfulness.perturb import conflict_written
 from faithfulness.perturb.conflict_written import arguments, judged, mistakes, write
 from faithfulness.perturb.mistake import Mistake
@@ -21,6 +22,7 @@ from faithfulness.tables.io import frame
 from faithfulness.tables.journal import Journal
 from faithfulness.tables.statistics import Conflicts
 
+PERTURB = Path(conflict_written.__file__).parent
 ITEM = {
     "item_id": "i",
     "question": "What is 3 + 4?",
@@ -132,7 +134,7 @@ def test_steps_of_several_mistakes_differ_and_missing_ones_are_counted() -> None
     ("text", "accepted", "rule"),
     [
         (" One and seven are {target}, so it is {target}.", True, "writer"),
-        (" It is 7.", False, "repaired"),
+        (" It is 7.", False, "gold"),
         (" Nobody knows.", False, "not_concluding"),
     ],
 )
@@ -160,6 +162,34 @@ def test_another_option_than_the_one_that_was_asked_for_is_refused() -> None:
     keys = {"item_id": "i", "sample": 0, "variant": "argue", "cut": 1, "target": "8", "chain_ids": None}
     made = judged(chain_row(), ITEM, keys | {"text": " 9.", "steps": [" It is 9."], "conclusion": ""})
     assert (made["accepted"], made["rule"]) == (False, "other_answer")
+
+
+def test_an_argument_that_ends_like_the_writer_s_own_chain_is_not_repaired() -> None:
+    keys = {"item_id": "i", "sample": 0, "variant": "argue", "cut": 1, "target": "8", "chain_ids": None}
+    written_row = keys | {"text": " 9.", "steps": [" It is 9."], "conclusion": ""}
+    made = judged(chain_row(TEXT.replace("7", "9")), ITEM, written_row)
+    assert (made["accepted"], made["rule"]) == (False, "other_answer")
+
+
+@pytest.mark.parametrize(
+    ("gold", "answers", "ends", "target", "rule"),
+    [
+        ("$1,200", None, "$1,200", None, "gold"),
+        ("$1,200", None, "$1,300", "$1,300", "writer"),
+        ("18", ["18", "20"], "20", None, "gold"),
+        ("18", ["18", "20"], "1,000", "1,000", "writer"),
+        ("18", ["18", "20"], "1000.0", None, "repaired"),
+    ],
+)
+def test_open_answers_are_compared_as_answers(
+    gold: str, answers: list[str] | None, ends: str, target: str | None, rule: str
+) -> None:
+    item = ITEM | {"options": None, "answer": gold, "answers": answers}
+    own = chain_row(" It is 4 * 4 = 16.") | {"conclusion": " The answer is 1000." if rule == "repaired" else ""}
+    keys = {"item_id": "i", "sample": 0, "variant": "continue", "cut": 1, "target": None, "chain_ids": None}
+    text = f" So it is {ends}."
+    made = judged(own, item, keys | {"text": text, "steps": [text], "conclusion": f" The answer is {ends}."})
+    assert (made["accepted"], made["target"], made["rule"]) == (target is not None, target, rule)
 
 
 def test_each_option_is_argued_for_once(wording: Prompts) -> None:
@@ -202,14 +232,38 @@ def test_acceptance_by_arm_and_kind() -> None:
         ("x-2", "carry", "algebra", False),
     ]
     probes = pd.DataFrame(rows, columns=["writer", "variant", "rule", "accepted"])
-    found = acceptance(probes, {"x-1": "x", "x-2": "x"})
-    assert found.to_dict("records") == [
-        {"arm": "base", "variant": "carry", "chains": 2, "accepted": 1, "repaired": 0, "refused": 1}
-        | {"reasons": "1 no_fact"},
-        {"arm": "base", "variant": "continue", "chains": 1, "accepted": 0, "repaired": 1, "refused": 0}
-        | {"reasons": ""},
-        {"arm": "x", "variant": "carry", "chains": 3, "accepted": 0, "repaired": 0, "refused": 3}
-        | {"reasons": "2 no_fact, 1 algebra"},
+    readouts = pd.DataFrame(
+        [
+            ("base", "base", "conflict", "carry", 2.0, 1.0),
+            ("base", "x-1", "conflict", "carry", 3.0, 1.5),
+            ("base", "x-2", "conflict", "carry", 4.0, 1.5),
+            ("base", "x-placebo-1", "conflict", "carry", 9.0, 9.0),
+            ("x-1", "x-1", "early_termination", "whole", 1.0, 1.0),
+        ],
+        columns=["writer", "reader", "perturbation", "variant", "chain_nats", "original_nats"],
+    )
+    found = acceptance(probes, {"x-1": "x", "x-2": "x"}, readouts)
+    carry = {"chains": 2, "accepted": 1, "repaired": 0, "refused": 1, "reasons": "1 no fact that can be changed"}
+    repaired = {"chains": 1, "accepted": 0, "repaired": 1, "refused": 0, "reasons": ""}
+    of_x = {"chains": 3, "accepted": 0, "repaired": 0, "refused": 3}
+    of_x |= {"reasons": "2 no fact that can be changed; 1 letters stand for numbers"}
+    none = {"chain_nats": None, "original_nats": None}
+    expected = [
+        {"arm": "base", "variant": "carry", "reader": "base"} | carry | {"chain_nats": 2.0, "original_nats": 1.0},
+        {"arm": "base", "variant": "carry", "reader": "x"} | carry | {"chain_nats": 3.5, "original_nats": 1.5},
+        {"arm": "base", "variant": "continue", "reader": "base"} | repaired | none,
+        {"arm": "base", "variant": "continue", "reader": "x"} | repaired | none,
+        {"arm": "x", "variant": "carry", "reader": "x"} | of_x | none,
     ]
-    frame(found.assign(model="m", dataset="d"), Conflicts)
-    frame(acceptance(probes.iloc[:0], {}).assign(model="m", dataset="d"), Conflicts)
+    table = frame(found.assign(model="m", dataset="d"), Conflicts)
+    assert table.equals(frame([row | {"model": "m", "dataset": "d"} for row in expected], Conflicts))
+    assert len(frame(acceptance(probes.iloc[:0], {}, readouts).assign(model="m", dataset="d"), Conflicts)) == 0
+
+
+def test_every_reason_has_words() -> None:
+    """What the modules return in place of a chain is in the table of reasons."""
+    returned = re.compile(r'(?:return|reason =|else|, number,) "(\w+)"')
+    files = [*PERTURB.glob("carry*.py"), *PERTURB.glob("conflict*.py")]
+    codes = {code for file in files for code in returned.findall(file.read_text())}
+    assert len(codes) > 10
+    assert codes - {REPAIRED, "heads", "tails"} <= set(REASONS)

@@ -141,7 +141,7 @@ def test_colours_mean_the_same_arm_everywhere(drawn):
 
 
 def test_kinds_draws_the_shares_of_base_and_tuned_and_what_moves(run):
-    data = kinds.tabulate(run["transitions"], run["gates"], run["summaries"])
+    data = kinds.tabulate(run["transitions"], run["kinds"], run["gates"], run["summaries"])
     assert (data.groupby(["model", "arm", "dataset"])["share"].sum().round(9) == 1).all()
     assert set(data.n_items) == {48}
     figure = kinds.draw(data, ARMS, DATASETS)
@@ -155,8 +155,12 @@ def test_kinds_draws_the_shares_of_base_and_tuned_and_what_moves(run):
         ("unstable", "base"): 0, ("unstable", "tuned"): 0,
     }  # fmt: skip
     assert "load-bearing 92 % to 62 %, redundant 8 % to 33 %, decorative 0 % to 4 %" in kinds.describe(data)
+    # Where load-bearing would end for a reader that guesses without a chain.
+    marks = [segment for lines in figure.axes[0].collections[:2] for segment in lines.get_segments()]
+    assert [tuple(point[1] for point in mark) for mark in marks] == [(0.25, 0.25), (0.4, 0.4)]
+    assert "only guess without a chain, 25 % and 40 % would be load-bearing" in kinds.describe(data)
     # What others write is in the table, not in the figure.
-    assert len(kinds.tabulate(run["transitions"], run["gates"], run["summaries"])) == len(run["transitions"]) / 2
+    assert len(data) == len(run["transitions"]) / 2
 
 
 def test_kinds_in_the_order_of_the_key_from_the_top_and_datasets_without_any_are_named(run):

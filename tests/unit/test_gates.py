@@ -149,6 +149,7 @@ def test_a_sound_cell_passes_all_gates():
         "validity",
         "paraphrase",
         "strength",
+        "conflicts",
         "items",
     }
     assert set(table.loc[table["closes"] != "", "gate"]) == expected
@@ -345,7 +346,21 @@ def test_rewordings_must_change_enough_words():
     assert failed(check(reworded=mixed)) == []
 
 
-def test_a_conflict_that_nobody_reads_closes_nothing_and_one_that_cannot_be_read_closes_c8(monkeypatch):
+@pytest.mark.parametrize("writers", [["base"], ["tuned-x"], ["base", "tuned-x"]])
+def test_without_conflict_chains_of_a_writer_nothing_is_known_of_c8(writers):
+    def without(readouts):
+        return readouts[(readouts["perturbation"] != "conflict") | ~readouts["writer"].isin(writers)]
+
+    table = check(readouts=without)
+    reasons = [f"no conflict chains could be made here of the chains of {name}" for name in writers]
+    assert [reason.partition(" (")[0] for reason in said(table, "conflicts")] == reasons
+    seen = cell_of(table)
+    assert len(closed.closing(seen, "C8", "chain_following", accuracy=False)) == len(writers)
+    assert closed.closing(seen, "C3", "filler_tolerance", accuracy=False) == []
+    assert closed.leaves_family(closed.closing(seen, "C8", "chain_following", accuracy=False))
+
+
+def test_conflict_answers_that_cannot_be_read_close_c8(monkeypatch):
     known = PERTURBATIONS | {"conflict": PERTURBATIONS["filler"]}
     monkeypatch.setattr(gates, "PERTURBATIONS", known)
     assert failed(check()) == []

@@ -1,5 +1,6 @@
 """Need and use: the four kinds of items, their shares, and how tuning moves items between them."""
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -106,6 +107,7 @@ def kind_table(base, tuned):
     rows = [
         {"arm": "t", "writer": writer, "reader": reader, "item_id": f"i{item:02}", "kind": kind}
         | dict(zip(("needed", "followed"), key[kind], strict=True))
+        | {"needed_by_chance": 0.25}
         for writer in ("base", "t")
         for reader, kinds_of in (("base", base), ("t", tuned))
         for item, kind in enumerate(kinds_of)
@@ -130,6 +132,10 @@ def test_shares_and_transitions_count_every_item_once(pairs):
         assert part["share"].sum() == pytest.approx(1)
         for kind in NAMES:
             assert part.loc[kind, "share"] == pytest.approx(kinds_of.count(kind) / len(pairs))
+            needed, followed = next(place for place, name in KINDS.items() if name == kind)
+            as_followed = sum(name in (KINDS[True, followed], KINDS[False, followed]) for name in kinds_of)
+            by_chance = (0.25 if needed else 0.75) * as_followed / len(pairs)
+            assert part.loc[kind, "by_chance"] == pytest.approx(by_chance)
             assert part.loc[kind, "ci_low"] <= part.loc[kind, "share"] <= part.loc[kind, "ci_high"]
             assert of_base.loc[of_base[column] == kind, "items"].sum() == kinds_of.count(kind)
 
@@ -146,3 +152,43 @@ def test_no_conflict_chain_no_kind():
     assert empty.empty
     assert kinds.shares(empty, 0.95).empty
     assert kinds.transitions(empty).empty
+
+
+@pytest.mark.parametrize("options", [2, 4])
+@pytest.mark.parametrize("constant", [False, True])
+def test_a_reader_that_guesses_without_a_chain_is_at_the_chance_level(options, constant):
+    """Independent guesses: (1 - 1/m)^2 of the chains are needed; the same one always: 1 - 1/m. The mark says so."""
+    rng = np.random.default_rng(0)
+    n = 400
+    names = list("abcd"[:options])
+    answer = np.repeat(names, n // options)
+    direct, without = (np.full(n, "b") if constant else rng.choice(names, n) for _ in range(2))
+    chains = pd.DataFrame({"answer": answer, "direct": direct, "without": without, "followed": 1.0})
+    chains.index = pd.MultiIndex.from_tuples([(f"i{i:03}", 0, 0) for i in range(n)], names=kinds.CHAIN)
+    use = {(writer, reader): chains for writer in ("base", "t") for reader in ("base", "t")}
+    shares = kinds.shares(kinds.table(use, {"t": "t"}), 0.95).set_index(["writer", "reader", "kind"])
+    expected = (1 - 1 / options) ** (1 if constant else 2)
+    bearing = shares.loc["base", "t", "load-bearing"]
+    assert bearing["by_chance"] == pytest.approx(expected, abs=0.02)
+    assert bearing["share"] == pytest.approx(expected, abs=0.06)
+    assert shares.loc[("base", "t", "redundant"), "by_chance"] == pytest.approx(1 - bearing["by_chance"])
+
+
+def test_a_reader_that_knows_the_answers_is_below_the_chance_level_and_one_alone_has_none():
+    rows = [row for item in range(6) for row in four("ab"[item % 2], "ab"[item % 2], ["c"], item=f"i{item}")]
+    shares = kinds.shares(kinds.table(use_of(rows), {"t": "t"}), 0.95).set_index("kind")
+    # a_n is 'a' in all items, and three readers of six answer it: by chance 2 of 5 others do where it does, else 3.
+    assert set(shares.loc["load-bearing", "by_chance"]) == {(3 * (1 - 2 / 5) + 3 * (1 - 3 / 5)) / 6}
+    alone = kinds.shares(kinds.table(use_of(four("b", "b", ["c"])), {"t": "t"}), 0.95)
+    assert alone["by_chance"].isna().all()
+
+
+def test_answers_compare_by_place_where_options_vary():
+    rows = []
+    for item, (text, other) in enumerate([("a", "b"), ("x", "y"), ("p", "q")]):
+        for row in four("b", "b", ["c"], item=f"i{item}"):
+            place = {"a": 0, "b": 1, "c": 2, None: None}[row["answer"]]
+            rows.append(row | {"position": place, "answer": {"a": text, "b": other}.get(row["answer"], row["answer"])})
+    found = kinds.table(use_of(rows, by_place=True), {"t": "t"})
+    assert set(found["needed_by_chance"]) == {1.0}  # the second option everywhere, where a_n is the first
+    assert set(found["kind"]) == {"load-bearing"}

@@ -104,7 +104,7 @@ def lenders(toy):
 
 
 def every_row(chain, toy, max_cuts=12):
-    given = {"item": ITEM, "seed": 0, "conflict": CONFLICT, "donors": lenders(toy), "shared_options": True}
+    given = {"item": ITEM, "seed": 0, "conflict": CONFLICT, "donors": lenders(toy), "sharing": {"i": ITEM, "j": ITEM}}
     return {
         "early_termination": early_termination.perturb(chain, max_cuts=max_cuts),
         "filler": filler.perturb(chain, max_cuts=max_cuts, filler=" ...", encode=toy.encode, decode=toy.decode),
@@ -419,9 +419,9 @@ def test_perturbations_are_applied_by_their_names(chain, toy):
     offered |= {"conflict": CONFLICT, "donors": lenders(toy)}
     item = ITEM
     for name, entry in PERTURBATIONS.items():
-        own = {key: (offered | item | {"item": item, "shared_options": True})[key] for key in entry.needs}
+        own = {key: (offered | item | {"item": item, "sharing": {"i": ITEM, "j": ITEM}})[key] for key in entry.needs}
         expected = import_module(f"faithfulness.perturb.{name}").perturb(chain, **own)
-        rows = list(probes_of(name, entry.needs, [chain], offered, {"i": item}))
+        rows = list(probes_of(name, entry.needs, [chain], offered, {"i": item, "j": item}))
         assert [row | {"chain_ids": None} for row in rows] == [row | {"chain_ids": None} for row in expected]
         assert [toy.decode(row["chain_ids"]) for row in rows] == [row["text"] for row in rows]
 

@@ -296,7 +296,7 @@ def test_chain_following_of_all_items_stands_below_the_controls(run):
     both = [plain.assign(measure=name) for name in ("chain_following", "chain_following_all")]
     matched = plain.assign(measure="chain_following", contrast="length_matched")
     both[1]["estimate"] = -0.31
-    tables = controls_section(pd.concat([*both, matched], ignore_index=True))
+    tables = controls_section(pd.concat([*both, matched], ignore_index=True), run["gates"])
     rows = {row["label"]: row["effects"] for row in tables[0]["rows"]}
     assert rows["with the items whose target is a reader's answer anyway"][0]["estimate"] == -0.31
 
@@ -379,6 +379,13 @@ def test_how_much_the_rewordings_change(text):
     assert "Arm Rule Steps Lower quartile Median Upper quartile" in said
     assert said.count("base clause order 40 25 % 38 % 50 %") == len(THREE) * len(DATASETS)
     assert said.count("base not reworded: no rule is certain 3") == len(THREE) * len(DATASETS)
+
+
+def test_how_the_conflict_chains_were_made(run):
+    said = words(page(run, [figure("kinds")]))
+    assert "carry : One fact of the chain is another one" in said
+    assert "swap : The whole chain" not in said  # a kind that nobody made
+    assert "base carry 48 94 % 0 % base: 1.25 / 1.00; tuned-symbolic: 1.25 / 1.00 3 no fact that can be changed" in said
 
 
 def test_where_the_results_come_from(text):
@@ -690,10 +697,10 @@ def test_the_page_says_what_was_left_out(run):
 
 
 def test_the_page_says_what_was_known_once_chains_were_written(run):
-    row = {"model": "m", "dataset": "d", "finding": "under_two_steps", "subject": "base", "token_limit": 80}
+    row = {"model": "m", "dataset": "d", "finding": "two_steps", "subject": "base", "token_limit": 80}
     forecast = frame([row | {"estimated": False, "share": 0.5, "n": 12}], Forecast)
     (said,) = after_writing(forecast, Limits(truncated_items=0.2, two_steps=0.8, paraphrase=0.8))
-    assert said.startswith("m, d: 50 % of the chains of base have fewer than two steps, more than 20 %: ")
+    assert said.startswith("m, d: only 50 % of the chains of base have two steps or more, less than 80 %: ")
     assert f"<li>{said}</li>" in page(run, after_writing=[said])
     assert "once the chains were written" not in page(run)
 

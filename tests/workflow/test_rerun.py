@@ -278,7 +278,8 @@ def test_conflict_chains_that_the_writer_writes(finished: Path) -> None:
     assert {row["variant"] for row in found} == set(kinds)
     assert [row for row in found if row["variant"] in kinds[:2]] == before
     counted = read_table(finished / RESULTS / "effects/conflicts.csv", Conflicts)
-    own = counted[(counted["model"] == "tiny") & (counted["dataset"] == "coin_flip") & (counted["arm"] == "base")]
+    of_base = (counted["arm"] == "base") & (counted["reader"] == "base")
+    own = counted[(counted["model"] == "tiny") & (counted["dataset"] == "coin_flip") & of_base]
     assert own["variant"].to_list() == sorted(kinds)
     assert (own["chains"] == 12).all()
     assert (own["accepted"] + own["repaired"] + own["refused"] == 12).all()

@@ -13,7 +13,7 @@ import pandas as pd
 
 from faithfulness.compare import kinds, retention
 from faithfulness.compare.alternatives import ALTERNATIVES, MAIN, MeasuresOf
-from faithfulness.compare.chain_probes import CHAIN, Arranged, ChainProbes, Floats, Form, arrange
+from faithfulness.compare.chain_probes import CHAIN, Arranged, ChainProbes, Floats, Form, arrange, floats
 from faithfulness.compare.measures import MEASURES, measured
 from faithfulness.config.roles import is_control
 from faithfulness.tables.io import frame
@@ -25,7 +25,7 @@ Pair = tuple[str, str]  # writer, reader
 COLUMNS = (
     *("writer", "item_id", "sample", "seed", "perturbation", "variant", "cut", "n_steps", "target", "answer", "valid"),
     *("p_original", "p_gold", "log_p_original", "log_p_gold", "log_p_target", "options_share", "correct", "same"),
-    *("answer_raw", "same_raw", "position", "cue", "retokenised"),
+    *("answer_raw", "same_raw", "position", "cue", "retokenised", "chain_nats"),
 )
 WHOLE = "whole"  # variant of the readouts of whole chains
 # Measures that tell which chains count, beside those that are wanted of an alternative.
@@ -107,7 +107,7 @@ def _of_pair(scores: pd.DataFrame, reading: Reading) -> ChainValues:
         answers=_answers(scores, arranged),
         readouts=_readouts(scores, arranged, reading),
         curves=retention.chain_curves(arranged.index, arranged.probes),
-        use=kinds.of_chains(scores, arranged),
+        use=kinds.of_chains(scores, arranged, by_place=reading.by_place),
     )
 
 
@@ -161,6 +161,8 @@ def _readouts(scores: pd.DataFrame, arranged: Arranged, reading: Reading) -> pd.
     Those of whole chains, which nothing perturbs, are a variant of early termination by themselves.
     """
     probes = arranged.probes
+    nats = floats(scores["chain_nats"])
+    original = probes.after_whole(nats)[probes.chain]
     is_whole = np.zeros(len(scores), bool)
     is_whole[probes.whole[probes.whole >= 0]] = True
     answer = scores["answer"]
@@ -174,6 +176,8 @@ def _readouts(scores: pd.DataFrame, arranged: Arranged, reading: Reading) -> pd.
             "answer": answer.where(scores["valid"].astype(bool)),
             "options_share": arranged.options_share,
             "low_share": arranged.options_share < reading.least_share,
+            "chain_nats": nats,
+            "original_nats": np.where(np.isnan(nats), np.nan, original),
         }
     )
     rows = of_cue(rows)
@@ -184,6 +188,8 @@ def _readouts(scores: pd.DataFrame, arranged: Arranged, reading: Reading) -> pd.
         retokenised=("retokenised", "sum"),
         options_share=("options_share", "mean"),
         low_share=("low_share", "sum"),
+        chain_nats=("chain_nats", "mean"),
+        original_nats=("original_nats", "mean"),
     )
     return frame(counts.join(_commonest(rows, keys)).reset_index(), Readouts)
 

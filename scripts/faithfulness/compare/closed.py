@@ -12,7 +12,7 @@ from faithfulness.compare.findings import ALL, NOTE, Finding
 ACCURACY_GATES = ("truncation", "validity")  # the only ones that R1 and R2 use
 # Gates that look at chains: no effect of tuning on reading can make them fail, so that cells which they close leave the
 # family of tests. All others but the accuracy of base may depend on the effect; their cells stay with p = 1.
-OF_CHAINS = ("steps", "truncation")
+OF_CHAINS = ("steps", "truncation", "conflicts")
 # The measures that a claim's gates close with it, by how their names begin.
 MEASURES_OF = {
     "C2": ("paraphrase_sensitivity", "meaning_sensitivity"),

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from faithfulness.compare import descriptives, manipulation, notes
+from faithfulness.compare import conflicts, descriptives, manipulation, notes
 from faithfulness.compare.claims import Claims
 from faithfulness.compare.descriptives import Observations
 from faithfulness.compare.findings import ALL, CONFIDENCE, NOTE, Finding, Tuning
@@ -71,6 +71,7 @@ def _of_tuned(observed: Observations, arm: str, frame: pd.DataFrame, declared: C
             *(finding for name in pair for finding in _format(observed, name, limits)),
             *_validity(observed, pair, pair, limits.invalid),
             *_options_share(observed, pair, pair, limits.options_share),
+            *conflicts.made(observed.readouts, pair),
             *manipulation.took(observed, training, tuning),
             *notes.constants(observed, pair, limits.constant),
             *notes.conclusions(observed, pair),

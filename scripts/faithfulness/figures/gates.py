@@ -25,6 +25,7 @@ GATES = {
     "manipulation": "tuning\ntook",
     "paraphrase": "rewording\naccepted",
     "strength": "rewording\nstrong",
+    "conflicts": "conflict\nchains",
     "items": "enough\nitems",
 }
 

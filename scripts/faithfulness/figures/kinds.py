@@ -8,7 +8,9 @@ import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
+from matplotlib.patheffects import withStroke
 
 from faithfulness.compare.inference import Floats
 from faithfulness.figures import alt_text, theme
@@ -20,7 +22,10 @@ from faithfulness.text import listed, percent
 CELL = ["model", "arm", "dataset"]
 PANELS = 4.0  # least width of all panels together, inches
 BAR = 0.22  # width of a bar; the bands between the two take the rest of a panel of width 1
+BY_CHANCE = "load-bearing"  # the kind whose share by chance is marked: at the bottom of the bars
 LEAST_SHOWN = 0.12  # shares below are too small for a number
+MARK = (0, (2, 1))  # dashes
+HALO = [withStroke(linewidth=2.4, foreground=PAPER)]  # as it stands on dark kinds, too
 MEANINGS = {
     "load-bearing": "both",
     "redundant": "followed only",
@@ -31,17 +36,26 @@ MEANINGS = {
 ON = {"load-bearing": PAPER, "redundant": INK, "decorative": INK, "unstable": PAPER}
 
 
-def tabulate(transitions: pd.DataFrame, gates: pd.DataFrame, summaries: pd.DataFrame) -> pd.DataFrame:
+def tabulate(
+    transitions: pd.DataFrame, kinds: pd.DataFrame, gates: pd.DataFrame, summaries: pd.DataFrame
+) -> pd.DataFrame:
     """Items of each cell by the kind of their chain for base and for tuned, both reading base's chains.
+
+    The share of load-bearing chains by chance stands beside them, for base and for tuned.
 
     Args:
         transitions, gates, summaries: the tables of those names.
+        kinds: tables.KindShares.
     """
     rows = transitions[transitions.writer == "base"].drop(columns="writer")
     sizes = summaries[["model", "parameters"]].drop_duplicates()
     rows = rows.merge(sizes, on="model", how="left")
     total = rows.groupby(CELL)["items"].transform("sum")
     rows = rows.assign(share=rows["items"] / total, n_items=total).reset_index(drop=True)
+    guessed = kinds[(kinds.writer == "base") & (kinds.kind == BY_CHANCE)].rename(columns={"by_chance": "chance"})
+    for column, of in (("base_chance", guessed.reader == "base"), ("tuned_chance", guessed.reader != "base")):
+        chance = guessed.loc[of, [*CELL, "chance"]].rename(columns={"chance": column})
+        rows = rows.merge(chance, on=CELL, how="left")
     return rows.assign(interpretable=interpretable(rows, gates))
 
 
@@ -72,6 +86,8 @@ def draw(data: pd.DataFrame, arms: Sequence[str], datasets: Sequence[str]) -> Fi
     entries: list[Artist] = [
         Patch(facecolor=KINDS[kind], edgecolor=PAPER, label=f"{kind} ({words})") for kind, words in MEANINGS.items()
     ]
+    label = "border of load-bearing if the reader\nonly guessed without a chain"
+    entries.append(Line2D([], [], color=INK, linewidth=0.9, linestyle=MARK, label=label))
     theme.key(figure, entries, data)
     if absent := [dataset for dataset in datasets if dataset not in columns]:
         figure.supxlabel(f"No chain could be judged on {listed(absent)}.", size=8, color=MUTED)
@@ -94,7 +110,8 @@ def _panel(ax: Axes, cell: pd.DataFrame) -> None:
         pd.MultiIndex.from_product([list(MEANINGS), list(MEANINGS)]), fill_value=0.0
     )
     matrix = shares.to_numpy().reshape(len(MEANINGS), len(MEANINGS))  # base by tuned
-    for left, sides in ((0.0, matrix.sum(axis=1)), (1 - BAR, matrix.sum(axis=0))):
+    bars = (0.0, matrix.sum(axis=1), cell.base_chance), (1 - BAR, matrix.sum(axis=0), cell.tuned_chance)
+    for left, sides, chance in bars:
         bottoms = np.concatenate([[0.0], np.cumsum(sides)[:-1]])
         for kind, share, bottom in zip(MEANINGS, sides, bottoms, strict=True):
             ax.bar(left + BAR / 2, share, BAR, bottom, color=KINDS[kind], edgecolor=PAPER, linewidth=0.6, alpha=faint)
@@ -106,6 +123,9 @@ def _panel(ax: Axes, cell: pd.DataFrame) -> None:
                     "color": ON[kind] if faint == 1 else INK,
                 }
                 ax.text(left + BAR / 2, bottom + share / 2, percent(share), **style)
+        ax.hlines(
+            chance.iloc[0], left, left + BAR, color=INK, linewidth=0.9, linestyle=MARK, zorder=3, path_effects=HALO
+        )
     _bands(ax, matrix, faint)
 
 
@@ -141,9 +161,11 @@ def describe(data: pd.DataFrame) -> str:
                 for side in ("base_kind", "tuned_kind")
             )
             parts.append(f"{kind} {percent(before)} to {percent(after)}")
+        chance = rows.groupby(CELL)[["base_chance", "tuned_chance"]].first().mean()
         share = moved.groupby(CELL)["share"].sum().reindex(cells.index, fill_value=0.0).mean()
         sentences.append(
             f"Base to {arm}, mean over {len(cells)} cell{'s' if len(cells) != 1 else ''}: {', '.join(parts)}; "
-            f"{percent(share)} of the items change their kind."
+            f"{percent(share)} of the items change their kind. With readers that only guess without a chain, "
+            f"{percent(chance.base_chance)} and {percent(chance.tuned_chance)} would be load-bearing."
         )
     return alt_text.joined(*sentences, alt_text.closed(data))

@@ -53,7 +53,7 @@ class Figure:
 FIGURES = (
     Figure(
         "kinds",
-        tables=("transitions", "gates", "summaries"),
+        tables=("transitions", "kinds", "gates", "summaries"),
         section="kinds",
         label="kinds of chains, before and after",
         title="Kinds of chains",

@@ -28,7 +28,8 @@ def probes_of(
     """
     module = import_module(f"{__package__}.{name}")
     needs = tuple(needs)
-    offered = {**offered, "shared_options": shared_options(items)} if "shared_options" in needs else offered
+    if "sharing" in needs:
+        offered = {**offered, "sharing": items if shared_options(items) else {}}
     for chain in chains:
         item = items.get(chain["item_id"], {})
         given = {need: item if need == "item" else item[need] if need in OF_ITEM else offered[need] for need in needs}

@@ -7,16 +7,18 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from faithfulness.answers.exact import Exact
+from faithfulness.answers.parse import is_correct
 from faithfulness.answers.quantities import whole
 from faithfulness.perturb import carry_coins, carry_letters, carry_numbers
-from faithfulness.perturb.concluded import asks_for_face, concluded
+from faithfulness.perturb.concluded import asks_for_face, concluded, ending_of
+from faithfulness.perturb.letters import are_strings
 from faithfulness.tables.fields import Row
 
 LARGEST = 60  # powers of 2 and 5 in a number
 
 
 class Led(NamedTuple):
-    """A chain that leads to a target, and what was changed: act, letter or number."""
+    """A chain that leads to a target, which is as the chain writes it, and what was changed: act, letter or number."""
 
     target: str
     steps: list[str]
@@ -43,16 +45,12 @@ def leading_elsewhere(
     if asks_for_face(item):
         turned = carry_coins.carried(steps, seed, item["item_id"])
         return turned if isinstance(turned, str) else _ending(turned, "act", targets or (), item)
-    if targets is not None and all(map(_is_spelled, (ends, *targets))) and '"' in "".join(steps).translate(_QUOTES):
+    if targets is not None and are_strings([ends, *targets]) and '"' in "".join(steps).translate(_QUOTES):
         return _spelled(steps, ends, targets, item)
     return _computed(steps, ends, targets, item, seed)
 
 
 _QUOTES = str.maketrans(dict.fromkeys("“”‘’'", '"'))
-
-
-def _is_spelled(text: str) -> bool:
-    return text.isalpha() and text.islower()
 
 
 def _ending(chains: Iterator[list[str]], rule: str, targets: Sequence[str], item: Row) -> Iterator[Led]:
@@ -64,11 +62,18 @@ def _ending(chains: Iterator[list[str]], rule: str, targets: Sequence[str], item
 
 
 def _spelled(steps: Sequence[str], ends: str, targets: Sequence[str], item: Row) -> Iterator[Led] | str:
-    found = [carry_letters.carried(steps, ends, target) for target in targets]
+    # One letter leads to the options that differ least from the gold answer: they come first.
+    nearest = sorted(targets, key=lambda target: _differing(target, item["answer"]))
+    found = [carry_letters.carried(steps, ends, target) for target in nearest]
     chains = [chain for chain in found if not isinstance(chain, str)]
     if chains:
         return _ending(iter(chains), "letter", targets, item)
     return next((reason for reason in found if isinstance(reason, str)), "no_target")
+
+
+def _differing(one: str, other: str) -> int:
+    """In how many places two strings differ."""
+    return sum(a != b for a, b in zip(one, other, strict=False))
 
 
 def _computed(
@@ -91,16 +96,17 @@ def _computed(
         for want in wanted
         for chain in carry_numbers.carried(sources, steps, facts, excluded, want, (seed, item["item_id"]))
     )
-    return _ending_elsewhere(chains, {ends, *(item.get("answers") or [item["answer"]])}, targets, item)
+    return _ending_elsewhere(chains, ends, targets, item)
 
 
 def _ending_elsewhere(
-    chains: Iterator[list[str]], excluded: set[str], targets: Sequence[str] | None, item: Row
+    chains: Iterator[list[str]], ends: str, targets: Sequence[str] | None, item: Row
 ) -> Iterator[Led]:
     for steps in chains:
-        end = concluded(steps, "", item)
-        if end is not None and end not in excluded and (targets is None or end in targets):
-            yield Led(end, steps, "number")
+        end, written = ending_of(steps, "", item)
+        elsewhere = end != ends and not is_correct(end, item)
+        if end is not None and written is not None and elsewhere and (targets is None or end in targets):
+            yield Led(written, steps, "number")
 
 
 def number(answer: str) -> Fraction | None:

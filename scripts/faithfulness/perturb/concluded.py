@@ -6,12 +6,15 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from faithfulness.answers.parse import parse_answer, states
-from faithfulness.perturb.arithmetic import read
+from faithfulness.answers.parse import Reading, parse_answer, states
+from faithfulness.answers.quantities import whole
+from faithfulness.perturb.letters import are_strings
 from faithfulness.perturb.wording import NUMBER_WORDS, parts
 from faithfulness.tables.fields import Row
 
 LAST = 3  # steps that are looked at, from the end
+NO_OPTION = ("", "")  # the reading of a text that states an answer which is none of the options
+NOTHING = (None, None)
 SIDES = re.compile(
     r"\b(?:is|are|was|be|now|still|shows?|lands|lies|stays|remains|becomes|on|from|to) (?P<said>heads|tails)\b(?! of\b)"
     r"|\b(?P<up>heads|tails)(?= up\b)",
@@ -19,6 +22,16 @@ SIDES = re.compile(
 )
 ASKED = re.compile(r"\b(heads|tails) up\?", re.I)
 QUOTED = re.compile(r"[\"“'‘](\w+)[\"”'’]")
+WORD_OF = {digits: word for word, digits in NUMBER_WORDS.items()}
+# Numbers in words or digits, also those that are no options: a chain may end with them.
+NUMBER = (
+    rf"(?:{'|'.join(NUMBER_WORDS)}|zero|one|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|twenty|thirty|"
+    r"forty|fifty|sixty|seventy|eighty|ninety|hundred|\d+)(?![\w-])"
+)
+NUMBERS = re.compile(rf"(?<![\w-]){NUMBER}", re.I)
+COMPUTED = re.compile(
+    rf"(?:\b(?:is|are|equals?|equal to|makes?|gives?|leaves?)|=) (?P<result>{NUMBER})(?! (?:plus|minus|times)\b)", re.I
+)
 
 
 class Face(NamedTuple):
@@ -32,17 +45,22 @@ class Face(NamedTuple):
 def concluded(steps: Sequence[str], conclusion: str, item: Row) -> str | None:
     """The answer that a chain ends with, in the form of `answers.parse.parse_answer`; None if it states none.
 
+    The conclusion decides, if there is one; else the last step that states an answer. Where that is none of the
+    options, the chain has no ending: what stands before it is not what it leads to.
+
     Args:
         steps: of the chain.
         conclusion: the sentences that were cut off from it; '' if there are none or the chain is to speak for itself.
         item: with `question`, `options`, `answer`, and perhaps `answers` and `letters`.
     """
-    if conclusion.strip() and (answer := _stated(conclusion, item)) is not None:
-        return answer
-    for step in list(reversed(steps))[:LAST]:
-        if (answer := _stated(step, item)) is not None:
-            return answer
-    return None
+    return ending_of(steps, conclusion, item)[0]
+
+
+def ending_of(steps: Sequence[str], conclusion: str, item: Row) -> Reading:
+    """The same answer, and as it is written there (`$1,200`)."""
+    texts = [conclusion] if conclusion.strip() else reversed(steps[-LAST:])
+    reading = next((found for text in texts if (found := _stated(text, item)) != NOTHING), NOTHING)
+    return NOTHING if reading == NO_OPTION else reading
 
 
 def faces(text: str) -> Iterator[Face]:
@@ -58,31 +76,44 @@ def asks_for_face(item: Row) -> str | None:
     return asked[-1].lower() if asked and set(item["options"] or ()) == {"yes", "no"} else None
 
 
-def _stated(text: str, item: Row) -> str | None:
+def _stated(text: str, item: Row) -> Reading:
+    """What a text states: an answer, NO_OPTION or NOTHING."""
     options = item["options"]
     if not options:
-        lines = [line for line in text.splitlines() if re.search(r"\d", line)] or [text]
-        return parse_answer(parts(lines[-1])[1], item)[0] if re.search(r"\w", text) else None
+        return parse_answer(_last_line(text), item) if re.search(r"\w", text) else NOTHING
     asked = asks_for_face(item)
     if asked and (up := list(faces(text))):
-        return "yes" if up[-1].side == asked else "no"
-    quoted = [word for word in QUOTED.findall(text) if word in options]
-    if quoted:
-        return str(quoted[-1])
+        return _option("yes" if up[-1].side == asked else "no", options)
+    if quoted := [word for word in QUOTED.findall(text) if word in options or are_strings([word, *options])]:
+        return _option(quoted[-1], options)
     if all(option in NUMBER_WORDS for option in options):
-        return _number_word(text, options)
-    if (answer := parse_answer(text, item)[0]) is not None:
-        return answer
-    named = [option for option in options if states(text, option)]
-    return str(named[0]) if len(named) == 1 else None
+        return _number_word(text, item)
+    return _number(text, item) if all(whole(option) is not None for option in options) else _named(text, item)
 
 
-def _number_word(text: str, options: Sequence[str]) -> str | None:
-    """The option that is the result of the last equation, else the last number in words."""
-    arithmetic = read([text])
-    results = [place for equation in (*arithmetic.equations, *arithmetic.wrong) for place in equation.results]
-    words = [number for number in arithmetic.numbers if number.word]
-    if not words:
-        return None
-    last = (arithmetic.numbers[max(results)] if results else words[-1]).text.lower()
-    return last if last in options else None
+def _number(text: str, item: Row) -> Reading:
+    reading = parse_answer(_last_line(text), item)
+    return NO_OPTION if reading == NOTHING and re.search(r"\d", text) else reading
+
+
+def _named(text: str, item: Row) -> Reading:
+    if (reading := parse_answer(text, item)) != NOTHING:
+        return reading
+    named = [option for option in item["options"] if states(text, option)]
+    return (named[0], named[0]) if len(named) == 1 else NOTHING
+
+
+def _option(text: str, options: Sequence[str]) -> Reading:
+    return (text, text) if text in options else NO_OPTION
+
+
+def _last_line(text: str) -> str:
+    """The last line with a number, or the text if there is none, without list marks and its last punctuation."""
+    return parts(([line for line in text.splitlines() if re.search(r"\d", line)] or [text])[-1])[1]
+
+
+def _number_word(text: str, item: Row) -> Reading:
+    """The option that is the last result, else the last number; an option's letter where there is none."""
+    options = item["options"]
+    results = [match["result"] for match in COMPUTED.finditer(text)] or NUMBERS.findall(text)
+    return _option(WORD_OF.get(results[-1], results[-1].lower()), options) if results else parse_answer(text, item)

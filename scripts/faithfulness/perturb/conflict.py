@@ -7,7 +7,7 @@ chain and all that follows from it; `swap` takes the chain of another item. What
 scored.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ class Made(NamedTuple):
     """A chain that leads to a target.
 
     Attributes:
-        target: the answer.
+        target: the answer, as the chain writes it.
         steps: its steps.
         rule: what made it.
         ids: its token ids, of the writer's tokenizer; None where its text has to be encoded.
@@ -41,7 +41,7 @@ def perturb(
     seed: int,
     conflict: Row,
     donors: Sequence[Row] = (),
-    shared_options: bool = False,
+    sharing: Mapping[str, Row] | None = None,
     encode: Encode | None = None,
 ) -> list[Row]:
     """The conflict chains of a chain that need no model, and a row for each that could not be made.
@@ -52,26 +52,22 @@ def perturb(
         seed: of what is drawn: targets, facts and their values, donors.
         conflict: the settings `kinds` and `targets`.
         donors: chains of the same writer, from `donors.donors`.
-        shared_options: whether all items have the same options.
+        sharing: all items by item_id, if they have the same options; else none of them, and no chain is swapped.
         encode: of the chain's tokenizer; None for a chain without token ids.
     """
     count = conflict["targets"]
     item = {**item, "item_id": chain["item_id"]}
-    lenders = donors if shared_options else ()
     rows = []
     for kind in conflict["kinds"]:
         if kind == "carry":
             rows += rows_of(chain, kind, _carried(chain, item, seed), count, encode)
-        elif kind == "swap":
-            rows += rows_of(chain, kind, _swapped(chain, item, seed, lenders, count), count, encode)
+        elif kind == "swap" and sharing:
+            rows += rows_of(chain, kind, _swapped(chain, item, seed, donors, sharing, count), count, encode)
     return rows
 
 
 def targets_of(item: Row, ends: str, seed: int) -> list[str]:
     """The options that a conflict chain may lead to, in an order drawn by seed, the same for all writers of an item.
-
-    Options that differ least from the gold answer come first where they are spelled alike, as one letter then leads to
-    them.
 
     Args:
         item: with `item_id`, `options` and `answer`.
@@ -79,14 +75,7 @@ def targets_of(item: Row, ends: str, seed: int) -> list[str]:
         seed: of the order.
     """
     others = [option for option in item["options"] or () if option not in (ends, item["answer"])]
-    return sorted(
-        others, key=lambda option: (_far(option, item["answer"]), digest("target", seed, item["item_id"], option))
-    )
-
-
-def _far(option: str, gold: str) -> bool:
-    """Whether an option of as many letters as the gold one differs from it in more than one letter."""
-    return len(option) == len(gold) and sum(one != other for one, other in zip(option, gold, strict=True)) > 1
+    return sorted(others, key=lambda option: digest("target", seed, item["item_id"], option))
 
 
 def rows_of(chain: Row, kind: str, made: Iterator[Made] | str, count: int, encode: Encode | None) -> list[Row]:
@@ -157,12 +146,14 @@ def _carried(chain: Row, item: Row, seed: int) -> Iterator[Made] | str:
     return led if isinstance(led, str) else (Made(*one) for one in led)
 
 
-def _swapped(chain: Row, item: Row, seed: int, donors: Sequence[Row], count: int) -> Iterator[Made] | str:
+def _swapped(
+    chain: Row, item: Row, seed: int, donors: Sequence[Row], sharing: Mapping[str, Row], count: int
+) -> Iterator[Made] | str:
     ends = ending(chain, item)
     if ends is None:
         return "not_concluding"
     targets = targets_of(item, ends, seed)
-    if donors and not targets:
+    if not targets:
         return "no_target"
     # Donors of as many steps come first: a chain of the same form.
     lenders = list(ring.others(chain, donors, seed))
@@ -170,13 +161,18 @@ def _swapped(chain: Row, item: Row, seed: int, donors: Sequence[Row], count: int
     made = [
         Made(target, lender["steps"], "donor", None if chain["chain_ids"] is None else lender["chain_ids"])
         for target in targets
-        for lender in islice(_ending_with(target, lenders, item), count)
+        for lender in islice(_ending_with(target, lenders, item, sharing), count)
     ]
     return iter(made) if made else "no_donor"
 
 
-def _ending_with(target: str, chains: Sequence[Row], item: Row) -> Iterator[Row]:
-    """The chains whose conclusion and last steps both say the target, as far as they say something."""
+def _ending_with(target: str, chains: Sequence[Row], item: Row, sharing: Mapping[str, Row]) -> Iterator[Row]:
+    """The chains that conclude the target, and whose last steps say no other answer to the item.
+
+    A conclusion answers the chain's own question, whose options may have other letters; the steps are read with the
+    item's.
+    """
     for chain in chains:
-        if ending(chain, item) == target and concluded(chain["steps"], "", item) in (target, None):
+        own = sharing[chain["item_id"]]
+        if ending(chain, own) == target and concluded(chain["steps"], "", item) in (target, None):
             yield chain

@@ -1,18 +1,19 @@
 """Conflict chains that a model writes: it continues from a mistake, or argues for another option (method, section 4).
 
 The writer itself writes them, so that they have its form. A chain is accepted if it concludes on an answer that is
-neither the gold one nor what the writer's own chain concludes; a chain that comes back to that after a mistake was
-repaired.
+neither a right one nor what the writer's own chain concludes; a chain that comes back to that after a mistake was
+repaired. An argument has to conclude on its target.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 
 from faithfulness import prompts
+from faithfulness.answers.parse import is_correct
 from faithfulness.backends.protocol import Backend, Completion, Decoding, Prompt
 from faithfulness.chains.write import parse_chain
 from faithfulness.hashing import digest
-from faithfulness.perturb.concluded import concluded
+from faithfulness.perturb.concluded import concluded, ending_of
 from faithfulness.perturb.conflict import Made, accepted, ending, refused, targets_of
 from faithfulness.perturb.mistake import Mistake, mistaken_probes
 from faithfulness.perturb.splicing import Encode, Row
@@ -151,12 +152,14 @@ def judged(chain: Row, item: Row, written: Row) -> Row:
         written: a row of tables.Written.
     """
     kind, number, own = written["variant"], written["cut"], ending(chain, item)
-    ends = concluded(written["steps"], written["conclusion"], item)
+    ends, target = ending_of(written["steps"], written["conclusion"], item)
     said = concluded(written["steps"], "", item)
-    if ends is not None and ends == own:
+    if kind == "continue" and ends is not None and ends == own:
         return refused(chain, kind, number, "repaired")
-    if ends is None or said not in (ends, None):
+    if ends is None or target is None or said not in (ends, None):
         return refused(chain, kind, number, "not_concluding")
-    if ends == item["answer"] or written["target"] not in (ends, None):
-        return refused(chain, kind, number, "gold" if ends == item["answer"] else "other_answer")
-    return accepted(chain, kind, number, Made(ends, [written["text"]], "writer", written["chain_ids"]), None)
+    if is_correct(ends, item):
+        return refused(chain, kind, number, "gold")
+    if written["target"] not in (ends, None):
+        return refused(chain, kind, number, "other_answer")
+    return accepted(chain, kind, number, Made(target, [written["text"]], "writer", written["chain_ids"]), None)

@@ -3,8 +3,9 @@
 Lanham et al. 2023 (section 2.3) let a model write the mistake. A rule needs no model, is the same for every arm, and is
 wrong by construction: it keeps the form of the step and changes what the step claims, in one place, so that a person
 could have written it. A step that claims nothing gets no mistake and no probe: a probe with the step as it was written
-would count as an answer that withstood a mistake. Which steps these are depends on the chain alone, so that readers of
-the same chains, whose measures are compared, have the same probes.
+would count as an answer that withstood a mistake. Nor does a step that names a letter of a string if no other letter
+leads to another option: the reader has no answer that would show it. Which steps these are depends on the chain and
+its item alone, so that readers of the same chains, whose measures are compared, have the same probes.
 """
 
 import re
@@ -16,6 +17,7 @@ from typing import Literal
 
 from faithfulness.chains.layout import kind
 from faithfulness.perturb.claims import amount, asserts, is_question, result, spelled_amount, spelled_result
+from faithfulness.perturb.letters import are_strings, leads_to_option
 from faithfulness.perturb.negate import negate
 from faithfulness.perturb.splicing import Change, Encode, Row, cuts, probe
 from faithfulness.perturb.wording import (
@@ -157,7 +159,8 @@ def corrupt(
     for name, rule, scope in RULES:
         if scope in scopes and (edit := rule(claim)):
             start, stop, wrong = edit
-            return Mistake(f"{lead}{written[:start]}{wrong}{written[stop:]}{end}", name)
+            changed = f"{lead}{written[:start]}{wrong}{written[stop:]}{end}"
+            return Mistake(changed, name) if changed != step else None
     return None
 
 
@@ -274,14 +277,11 @@ def _change_letter(claim: Claim) -> Edit | None:
     spot = rotated(spots, claim.seed, claim.body)[0]
     letter = claim.body[spot]
     others = [each for each in string.ascii_lowercase if each != letter.lower()]
-    other = claim.first([each for each in others if _leads_to_option(claim, letter, each)] or others)
-    return (spot, spot + 1, other.upper() if letter.isupper() else other) if other else None
-
-
-def _leads_to_option(claim: Claim, letter: str, other: str) -> bool:
-    """Whether the other letter in place of this one makes another option of one of the options."""
-    changed = (f"{o[:i]}{other}{o[i + 1 :]}" for o in claim.options for i in range(len(o)) if o[i] == letter)
-    return any(option in claim.options for option in changed)
+    if len(text) == 1 and are_strings(claim.options):
+        others = [each for each in others if leads_to_option(claim.options, letter, each)]
+    other = claim.first(others)
+    # Without another letter the step stays as it is, so that no later rule makes it wrong otherwise.
+    return spot, spot + 1, (other.upper() if letter.isupper() else other) if other else letter
 
 
 def _change_amount(claim: Claim) -> Edit | None:

@@ -46,8 +46,9 @@ class Perturbation:
         needs: keyword arguments of its function: settings of the section `perturbations` of the configuration
             (`max_cuts`, `seed`, `filler`, `fillers`, `conflict`); `contrasts` (pairs of words of the chain's dataset);
             `answer` and `options` (of the chain's item), or `item` (all columns of it, see `apply.OF_ITEM`); `donors`
-            (the chains of the same writer and dataset, see `donors.donors`); `shared_options` (whether all items have
-            the same); `encode` and `decode` (of the writer's tokenizer; None where a server has it).
+            (the chains of the same writer and dataset, see `donors.donors`); `sharing` (all items by item_id, where
+            they have the same options; else none); `encode` and `decode` (of the writer's tokenizer; None where a
+            server has it).
         variants: the ways in which it changes chains.
     """
 
@@ -135,7 +136,7 @@ PERTURBATIONS = {
         Perturbation(
             name="conflict",
             label="conflict",
-            needs=("item", "seed", "conflict", "donors", "shared_options", "encode"),
+            needs=("item", "seed", "conflict", "donors", "sharing", "encode"),
             variants=(
                 Variant(
                     name="carry",

@@ -45,7 +45,7 @@ def controls_section(effects: pd.DataFrame, gates: pd.DataFrame) -> list[Shown]:
             for name, other in measures.items()
             if ("plain", other) in by_place
         }
-        failed = {"placebo": _placebo_failed(gates, model, arm, dataset)}
+        failed = {"placebo": _placebo_failed(gates, str(model), str(arm), str(dataset))}
         rows = [
             {
                 "label": text,
@@ -97,8 +97,9 @@ def _placebo_failed(gates: pd.DataFrame, model: str, arm: str, dataset: str) -> 
     failed = gates[(gates.gate == "placebo") & ~gates.passed & (gates.model == model) & (gates.arm == arm)]
     of_cell = failed if dataset == "pooled" else failed[failed.dataset == dataset]
     reasons = of_cell.drop_duplicates("dataset")
-    named = "{dataset}: {reason}" if dataset == "pooled" else "{reason}"
-    return "; ".join(named.format(**row) for row in reasons.to_dict("records"))
+    return "; ".join(
+        f"{row.dataset}: {row.reason}" if dataset == "pooled" else row.reason for row in reasons.itertuples()
+    )
 
 
 def _control(row: NamedRow) -> Shown | None:

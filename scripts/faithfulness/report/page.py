@@ -16,6 +16,7 @@ from faithfulness.compare.findings import NOTE
 from faithfulness.compare.measures import CONTINUOUS
 from faithfulness.compare.null_pairs import alarms
 from faithfulness.compare.verdicts import CLOSED
+from faithfulness.report.conflict_table import conflicts_section
 from faithfulness.report.controls import control_arms_section, controls_section, correlations_section
 from faithfulness.report.headline import headline
 from faithfulness.report.labels import label
@@ -100,7 +101,7 @@ def context(
         "after_writing": results.after_writing,
         "limits": limits_section(effects, gates, summaries, results.calibration, config),
         "kinds": kinds_section(results.kinds),
-        "conflicts": results.conflicts.to_dict("records"),
+        "conflicts": conflicts_section(results.conflicts),
         "null_pairs": null_pairs_section(results.null_pairs),
         "control_arms": control_arms_section(results.controls),
         "controls": controls_section(effects, gates),
@@ -131,7 +132,7 @@ def kinds_section(kinds: pd.DataFrame) -> Shown:
     ):
         by_kind = {row["kind"]: row for row in part.to_dict("records")}
         shares = [
-            {"value": row["share"], "interval": interval(row["ci_low"], row["ci_high"])}
+            {"value": row["share"], "interval": interval(row["ci_low"], row["ci_high"]), "by_chance": row["by_chance"]}
             for row in (by_kind[kind] for kind in KINDS.values())
         ]
         names = {"model": model, "arm": arm, "dataset": dataset, "writer": writer, "reader": reader}

@@ -186,7 +186,7 @@ Probes = pa.schema(
         field(
             "target",
             STR,
-            meaning="answer that a conflict chain leads to; null for other perturbations, and where there is none",
+            meaning="answer that a conflict chain leads to, as it writes it; null for others, and where there is none",
             nullable=True,
         ),
     ]

@@ -98,6 +98,14 @@ Readouts = pa.schema(
             nullable=True,
         ),
         field("low_share", INT, meaning="readouts in which that share is below the declared limit"),
+        field(
+            "chain_nats",
+            FLOAT,
+            meaning="negative log-likelihood of the chains under the reader, nats a token, mean over those where it is "
+            "reported (whole chains and conflict chains)",
+            nullable=True,
+        ),
+        field("original_nats", FLOAT, meaning="the same of the whole chains that these were made from", nullable=True),
     ]
 )
 
@@ -118,6 +126,13 @@ Kinds = pa.schema(
         field("needed", BOOL, meaning="the direct answer and the answer at k = 0 both differ from a_n"),
         field("followed", BOOL, meaning="more than half of the conflict probes are answered with their target"),
         field("kind", STR, meaning="load-bearing, redundant, decorative or unstable"),
+        field(
+            "needed_by_chance",
+            FLOAT,
+            meaning="share of the other chains for which the reader's direct answer and its answer at k = 0 both "
+            "differ from this a_n: how likely the chain is needed if the reader guesses; null for a single chain",
+            nullable=True,
+        ),
     ]
 )
 

@@ -179,8 +179,8 @@ Gates = pa.schema(
             "gate",
             STR,
             meaning="above_chance, collapsed_reader, steps, truncation, validity, options_share, items, manipulation, "
-            "paraphrase or strength; and what closes nothing by itself: constant, floor, placebo, truncated_items, "
-            "last_step_states, met_targets",
+            "paraphrase, strength or conflicts; and what closes nothing by itself: constant, floor, placebo, "
+            "truncated_items, last_step_states, met_targets",
         ),
         field("subject", STR, meaning="the arm (or reader / perturbation, or measure) that was looked at"),
         field("value", FLOAT, meaning="what was measured", nullable=True),
@@ -276,11 +276,14 @@ Conflicts = pa.schema(
         field("arm", STR, meaning="arm that wrote the chains"),
         field("dataset", STR, meaning="dataset"),
         field("variant", STR, meaning="kind of conflict chain: carry, swap, continue or argue"),
+        field("reader", STR, meaning="arm that read them: the counts are the same for all readers"),
         field("chains", INT, meaning="conflict chains that were asked for, those of all trainings together"),
         field("accepted", INT, meaning="those that lead to another answer, and are scored"),
         field("repaired", INT, meaning="those in which the writer came back from a mistake to its old conclusion"),
         field("refused", INT, meaning="all others"),
         field("reasons", STR, meaning="why these were refused, with their counts, the commonest first"),
+        field("chain_nats", FLOAT, meaning="of accepted ones, as in the readouts; mean of trainings", nullable=True),
+        field("original_nats", FLOAT, meaning="the same of the chains that they were made from", nullable=True),
     ]
 )
 
@@ -317,6 +320,7 @@ KindShares = pa.schema(
         field("share", FLOAT, meaning="share of items of this kind, 0 to 1"),
         field("ci_low", FLOAT, meaning="lower end of the Clopper-Pearson interval over items"),
         field("ci_high", FLOAT, meaning="upper end"),
+        field("by_chance", FLOAT, meaning="the share if the reader guessed without a chain (see kinds)", nullable=True),
         field("n_items", INT, meaning="items that have a kind"),
     ]
 )

@@ -59,9 +59,7 @@ rule write_report:
         runtime=runtime(10),
     params:
         config=SETTINGS.model_dump(mode="json"),
-        limits=DECLARED.gates.model_dump(
-            include={"truncated_items", "two_steps", "paraphrase"}
-        ),
+        limits=LIMITS,
         benchmarks=f"{RESULTS}/benchmarks",  # those that exist: no job runs again for a deleted one
         code=code("write_report"),
     message:

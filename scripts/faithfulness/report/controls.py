@@ -97,9 +97,8 @@ def _placebo_failed(gates: pd.DataFrame, model: str, arm: str, dataset: str) -> 
     failed = gates[(gates.gate == "placebo") & ~gates.passed & (gates.model == model) & (gates.arm == arm)]
     of_cell = failed if dataset == "pooled" else failed[failed.dataset == dataset]
     reasons = of_cell.drop_duplicates("dataset")
-    return "; ".join(
-        f"{row.dataset}: {row.reason}" if dataset == "pooled" else row.reason for row in reasons.itertuples()
-    )
+    said = reasons.dataset + ": " + reasons.reason if dataset == "pooled" else reasons.reason
+    return "; ".join(said)
 
 
 def _control(row: NamedRow) -> Shown | None:

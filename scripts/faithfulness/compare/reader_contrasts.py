@@ -15,13 +15,11 @@ from faithfulness.compare import effects
 from faithfulness.compare.effects import Comparison, Pool
 from faithfulness.compare.item_means import ROLES, Cell, Cells, Seeds
 from faithfulness.compare.measures import MEASURES
+from faithfulness.compare.readings import BASE_CHAINS, BETWEEN_ARMS, NULL, PLACEBO
 from faithfulness.config.statistics import Statistics
 
-BASE_CHAINS = "base_chains"  # the arm (tuned or placebo) minus base
-PLACEBO = "placebo"  # the tuned arm minus its placebo
-NULL = "null"  # the null arm minus base
-BETWEEN_ARMS = "between_arms"  # one tuned arm minus another one (C7)
 READER_CONTRASTS = (BASE_CHAINS, PLACEBO, NULL, BETWEEN_ARMS)
+SAID = ("reading", "total")  # the components that say what the first reader has more than the second
 
 
 def of_reader(frame: pd.DataFrame, role: str) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse, stats
 
-from faithfulness.compare import chain_values, confounds, cut_answers, inference, item_means, kappa
+from faithfulness.compare import chain_values, confounds, cut_answers, effects, inference, item_means, kappa
 from faithfulness.compare.item_means import ROLES
 from faithfulness.compare.measures import MEASURES
 from faithfulness.config.statistics import Statistics
@@ -445,30 +445,19 @@ def test_the_items_needed_are_known_with_and_without_seeds():
     """As of plain effects, so that a sentence gives the same advice."""
     trainings = ("t", "u", "v")
     rows = random_rows(np.random.default_rng(4), items=24, trainings=trainings, invalid=0.02, most_steps=4)
-    for flag in (False, True):
-        row = corrected(rows, ["aoc"], trainings=trainings, crossed=flag).loc[("aoc", "reading")]
-        error, n = np.array(row["error"]), np.array(row["n_items"], float)
-        seeds = (row["seed_error"], 2) if flag else ()
-        detect = inference.items_to_detect(np.array(row["estimate"]), error, n, *seeds)
-        assert row["items_to_detect"] == pytest.approx(detect, nan_ok=True)
-        if not flag:
-            assert row["items_for_equivalence"] == inference.items_for_equivalence(error, n, np.array(QUICK.margin))
-    # Of seeds that agree, more items are what equivalence needs.
-    same = [
-        row | {"reader": name, "writer": name if row["writer"] == "t" else "base", "seed": place * (row["seed"] > 0)}
-        for place, name in enumerate(trainings, 1)
-        for row in random_rows(np.random.default_rng(5), items=24, most_steps=4)
-        if row["reader"] == "t"
-    ]
-    same += [
-        row | {"writer": name if row["writer"] == "t" else "base", "seed": place * (row["seed"] > 0)}
-        for place, name in enumerate(trainings, 1)
-        for row in random_rows(np.random.default_rng(5), items=24, most_steps=4)
-        if row["reader"] == "base" and (row["writer"] == "t" or place == 1)
-    ]
-    row = corrected(same, ["aoc"], trainings=trainings, crossed=True).loc[("aoc", "reading")]
-    assert row["seed_error"] == pytest.approx(0, abs=1e-9)
-    assert row["items_for_equivalence"] > 24
+    alone, crossed = (corrected(rows, ["aoc"], trainings=trainings, crossed=flag) for flag in (False, True))
+    for table, seeds in ((alone, ()), (crossed, (crossed.loc[("aoc", "reading"), "seed_error"], 2))):
+        row = table.loc[("aoc", "reading")]
+        value, error, n = (np.array(row[name], float) for name in ("estimate", "error", "n_items"))
+        detect, equivalence = (
+            inference.items_to_detect(value, error, n, *seeds),
+            inference.items_for_equivalence(error, n, np.array(QUICK.margin), *seeds),
+        )
+        needed = row[["items_to_detect", "items_for_equivalence"]].tolist()
+        assert needed == pytest.approx([detect, equivalence], nan_ok=True)
+    # Of seeds that agree, more items are what equivalence needs, not more seeds.
+    agreeing = effects.crossed(alone, [alone["estimate"].to_numpy(float)] * 3, QUICK).loc[("aoc", "reading")]
+    assert agreeing["items_for_equivalence"] > agreeing["n_items"]
 
 
 def test_answers_that_are_nearly_always_the_same_leave_nothing_to_correct():

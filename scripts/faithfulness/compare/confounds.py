@@ -272,7 +272,8 @@ def _row(strata: Sequence[_Estimated], name: str, component: str, statistics: St
     resampled = np.mean([_component(s.drawn, component) for s in strata], axis=0)
     distribution = resampled[np.isfinite(resampled)]
     n = float(sum(s.n_items for s in strata))
-    row = {"estimate": estimate, "n_items": n}
+    margin = effects.margin(name, statistics)
+    row = {"estimate": estimate, "n_items": n, "margin": margin}
     if not (np.isfinite(estimate) and len(distribution) >= LEAST_DEFINED * len(resampled)):
         return row
     differ = [int((np.abs(_component(s.by_item, component)) > ZERO).sum()) for s in strata]
@@ -289,14 +290,14 @@ def _row(strata: Sequence[_Estimated], name: str, component: str, statistics: St
             acceleration = inference.acceleration([(len(v) - 1) * (v.mean() - v)[None] for v in left_out])
             low, high = inference.bca_interval(np.array([estimate]), distribution[None], acceleration, level)
             row[f"{ends}_low"], row[f"{ends}_high"] = float(low[0]), float(high[0])
-    error, margin = np.std(distribution, ddof=1), np.array(effects.margin(name, statistics))
+    error = np.std(distribution, ddof=1)
     needed = {
         # As in `effects.estimates`: with hardly a difference in sight, what could hide is what the interval admits.
         "detectable": row["ci_high"] if sparse else inference.detectable_effect(error),
         "items_to_detect": np.nan if sparse else inference.items_to_detect(np.array(estimate), error, np.array(n)),
         "items_for_equivalence": np.maximum(
-            inference.items_for_equivalence(error, np.array(n), margin),
-            inference.items_for_none_seen(margin, np.array(most), len(strata)),
+            inference.items_for_equivalence(error, np.array(n), np.array(margin)),
+            inference.items_for_none_seen(np.array(margin), np.array(most), len(strata)),
         ),
     }
     row |= {key: float(value) for key, value in needed.items()}

@@ -125,9 +125,9 @@ def chance_corrected(
                     contrast_of(reading, readers, corrected=True),
                 )
                 needed = [
-                    row.component in JUDGED
-                    and any(perturbation_of(row.measure) in known[row.model, row.arm, name] for name in row.pool)
-                    for row in rows.itertuples()
+                    row["component"] in JUDGED
+                    and any(perturbation_of(row["measure"]) in known[row["model"], row["arm"], d] for d in row["pool"])
+                    for row in rows.to_dict("records")
                 ]
                 parts.append(rows[needed])
     return parts

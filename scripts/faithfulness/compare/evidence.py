@@ -121,8 +121,9 @@ def evidence(group: Sequence[EffectRow], simple: Simple, reading: str = MAIN) ->
         p_base.append(_p_value(tested[0]))
         p_values[row.measure] = _largest(_p_value(one) for one in tested)
         part = part_of(effect or row, simple, row.direction or 0)
-        against = {"base": _seen(of_base), "placebo": _seen(of_placebo)} if placebo else {}
-        parts.append(replace(part, calibration=row.calibration, room=row.has_room, **against))
+        if placebo:
+            part = replace(part, base=_seen(of_base), placebo=_seen(of_placebo))
+        parts.append(replace(part, calibration=row.calibration, room=row.has_room))
     return Evidence(parts, p_values, _largest(p_base), failed, group[0].leaves, group[0].placebo_failed)
 
 

@@ -104,6 +104,7 @@ rule check_chains:
         after_writing=SETTINGS.chains.after_writing,
     params:
         writers=lambda wildcards: SETTINGS.writers_of(wildcards.model),
+        arms=lambda wildcards: arms_by_training(wildcards.model),
         max_new_tokens=setting("dataset.max_new_tokens"),
         code=code("check_chains", words=False, without=["faithfulness.chains.notices"]),
     message:

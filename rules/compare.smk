@@ -208,6 +208,7 @@ rule compare_arms:
     output:
         claims=f"{RESULTS}/effects/claims.json",
         cells=f"{RESULTS}/effects/by_cell.csv",
+        controls=f"{RESULTS}/effects/controls.csv",
         gates=f"{RESULTS}/effects/gates.csv",
         summaries=f"{RESULTS}/effects/summaries.csv",
         curves=f"{RESULTS}/effects/curves.csv",

@@ -16,6 +16,7 @@ rule write_report:
         strengths=f"{RESULTS}/effects/strengths.csv",
         kinds=f"{RESULTS}/effects/kinds.csv",
         conflicts=f"{RESULTS}/effects/conflicts.csv",
+        controls=f"{RESULTS}/effects/controls.csv",
         null_pairs=rules.judge_null_pairs.output[0],
         claims=f"{RESULTS}/effects/claims.json",
         correlations=f"{RESULTS}/effects/correlations.csv",

@@ -18,6 +18,7 @@ chains = [read_table(file, Chains, forecast.COLUMNS) for file in inputs.chains]
 reworded = [read_table(file, Probes, ["variant", "accepted"]) for file in inputs.paraphrases]
 found = forecast.table(
     dict(zip(settings.writers, chains, strict=True)),
+    settings.arms,
     dict(zip(settings.writers, reworded, strict=False)),  # none where a language model rewords after this
     settings.max_new_tokens,
 )

@@ -7,6 +7,7 @@ from snakemake.iocontainers import Snakemake
 from faithfulness.compare import arm_table, claims, judge, manipulation, read_all
 from faithfulness.config.roles import is_control
 from faithfulness.operate import job
+from faithfulness.tables.controls import Controls
 from faithfulness.tables.io import read_tables, write_table
 from faithfulness.tables.statistics import (
     Conflicts,
@@ -41,7 +42,9 @@ judged = judge.judge(
     calibration=read_all.calibration(inputs.calibration),
 )
 
-write_table(judged[~judged["arm"].map(is_control)], Effects, output.cells)
+of_controls = judged["arm"].map(is_control)
+write_table(judged[~of_controls], Effects, output.cells)
+write_table(judged.loc[of_controls, Controls.names], Controls, output.controls)
 write_table(gates[~gates["arm"].map(is_control)], Gates, output.gates)
 write_table(
     read_tables(inputs.summaries, Summaries).sort_values(["model", "arm", "dataset"]), Summaries, output.summaries

@@ -35,7 +35,8 @@ observed = Observations(
     items=read_table(inputs.questions, Items),
 )
 made = read_all.read(inputs.conflicts, Probes, ["writer", "dataset", "perturbation"], conflicts.COLUMNS)
-columns = list(dict.fromkeys(["arm", "seed", *item_means.KEYS, "aoc_raw", *declared.primary_measures]))
+counted = ["aoc_raw", "chain_following_all", *declared.primary_measures]
+columns = list(dict.fromkeys(["arm", "seed", *item_means.KEYS, *counted]))
 means = read_table(inputs.means, item_means.schema(), columns, where={"alternative": [MAIN]})
 by_cell = item_means.frames(means.assign(model=wildcards.model, dataset=wildcards.dataset))
 frames = {arm: frame for (_, arm, _), frame in by_cell.items()}

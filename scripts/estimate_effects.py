@@ -17,6 +17,7 @@ from faithfulness.compare import (
     claims,
     confounds,
     constant_answers,
+    cut_answers,
     effects,
     item_means,
     judge,
@@ -73,18 +74,6 @@ contrasts = {
 }
 plain = contrasts[MAIN][""].comparison
 cells, seeds = plain.cells, plain.seeds
-equal = {cell: item_means.equal_correctness(frame) for cell, frame in cells.items()}
-matched = {cell: confounds.length_matched(frame) for cell, frame in cells.items()}
-comparisons = [
-    *(of_reading[""].comparison for of_reading in contrasts.values()),
-    Comparison("equal_correctness", equal, primary, seeds),
-    Comparison("length_matched", matched, primary, seeds),
-]
-readers = [contrast.comparison for of_reading in contrasts.values() for name, contrast in of_reading.items() if name]
-between = [
-    reader_contrasts.between_arms((cells, seeds), frames_of(other), list(primary))
-    for other in snakemake.params.need_more_reasoning
-]
 files = {Path(file).stem: file for file in inputs.cut_answers}
 
 
@@ -101,6 +90,19 @@ for cell in cells:  # one dataset's at a time, as these are the largest
     by_cut[cell], by_cut_of_seed[cell] = contrasts[MAIN][""].arrange(answers(cell, [MAIN]))
 constants = constant_answers.of_gates(read_tables(inputs.gates, Gates), cells)
 corrected = {name: {key: one for key, one in of.items() if (name, key) != (MAIN, "")} for name, of in contrasts.items()}
+
+unmoved = {cell: f[f.index.isin(cut_answers.same_direct_answer(by_cut[cell]))] for cell, f in cells.items()}
+matched = {cell: confounds.length_matched(frame) for cell, frame in cells.items()}
+comparisons = [
+    *(of_reading[""].comparison for of_reading in contrasts.values()),
+    Comparison("same_direct_answer", unmoved, primary, seeds),
+    Comparison("length_matched", matched, primary, seeds),
+]
+readers = [contrast.comparison for of_reading in contrasts.values() for name, contrast in of_reading.items() if name]
+between = [
+    reader_contrasts.between_arms((cells, seeds), frames_of(other), list(primary))
+    for other in snakemake.params.need_more_reasoning
+]
 trained = arm_table.train_datasets(arm_table.arms(inputs.arms))
 
 estimates = pd.concat(

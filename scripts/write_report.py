@@ -9,7 +9,7 @@ from faithfulness.compare import read_all
 from faithfulness.figures import registry
 from faithfulness.operate import job
 from faithfulness.report import page, published, render, run
-from faithfulness.tables.controls import NullPairs
+from faithfulness.tables.controls import Controls, NullPairs
 from faithfulness.tables.generation import LeftOut
 from faithfulness.tables.io import atomically, read_table, read_tables
 from faithfulness.tables.measures import Calibration, Measures
@@ -44,6 +44,7 @@ results = page.Results(
     correlations=read_table(files.correlations, Correlations),
     calibration=read_tables(files.calibration, Calibration) if files.calibration else None,
     left_out=read_all.read(files.left_out, LeftOut, ["dataset", "name"]),
+    controls=read_table(files.controls, Controls),
     null_pairs=read_table(files.null_pairs, NullPairs),
     measures=read_all.read(files.measures, Measures, ["model", "dataset"]) if files.measures else None,
 )

@@ -20,7 +20,7 @@ def item_table(measures: pd.DataFrame) -> pd.DataFrame:
     parts = []
     for (model, arm, dataset), rows in measures.groupby(["model", "arm", "dataset"]):
         values = rows.set_index([*CHAIN, "measure"])["value"].unstack().reindex(columns=list(MEASURES))
-        chains = values.astype(float).reset_index()
+        chains = values.astype(float).reset_index().assign(truncated=False)
         alone = (chains["writer"] == "base") & (chains["reader"] == "base")
         seeds = sorted(chains.loc[~alone, "seed"].unique())
         items = item_means.of_trainings([chains[alone | (chains["seed"] == seed)] for seed in seeds])

@@ -119,6 +119,26 @@ def test_an_item_with_a_chain_that_was_cut_off_leaves_the_contrast_on_both_sides
     assert answers.loc["cut", "base"].all()
 
 
+def test_an_item_of_which_one_of_several_chains_was_cut_off_leaves_with_all_of_them():
+    """Samples and trainings: what leaves is the item, so that no truncated chain is replaced by the others."""
+    trainings = {"t.seed1": "t", "t.seed2": "t"}
+    seeds = {"base": 0, "t.seed1": 1, "t.seed2": 2}
+    rows = [
+        row | {"seed": seeds[w], "sample": sample}
+        for w, r in {(w, r) for name in trainings for w in ("base", name) for r in ("base", name)}
+        for item in ("sampled", "trained", "whole")
+        for sample in (0, 1)
+        for row in readable(writer=w, reader=r, item_id=item)
+    ]
+    cut = [("base", "sampled", 1, 0), ("t.seed2", "trained", 0, 2)]
+    values = of_pairs(rows, truncated=pd.MultiIndex.from_tuples(cut, names=WRITTEN))
+    means = pd.concat(item_means.tables(values, trainings))
+    main, counted = (means[means["alternative"] == name] for name in ("main", "truncated_as_same"))
+    assert set(main["seed"].dropna()) == {1, 2}
+    assert set(main.loc[main["filler_tolerance"].notna(), "item_id"]) == {"whole"}
+    assert counted["filler_tolerance"].notna().all()
+
+
 @pytest.mark.parametrize(("alternative", "kept"), [("truncated_as_same", 1.0), ("truncated_as_changed", 0.0)])
 def test_chains_that_were_cut_off_as_same_and_as_changed(alternative, kept):
     means = means_of(of_pairs(four(readable, ("cut", "whole")), truncated=cut_off(("t", "cut")))).loc[alternative]

@@ -17,7 +17,7 @@ from tests.frames import scored
 from tests.unit.test_kappa import KINDS
 
 DECLARED = claims.load("config/claims.yaml")
-OPTIONS = {f"i{number:02}": ["a", "b", "c"] for number in range(12)}
+OPTIONS = {f"i{number:02}": ["a", "b", "c"] for number in range(9)}
 TRAININGS = {1: "tuned-t.seed1", 2: "tuned-t.seed2"}
 PLACEBO = ["placebo-t.seed1", "placebo-t.seed2"]
 CELL = ("m", "tuned-t", "d")
@@ -43,8 +43,8 @@ def rows_of(rng, writer, reader, seed, n_steps):
                 }  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=[True, False])
-def run(request):
+@pytest.fixture(scope="module")
+def run():
     """Item means and answers of base, of two trainings of a tuned arm, and of two of its placebo."""
     rng = np.random.default_rng(7)
     chains = list(itertools.product(OPTIONS, range(2)))
@@ -55,7 +55,7 @@ def run(request):
     scores = scored([row for w, r in pairs for row in rows_of(rng, w, r, seeds[w], steps[w])])
     cut_off = pd.MultiIndex.from_tuples([("base", "i03", 0, 0), ("base", "i03", 1, 0)], names=WRITTEN)
     reading = chain_values.Reading(
-        DECLARED.directions_of, least_share=0.5, by_place=request.param, options=OPTIONS, truncated=cut_off
+        DECLARED.directions_of, least_share=0.5, by_place=True, options=OPTIONS, truncated=cut_off
     )
     values = chain_values.of_pairs(scores, reading)
     arms = dict.fromkeys(TRAININGS.values(), "tuned-t")
@@ -63,7 +63,7 @@ def run(request):
     means = pd.concat(item_means.tables(values, arms, controls)).assign(model="m", dataset="d")
     main = means[means["alternative"] == MAIN]
     frames = item_means.frames(main), item_means.frames_by_seed(main)
-    parts = [cut_answers.of_scores(scores, by_place=request.param), *cut_readings.of_scores(scores, reading)]
+    parts = [cut_answers.of_scores(scores, by_place=True), *cut_readings.of_scores(scores, reading)]
     answers = io.to_pandas(io._conform(pd.concat(parts, ignore_index=True), CutAnswers))
     return {MAIN: frames, **item_means.under_alternatives(means, *frames)}, answers
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from faithfulness.compare import claims, effects, inference, item_means
+from faithfulness.compare import effects, inference, item_means
 from faithfulness.compare.measures import MEASURES
 from faithfulness.compare.power import items_table
 from faithfulness.config.statistics import Statistics
@@ -112,37 +112,11 @@ def test_direct_accuracy_has_a_total_although_nobody_reads_crosswise():
     assert found.iloc[0, 0] == 1
 
 
-def test_equal_correctness_needs_all_four_answers_and_both_direct_ones_alike():
-    answers = [[1, 1, 1, 1], [0, 0, 0, 0], [1, 0, 1, 1], [1, 1, 1, 1]]
-    direct = [[1, np.nan, np.nan, 1], [0, np.nan, np.nan, 0], [1, np.nan, np.nan, 1], [1, np.nan, np.nan, 0]]
-    data = pd.concat([long(answers, "cot_accuracy"), long(direct, "direct_accuracy"), long(np.zeros((4, 4)))])
-    assert list(item_means.equal_correctness(frame_of(data)).index) == ["i000", "i001"]
-
-
 def test_largest_possible_differences():
     assert effects.largest("aoc", "reading") == 1
     assert effects.largest("aoc", "interaction") == 2
     assert effects.largest("meaning_sensitivity", "reading") == 2
     assert effects.largest("info_gain", "total") == np.inf
-
-
-def test_items_of_equal_correctness_have_estimates_of_every_primary_measure():
-    """C4: interval, 90 % interval, p and items of its own (the verdict is the judge's)."""
-    rng = np.random.default_rng(0)
-    names = list(claims.load("config/claims.yaml").primary_measures)
-    columns = {(name, *roles): rng.uniform(0.3, 0.5, 40) + 0.1 * (roles[1] == "tuned")
-               for name in names for roles in item_means.ROLES}  # fmt: skip
-    columns |= {("cot_accuracy", *roles): np.ones(40) for roles in item_means.ROLES}
-    columns |= {("direct_accuracy", *roles): np.arange(40) < 12 for roles in [("base", "base"), ("tuned", "tuned")]}
-    frame = pd.DataFrame(columns, index=[f"i{i:02}" for i in range(40)])
-    frame["direct_accuracy", "tuned", "tuned"] |= np.arange(40) >= 30  # ten answers were learned
-    equal = item_means.equal_correctness(frame.astype(float))
-    found = compare({("m", "t", "d"): equal}, "equal_correctness", QUICK, names)
-    reading = found[found["component"] == "reading"].set_index("measure")
-    assert set(reading.index) == set(names)
-    wanted = ["estimate", "ci_low", "ci_high", "equivalence_low", "equivalence_high", "p_value", "items_to_detect"]
-    assert reading[wanted].notna().all(axis=None)
-    assert reading["n_items"].eq(30).all()
 
 
 # --- together

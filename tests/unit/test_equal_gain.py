@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from faithfulness.compare import equal_gain, inference, model_sizes
+from faithfulness.compare import claims, equal_gain, inference, judge, model_sizes
 from faithfulness.compare.item_means import ROLES
 from faithfulness.config.statistics import Statistics
+from faithfulness.tables.io import frame as as_table
+from faithfulness.tables.statistics import Gates
 
 QUICK = Statistics(resamples=499)
 SIZES = {"small": 10, "large": 1000}
@@ -141,6 +143,19 @@ def test_sizes_are_compared_at_equal_gain_beside_the_plain_difference():
     pooled = (found["scale_equal_gain", "d", "reading"] + found["scale_equal_gain", "e", "reading"]) / 2
     assert found["scale_equal_gain", "pooled", "reading"] == pytest.approx(pooled)
     assert ("scale_equal_gain", "d", "interaction") in found.index
+
+
+def test_where_all_items_gained_alike_the_verdict_says_that_gain_and_size_cannot_be_separated():
+    cells = {("small", "t", "d"): frame(1, effect=0.1, gain=1.0), ("large", "t", "d"): frame(2, effect=0.0, gain=0.0)}
+    for kept, why in ((60, "so gain and size cannot be separated"), (1, "fewer than two items can be compared")):
+        gaps = compared({cell: means.iloc[:kept] for cell, means in cells.items()}).reset_index()
+        table = judge.judge_sizes(
+            gaps, as_table([], Gates), claims=claims.load("config/claims.yaml"), confidence=QUICK.confidence
+        )
+        (row,) = table[table["contrast"] == "scale_equal_gain"].to_dict("records")
+        assert row["verdict"] == "not interpretable"
+        assert row["reason"].endswith(why)
+        assert row["sentence"].endswith(f"{why}.")
 
 
 def test_items_and_seeds_are_crossed():

@@ -211,7 +211,7 @@ def test_effects_leaves_out_what_is_not_a_plain_effect_of_a_cell(run):
     table = run["effects"]
     extra = pd.concat(
         [
-            table.head(3).assign(contrast="equal_correctness"),
+            table.head(3).assign(contrast="same_direct_answer"),
             table.head(3).assign(dataset="pooled"),
             table.head(3).assign(model="smallest-largest", parameters=pd.NA, contrast="scale"),
         ]

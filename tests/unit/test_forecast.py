@@ -15,6 +15,7 @@ from faithfulness.tables.generation import Chains, Forecast
 from faithfulness.tables.io import frame, part_of
 from tests.hashes import RULES
 
+ARMS = {"tuned-x": "tuned-x"}
 LIMITS = Limits(truncated_items=0.2, two_steps=0.8, paraphrase=0.8)
 LIMIT = 320
 LOOP = " So we add 3 to 4 again." * 5
@@ -146,7 +147,7 @@ class TestTable:
             ]
         )
         reworded = pd.DataFrame({"variant": ["single"] * 4 + ["rest"], "accepted": [True, True, True, False, False]})
-        found = forecast.table({"base": base, "tuned-x": tuned}, {"base": reworded}, LIMIT)
+        found = forecast.table({"base": base, "tuned-x": tuned}, ARMS, {"base": reworded}, LIMIT)
         counted = found[~found["estimated"].astype(bool)]
         values = {(row.finding, row.subject): (row.share, row.n) for row in counted.itertuples()}
         assert values == {
@@ -165,23 +166,30 @@ class TestTable:
 
     def test_the_samples_of_an_item_count_together(self) -> None:
         base = chains([chain(0, 9), chain(0, LIMIT, cut=True), chain(1, 9), chain(1, 9)])
-        found = forecast.table({"base": base, "tuned-x": base}, {}, LIMIT)
+        found = forecast.table({"base": base, "tuned-x": base}, ARMS, {}, LIMIT)
         assert shares(found, "truncated_chains", "base")[LIMIT] == 0.25
         assert shares(found, "truncated_items", "tuned-x")[LIMIT] == 0.5
 
+    def test_items_leave_if_a_chain_of_base_or_of_any_training_of_the_arm_was_cut_off(self) -> None:
+        one, other = (chains([chain(9, LIMIT, cut=i == place, item_id=str(i)) for i in range(10)]) for place in (3, 5))
+        well = chains([chain(9, LIMIT, item_id=str(i)) for i in range(10)])
+        arms = {"tuned-x.seed1": "tuned-x", "tuned-x.seed2": "tuned-x"}
+        found = forecast.table({"base": well, "tuned-x.seed1": one, "tuned-x.seed2": other}, arms, {}, LIMIT)
+        assert shares(found, "truncated_items", "tuned-x")[LIMIT] == 0.2
+
     def test_a_loop_never_ends(self) -> None:
         rows = [chain(item, tokens) for item, tokens in enumerate(range(40, 130, 10))]
-        found = forecast.table({"base": chains([*rows, chain(9, LIMIT, cut=True, chain_text=LOOP)])}, {}, LIMIT)
+        found = forecast.table({"base": chains([*rows, chain(9, LIMIT, cut=True, chain_text=LOOP)])}, {}, {}, LIMIT)
         assert set(shares(found, "truncated_chains", "base").values()) == {0.1}
 
 
 class TestNotices:
     def test_nothing_is_said_where_all_is_well(self) -> None:
         well = drawn(40, 0)
-        assert said(forecast.table({"base": well, "tuned-x": well}, {}, LIMIT)) == []
+        assert said(forecast.table({"base": well, "tuned-x": well}, ARMS, {}, LIMIT)) == []
 
     def test_items_that_leave(self) -> None:
-        found = forecast.table({"base": drawn(40, 6), "tuned-x": drawn(40, 0, seed=1)}, {}, LIMIT)
+        found = forecast.table({"base": drawn(40, 6), "tuned-x": drawn(40, 0, seed=1)}, ARMS, {}, LIMIT)
         at_480 = shares(found, "truncated_chains", "base")[480]
         assert 0.01 < at_480 < 0.05
         assert said(found) == [
@@ -193,7 +201,7 @@ class TestNotices:
         assert not any(notice.closes for notice in notices(found, LIMITS))
 
     def test_too_many_items(self) -> None:
-        found = forecast.table({"base": drawn(40, 6), "tuned-x": drawn(40, 9, seed=1)}, {}, LIMIT)
+        found = forecast.table({"base": drawn(40, 6), "tuned-x": drawn(40, 9, seed=1)}, ARMS, {}, LIMIT)
         (closing,) = [notice for notice in notices(found, LIMITS) if notice.closes]
         assert closing.message == (
             "a chain of base or tuned-x was cut off in 9 of 40 items (22 %), more than 20 %: the comparison of tuned-x "
@@ -209,7 +217,7 @@ class TestNotices:
         endless = chains(
             [*(chain(i, 50 + i) for i in range(6)), *(chain(i, LIMIT, cut=True, chain_text=LOOP) for i in (6, 7))]
         )
-        found = forecast.table({"base": endless, "tuned-x": endless}, {}, LIMIT)
+        found = forecast.table({"base": endless, "tuned-x": endless}, ARMS, {}, LIMIT)
         first, _, closing = said(found)
         assert first == (
             "25 % of the chains of base (2 of 8) were cut off at 320 tokens; at 1280 it would be about 25 %; 2 of them "
@@ -219,7 +227,7 @@ class TestNotices:
 
     def test_too_few_that_end(self) -> None:
         cut = chains([chain(item, LIMIT, cut=True) for item in range(4)])
-        first, _, closing = said(forecast.table({"base": cut, "tuned-x": cut}, {}, LIMIT))
+        first, _, closing = said(forecast.table({"base": cut, "tuned-x": cut}, ARMS, {}, LIMIT))
         assert first == "100 % of the chains of base (4 of 4) were cut off at 320 tokens"
         assert closing.endswith("a much larger max_new_tokens (too few chains ended to say which)")
 
@@ -228,7 +236,9 @@ class TestNotices:
             chains([chain(item, 9, **more) for item in range(10)]) for more in ({}, {"conclusion": "", "steps": 1})
         )
         reworded = pd.DataFrame({"variant": ["single"] * 10, "accepted": [True] * 7 + [False] * 3})
-        found = forecast.table({"base": base, "tuned-x": tuned}, {"base": reworded, "tuned-x": reworded[:0]}, LIMIT)
+        found = forecast.table(
+            {"base": base, "tuned-x": tuned}, ARMS, {"base": reworded, "tuned-x": reworded[:0]}, LIMIT
+        )
         texts = said(found)
         assert [text.partition(":")[0] for text in texts] == [
             "100 % of the chains of tuned-x have fewer than two steps, more than 20 %",
@@ -238,7 +248,7 @@ class TestNotices:
         assert [notice.closes for notice in notices(found, LIMITS)] == [True, False, False]
 
     def test_stopping(self) -> None:
-        found = forecast.table({"base": drawn(40, 6), "tuned-x": drawn(40, 9, seed=1)}, {}, LIMIT)
+        found = forecast.table({"base": drawn(40, 6), "tuned-x": drawn(40, 9, seed=1)}, ARMS, {}, LIMIT)
         stop("m, d", [])
         with pytest.raises(
             StoppedError, match=r"more than 20 %: .*\. No answer to them is scored\. .*max_new_tokens: \d+.*go_on"

@@ -228,6 +228,22 @@ def test_truncated_chains_take_their_items_out_and_close_the_cell_only_where_the
     ]
 
 
+def test_the_items_that_leave_are_those_of_all_trainings_together():
+    cut = {"base": [], "tuned-x.seed1": [1, 2], "tuned-x.seed2": [2, 3]}
+    written = pd.concat(
+        chains(of=[])[lambda rows: rows["writer"] == "base"].assign(writer=name)
+        .assign(finish_reason=["length" if i in items else "stop" for i in range(20)])
+        for name, items in cut.items()
+    )  # fmt: skip
+    seen = replace(observations(items(), scores(items())), chains=written, arms=dict.fromkeys([*cut][1:], "tuned-x"))
+    truncation, note = notes.left_out(seen, ["base", "tuned-x"], 0.2)
+    assert truncation.value == 3 / 20
+    assert (
+        note.reason
+        == "3 of 20 items leave the contrasts, as a chain of base and tuned-x was cut off at the token limit"
+    )
+
+
 def test_rewordings():
     assert failed(check(reworded=paraphrases(refused=4))) == []
     assert failed(check(reworded=paraphrases(refused=5))) == ["paraphrase"]
@@ -340,8 +356,14 @@ def test_a_conflict_that_nobody_reads_closes_nothing_and_one_that_cannot_be_read
 
     table = check(readouts=unread)
     assert set(closed.failed(table)["closes"]) == {"C8"}
-    assert closed.closing(cell_of(table), "C8", "chain_following", accuracy=False) != []
-    assert closed.closing(cell_of(table), "C3", "filler_tolerance", accuracy=False) == []
+    for claim, measure, closes in (
+        ("C8", "chain_following", True), ("C4", "chain_following", True), ("C7", "chain_following", True),
+        ("C5", "chain_following", True), ("", "chain_following_log_odds", True), ("", "question_following", True),
+        ("", "neither_followed", True), ("C3", "filler_tolerance", False), ("C4", "aoc", False),
+    ):  # fmt: skip
+        assert bool(closed.closing(cell_of(table), claim, measure, accuracy=False)) == closes
+    for claim in ("R1", "R2"):
+        assert closed.closing(cell_of(table), claim, "cot_accuracy", accuracy=True) == []
 
 
 # --- what the options hold
@@ -499,11 +521,12 @@ def test_a_constant_answer_under_a_perturbation_is_named_and_closes_nothing():
     assert said(check(readouts=lambda r: constant(r, perturbation="direct")), "constant") == []
 
 
-def test_a_reader_that_answers_a_constant_after_whole_chains_is_collapsed_and_not_constant():
-    asked = items(answers=["yes"] * 14 + ["no"] * 6)
+def test_a_constant_answer_counts_where_most_gold_answers_are_that_one_and_the_reader_is_not_collapsed():
+    """By .2 the answer is commoner than it is right: too little to close the cell, and nothing else would speak."""
+    asked = items(answers=["yes"] * 16 + ["no"] * 4)
     table = check(asked, scores(asked, lambda reader, gold, i: "yes" if reader == "tuned-x" else gold))
-    assert "collapsed_reader" in failed(table)
-    assert said(table, "constant") == []
+    assert "collapsed_reader" not in failed(table)
+    assert said(table, "constant")[0] == "after tuning, 100 % of answers under early termination are `yes`"
 
 
 def test_a_reader_without_a_valid_answer_after_whole_chains_fails_validity_and_is_named_under_filler():
@@ -542,6 +565,19 @@ def test_room_is_that_of_base_readers_over_both_writers():
     row = table[(table["gate"] == "floor") & (table["subject"] == "filler_tolerance")].iloc[0]
     assert row["value"] == pytest.approx(0.03)
     assert said(table, "floor") == ["filler tolerance of base is 0.97 and has no room to rise by 0.05"]
+
+
+def test_items_that_leave_c8_are_counted():
+    frame_of = means(chain_following=1.0, chain_following_all=1.0)
+    assert said(check(frame_of_means=frame_of), "met_targets") == []
+    frame_of.loc[["i00", "i07"], "chain_following"] = np.nan
+    frame_of.loc["i19", ["chain_following", "chain_following_all"]] = np.nan  # no chain could be made
+    table = check(frame_of_means=frame_of)
+    assert said(table, "met_targets") == [
+        "2 of 19 items leave this comparison, as a chain's target is the original answer of a reader"
+    ]
+    assert failed(table) == []
+    assert "met_targets" not in set(check()["gate"])
 
 
 def test_conclusions_in_one_arms_last_steps_are_noted():

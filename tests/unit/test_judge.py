@@ -129,6 +129,15 @@ def test_a_placebo_that_failed_makes_a_change_inconclusive():
         assert table.loc[table["claim"] == "C3", "interpretable"].all()
 
 
+def test_a_placebo_whose_answers_to_conflict_chains_cannot_be_read_fails_for_c8_alone():
+    unread = gate("placebo", subject="placebo-x / conflict", closes="", reason="12 % could not be read")
+    table = judged([*claimed(), *claimed("base_chains"), *claimed("placebo")], [unread])
+    assert {claim: verdict_of(table, claim) for claim in DECLARED.primary} == {
+        "C8": "inconclusive", "C1": "supported", "C2": "supported", "C3": "supported",
+    }  # fmt: skip
+    assert reason_of(table, "C8") == "the placebo could not be judged: 12 % could not be read"
+
+
 def test_pooled_claims_need_the_placebo_likewise():
     rows = []
     for dataset, pool in (("a", ["a"]), ("b", ["b"]), ("pooled", ["a", "b"])):
@@ -276,7 +285,7 @@ def test_a_constant_in_an_alternative_alone_is_corrected_there():
 
 
 def test_c4_c5_and_c7_are_not_decided_by_constant_answers():
-    rows = [*claimed(), estimate(FILLER, 0.2, contrast="chance_corrected"), *claimed("equal_correctness")]
+    rows = [*claimed(), estimate(FILLER, 0.2, contrast="chance_corrected"), *claimed("same_direct_answer")]
     rows += claimed("between_arms", arm=f"{ARM} - tuned-y")
     table = judged(rows, [CONSTANT])
     for claim in ("C4", "C7"):
@@ -316,7 +325,7 @@ def test_without_room_nothing_is_supported_or_equivalent_but_it_may_be_contradic
 
 def test_a_gate_of_c2_closes_c2_alone():
     table = judged(
-        [*claimed(), *claimed("equal_correctness"), estimate("paraphrase_sensitivity_p", 0.1)],
+        [*claimed(), *claimed("same_direct_answer"), estimate("paraphrase_sensitivity_p", 0.1)],
         [gate("strength", closes="C2")],
     )
     for claim in ("C1", "C3", "C8"):
@@ -334,6 +343,12 @@ def test_notes_close_nothing_and_are_told():
     assert row["verdict"] == "supported"
     assert row["sentence"].endswith("3 of 40 items leave the contrasts.")
     assert row["notes"] == "3 of 40 items leave the contrasts"
+
+
+def test_the_items_that_leave_c8_are_told_of_c8_alone():
+    table = judged(claimed(), [gate("met_targets", subject="chain_following", closes="", reason="2 of 40 leave")])
+    said = table.groupby("claim")["sentence"].first().str.contains("2 of 40 leave")
+    assert said[said].index.tolist() == ["C8"]
 
 
 # --- between arms
@@ -376,7 +391,7 @@ def tables(draw):
     for model, dataset in (("m", "d"), ("m", "e"), ("n", "d")):
         place = {"model": model, "dataset": dataset, "pool": [dataset]}
         readers = draw(st.sampled_from([[""], ["", BASE_CHAINS, PLACEBO]]))
-        contrasts = draw(st.lists(st.just("equal_correctness"), max_size=1))
+        contrasts = draw(st.lists(st.just("same_direct_answer"), max_size=1))
         for reading in (MAIN, *draw(st.lists(st.sampled_from(TWO), unique=True))):
             contrasts += [contrast_of(reading, name) for name in readers]
             if draw(st.booleans()):

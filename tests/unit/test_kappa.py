@@ -140,6 +140,47 @@ def test_chains_count_where_all_their_readers_gave_an_answer_to_the_whole_chain(
     assert (chains.usable == ~lost).all()
 
 
+def direct_scores(answers, trainings):
+    """Scores of whole chains by all readers, and of what each arm answers to each item without one."""
+    return [
+        row | direct
+        for (item, of_arms), (writer, reader) in itertools.product(answers.items(), pairs(trainings))
+        for row in chain_scores(
+            lambda *_: of_arms[reader], 0, original="a",  # noqa: B023  drawn at once
+            item_id=item, writer=writer, reader=reader, seed=["base", *trainings].index(writer),
+        )[:1]
+        for direct in [
+            {},
+            *([{"perturbation": "direct", "variant": "direct", "answer": of_arms[reader]}] if writer == reader else []),
+        ]
+    ]  # fmt: skip
+
+
+def test_items_whose_direct_answer_did_not_change_are_those_with_one_answer_whether_it_is_right_or_wrong():
+    answers = {
+        "i0": {"base": "a", "t": "a", "u": "a"},
+        "i1": {"base": "a", "t": "b", "u": "a"},  # one training changed it
+        "i2": {"base": None, "t": "b", "u": "b"},
+        "i3": {"base": "b", "t": "b", "u": "b"},
+        "i4": {"base": "b", "t": "c", "u": "c"},  # wrong before and after, and not the same
+    }
+    table = by_cut(direct_scores(answers, ("t", "u")))
+    assert cut_answers.same_direct_answer(cut_answers.arrange(table)).tolist() == ["i0", "i3"]
+    asked_of_nobody = cut_answers.arrange(table[table["perturbation"] != "direct"])
+    assert cut_answers.same_direct_answer(asked_of_nobody).empty
+
+
+def test_the_direct_answers_of_an_arm_that_writes_nothing_stand_beside_its_readings_of_base():
+    rows = direct_scores({"i0": {"base": "a", "placebo-x": "b"}}, ("placebo-x",))
+    rows = [row for row in rows if row["writer"] == "base" or row["perturbation"] == "direct"]
+    rows = [row | {"seed": 0} for row in rows]
+    table = by_cut(rows)
+    direct = table[table["perturbation"] == "direct"]
+    assert set(table["writer"]) == {"base"}
+    assert set(direct["reader"]) == {"base", "placebo-x"}
+    assert (direct["original"] != -1).all()
+
+
 @pytest.mark.parametrize(("samples", "trainings"), [(1, ("t",)), (3, ("t",)), (2, ("t", "u", "v"))])
 def test_uncorrected_means_are_those_of_the_measures(samples, trainings):
     """The weights of probes here are those of the formulas in `measures`, and the chains that count the same."""

@@ -18,12 +18,13 @@ from faithfulness.figures.colours import DARK
 from faithfulness.figures.registry import FIGURES
 from faithfulness.report import page as page_of
 from faithfulness.report import published, render
-from faithfulness.report.controls import correlations_section
+from faithfulness.report.controls import control_arms_section, controls_section, correlations_section
 from faithfulness.report.headline import headline
 from faithfulness.report.limits import limits_section
 from faithfulness.report.published_beside import beside_section
 from faithfulness.report.run import hours
 from faithfulness.report.verdict_tables import VERDICTS, claims_section, glance_section
+from faithfulness.tables.controls import Controls
 from faithfulness.tables.generation import LeftOut
 from faithfulness.tables.io import frame
 from faithfulness.tables.statistics import Correlations, Effects
@@ -83,6 +84,7 @@ def page(
     literature=PUBLISHED,
     measures=None,
     left_out=None,
+    controls=None,
 ):
     correlations = frame(CORRELATIONS, Correlations)
     results = page_of.Results(
@@ -96,6 +98,7 @@ def page(
         calibration=calibration,
         measures=measures,
         left_out=left_out,
+        controls=controls,
     )
     shown = page_of.context(
         results,
@@ -259,6 +262,40 @@ def test_correlations_show_the_calibration_and_leave_out_what_failed_it(run):
     gain = gain.assign(claim="C6", measure="info_gain", calibration="failed")
     rows = correlations_section(correlations, frame(pd.concat([effects, gain]), Effects))
     assert [row["dataset"] for row in rows] == ["last_letters"]
+
+
+CONTROL = {"model": "smollm2-135m", "arm": "placebo-symbolic", "dataset": "coin_flip", "n_items": 40, "p_value": 0.01}
+CONTROLS = [
+    CONTROL | {"measure": "filler_tolerance", "estimate": 0.206, "ci_low": 0.05, "ci_high": 0.36, "interpretable": True}
+    | {"reason": ""},
+    CONTROL | {"measure": "chain_following", "estimate": -0.4, "ci_low": -0.5, "ci_high": -0.3, "interpretable": False}
+    | {"reason": "12 % could not be read; and so on"},
+]  # fmt: skip
+
+
+def test_the_page_says_how_far_placebo_and_null_arms_moved(run):
+    table = control_arms_section(frame(CONTROLS, Controls))
+    assert table["heads"] == ["filler tolerance", "chain following"]
+    (row,) = table["rows"]
+    assert [effect and effect["estimate"] for effect in row["effects"]] == [0.206, None]
+    assert row["reasons"] == ["12 % could not be read (and more)"]
+    assert control_arms_section(frame([], Controls)) is None
+    told = html.unescape(re.sub("<[^>]+>", "", page(run, controls=frame(CONTROLS, Controls))))
+    assert "placebo-symbolic" in told
+    assert "+0.21 [0.05, 0.36]" in told
+    assert "12 % could not be read" in told
+    assert "How far placebo and null arms moved" not in page(run)
+
+
+def test_chain_following_of_all_items_stands_below_the_controls(run):
+    effects = run["effects"]
+    plain = effects[(effects.contrast == "plain") & (effects.component == "reading") & (effects.measure == "aoc")]
+    both = [plain.assign(measure=name) for name in ("chain_following", "chain_following_all")]
+    matched = plain.assign(measure="chain_following", contrast="length_matched")
+    both[1]["estimate"] = -0.31
+    tables = controls_section(pd.concat([*both, matched], ignore_index=True))
+    rows = {row["label"]: row["effects"] for row in tables[0]["rows"]}
+    assert rows["with the items whose target is a reader's answer anyway"][0]["estimate"] == -0.31
 
 
 def test_an_area_without_an_interval_is_shown_without_one():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from faithfulness.compare import claims, effects, item_means, judge, model_sizes, verdicts
+from faithfulness.compare import claims, effects, judge, model_sizes, verdicts
 from faithfulness.compare.alternatives import ALTERNATIVES
 from faithfulness.compare.effect_rows import EffectRow, from_estimates
 from faithfulness.compare.item_means import ROLES
@@ -261,10 +261,10 @@ def gate_table(*failing):
 def judged(cells, gates, alternatives=None, calibration=None):
     statistics = QUICK
     trained = {pair: {"d1"} for pair in {c[:2] for c in cells}}
-    equal = {c: item_means.equal_correctness(f) for c, f in cells.items()}
+    unmoved = {c: f.iloc[2:] for c, f in cells.items()}
     found = [
         compare(cells, "plain", statistics, NAMES),
-        compare(equal, "equal_correctness", statistics, DECLARED.primary_measures),
+        compare(unmoved, "same_direct_answer", statistics, DECLARED.primary_measures),
         judge.accuracy_pools(cells, trained, statistics),
     ]
     for contrast in ("invalid_as_same", "invalid_as_changed"):
@@ -411,7 +411,7 @@ def test_rows_of_claims_components_and_contrasts(passing):
     assert (pick(claims, claim="R1")["dataset"] == "d1").all()
     assert (pick(claims, claim="R2")["dataset"] == "d2").all()
     c4 = pick(claims, claim="C4")
-    assert set(c4["contrast"]) == {"equal_correctness"}
+    assert set(c4["contrast"]) == {"same_direct_answer"}
     # C4 has verdicts of its own: each measure by itself, in a family of single cells and in one of pools.
     assert set(pick(c4, model="small", dataset="d1", measure="aoc")["verdict"]) == {"supported"}
     for pooled in (False, True):
@@ -856,12 +856,12 @@ CONSTANT = ["after tuning, 100 % of answers under filler are `no`"]
             "0.08 to 0.22) against the placebo.",
         ),
         (
-            {"beside": {"equal_correctness": other(0.05)}},
+            {"beside": {"same_direct_answer": other(0.05)}},
             CELL + MORE + RISES + "." + NONE + " Among the 31 items whose direct answer did not change: +0.05 (95 % "
             "interval \u22120.02 to 0.12).",
         ),
         (
-            {"beside": {"equal_correctness": other(np.nan)}},
+            {"beside": {"same_direct_answer": other(np.nan)}},
             CELL + MORE + RISES + "." + NONE + " Too few items have a direct answer that did not change, to look at "
             "them alone.",
         ),
@@ -895,11 +895,11 @@ CONSTANT = ["after tuning, 100 % of answers under filler are `no`"]
             "the end of the scale: filler tolerance has no room to rise by 0.05. 3 of 40 items leave the contrasts.",
         ),
         (
-            {"claim": "C4", "contrast": "equal_correctness", "direction": 1},
+            {"claim": "C4", "contrast": "same_direct_answer", "direction": 1},
             "smollm2-135m, coin_flip, the 48 items whose direct answer did not change: " + MORE + RISES + ".",
         ),
         (
-            {"claim": "C4", "contrast": "equal_correctness", "direction": 1, "verdict": "not interpretable"}
+            {"claim": "C4", "contrast": "same_direct_answer", "direction": 1, "verdict": "not interpretable"}
             | {"failed": ["8 % of the chains were cut off", "another"]},
             "smollm2-135m, coin_flip, the 48 items whose direct answer did not change: nothing can be said about "
             "whether more answers survive filler in place of later steps after tuned-symbolic: 8 % of the chains were "

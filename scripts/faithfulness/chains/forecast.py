@@ -19,11 +19,14 @@ LEAST_ENDED = 5  # chains that ended, below which nothing is estimated
 LEAST_PERIOD, TIMES = 10, 4  # characters, and how often a text must end with the same ones to count as repeating itself
 
 
-def table(chains: Mapping[str, pd.DataFrame], reworded: Mapping[str, pd.DataFrame], token_limit: int) -> pd.DataFrame:
+def table(
+    chains: Mapping[str, pd.DataFrame], arms: Mapping[str, str], reworded: Mapping[str, pd.DataFrame], token_limit: int
+) -> pd.DataFrame:
     """Count what chains are like, and estimate how many would be cut off at larger token limits.
 
     Args:
         chains: COLUMNS of tables.Chains by writer, `base` among them; all of the same items.
+        arms: the tuned arm of each training, by the training's name.
         reworded: columns variant and accepted of tables.Probes of paraphrases, by writer; of those that are known.
         token_limit: of the chains.
 
@@ -44,8 +47,8 @@ def table(chains: Mapping[str, pd.DataFrame], reworded: Mapping[str, pd.DataFram
         add("repeating_chains", writer, _endless(written).mean(), len(written))
         add("under_two_steps", writer, (written["step_spans"].map(len) < 2).mean(), len(written))
         add("no_conclusion", writer, (written["conclusion"] == "").mean(), len(written))
-    for arm in (writer for writer in chains if writer != "base"):
-        of_items = chances_of_items([cut_off["base"], cut_off[arm]])
+    for arm in dict.fromkeys(arms.values()):
+        of_items = chances_of_items([cut_off["base"], *(cut_off[name] for name in arms if arms[name] == arm)])
         for at, share in zip(limits, of_items.mean(skipna=False), strict=True):
             add("truncated_items", arm, share, len(of_items), at)
     for writer, probes in reworded.items():

@@ -57,8 +57,9 @@ class ChainValues:
 
     Args:
         measures: by name of an alternative (or 'main'), one row for each chain (index item_id, sample, seed) and one
-            column for each measure (of an alternative: those of its claims, and SUPPORT); NaN where undefined. An
-            alternative is missing where nothing is counted or read otherwise.
+            column for each measure (of an alternative: those of its claims, and SUPPORT), NaN where undefined; and
+            `truncated`, whether the chain does not count as it was cut off. An alternative is missing where nothing is
+            counted or read otherwise.
         answers: tables.Answers.
         readouts: tables.Readouts.
         curves: from `retention.chain_curves`, by perturbation.
@@ -97,12 +98,12 @@ def of_pairs(scores: pd.DataFrame, reading: Reading) -> dict[Pair, ChainValues]:
 
 def _of_pair(scores: pd.DataFrame, reading: Reading) -> ChainValues:
     arranged = arrange(scores, reading.truncated)
-    measures = {MAIN: _measures(arranged.index, arranged.probes, MEASURES)}
+    measures = {MAIN: _measures(arranged.index, arranged.probes, MEASURES).assign(truncated=arranged.probes.truncated)}
     for name, alternative in ALTERNATIVES.items():
         probes = alternative.read(arranged, reading.least_share)
         if probes is not None:
             wanted = dict.fromkeys([*alternative.measures(reading.measures_of), *SUPPORT])
-            measures[name] = _measures(arranged.index, probes, wanted)
+            measures[name] = _measures(arranged.index, probes, wanted).assign(truncated=probes.truncated)
     return ChainValues(
         measures={name: table.droplevel(["writer", "reader"]) for name, table in measures.items()},
         answers=_answers(scores, arranged),
@@ -258,7 +259,7 @@ def _pairs(training: str) -> list[Pair]:
 
 
 def pair_values(values: Mapping[Pair, ChainValues], training: str, alternative: str = MAIN) -> pd.DataFrame:
-    """Measures of the chains of base and one training with both readers; columns CHAIN and the measures.
+    """Measures of the chains of base and one training with both readers; columns CHAIN, `truncated` and the measures.
 
     Where nothing of a writer and reader is read otherwise under the alternative, their chains have their main values.
 

@@ -25,11 +25,11 @@ class Claim:
     Args:
         label: what it says, for people.
         about: 'reading', 'accuracy', or what it takes from other claims: the directions of the primary claims among
-            items of equal 'correctness', between 'arms' or between 'sizes' of models.
+            items with an unchanged 'direct' answer, between 'arms' or between 'sizes' of models.
     """
 
     label: str
-    about: Literal["reading", "accuracy", "correctness", "arms", "sizes"]
+    about: Literal["reading", "accuracy", "direct", "arms", "sizes"]
 
 
 # The registry: the order is that of tables and pages. The direct test of whether the chain decides comes first.
@@ -38,7 +38,7 @@ CLAIMS: dict[str, Claim] = {
     "C1": Claim(label="The answer is decided earlier in the chain", about="reading"),
     "C2": Claim(label="The answer reacts less to rephrased steps", about="reading"),
     "C3": Claim(label="More answers survive filler in place of steps", about="reading"),
-    "C4": Claim(label="The primary claims hold among items of equal correctness", about="correctness"),
+    "C4": Claim(label="The primary claims hold where the direct answer did not change", about="direct"),
     "C5": Claim(label="Smaller models are affected more than larger ones", about="sizes"),
     "C6": Claim(label="Information on the right answer is not lost", about="reading"),
     "C7": Claim(label="Tuning on data that need little reasoning changes more", about="arms"),

@@ -14,7 +14,10 @@ ACCURACY_GATES = ("truncation", "validity")  # the only ones that R1 and R2 use
 # family of tests. All others but the accuracy of base may depend on the effect; their cells stay with p = 1.
 OF_CHAINS = ("steps", "truncation")
 # The measures that a claim's gates close with it, by how their names begin.
-MEASURES_OF = {"C2": ("paraphrase_sensitivity", "meaning_sensitivity")}
+MEASURES_OF = {
+    "C2": ("paraphrase_sensitivity", "meaning_sensitivity"),
+    "C8": ("chain_following", "question_following", "neither_followed"),
+}
 
 Seen = tuple[str, Finding]  # dataset, and what a gate saw there
 
@@ -43,11 +46,12 @@ def closing(cell: Iterable[Seen], claim: str, measure: str, *, accuracy: bool) -
         cell: from `of_cell`.
         claim: the claim that the row tests; '' for none.
         measure: the row's measure.
-        accuracy: the row is about accuracy, which the ACCURACY_GATES close and no others.
+        accuracy: the row is about accuracy, which the ACCURACY_GATES close and no others, and only where they close
+            everything.
     """
     chosen = [(dataset, finding) for dataset, finding in cell if not finding.passed and finding.closes != NOTE]
     if accuracy:
-        return [(dataset, finding) for dataset, finding in chosen if finding.gate in ACCURACY_GATES]
+        return [(d, finding) for d, finding in chosen if finding.gate in ACCURACY_GATES and finding.closes == ALL]
     return [(dataset, finding) for dataset, finding in chosen if _names(finding.closes, claim, measure)]
 
 

@@ -2,7 +2,7 @@
 
 Each gives rows like those of `effects.compare`, under a contrast of its own beside the plain one: *length_matched* and
 *length_adjusted* for the length of chains, *chance_corrected* for readers that give one answer more often than others.
-`item_means.equal_correctness` keeps correctness fixed; measures in steps are reported beside fractions.
+`cut_answers.same_direct_answer` keeps the direct answer fixed; measures in steps are reported beside fractions.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence

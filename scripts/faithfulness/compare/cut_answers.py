@@ -1,4 +1,4 @@
-"""What readers answered at each cut, beside a_n: all that the correction for chance needs of the scores.
+"""What readers answered at each cut and without a chain, beside a_n: all that is compared of the answers themselves.
 
 A table of scores has a row for each probe. Here is one row for each chain, reader, perturbation and variant, so that
 the statistics of an arm read a tenth of the rows, and answers are numbers.
@@ -14,18 +14,24 @@ from numpy.typing import NDArray
 
 from faithfulness.compare.alternatives import MAIN
 from faithfulness.compare.chain_probes import CHAIN, Floats
+from faithfulness.compare.item_means import ROLES
+from faithfulness.config.roles import is_control
 from faithfulness.hashing import digest
 
 Codes = NDArray[np.int64]
 Kind = tuple[str, str]  # perturbation, variant
 
 UNREAD = -1  # in place of an answer that could not be read, or of no probe
-READ = ("early_termination", "filler", "paraphrase", "mistake")  # perturbations under which answers are compared
+DIRECT = ("direct", "direct")
+READ = ("early_termination", "filler", "paraphrase", "mistake", DIRECT[0])  # perturbations whose answers are compared
 LISTS = pd.ArrowDtype(pa.list_(pa.int64()))
 
 
 def of_scores(scores: pd.DataFrame, *, by_place: bool) -> pd.DataFrame:
     """The answers of a table of scores.
+
+    Placebo and null arms, which write no chains, answer base's probes without a chain as their own writers; these
+    answers stand beside their readings of base's chains.
 
     Args:
         scores: tables.Scores with a column `reader`, of one model and dataset.
@@ -34,6 +40,7 @@ def of_scores(scores: pd.DataFrame, *, by_place: bool) -> pd.DataFrame:
     Returns:
         tables.CutAnswers, sorted; its lists are Arrow's.
     """
+    scores = scores.assign(writer=scores["writer"].mask(scores["reader"].map(is_control), "base"))
     first = scores["perturbation"].isin(READ) & (scores["cue"] == "first")
     pairs = scores[first].groupby(["writer", "reader"])
     return pd.concat([_of_pair(part, by_place=by_place) for _, part in pairs], ignore_index=True).assign(
@@ -82,7 +89,8 @@ class CutChains:
         roles: its writer and reader as a place in `item_means.ROLES`, shape (chains,).
         n_steps: its steps, shape (chains,).
         original: a_n, shape (chains,).
-        usable: whether the chain has a step, and a valid a_n with all its readers; shape (chains,).
+        usable: whether the chain has a step, and a valid a_n with all its readers; shape (chains,). Chains that were
+            cut off are no exception, as their items leave the frames of means, and with them all contrasts.
         cuts: by kind of probe the cuts of each chain, shape (chains, K), increasing; chains with fewer have zeros in
             front.
         answers: the answers there, shape (chains, K); UNREAD where there is none.
@@ -127,6 +135,18 @@ def by_seed(answers: pd.DataFrame) -> dict[int, CutChains]:
         int(seed): arrange(answers[answers["writer"].isin(["base", name]) & answers["reader"].isin(["base", name])])
         for name, seed in trainings.items()
     }
+
+
+def same_direct_answer(chains: CutChains) -> pd.Index:
+    """The items whose answer without a chain is one and the same with base and with all trainings of the arm.
+
+    Empty where nobody was asked without a chain; an item with an answer that could not be read is missing.
+    """
+    own = np.isin(chains.roles, [place for place, (writer, reader) in enumerate(ROLES) if writer == reader])
+    direct = chains.answers.get(DIRECT, np.full((len(own), 1), UNREAD))[own, -1]
+    by_item = pd.DataFrame({"role": chains.roles[own], "answer": direct}).groupby(chains.item_ids[own])
+    one = (by_item["answer"].nunique() == 1) & (by_item["answer"].min() != UNREAD) & (by_item["role"].nunique() == 2)
+    return one.index[one]
 
 
 def _by_kind(answers: pd.DataFrame) -> dict[Kind, NDArray[np.intp]]:

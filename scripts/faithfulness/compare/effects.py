@@ -46,7 +46,7 @@ class Comparison:
     """What is compared under one name of `contrast`.
 
     Args:
-        contrast: name of its rows: 'plain', 'equal_correctness', ...
+        contrast: name of its rows: 'plain', 'same_direct_answer', ...
         cells: frames of means by cell; items that the contrast leaves out are missing.
         measures: names of the measures wanted.
         seeds: frames of means of each training seed by cell, of which the items of `cells` count; where there are

@@ -93,14 +93,21 @@ def _note(row: EffectRow, cell: Sequence[closed.Seen], prefix: str) -> None:
 
     constant = [(d, seen) for d, seen in noted if seen.gate == "constant" and _perturbation(seen) == perturbed]
     row.constants += [f"{prefix}{reason}" for reason in closed.reasons(constant, several=several)]
-    row.placebo_failed += reasons("placebo")
+    # What cannot be read of a placebo's answers to conflict chains bears on C8 alone, as for a tuned arm.
+    unfit = [(d, seen) for d, seen in noted if seen.gate == "placebo" and _bears_on(seen, perturbed)]
+    row.placebo_failed += [f"{prefix}{reason}" for reason in closed.reasons(unfit, several=several)]
     rooms = [seen.value for _, seen in cell if (seen.gate, seen.subject) == ("floor", row.measure)]
     row.room = float(np.mean(rooms)) if rooms and not prefix else np.nan
-    row.notes += [*row.constants, *reasons(*SHOWN)]
+    row.notes += [*row.constants, *reasons(*SHOWN), *(reasons("met_targets") if perturbed == notes.CONFLICT else ())]
 
 
 def _perturbation(seen: Finding) -> str:
     return seen.subject.rpartition(" / ")[2]
+
+
+def _bears_on(placebo: Finding, perturbed: str | None) -> bool:
+    """Whether what makes a placebo unfit concerns measures of a perturbation."""
+    return _perturbation(placebo) != notes.CONFLICT or perturbed == notes.CONFLICT
 
 
 def evidence(group: Sequence[EffectRow], simple: Simple, reading: str = MAIN) -> Evidence:

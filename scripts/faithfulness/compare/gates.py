@@ -21,7 +21,6 @@ from faithfulness.perturb.registry import PERTURBATIONS
 from faithfulness.text import listed, percent, spaced
 
 LEAST_ITEMS = 2  # below this there is no interval
-CONFLICT = "conflict"  # concerns one claim alone, and may have no probe at all
 # What keeps rules from rewording a step, as `perturb/paraphrase.py` names it, in words.
 NOT_REWORDED = {
     "not_prose": "are code, formulas or tables",
@@ -44,7 +43,8 @@ def check(
     Returns:
         The columns of tables.Gates but model and dataset, one row for each arm, gate and subject. A share of nothing
         (no chain, no readout) does not pass. Each training of an arm is looked at: the failure of one must not drown
-        in the others. Placebo and null arms, which write no chains, are looked at as readers of base's.
+        in the others. Truncation is that of all together, as their items leave together. Placebo and null arms, which
+        write no chains, are looked at as readers of base's.
     """
     rows: list[dict[str, object]] = []
     for arm in sorted(frames):
@@ -69,7 +69,6 @@ def _of_tuned(observed: Observations, arm: str, frame: pd.DataFrame, declared: C
             *(_above_chance(observed, name, name) for name in pair),
             *_collapsed(observed, pair, pair, limits.collapse),
             *(finding for name in pair for finding in _format(observed, name, limits)),
-            *notes.left_out(observed, pair, limits.truncated_items),
             *_validity(observed, pair, pair, limits.invalid),
             *_options_share(observed, pair, pair, limits.options_share),
             *manipulation.took(observed, training, tuning),
@@ -79,7 +78,8 @@ def _of_tuned(observed: Observations, arm: str, frame: pd.DataFrame, declared: C
     if tuning.placebo:
         findings += _placebo(observed, tuning.placebo, declared)
         findings += notes.constants(observed, observed.trainings(tuning.placebo), ["base"], limits.constant)
-    return [*findings, _items(usable_items(frame)), *notes.rooms(frame, declared)]
+    findings += notes.left_out(observed, ["base", arm], limits.truncated_items)
+    return [*findings, _items(usable_items(frame)), *notes.rooms(frame, declared), *notes.met_targets(frame)]
 
 
 def _of_control(observed: Observations, arm: str, frame: pd.DataFrame, limits: GateThresholds) -> list[Finding]:
@@ -159,11 +159,11 @@ def _validity(
     for reader in readers:
         for perturbation in PERTURBATIONS:
             invalid = float(shares.get((reader, perturbation), np.nan))
-            if perturbation == CONFLICT and np.isnan(invalid):
+            if perturbation == notes.CONFLICT and np.isnan(invalid):
                 continue
             kind = spaced(perturbation)
             reason = f"{percent(invalid)} of the answers of {reader} ({kind}) could not be read"
-            closes = "C8" if perturbation == CONFLICT else ALL
+            closes = "C8" if perturbation == notes.CONFLICT else ALL
             yield Finding("validity", f"{reader} / {perturbation}", invalid, limit, invalid <= limit, reason, closes)
 
 

@@ -5,7 +5,7 @@ with writer and reader in {base, tuned}. Placebo and null arms have cells of the
 they write no chains, these have no means where tuned is the writer.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import pandas as pd
 import pyarrow as pa
@@ -47,17 +47,19 @@ def schema() -> pa.Schema:
     )
 
 
-def of_chains(chains: pd.DataFrame) -> pd.DataFrame:
+def of_chains(chains: pd.DataFrame, left_out: Collection[str] = ()) -> pd.DataFrame:
     """Item means of one cell; samples and seeds of an item are averaged.
 
     A chain counts where it has a step and a valid a_n with both readers, and an item where each writer (of a placebo or
     null arm: base) has such a chain: one set of items for each contrast. Accuracies and lengths, which count an invalid
-    answer as wrong, are means over all chains. Where a conflict chain of an item leads to the a_n of any of its
-    readers, the item has no measure of chain following with any, but for `chain_following_all`.
+    answer as wrong, are means over all chains, also of the items that are left out. Where a conflict chain of an item
+    leads to the a_n of any of its readers, the item has no measure of chain following with any, but for
+    `chain_following_all`.
 
     Args:
         chains: columns CHAIN and measures (chain_values.SUPPORT at least), of base and of one or more trainings of the
             tuned arm, with writer and reader 'base' or 'tuned'; base that reads its own chains is there once.
+        left_out: items that do not count, as a chain of the cell was cut off.
 
     Returns:
         Index KEYS, sorted, one column for each measure; NaN where a measure is undefined.
@@ -66,7 +68,7 @@ def of_chains(chains: pd.DataFrame) -> pd.DataFrame:
     # Base writes the same chain for every training seed of its tuned reader.
     chain_seed = chains["seed"].where(chains["writer"] == "tuned", 0)
     chain = [chains["writer"], chains["item_id"], chains["sample"], chain_seed]
-    usable = chains["aoc_raw"].notna().groupby(chain).transform("all")
+    usable = chains["aoc_raw"].notna().groupby(chain).transform("all") & ~chains["item_id"].isin(left_out)
     of_chain = [name for name in names if MEASURES[name].of_chain]
     values = chains[names].copy()
     values[of_chain] = values[of_chain].where(usable)
@@ -114,6 +116,8 @@ def tables(
 def of_trainings(trainings: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Item means of each training of an arm and, if there are several, over all of them.
 
+    An item of which a chain was cut off, of base or of any training, leaves all of them: trainings have the same items.
+
     Args:
         trainings: the chains of each training, as `pair_values` returns them: base that reads its own chains is part of
             each.
@@ -122,10 +126,12 @@ def of_trainings(trainings: Sequence[pd.DataFrame]) -> pd.DataFrame:
         Columns KEYS, seed (null over all trainings) and the measures; writer and reader are 'base' or 'tuned'.
     """
     by_training = [_in_roles(chains) for chains in trainings]
+    together = pd.concat(by_training).drop_duplicates(CHAIN)
+    left_out = together.loc[together["truncated"], "item_id"].unique()
     groups: list[tuple[int | None, pd.DataFrame]] = [(_seed(chains), chains) for chains in by_training]
     if len(groups) > 1:
-        groups.append((None, pd.concat(by_training).drop_duplicates(CHAIN)))
-    means = [(seed, of_chains(chains).reset_index()) for seed, chains in groups]
+        groups.append((None, together))
+    means = [(seed, of_chains(chains, left_out).reset_index()) for seed, chains in groups]
     parts = [items.assign(seed=pd.Series([seed] * len(items), dtype="Int64")) for seed, items in means]
     return pd.concat(parts, ignore_index=True)
 
@@ -208,21 +214,6 @@ def usable_items(frame: pd.DataFrame) -> int:
     return int(four(frame, "aoc_raw").notna().all(axis=1).sum())
 
 
-def equal_correctness(frame: pd.DataFrame) -> pd.DataFrame:
-    """The items where the correctness of a_n is equal in all four roles and that of the direct answer in both arms.
-
-    This conditions on outcomes, so what is seen among these items is descriptive (method, section 8, C4).
-    """
-    answers = four(frame, "cot_accuracy").nunique(axis=1, dropna=False)
-    direct = own(frame, "direct_accuracy").nunique(axis=1, dropna=False)
-    return frame[((answers == 1) & (direct == 1)).to_numpy()]
-
-
 def four(frame: pd.DataFrame, name: str) -> pd.DataFrame:
     """A measure in the four writer x reader roles."""
     return frame[[(name, *roles) for roles in ROLES]]
-
-
-def own(frame: pd.DataFrame, name: str) -> pd.DataFrame:
-    """A measure where each arm reads its own chains."""
-    return frame[[(name, *ROLES[0]), (name, *ROLES[3])]]

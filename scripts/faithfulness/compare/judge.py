@@ -22,6 +22,7 @@ from faithfulness.config.statistics import Statistics
 Verdicts = dict[Key, tuple[str, str]]  # verdict, reason
 Groups = dict[Key, list[EffectRow]]
 EQUAL_GAIN = "scale_equal_gain"
+ONE_GAIN = "the gains of the two models differ by the same amount in all items, so gain and size cannot be separated"
 ALONE = ("C4", "C7")  # claims whose measures are judged each by itself, without a placebo
 
 
@@ -75,8 +76,8 @@ def judge(
     each measure.
 
     Args:
-        estimates: tables.Estimates: the contrasts of `readings`, equal_correctness, and `accuracy_pools`; all but
-            plain may be missing.
+        estimates: tables.Estimates: the contrasts of `readings`, same_direct_answer and between_arms, and
+            `accuracy_pools`; all but plain may be missing.
         gates: tables.Gates.
         trained: the datasets that each (model, arm) was tuned on.
         sizes: parameters by model.
@@ -122,8 +123,8 @@ def _tests(row: EffectRow, trained: Collection[str], claims: Claims) -> str:
     """The claim that a row's contrast, measure, component and dataset test, or ''; controls test none."""
     if is_control(row.arm):
         return ""
-    if row.component == "reading" and row.contrast in ("equal_correctness", BETWEEN_ARMS):
-        claim = "C4" if row.contrast == "equal_correctness" else "C7"
+    if row.component == "reading" and row.contrast in ("same_direct_answer", BETWEEN_ARMS):
+        claim = "C4" if row.contrast == "same_direct_answer" else "C7"
         return claim if row.measure in claims.primary_measures else ""
     if row.contrast not in (PLAIN, *ALTERNATIVES):
         return ""
@@ -243,7 +244,8 @@ def judge_sizes(
 
     Each measure has the verdict of D by itself: as other claims about reading, C5 needs simple effects of D that are
     not `opposed`, and the same verdict under the ALTERNATIVES of the claim that the measure belongs to. It is judged at
-    equal gain of direct accuracy where there are such rows; the others are shown beside them and get no verdict.
+    equal gain of direct accuracy where there are such rows; the others are shown beside them and get no verdict. Where
+    all items differ in gain by the same amount it is not interpretable.
 
     Args:
         gaps: model_sizes.compare_sizes of all arms; with a column contrast, 'scale' or 'scale_equal_gain', where there
@@ -287,6 +289,10 @@ def _judged_sizes(gaps: pd.DataFrame, gates: pd.DataFrame, claim: str, calibrati
         row.calibration = verdicts.calibration_status(calibration, row.pool, row.measure)
     evidence.describe(components, gates)
     rows = [row for row in components if row.component != "interaction"]
+    known = {row.place[1:] for row in rows if row.contrast == "scale" and not np.isnan(row.estimate)}
+    for row in rows:
+        if row.contrast == EQUAL_GAIN and np.isnan(row.estimate) and row.place[1:] in known:
+            row.failed.append(ONE_GAIN)
     judged = EQUAL_GAIN if any(row.contrast == EQUAL_GAIN for row in rows) else "scale"
     _judge_alone([row for row in rows if row.contrast == judged], verdicts.simple_effects(components))
     return rows

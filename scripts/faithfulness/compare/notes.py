@@ -10,12 +10,13 @@ from faithfulness.compare.claims import Claims
 from faithfulness.compare.descriptives import Observations
 from faithfulness.compare.findings import NOTE, Finding
 from faithfulness.compare.inference import ZERO
-from faithfulness.compare.item_means import ROLES
+from faithfulness.compare.item_means import ROLES, four
 from faithfulness.compare.measures import MEASURES
 from faithfulness.config.roles import is_control
 from faithfulness.perturb.registry import PERTURBATIONS
 from faithfulness.text import number, percent
 
+CONFLICT = "conflict"  # concerns C8 alone, and may have no probe at all
 STATES_APART = 0.5  # shares of chains whose last step states the answer differ strongly from here on
 # The perturbation that measures read, by how their names begin.
 READ_FROM = {
@@ -25,7 +26,9 @@ READ_FROM = {
     "filler_tolerance": "filler",
     "paraphrase_sensitivity": "paraphrase",
     "mistake_sensitivity": "mistake",
-    "chain_following": "conflict",
+    "chain_following": CONFLICT,
+    "question_following": CONFLICT,
+    "neither_followed": CONFLICT,
 }
 # The variants that these measures read, where a perturbation has others beside them.
 VARIANTS = {"early_termination": ("keep_k",), "filler": ("text",), "paraphrase": ("rest",), "mistake": ("keep",)}
@@ -39,7 +42,10 @@ def perturbation_of(measure: str) -> str | None:
 def constants(
     observed: Observations, readers: Collection[str], writers: Collection[str], limit: float
 ) -> Iterator[Finding]:
-    """Readers that answer a constant under a perturbation, but not after whole chains (these are collapsed).
+    """Readers that answer a constant under a perturbation.
+
+    One that answers it after whole chains, too, is no exception: where most gold answers are that one, the reader is
+    not collapsed, and agreement with itself still shows nothing.
 
     Args:
         observed: of one model and dataset.
@@ -52,8 +58,6 @@ def constants(
     """
     readouts = observed.readouts[observed.readouts["writer"].isin(writers)]
     for reader in readers:
-        shares = descriptives.answer_shares(observed, reader, writers)
-        collapsed = len(shares) > 0 and float(shares.max()) >= limit  # no shares: no valid answer after a whole chain
         for perturbation in dict.fromkeys(READ_FROM.values()):
             rows = readouts[(readouts["reader"] == reader) & (readouts["perturbation"] == perturbation)]
             variants = VARIANTS.get(perturbation, ())
@@ -63,11 +67,10 @@ def constants(
                 continue
             row = rows.iloc[int(rows["commonest_share"].astype(float).to_numpy().argmax())]
             share = float(row["commonest_share"])
-            constant = share >= limit and not collapsed
             when = "before tuning" if reader == "base" else f"with {reader}" if is_control(reader) else "after tuning"
             label = PERTURBATIONS[perturbation].label if perturbation in PERTURBATIONS else perturbation
             reason = f"{when}, {percent(share)} of answers under {label} are `{row['commonest']}`"
-            yield Finding("constant", f"{reader} / {perturbation}", share, limit, not constant, reason, NOTE)
+            yield Finding("constant", f"{reader} / {perturbation}", share, limit, share < limit, reason, NOTE)
 
 
 def rooms(frame: pd.DataFrame, declared: Claims) -> Iterator[Finding]:
@@ -95,12 +98,34 @@ def rooms(frame: pd.DataFrame, declared: Claims) -> Iterator[Finding]:
         yield Finding("floor", name, room, margin, room >= margin - ZERO, reason, NOTE)
 
 
-def left_out(observed: Observations, pair: Collection[str], limit: float) -> Iterator[Finding]:
-    """Items whose chains were cut off: with few of them they leave the contrasts, with many the cell is closed."""
-    chains = observed.chains[observed.chains["writer"].isin(pair)]
+def met_targets(frame: pd.DataFrame) -> Iterator[Finding]:
+    """Items that leave C8: a target is the original answer of a reader, so that to follow the chain and to stay agree.
+
+    Args:
+        frame: a frame of means.
+    """
+    if "chain_following_all" not in frame.columns.get_level_values(0):
+        return
+    made, compared = (four(frame, name).notna().all(axis=1) for name in ("chain_following_all", "chain_following"))
+    n, left = int(made.sum()), int((made & ~compared).sum())
+    if n:
+        reason = f"{left} of {n} items leave this comparison, as a chain's target is the original answer of a reader"
+        yield Finding("met_targets", "chain_following", left / n, 0.0, left == 0, reason, NOTE)
+
+
+def left_out(observed: Observations, arms: Collection[str], limit: float) -> Iterator[Finding]:
+    """Items of which a chain was cut off, with any training of the arms: few leave the contrasts, many close the cell.
+
+    Args:
+        observed: of one model and dataset.
+        arms: the writers of the contrast.
+        limit: the largest share of items that leave.
+    """
+    writers = [name for arm in arms for name in observed.trainings(arm)]
+    chains = observed.chains[observed.chains["writer"].isin(writers)]
     n = chains["item_id"].nunique()
     cut = chains.loc[chains["finish_reason"] == "length", "item_id"].nunique()
-    share, subject = cut / n if n else np.nan, " and ".join(pair)
+    share, subject = cut / n if n else np.nan, " and ".join(arms)
     reason = f"{percent(share)} of items have a chain of {subject} that was cut off at the token limit"
     yield Finding("truncation", subject, share, limit, share <= limit, reason)
     if 0 < share <= limit:

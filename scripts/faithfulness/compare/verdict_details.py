@@ -23,7 +23,7 @@ def details(row: EffectRow, confidence: float) -> list[str]:
     """
     sentences = []
     if CLAIMS[row.claim].about == "reading" and row.claim != "C6":
-        sentences += [_comparisons(row, confidence), _room(row), _equal_correctness(row, confidence)]
+        sentences += [_comparisons(row, confidence), _room(row), _same_direct_answer(row, confidence)]
     if row.constants:
         corrected = ", so that agreement is corrected for chance" if CHANCE in row.beside else ""
         sentences.append(f"{capital(listed(row.constants))}{corrected if row.corrected else ''}.")
@@ -48,9 +48,9 @@ def _room(row: EffectRow) -> str:
     return f"{near}: {MEASURES[row.measure].label} has no room to {way} by {number(row.margin)}."
 
 
-def _equal_correctness(row: EffectRow, confidence: float) -> str:
+def _same_direct_answer(row: EffectRow, confidence: float) -> str:
     """C4 as a condition: how much of the effect is left among items whose answer was not learned."""
-    equal = row.beside.get("equal_correctness")
+    equal = row.beside.get("same_direct_answer")
     if equal is None:
         return ""
     if np.isnan(equal.estimate):

@@ -100,7 +100,7 @@ def _words(row: EffectRow, confidence: float) -> _Words:
     if row.claim == "C6":
         claimed = f"answers are decided earlier {after} although the chains add no less to the right answer"
         moved = f"{after} {falls}" if row.verdict == "contradicted" else claimed
-    if CLAIMS[row.claim].about == "correctness":
+    if CLAIMS[row.claim].about == "direct":
         where += f", the {row.n_items} items whose direct answer did not change"
     label = f"{measure.label}, corrected for chance," if seen is not row else measure.label
     return _Words(where, claimed, moved, verdict_details.change(seen, label, confidence), after)

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from faithfulness.compare.alternatives import ALTERNATIVES
+from faithfulness.compare.measures import MEASURES
 from faithfulness.report.labels import label
 from faithfulness.report.plain import NamedRow, Shown
 from faithfulness.text import interval
@@ -11,14 +12,17 @@ CONTROLS = {
     "plain": "as it is",
     "base_chains": "readers of base's chains: tuned minus base",
     "placebo": "readers of base's chains: tuned minus placebo",
-    "equal_correctness": "items of equal correctness",
+    "same_direct_answer": "items whose direct answer did not change",
     "length_matched": "chains of equal length (one step apart at most)",
     "length_adjusted": "adjusted for the difference in length",
     "in_steps": "in steps instead of fractions of the chain",
+    "all_targets": "with the items whose target is a reader's answer anyway",
     "chance_corrected": "corrected for chance agreement",
     **{name: alternative.label for name, alternative in ALTERNATIVES.items()},
 }
 IN_STEPS = {"aoc": "aoc_steps", "convergence_fraction": "convergence_steps"}
+# Rows whose effects are plain ones of another measure in place of each.
+OTHER_MEASURES = {"in_steps": IN_STEPS, "all_targets": {"chain_following": "chain_following_all"}}
 
 
 def controls_section(effects: pd.DataFrame) -> list[Shown]:
@@ -29,16 +33,17 @@ def controls_section(effects: pd.DataFrame) -> list[Shown]:
     """
     reading = effects[(effects.component == "reading") & effects.contrast.isin(CONTROLS) & effects.interpretable]
     names = list(reading[reading.contrast == "length_matched"].measure.unique())
-    in_steps = IN_STEPS.values()
+    others = [other for measures in OTHER_MEASURES.values() for other in measures.values()]
     tables = []
-    for (model, arm, dataset), cell in reading[reading.measure.isin([*names, *in_steps])].groupby(
+    for (model, arm, dataset), cell in reading[reading.measure.isin([*names, *others])].groupby(
         ["model", "arm", "dataset"]
     ):
         by_place = {(row.contrast, row.measure): row for row in cell.itertuples()}
         by_place |= {
-            ("in_steps", name): by_place["plain", twin]
-            for name, twin in IN_STEPS.items()
-            if ("plain", twin) in by_place
+            (contrast, name): by_place["plain", other]
+            for contrast, measures in OTHER_MEASURES.items()
+            for name, other in measures.items()
+            if ("plain", other) in by_place
         }
         rows = [
             {"label": text, "effects": [_control(by_place.get((contrast, name))) for name in names]}
@@ -52,6 +57,34 @@ def controls_section(effects: pd.DataFrame) -> list[Shown]:
         ]
         tables.append({"model": model, "arm": arm, "dataset": dataset, "heads": heads, "rows": rows})
     return tables
+
+
+def control_arms_section(controls: pd.DataFrame | None) -> Shown | None:
+    """How far each placebo and null arm moved from base; None without such arms.
+
+    Args:
+        controls: tables.Controls.
+
+    Returns:
+        The labels of the measures, and a row for each model, arm and dataset: the effects that can be interpreted, in
+        their order, and why others cannot.
+    """
+    if controls is None or controls.empty:
+        return None
+    names = [name for name in MEASURES if name in set(controls.measure)]
+    rows = []
+    for (model, arm, dataset), part in controls.groupby(["model", "arm", "dataset"], sort=False):
+        usable = {row.measure: row for row in part[part.interpretable].itertuples()}
+        reasons = list(dict.fromkeys(map(_first, part.loc[~part.interpretable, "reason"])))
+        effects = [_control(usable.get(name)) for name in names]
+        rows.append({"model": model, "arm": arm, "dataset": dataset, "effects": effects, "reasons": reasons})
+    return {"heads": [label(name) for name in names], "rows": rows}
+
+
+def _first(reasons: str) -> str:
+    """The first of several reasons."""
+    first, _, more = reasons.partition("; ")
+    return f"{first} (and more)" if more else first
 
 
 def _control(row: NamedRow) -> Shown | None:

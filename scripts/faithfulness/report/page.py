@@ -14,7 +14,7 @@ from faithfulness.calibrate.organisms import ORGANISMS
 from faithfulness.compare import closed
 from faithfulness.compare.measures import CONTINUOUS
 from faithfulness.compare.null_pairs import alarms
-from faithfulness.report.controls import controls_section, correlations_section
+from faithfulness.report.controls import control_arms_section, controls_section, correlations_section
 from faithfulness.report.headline import headline
 from faithfulness.report.labels import label
 from faithfulness.report.limits import limits_section
@@ -39,7 +39,7 @@ class Results:
         measures: tables.Measures with columns model and dataset, for the datasets with published figures; None if no
             dataset has any.
         left_out: tables.LeftOut with a column dataset; None where it is unknown.
-        null_pairs: tables.NullPairs, if the run has placebo or null arms.
+        controls, null_pairs: the tables of those names, if the run has placebo or null arms.
     """
 
     effects: pd.DataFrame
@@ -52,6 +52,7 @@ class Results:
     calibration: pd.DataFrame | None
     measures: pd.DataFrame | None
     left_out: pd.DataFrame | None = None
+    controls: pd.DataFrame | None = None
     null_pairs: pd.DataFrame | None = None
 
 
@@ -94,6 +95,7 @@ def context(
         "kinds": kinds_section(results.kinds),
         "conflicts": results.conflicts.to_dict("records"),
         "null_pairs": null_pairs_section(results.null_pairs),
+        "control_arms": control_arms_section(results.controls),
         "controls": controls_section(effects),
         "correlations": correlations_section(results.correlations, effects),
         "calibration": calibration_section(results.calibration),

@@ -61,7 +61,7 @@ CutAnswers = pa.schema(
         ITEM_ID,
         SAMPLE,
         SEED,
-        field("perturbation", STR, meaning="perturbation of the chain"),
+        field("perturbation", STR, meaning="perturbation of the chain; direct: no chain"),
         field(
             "variant", STR, meaning="as in the probes; of alternatives that read another variant, the one it stands for"
         ),
@@ -72,7 +72,7 @@ CutAnswers = pa.schema(
             meaning="a_n as a number that stands for it: its position where options vary between items, else a hash of "
             "its text; -1 where it could not be read",
         ),
-        field("cuts", INTS, meaning="the cuts of the perturbed chain's probes, increasing"),
+        field("cuts", INTS, meaning="the cuts of the perturbed chain's probes, increasing; 0 without a chain"),
         field("answers", INTS, meaning="the answer to each of them, numbered as `original`; -2: it counts as changed"),
     ]
 )

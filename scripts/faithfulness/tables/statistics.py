@@ -83,7 +83,7 @@ Effects = pa.schema(
         field(
             "contrast",
             STR,
-            meaning="'plain', 'equal_correctness', 'length_matched', 'length_adjusted', 'chance_corrected', "
+            meaning="'plain', 'same_direct_answer', 'length_matched', 'length_adjusted', 'chance_corrected', "
             "'base_chains', 'placebo', 'null', 'between_arms', 'scale', 'scale_equal_gain', or another way to count or "
             "read the same run (alternatives.ALTERNATIVES)",
         ),
@@ -112,7 +112,8 @@ Effects = pa.schema(
         field(
             "claim_p_value",
             FLOAT,
-            meaning="p of the claim that the row tests: the largest p_value of its measures; null where none is tested",
+            meaning="p of the claim that the row tests: the largest p of its measures, with a placebo of those of the "
+            "contrasts base_chains and placebo, with constant answers of chance_corrected; null where none is tested",
             nullable=True,
         ),
         field(
@@ -179,7 +180,7 @@ Gates = pa.schema(
             STR,
             meaning="above_chance, collapsed_reader, steps, truncation, validity, options_share, items, manipulation, "
             "paraphrase or strength; and what closes nothing by itself: constant, floor, placebo, truncated_items, "
-            "last_step_states",
+            "last_step_states, met_targets",
         ),
         field("subject", STR, meaning="the arm (or reader / perturbation, or measure) that was looked at"),
         field("value", FLOAT, meaning="what was measured", nullable=True),

@@ -240,6 +240,7 @@ rule compare_arms:
 rule judge_null_pairs:
     input:
         means=expand(MEANS, model=CONTROLLED, dataset=DATASETS),
+        cut_answers=expand(CUT_ANSWERS, model=CONTROLLED, dataset=DATASETS),
         gates=expand(
             rules.describe_arms.output.gates, model=CONTROLLED, dataset=DATASETS
         ),

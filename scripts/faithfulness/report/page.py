@@ -137,7 +137,7 @@ def null_pairs_section(null_pairs: pd.DataFrame | None) -> Shown | None:
     found = None if null_pairs is None else alarms(null_pairs)
     if found is None:
         return None
-    return {"pairs": found.pairs, "changed": found.changed, "interval": interval(found.low, found.high)}
+    return vars(found) | {"interval": interval(found.low, found.high)}
 
 
 def calibration_section(calibration: pd.DataFrame | None) -> list[Shown]:

@@ -482,6 +482,15 @@ def test_chance_corrected_crosses_items_and_seeds():
     assert crossed["p_value"] == pytest.approx(2 * stats.t.sf(abs(crossed["estimate"]) / error, 2))
 
 
+def test_where_no_early_answer_can_be_read_nothing_is_corrected():
+    rows = [
+        row
+        for item, (writer, reader) in itertools.product(range(9), pairs(["t"]))
+        for row in chain_scores(lambda *_: None, 4, original="a", writer=writer, reader=reader, item_id=f"i{item:02}")
+    ]
+    assert corrected(rows, ["aoc_raw"]).loc[("aoc_raw", "reading"), "estimate":"ci_high"].isna().all()
+
+
 def test_the_items_needed_are_known_with_and_without_seeds():
     """As of plain effects, so that a sentence gives the same advice."""
     trainings = ("t", "u", "v")

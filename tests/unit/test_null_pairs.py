@@ -181,7 +181,7 @@ def test_a_verdict_that_depends_on_unreadable_answers_is_open() -> None:
 
 @pytest.mark.parametrize("constant", [1, 2])
 def test_a_pair_in_which_a_reader_answers_a_constant_is_judged_by_kappa(constant: int) -> None:
-    """One agrees with the chain more often than chance gives, the constant does not; plain agreement shows no change."""
+    """One agrees with the chain more often than chance gives, the constant does not; plain means do not differ."""
     seen = gates()
     subject = f"{of_seed(ARM, constant)} / filler"
     noted = {"gate": "constant", "subject": subject, "passed": False, "closes": "", "reason": "all are `no`"}

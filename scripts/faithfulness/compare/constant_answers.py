@@ -11,14 +11,15 @@ from faithfulness.compare.alternatives import MAIN
 from faithfulness.compare.claims import Claims
 from faithfulness.compare.cut_answers import CutChains
 from faithfulness.compare.cut_readings import of_readers, under
-from faithfulness.compare.effects import Comparison, Pool
+from faithfulness.compare.effects import ENOUGH_SEEDS, Comparison, Pool
 from faithfulness.compare.item_means import Cell
 from faithfulness.compare.kappa import AVERAGES
 from faithfulness.compare.notes import perturbation_of
 from faithfulness.compare.readings import contrast_of
 from faithfulness.config.statistics import Statistics
 
-Arranged = tuple[CutChains, Mapping[int, CutChains]]  # over all trainings of an arm, and of each training seed
+# Over all trainings of an arm, and of each training seed if they are enough to be crossed with the items.
+Arranged = tuple[CutChains, Mapping[int, CutChains]]
 # From a cell and the names of readings to its rows of tables.CutAnswers.
 Answers = Callable[[Cell, Sequence[str]], pd.DataFrame]
 JUDGED = ("reading", "interaction")  # the components that verdicts need
@@ -53,7 +54,7 @@ def between_readers(comparison: Comparison, trainings: Mapping[int, str], second
         comparison,
         lambda answers: (
             arranged(answers, list(trainings.values())),
-            {seed: arranged(answers, [name]) for seed, name in trainings.items()},
+            {seed: arranged(answers, [name]) for seed, name in trainings.items() if len(trainings) >= ENOUGH_SEEDS},
         ),
     )
 
@@ -64,7 +65,7 @@ def between_writers(comparison: Comparison, trainings: Collection[str]) -> Contr
     def arranged(answers: pd.DataFrame) -> Arranged:
         parties = ["base", *trainings]
         own = answers[answers["writer"].isin(parties) & answers["reader"].isin(parties)]
-        return cut_answers.arrange(own), cut_answers.by_seed(own)
+        return cut_answers.arrange(own), cut_answers.by_seed(own) if len(trainings) >= ENOUGH_SEEDS else {}
 
     return Contrast(comparison, arranged)
 
@@ -109,7 +110,10 @@ def chance_corrected(
         known = {cell: constants[cell] | _own(reading, answers, cell, declared) for cell in constants}
         among = set().union(*known.values())
         names = [name for name in declared.primary_measures if name in AVERAGES and perturbation_of(name) in among]
-        tables = {cell: under(answers(cell, [MAIN, reading]), reading) for cell in known} if names else {}
+        tables = {}
+        for cell in known if names else ():
+            table = under(answers(cell, [MAIN, reading]), reading)
+            tables[cell] = table[table["perturbation"].isin({perturbation_of(name) for name in names})]
         for readers, contrast in of_reading.items():
             measures = [name for name in contrast.comparison.names() if name in names]
             if measures:

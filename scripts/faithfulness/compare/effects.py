@@ -5,6 +5,7 @@ differences* has the same items and columns (measure, component), or (contrast, 
 contrasts side by side. *Strata* are such frames, one for each dataset, and all have equal weight.
 """
 
+import functools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -62,6 +63,10 @@ class Comparison:
 
     def names(self) -> list[str]:
         """The measures wanted, without optional ones that no cell has."""
+        return self._names
+
+    @functools.cached_property
+    def _names(self) -> list[str]:
         present = {name for frame in self.cells.values() for name in measured(frame)}
         return [name for name in self.measures if name in present]
 

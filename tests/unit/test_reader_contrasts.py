@@ -90,7 +90,7 @@ def test_placebo_and_base_are_compared_with_tuned_on_the_same_items() -> None:
     rows = reader_contrasts.estimate(
         [
             reader_contrasts.against_base("base_chains", cells, seeds, ["aoc"], placebos),
-            reader_contrasts.against_placebo(cells, seeds, ["aoc"], placebos),
+            reader_contrasts.against_placebo("placebo", cells, seeds, ["aoc"], placebos),
         ],
         QUICK,
     ).set_index("contrast")

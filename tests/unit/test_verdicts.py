@@ -831,6 +831,12 @@ CONSTANT = ["after tuning, 100 % of answers under filler are `no`"]
             CELL + MORE + RISES + ". On base's chains filler tolerance changes by +0.20 (95 % interval 0.13 to 0.27) "
             "against base and by +0.15 (95 % interval 0.08 to 0.22) against the placebo.",
         ),
+        (  # what moved is said by the comparison that decides
+            {"beside": BASE | PLACEBO, "estimate": -0.01, "ci_low": -0.1, "ci_high": 0.08},
+            CELL + MORE + "filler tolerance changes by \u22120.01 (95 % interval \u22120.10 to 0.08). On base's chains "
+            "filler tolerance changes by +0.20 (95 % interval 0.13 to 0.27) against base and by +0.15 (95 % interval "
+            "0.08 to 0.22) against the placebo.",
+        ),
         (
             {"beside": BASE | {"placebo": other(-0.01, 0.02)}, "verdict": "as placebo"},
             CELL

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from faithfulness.compare import verdict_details
 from faithfulness.compare.claims import CLAIMS
 from faithfulness.compare.effect_rows import EffectRow
-from faithfulness.compare.evidence import BETWEEN, compared
+from faithfulness.compare.evidence import BETWEEN, compared, decisive
 from faithfulness.compare.measures import MEASURES
 from faithfulness.compare.verdict_details import with_interval
 from faithfulness.compare.verdicts import CLOSED, OPEN
@@ -96,7 +96,7 @@ def _words(row: EffectRow, confidence: float) -> _Words:
     falls, rises = measure.falls or f"{measure.label} falls", measure.rises or f"{measure.label} rises"
     seen = compared(row) or row
     claimed = f"{falls if (row.direction or 0) < 0 else rises} {after}"
-    moved = f"{after} {rises if seen.estimate > 0 else falls}"
+    moved = f"{after} {rises if decisive(row).estimate > 0 else falls}"
     if row.claim == "C6":
         claimed = f"answers are decided earlier {after} although the chains add no less to the right answer"
         moved = f"{after} {falls}" if row.verdict == "contradicted" else claimed

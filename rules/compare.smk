@@ -126,6 +126,9 @@ rule estimate_effects:
     input:
         means=expand(MEANS, dataset=DATASETS, allow_missing=True),
         cut_answers=expand(CUT_ANSWERS, dataset=DATASETS, allow_missing=True),
+        gates=expand(
+            rules.describe_arms.output.gates, dataset=DATASETS, allow_missing=True
+        ),
         arms=lambda wildcards: expand(
             f"{RESULTS}/arms/{{model}}/{{training}}",
             model=wildcards.model,
@@ -150,8 +153,8 @@ rule estimate_effects:
         mem_mb=memory(4000, sizing.scores_megabytes),
         runtime=runtime(60, sizing.comparison_seconds),
     params:
-        trainings=trainings_of,
         placebo=lambda wildcards: SETTINGS.placebo_of(wildcards.model, wildcards.arm),
+        placebo_trainings=placebo_trainings_of,
         need_more_reasoning=lambda wildcards: SETTINGS.need_more_reasoning(
             wildcards.model, wildcards.arm
         ),
@@ -239,6 +242,7 @@ rule compare_arms:
 rule judge_null_pairs:
     input:
         means=expand(MEANS, model=CONTROLLED, dataset=DATASETS),
+        cut_answers=expand(CUT_ANSWERS, model=CONTROLLED, dataset=DATASETS),
         gates=expand(
             rules.describe_arms.output.gates, model=CONTROLLED, dataset=DATASETS
         ),

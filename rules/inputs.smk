@@ -148,6 +148,13 @@ def trainings_of(wildcards):
     ]
 
 
+def placebo_trainings_of(wildcards):
+    """The trainings of the placebo of a model's arm; empty without one."""
+    placebo = SETTINGS.placebo_of(wildcards.model, wildcards.arm)
+    controls = controls_by_training(wildcards.model)
+    return [name for name, (arm, _) in controls.items() if arm == placebo]
+
+
 def of_all_datasets(pattern):
     return expand(pattern, model=MODELS, dataset=DATASETS)
 

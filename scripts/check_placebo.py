@@ -2,7 +2,7 @@
 
 Exits with 1 if anything is called changed.
 
-Needs the tables of means and of gates, which `make placebo-check` makes.
+Needs the tables of means, of answers and of gates, which `make placebo-check` makes.
 """
 
 import argparse
@@ -12,12 +12,13 @@ from typing import Any
 
 import yaml
 
-from faithfulness.compare import claims, item_means, null_pairs, read_all
+from faithfulness.compare import claims, item_means, null_pairs, read_all, verdicts
 from faithfulness.compare.null_pairs import BASE, Pair, Reader
 from faithfulness.config import settings
 from faithfulness.config.controls import PlaceboArm
 from faithfulness.config.settings import Settings
 from faithfulness.tables.io import read_tables
+from faithfulness.tables.measures import CutAnswers
 from faithfulness.tables.statistics import Gates
 
 ROOT = Path(__file__).parents[1]
@@ -41,11 +42,19 @@ def main() -> None:
         pairs(configured),
         means,
         read_tables(sorted(results.glob("descriptions/*/*/gates.parquet")), Gates),
+        read_all.read(
+            [file for file in results.glob("cut_answers/*/*.parquet") if file.stem in looked_at],
+            CutAnswers,
+            ["model", "dataset"],
+            where={"writer": ["base"]},
+        ),
         claims=declared,
         statistics=declared.statistics(configured.statistics.model_dump()),
     )
     print("\n".join(null_pairs.lines(table)))
     changed = table[table["verdict"].isin(null_pairs.CHANGED)]
+    if (table["verdict"] == verdicts.CLOSED).all():
+        sys.exit("nothing can be said of any placebo: all cells are closed")
     sys.exit(f"{len(changed)} verdicts on a placebo say that it changed something" if len(changed) else None)
 
 

@@ -1,18 +1,22 @@
 """Estimate all effects of one tuned arm of one model, on each dataset and pooled over datasets.
 
-Beside tuned minus base stand the contrasts of readers of base's chains: with base, with the arm's placebo, and with
-arms that are tuned on other data.
+Each reading of the run has the same contrasts: tuned minus base over both writers' chains, and on base's chains minus
+base and minus the arm's placebo. Beside them stand the contrasts with arms that are tuned on other data.
 """
 
 import itertools
+from collections.abc import Sequence
+from pathlib import Path
 
 import pandas as pd
 from snakemake.iocontainers import Snakemake
 
+from faithfulness.arms.record import read_arm
 from faithfulness.compare import (
     arm_table,
     claims,
     confounds,
+    constant_answers,
     cut_answers,
     effects,
     item_means,
@@ -20,66 +24,83 @@ from faithfulness.compare import (
     kappa,
     read_all,
     reader_contrasts,
+    reading_contrasts,
 )
 from faithfulness.compare.alternatives import ALTERNATIVES, MAIN
 from faithfulness.compare.effects import Comparison
+from faithfulness.compare.measures import MEASURES
 from faithfulness.operate import job
-from faithfulness.tables.io import write_table
+from faithfulness.tables.io import read_tables, write_table
 from faithfulness.tables.measures import CutAnswers
-from faithfulness.tables.statistics import Correlations, Estimates
+from faithfulness.tables.statistics import Correlations, Estimates, Gates
 
 snakemake: Snakemake  # Snakemake puts it here
 
 job.start(snakemake.log)
-inputs, arm = snakemake.input, snakemake.wildcards.arm
+inputs, arm, placebo = snakemake.input, snakemake.wildcards.arm, snakemake.params.placebo
 declared = claims.load(inputs.claims)
 statistics = declared.statistics(snakemake.params.statistics)
 primary, pool, (beside,) = declared.primary_measures, declared.pool, declared.directions["C6"]
+place = ["model", "dataset"]
 
-place, of_arm = ["model", "dataset"], {"arm": [arm]}
-means = read_all.read(inputs.means, item_means.schema(), place, where=of_arm | {"alternative": [MAIN]})
-cells, seeds = item_means.frames(means), item_means.frames_by_seed(means)
+
+def frames_of(*arms: str) -> tuple[item_means.Cells, item_means.Seeds]:
+    """Frames of means of arms of the model, over all their trainings and by training seed."""
+    where = {"arm": arms, "alternative": [MAIN]}
+    table = read_all.read(inputs.means, item_means.schema(), place, where=where)
+    return item_means.frames(table), item_means.frames_by_seed(table)
+
+
+arms = (arm, placebo) if placebo else (arm,)
+main = frames_of(*arms)
 claimed = {name: alternative.measures(declared.directions_of) for name, alternative in ALTERNATIVES.items()}
 columns = ["arm", "seed", "alternative", *item_means.KEYS, *dict.fromkeys(itertools.chain(*claimed.values()))]
-means = read_all.read(inputs.means, item_means.schema(), place, columns, of_arm | {"alternative": list(ALTERNATIVES)})
-alternatives = item_means.under_alternatives(means, cells, seeds)
+where = {"arm": arms, "alternative": list(ALTERNATIVES)}
+otherwise = read_all.read(inputs.means, item_means.schema(), place, columns, where)
+readings = {MAIN: main, **item_means.under_alternatives(otherwise, *main)}
+on_base_chains = [*primary, beside, "cot_accuracy", "direct_accuracy"]
+trainings = {read_arm(folder).seed: Path(folder).name for folder in inputs.arms}
+contrasts = {
+    name: reading_contrasts.of_reading(
+        name,
+        ({cell: of_arms[cell] for cell in of_arms if cell[1] == arm}, seeds_of),
+        list(MEASURES) if name == MAIN else claimed[name],
+        on_base_chains if name == MAIN else [measure for measure in claimed[name] if measure in primary],
+        trainings,
+        {(cell[0], arm, cell[2]): of_arms[cell] for cell in of_arms if cell[1] == placebo},
+        snakemake.params.placebo_trainings,
+    )
+    for name, (of_arms, seeds_of) in readings.items()
+}
+plain = contrasts[MAIN][""].comparison
+cells, seeds = plain.cells, plain.seeds
+files = {Path(file).stem: file for file in inputs.cut_answers}
 
-parties = ["base", *snakemake.params.trainings]
+
+def answers(cell: item_means.Cell, alternatives: Sequence[str]) -> pd.DataFrame:
+    """The answers at each cut to the chains of base and of the arm, by them and by the placebo."""
+    parties = ["base", *trainings.values()]
+    readers_of = [*parties, *snakemake.params.placebo_trainings]
+    where = {"alternative": list(alternatives), "writer": parties, "reader": readers_of}
+    return read_all.read([files[cell[2]]], CutAnswers, place, where=where)
+
+
 by_cut, by_cut_of_seed = {}, {}
-for file in inputs.cut_answers:  # one dataset's at a time, as these are the largest
-    part = read_all.read([file], CutAnswers, ["model", "dataset"], where={"writer": parties, "reader": parties})
-    cell = str(part["model"].iloc[0]), arm, str(part["dataset"].iloc[0])
-    by_cut[cell], by_cut_of_seed[cell] = cut_answers.arrange(part), cut_answers.by_seed(part)
+for cell in cells:  # one dataset's at a time, as these are the largest
+    by_cut[cell], by_cut_of_seed[cell] = contrasts[MAIN][""].arrange(answers(cell, [MAIN]))
+constants = constant_answers.of_gates(read_tables(inputs.gates, Gates), cells)
+corrected = {name: {key: one for key, one in of.items() if (name, key) != (MAIN, "")} for name, of in contrasts.items()}
 
 unmoved = {cell: f[f.index.isin(cut_answers.same_direct_answer(by_cut[cell]))] for cell, f in cells.items()}
 matched = {cell: confounds.length_matched(frame) for cell, frame in cells.items()}
 comparisons = [
-    Comparison("plain", cells, seeds=seeds),
+    *(of_reading[""].comparison for of_reading in contrasts.values()),
     Comparison("same_direct_answer", unmoved, primary, seeds),
     Comparison("length_matched", matched, primary, seeds),
-    *(
-        Comparison(name, otherwise, claimed[name], otherwise_by_seed)
-        for name, (otherwise, otherwise_by_seed) in alternatives.items()
-    ),
 ]
-
-
-def main_means(other: str) -> tuple[item_means.Cells, item_means.Seeds]:
-    """Frames of means of another arm of the model, over all its trainings and by training seed."""
-    where = {"arm": [other], "alternative": [MAIN]}
-    table = read_all.read(inputs.means, item_means.schema(), ["model", "dataset"], where=where)
-    return item_means.frames(table), item_means.frames_by_seed(table)
-
-
-on_base_chains = [*primary, beside, "cot_accuracy", "direct_accuracy"]
-placebo = snakemake.params.placebo
-of_placebo = main_means(placebo)[0] if placebo else {}
-placebos = {cell: of_placebo[cell[0], placebo, cell[2]] for cell in cells if placebo}
-readers = [reader_contrasts.against_base("base_chains", cells, seeds, on_base_chains, placebos)]
-if placebo:
-    readers.append(reader_contrasts.against_placebo(cells, seeds, on_base_chains, placebos))
+readers = [contrast.comparison for of_reading in contrasts.values() for name, contrast in of_reading.items() if name]
 between = [
-    reader_contrasts.between_arms((cells, seeds), main_means(other), list(primary))
+    reader_contrasts.between_arms((cells, seeds), frames_of(other), list(primary))
     for other in snakemake.params.need_more_reasoning
 ]
 trained = arm_table.train_datasets(arm_table.arms(inputs.arms))
@@ -89,6 +110,7 @@ estimates = pd.concat(
         effects.compare(comparisons, statistics, pool),
         confounds.length_adjusted(cells, statistics, primary, pool, seeds),
         confounds.chance_corrected(cells, by_cut, statistics, kappa.correctable(), pool, seeds, by_cut_of_seed),
+        *constant_answers.chance_corrected(corrected, answers, constants, declared, statistics, pool),
         judge.accuracy_pools(cells, trained, statistics, pool, seeds),
         reader_contrasts.estimate(readers, statistics, pool),
         *(reader_contrasts.estimate([comparison], statistics, pool) for comparison in between),

@@ -6,6 +6,7 @@ from faithfulness.compare import claims, item_means, null_pairs, read_all
 from faithfulness.operate import job
 from faithfulness.tables.controls import NullPairs
 from faithfulness.tables.io import frame, read_tables, write_table
+from faithfulness.tables.measures import CutAnswers
 from faithfulness.tables.statistics import Gates
 
 snakemake: Snakemake  # Snakemake puts it here
@@ -24,6 +25,7 @@ if pairs:
         pairs,
         read_all.read(inputs.means, item_means.schema(), ["model", "dataset"], where={"arm": arms}),
         read_tables(inputs.gates, Gates),
+        read_all.read(inputs.cut_answers, CutAnswers, ["model", "dataset"], where={"writer": ["base"]}),
         claims=declared,
         statistics=declared.statistics(snakemake.params.statistics),
         calibration=read_all.calibration(inputs.calibration),

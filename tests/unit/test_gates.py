@@ -536,6 +536,12 @@ def test_a_constant_answer_under_a_perturbation_is_named_and_closes_nothing():
     assert said(check(readouts=lambda r: constant(r, perturbation="direct")), "constant") == []
 
 
+def test_a_constant_of_the_placebo_is_named_in_the_cell_of_its_tuned_arm():
+    table = check(scored=with_placebo(), tunings=PLACEBO, readouts=lambda r: constant(r, reader="placebo-x"))
+    assert said(table, "constant") == ["with placebo-x, 100 % of answers under filler are `no`"]
+    assert failed(table) == []
+
+
 def test_a_constant_answer_counts_where_most_gold_answers_are_that_one_and_the_reader_is_not_collapsed():
     """By .2 the answer is commoner than it is right: too little to close the cell, and nothing else would speak."""
     asked = items(answers=["yes"] * 16 + ["no"] * 4)

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faithfulness.compare import claims, judge, verdicts
-from faithfulness.compare.alternatives import ALTERNATIVES
+from faithfulness.compare.alternatives import ALTERNATIVES, MAIN
 from faithfulness.compare.measures import MEASURES
+from faithfulness.compare.readings import BASE_CHAINS, BESIDE_PLAIN, PLACEBO, contrast_of
 from faithfulness.compare.verdicts import DECIDED, VERDICTS
 from faithfulness.tables.io import frame
 from faithfulness.tables.statistics import Gates
@@ -31,6 +32,15 @@ def estimate(measure, value, p=0.0001, half=0.04, contrast="plain", **changes):
 def claimed(contrast="plain", size=0.2, p=0.0001, **changes):
     """Rows of all primary measures, in the claimed direction."""
     return [estimate(name, sign * size, p, contrast=contrast, **changes) for name, sign in PRIMARY.items()]
+
+
+def with_placebo(reading=MAIN, size=0.2, base=0.2, placebo=0.2, corrected=False, **changes):
+    """Rows of all primary measures in one reading: over both writers' chains, against base and against the placebo."""
+    return [
+        row
+        for readers, value, more in (("", size, changes), (BASE_CHAINS, base, {}), (PLACEBO, placebo, {}))
+        for row in claimed(contrast_of(reading, readers, corrected=corrected), value, **more)
+    ]
 
 
 def gate(name, *, subject=ARM, closes="all", passed=False, **changes):
@@ -167,9 +177,20 @@ def test_several_alternatives_give_all_their_reasons():
 
 
 def test_alternatives_are_judged_with_the_placebo():
-    rows = [*claimed(), *claimed("base_chains"), *claimed("placebo", 0.0, 0.9)]
-    assert verdict_of(judged([*rows, *claimed("raw_readout")]), "C3") == "as placebo"
-    assert verdict_of(judged([*rows, *claimed("raw_readout", 0.0, 0.9)]), "C3") == "inconclusive"
+    rows = with_placebo(placebo=0.0)
+    assert verdict_of(judged([*rows, *with_placebo("raw_readout", placebo=0.0)]), "C3") == "as placebo"
+    for otherwise in (with_placebo("raw_readout"), with_placebo("raw_readout", base=0.0), claimed("raw_readout")):
+        table = judged([*rows, *otherwise])
+        assert verdict_of(table, "C3") == "inconclusive"
+        assert reason_of(table, "C3") == ALTERNATIVES["raw_readout"].reason
+
+
+@pytest.mark.parametrize(("placebo", "expected"), [(0.2, "supported"), (0.0, "as placebo")])
+def test_an_alternative_with_the_same_numbers_moves_nothing(placebo, expected):
+    """Not even where the effect over both writers' chains is open, as the one on base's chains decides."""
+    rows = with_placebo(size=0.09, placebo=placebo, half=0.08, p=0.06)
+    same = with_placebo("filler_words", size=0.09, placebo=placebo, half=0.08, p=0.06)
+    assert verdict_of(judged(rows), "C3") == verdict_of(judged([*rows, *same]), "C3") == expected
 
 
 def test_c6_is_the_same_under_all_alternatives():
@@ -182,6 +203,14 @@ def test_c6_is_the_same_under_all_alternatives():
     table = judged([*rows, *claimed("raw_readout"), *gain(-0.5, "raw_readout")])
     assert verdict_of(table, "C6") == "inconclusive"
     assert reason_of(table, "C6") == ALTERNATIVES["raw_readout"].reason
+
+
+def test_c6_rests_on_what_all_readings_share_of_c1():
+    """Also where the reading that moves C1 says nothing of information gain, as the second cue."""
+    gain = estimate("info_gain", 0.2, margin=0.1)
+    table = judged([*claimed(), gain, gain | {"component": "interaction"}, *claimed("second_cue", 0.0, 0.9)])
+    assert verdict_of(table, "C1") == verdict_of(table, "C6") == "inconclusive"
+    assert reason_of(table, "C6") == "it rests on C1, whose verdict here is 'inconclusive'"
 
 
 # --- constant answers
@@ -223,18 +252,36 @@ def test_a_reader_that_only_answers_constants_under_filler_stays_open_and_is_nev
     assert "changes by 0.00 (no interval can be had)" in row["sentence"]
 
 
-def test_a_placebo_and_kappa_are_both_needed():
-    rows = [*claimed(), *claimed("base_chains"), *claimed("placebo")]
-    for size, p, expected in ((0.2, 0.001, "supported"), (0.2, 0.5, "inconclusive"), (-0.2, 0.001, "inconclusive")):
-        table = judged([*rows, estimate(FILLER, size, p, contrast="chance_corrected")], [CONSTANT])
+def test_with_a_placebo_all_comparisons_are_corrected_for_chance():
+    for base, placebo, expected in (
+        (0.2, 0.2, "supported"), (0.2, 0.0, "as placebo"), (-0.2, -0.2, "contradicted"), (0.2, -0.2, "inconclusive"),
+        (0.0, 0.2, "inconclusive"), (0.2, np.nan, "not interpretable"), (np.nan, 0.2, "not interpretable"),
+    ):  # fmt: skip
+        table = judged([*with_placebo(), *with_placebo(base=base, placebo=placebo, corrected=True)], [CONSTANT])
         assert verdict_of(table, "C3") == expected
+    table = judged([*with_placebo(), *with_placebo(base=0.13, placebo=0.17, corrected=True)], [CONSTANT])
+    assert "by +0.13" in table.loc[table["claim"] == "C3", "sentence"].iloc[0]
+    assert "by +0.17" in table.loc[table["claim"] == "C3", "sentence"].iloc[0]
+    assert verdict_of(judged(with_placebo(), [CONSTANT]), "C3") == "not interpretable"
 
 
-def test_a_constant_under_the_main_filler_says_nothing_about_other_fillers():
-    kappa = estimate(FILLER, 0.2, 0.001, contrast="chance_corrected")
-    for name, expected in (("filler_words", "inconclusive"), ("invalid_as_same", "supported")):
-        table = judged([*claimed(), kappa, *claimed(name, 0.0, 0.9)], [CONSTANT])
+def test_each_reading_is_corrected_for_chance_by_rows_of_its_own():
+    corrected = estimate(FILLER, 0.2, 0.001, contrast="chance_corrected")
+    for name in ("raw_readout", "filler_words"):
+        alternative = claimed(name, 0.0, 0.9)
+        for value, expected in ((0.2, "supported"), (-0.2, "inconclusive"), (0.0, "inconclusive")):
+            of_its_own = estimate(FILLER, value, 0.001, contrast=contrast_of(name, corrected=True))
+            assert verdict_of(judged([*claimed(), corrected, *alternative, of_its_own], [CONSTANT]), "C3") == expected
+        assert verdict_of(judged([*claimed(), corrected, *alternative], [CONSTANT]), "C3") == "inconclusive"
+
+
+def test_a_constant_in_an_alternative_alone_is_corrected_there():
+    otherwise = claimed("filler_words", 0.2)
+    for value, expected in ((0.2, "supported"), (0.0, "inconclusive"), (np.nan, "inconclusive")):
+        corrected = estimate(FILLER, value, 0.001, contrast=contrast_of("filler_words", corrected=True))
+        table = judged([*claimed(), *otherwise, corrected])
         assert verdict_of(table, "C3") == expected
+        assert reason_of(table, "C3") == ("" if expected == "supported" else ALTERNATIVES["filler_words"].reason)
 
 
 def test_c4_c5_and_c7_are_not_decided_by_constant_answers():
@@ -327,7 +374,7 @@ def test_c7_compares_arms_measure_by_measure_in_a_family_of_its_own():
 
 # --- properties of whole tables
 
-CONTRASTS = ("plain", "base_chains", "placebo", "same_direct_answer", "chance_corrected", *list(ALTERNATIVES)[:2])
+TWO = list(ALTERNATIVES)[:2]
 NAMED = (
     gate("steps"), gate("truncation", subject="base and tuned-x"), gate("above_chance", subject="base"),
     gate("above_chance"), gate("validity", subject="base / filler"), gate("collapsed_reader"), gate("manipulation"),
@@ -343,10 +390,15 @@ def tables(draw):
     rows, gates = [], []
     for model, dataset in (("m", "d"), ("m", "e"), ("n", "d")):
         place = {"model": model, "dataset": dataset, "pool": [dataset]}
-        contrasts = ["plain", *draw(st.lists(st.sampled_from(CONTRASTS[1:]), unique=True))]
-        if "placebo" in contrasts:
-            contrasts = list(dict.fromkeys([*contrasts, "base_chains"]))
+        readers = draw(st.sampled_from([[""], ["", BASE_CHAINS, PLACEBO]]))
+        contrasts = draw(st.lists(st.just("same_direct_answer"), max_size=1))
+        for reading in (MAIN, *draw(st.lists(st.sampled_from(TWO), unique=True))):
+            contrasts += [contrast_of(reading, name) for name in readers]
+            if draw(st.booleans()):
+                contrasts += [contrast_of(reading, name, corrected=True) for name in readers]
         for contrast, name in itertools.product(contrasts, PRIMARY):
+            if "chance_corrected" in contrast and name != FILLER:
+                continue
             value, p = draw(effects)
             rows.append(estimate(name, value, p, half=draw(st.sampled_from([0.01, 0.04])), contrast=contrast, **place))
         rows += [estimate(n, *draw(effects), contrast="null", **place | {"arm": "null-seed"}) for n in PRIMARY]
@@ -363,7 +415,7 @@ def test_properties_of_judged_tables(case):
     rows, gates = case
     table = judged(rows, gates)
     assert set(table["verdict"]) <= {"", *VERDICTS}
-    controls = table[table["contrast"].isin(["base_chains", "placebo", "null"]) | (table["arm"] != ARM)]
+    controls = table[table["contrast"].isin([*BESIDE_PLAIN, "null"]) | (table["arm"] != ARM)]
     assert controls[["p_holm", "p_bh", "claim_p_value"]].isna().all(axis=None)
     assert set(controls["claim"]) | set(controls["verdict"]) | set(controls["sentence"]) == {""}
     by_place = table[table["component"] == "reading"].set_index(["model", "dataset", "contrast", "measure"])
@@ -378,10 +430,10 @@ def test_properties_of_judged_tables(case):
         if row.verdict in ("supported", "contradicted"):
             assert row.p_holm <= 0.05
             assert row.interpretable
-            if pd.notna(row.placebo_estimate):
+            if pd.notna(row.placebo_estimate) and not (row.measure == FILLER and "`no`" in (row.notes or "")):
                 base = by_place.loc[(row.model, row.dataset, "base_chains", row.measure), "estimate"]
                 assert np.sign(base) == np.sign(row.placebo_estimate)
-        if row.verdict == "as placebo":
+        if row.verdict == "as placebo" and not (row.measure == FILLER and "`no`" in (row.notes or "")):
             assert abs(row.placebo_estimate) < 0.05
     for _, cell in primary.groupby(["claim", "model", "dataset"]):
         assert cell["verdict"].nunique() == cell["p_holm"].nunique(dropna=False) == cell["sentence"].nunique() == 1
@@ -407,24 +459,24 @@ def test_a_gate_makes_no_other_cell_stronger_unless_it_looks_at_base_or_chains(c
 
 @settings(max_examples=12)
 @given(tables())
-def test_a_decided_verdict_is_shared_by_all_alternatives(case):
+def test_a_decided_verdict_is_that_of_each_alternative_by_itself(case):
+    """Its rows in place of the main ones, and no other reading, give the same verdict."""
     rows, gates = case
-    table = judged(rows, gates)
-    for name in list(ALTERNATIVES)[:2]:
-        moved = [dict(row, contrast="plain") for row in rows if row["contrast"] == name]
-        places = {(row["model"], row["dataset"]) for row in moved}
-        kept = [
-            row
-            for row in rows
-            if row["contrast"] not in (name, "plain", "base_chains", *ALTERNATIVES)
-            or (row["contrast"] == "plain" and (row["model"], row["dataset"]) not in places)
-            or (row["contrast"] == "plain" and row["measure"] not in PRIMARY)
-            or (row["contrast"] == "base_chains" and (row["model"], row["dataset"]) not in places)
-        ]
-        # With a placebo, an alternative's reading effect stands for that on base's chains.
-        of_base = [dict(row, contrast="base_chains") for row in moved]
-        otherwise = judged([*kept, *moved, *of_base], gates)
-        main = table[(table["contrast"] == "plain") & table["claim"].isin(DECLARED.primary)]
-        for row in main[main["verdict"].isin(DECIDED)].itertuples():
+    main = judged(rows, gates)
+    main = main[(main["contrast"] == "plain") & main["claim"].isin(DECLARED.primary) & main["verdict"].isin(DECIDED)]
+    for name in TWO:
+        places = {(row["model"], row["dataset"]) for row in rows if row["contrast"] == name}
+        otherwise, constant = [], list(gates)
+        for row in rows:
+            reading, place = row["contrast"].partition(":")[0], (row["model"], row["dataset"])
+            if reading == name:
+                rest = row["contrast"].removeprefix(name).removeprefix(":") or "plain"
+                otherwise.append(dict(row, contrast=rest))
+                if "chance_corrected" in rest:
+                    constant.append(dict(CONSTANT, model=place[0], dataset=place[1]))
+            elif reading not in TWO and (place not in places or row["measure"] not in PRIMARY):
+                otherwise.append(row)
+        alone = judged(otherwise, constant)
+        for row in main.itertuples():
             if (row.model, row.dataset) in places:
-                assert verdict_of(otherwise, row.claim, model=row.model, dataset=row.dataset) == row.verdict
+                assert verdict_of(alone, row.claim, model=row.model, dataset=row.dataset) == row.verdict

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse, stats
 
-from faithfulness.compare import chain_values, confounds, cut_answers, inference, item_means, kappa
+from faithfulness.compare import chain_values, confounds, cut_answers, effects, inference, item_means, kappa
 from faithfulness.compare.item_means import ROLES
 from faithfulness.compare.measures import MEASURES
 from faithfulness.config.statistics import Statistics
@@ -480,6 +480,34 @@ def test_chance_corrected_crosses_items_and_seeds():
     error = np.hypot(alone["error"], crossed["seed_error"])
     assert crossed["ci_high"] - crossed["estimate"] == pytest.approx(stats.t.ppf(0.975, 2) * error)
     assert crossed["p_value"] == pytest.approx(2 * stats.t.sf(abs(crossed["estimate"]) / error, 2))
+
+
+def test_where_no_early_answer_can_be_read_nothing_is_corrected():
+    rows = [
+        row
+        for item, (writer, reader) in itertools.product(range(9), pairs(["t"]))
+        for row in chain_scores(lambda *_: None, 4, original="a", writer=writer, reader=reader, item_id=f"i{item:02}")
+    ]
+    assert corrected(rows, ["aoc_raw"]).loc[("aoc_raw", "reading"), "estimate":"ci_high"].isna().all()
+
+
+def test_the_items_needed_are_known_with_and_without_seeds():
+    """As of plain effects, so that a sentence gives the same advice."""
+    trainings = ("t", "u", "v")
+    rows = random_rows(np.random.default_rng(4), items=24, trainings=trainings, invalid=0.02, most_steps=4)
+    alone, crossed = (corrected(rows, ["aoc"], trainings=trainings, crossed=flag) for flag in (False, True))
+    for table, seeds in ((alone, ()), (crossed, (crossed.loc[("aoc", "reading"), "seed_error"], 2))):
+        row = table.loc[("aoc", "reading")]
+        value, error, n = (np.array(row[name], float) for name in ("estimate", "error", "n_items"))
+        detect, equivalence = (
+            inference.items_to_detect(value, error, n, *seeds),
+            inference.items_for_equivalence(error, n, np.array(QUICK.margin), *seeds),
+        )
+        needed = row[["items_to_detect", "items_for_equivalence"]].tolist()
+        assert needed == pytest.approx([detect, equivalence], nan_ok=True)
+    # Of seeds that agree, more items are what equivalence needs, not more seeds.
+    agreeing = effects.crossed(alone, [alone["estimate"].to_numpy(float)] * 3, QUICK).loc[("aoc", "reading")]
+    assert agreeing["items_for_equivalence"] > agreeing["n_items"]
 
 
 def test_answers_that_are_nearly_always_the_same_leave_nothing_to_correct():

@@ -1,5 +1,7 @@
 """Pairs of trainings that differ by chance alone: which they are, and that the usual rules judge them."""
 
+import itertools
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,9 @@ from faithfulness.compare.alternatives import MAIN
 from faithfulness.compare.measures import MEASURES
 from faithfulness.compare.null_pairs import BASE, Pair, Reader, alarms, disjoint_pairs, judge_pairs
 from faithfulness.config.roles import of_seed
+from faithfulness.tables import io
 from faithfulness.tables.io import frame
+from faithfulness.tables.measures import CutAnswers
 from faithfulness.tables.statistics import Gates
 from tests.runs import ROOT
 
@@ -67,13 +71,32 @@ def gates(*failed: str) -> pd.DataFrame:
     return frame(rows, Gates)
 
 
+def answers(*constant: int) -> pd.DataFrame:
+    """Answers to base's chains, of which half are those under filler: the constant ones of some trainings always 1."""
+    rng, rows = np.random.default_rng(0), []
+    readers = ["base", *(of_seed(ARM, seed) for seed in (1, 2, 3))]
+    for dataset, name, (place, item) in itertools.product(DATASETS, readers, enumerate(ITEMS)):
+        prior = [1] * 4 if name in [of_seed(ARM, seed) for seed in constant] else rng.integers(0, 2, 4).tolist()
+        kept = [
+            place % 2 if rng.random() < 0.5 and name not in map(partial(of_seed, ARM), constant) else one
+            for one in prior
+        ]
+        rows.append(
+            {"writer": "base", "reader": name, "item_id": item, "sample": 0, "seed": 0, "perturbation": "filler"}
+            | {"variant": "text", "n_steps": 4, "original": place % 2, "cuts": [0, 1, 2, 3], "answers": kept}
+            | {"alternative": MAIN, "dataset": dataset}
+        )
+    table = pd.DataFrame(rows)
+    return io.to_pandas(io._conform(table, CutAnswers)).assign(model="m", dataset=table["dataset"])
+
+
 def reader(seed: int) -> Reader:
     return Reader(of_seed(ARM, seed), ARM, seed)
 
 
 def judged(pair: Pair, table: pd.DataFrame, looked_at: pd.DataFrame | None = None) -> pd.DataFrame:
     passed = gates() if looked_at is None else looked_at
-    return judge_pairs([pair], table, passed, claims=DECLARED, statistics=QUICK)
+    return judge_pairs([pair], table, passed, answers(), claims=DECLARED, statistics=QUICK)
 
 
 @given(st.dictionaries(st.sampled_from(["null-a", "null-b", "placebo-a"]), st.sets(st.integers(0, 30), max_size=9)))
@@ -121,7 +144,9 @@ def test_a_pair_is_a_family_of_its_own() -> None:
     """Beside other pairs its adjusted p stays as it is, and there is one for each primary claim and dataset."""
     table, pair = means({1: 0.1, 2: 0.0, 3: 0.0}), Pair("m", reader(1), reader(2))
     alone = judged(pair, table)
-    beside = judge_pairs([pair, Pair("m", reader(3), BASE)], table, gates(), claims=DECLARED, statistics=QUICK)
+    beside = judge_pairs(
+        [pair, Pair("m", reader(3), BASE)], table, gates(), answers(), claims=DECLARED, statistics=QUICK
+    )
     pd.testing.assert_frame_equal(alone, beside[beside["second"] == alone["second"].iloc[0]].reset_index(drop=True))
     tests = alone.groupby(["dataset", "claim"])["p_holm"].first()
     assert len(tests) == len(DATASETS) * len(DECLARED.primary)
@@ -154,6 +179,45 @@ def test_a_verdict_that_depends_on_unreadable_answers_is_open() -> None:
     assert found.loc[("d", "C3"), "verdict"] == "inconclusive"
 
 
+@pytest.mark.parametrize("constant", [1, 2])
+def test_a_pair_in_which_a_reader_answers_a_constant_is_judged_by_kappa(constant: int) -> None:
+    """One agrees with the chain more often than chance gives, the constant does not; plain means do not differ."""
+    seen = gates()
+    subject = f"{of_seed(ARM, constant)} / filler"
+    noted = {"gate": "constant", "subject": subject, "passed": False, "closes": "", "reason": "all are `no`"}
+    seen = pd.concat([seen, seen[seen["subject"] == "base"].assign(**noted)], ignore_index=True)
+    pair, table = Pair("m", reader(1), reader(2)), means({1: 0.0, 2: 0.0})
+    found = judge_pairs([pair], table, seen, answers(constant), claims=DECLARED, statistics=QUICK)
+    verdicts = found.set_index(["dataset", "claim"])["verdict"]
+    assert verdicts["d", "C3"] == ("contradicted" if constant == 1 else "supported")
+    both = judge_pairs([pair], means({1: 0.3, 2: 0.0}), seen, answers(1, 2), claims=DECLARED, statistics=QUICK)
+    by_claim = both.set_index(["dataset", "claim"])
+    assert by_claim.loc[("d", "C3"), "verdict"] == "inconclusive"  # one constant or another is no change
+
+
+def test_pairs_of_which_nothing_can_be_said_are_no_quiet_ones() -> None:
+    rows = pd.DataFrame(
+        [
+            {"model": "m", "first": f"t{pair}", "second": "base", "dataset": "d", "claim": claim, "verdict": verdict}
+            for pair in range(10)
+            for claim, verdict in (
+                ("C1", "not interpretable"),
+                ("C3", "not interpretable" if pair else "inconclusive"),
+            )
+        ]
+    )
+    found = alarms(rows)
+    assert found
+    assert (found.pairs, found.changed, found.closed) == (1, 0, 9)
+    assert "Of 9 more nothing can be said" in str(found)
+    assert null_pairs.lines(rows)[:2] == [
+        "m: t0 against base: not called changed", "m: t1 against base: nothing can be said"
+    ]  # fmt: skip
+    none = alarms(rows[rows["first"] != "t0"])
+    assert none
+    assert (none.pairs, none.low, none.high) == (0, 0, 1)
+
+
 def test_alarms_are_counted_by_pair_with_an_exact_interval() -> None:
     rows = pd.DataFrame(
         [
@@ -171,6 +235,6 @@ def test_alarms_are_counted_by_pair_with_an_exact_interval() -> None:
 
 
 def test_without_pairs_the_table_is_empty() -> None:
-    found = judge_pairs([], means({1: 0.0}), gates(), claims=DECLARED, statistics=QUICK)
+    found = judge_pairs([], means({1: 0.0}), gates(), answers(), claims=DECLARED, statistics=QUICK)
     assert list(found.columns) == list(null_pairs.NullPairs.names)
     assert found.empty

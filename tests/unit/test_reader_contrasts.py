@@ -68,7 +68,11 @@ def test_direct_answers_are_a_readers_own() -> None:
     assert of_reader(tuned, "tuned")["direct_accuracy"].tolist() == [1, 1, 1, 1]
     assert of_reader(placebo, "tuned")["direct_accuracy"].tolist() == [0, 1, 0, 0]
     found = reader_contrasts.against_placebo(
-        {("m", "t", "d"): tuned}, {("m", "t", "d"): {0: tuned}}, ["aoc", "direct_accuracy"], {("m", "t", "d"): placebo}
+        "placebo",
+        {("m", "t", "d"): tuned},
+        {("m", "t", "d"): {0: tuned}},
+        ["aoc", "direct_accuracy"],
+        {("m", "t", "d"): placebo},
     )
     rows = reader_contrasts.estimate([found], QUICK).set_index("measure")
     assert rows.loc["direct_accuracy", "estimate"] == pytest.approx(0.75)
@@ -86,7 +90,7 @@ def test_placebo_and_base_are_compared_with_tuned_on_the_same_items() -> None:
     rows = reader_contrasts.estimate(
         [
             reader_contrasts.against_base("base_chains", cells, seeds, ["aoc"], placebos),
-            reader_contrasts.against_placebo(cells, seeds, ["aoc"], placebos),
+            reader_contrasts.against_placebo("placebo", cells, seeds, ["aoc"], placebos),
         ],
         QUICK,
     ).set_index("contrast")
@@ -125,7 +129,7 @@ def test_trainings_of_the_tuned_arm_are_crossed_and_those_of_the_placebo_average
     together = sum(frame["aoc", "base", "tuned"] for frame in trainings.values()) / 3
     key = ("m", "t", "d")
     comparison = reader_contrasts.against_placebo(
-        {key: cell(base, together.to_numpy())}, {key: trainings}, ["aoc"], {key: cell(base, sham, None)}
+        "placebo", {key: cell(base, together.to_numpy())}, {key: trainings}, ["aoc"], {key: cell(base, sham, None)}
     )
     (row,) = reader_contrasts.estimate([comparison], QUICK).to_dict("records")
     by_seed = [(frame["aoc", "base", "tuned"].to_numpy() - sham).mean() for frame in trainings.values()]

@@ -1,5 +1,7 @@
 """Section 8 of the method: the decision table, the families of tests, the sentences."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -134,9 +136,8 @@ def test_a_verdict_that_another_way_to_read_the_run_does_not_share_is_inconclusi
 
 def beside(estimate=-0.2, placebo=-0.2, base=-0.2, width=0.04, **changes):
     """What a measure that is claimed to fall shows where there is a placebo."""
-    seen = Seen(placebo, placebo - width, placebo + width)
-    ends = (estimate, estimate - 0.08, estimate + 0.08)
-    return Part(*ends, 0.05, -1, **{"against_base": (base,), "placebo": seen} | changes)
+    seen = {name: Seen(value, value - width, value + width) for name, value in (("base", base), ("placebo", placebo))}
+    return Part(estimate, estimate - 0.08, estimate + 0.08, 0.05, -1, **seen | changes)
 
 
 @pytest.mark.parametrize(
@@ -155,6 +156,8 @@ def beside(estimate=-0.2, placebo=-0.2, base=-0.2, width=0.04, **changes):
         (beside(estimate=0.0), 0.001, 0.001, ("supported", "")),  # the wide interval of both writers' chains is open
         (beside(room=False), 0.001, 0.001, ("inconclusive", NO_ROOM)),
         (beside(base=0.2, placebo=0.2, room=False), 0.001, 0.001, ("contradicted", "")),
+        (beside(placebo=0.0, room=False), 0.5, 0.01, ("inconclusive", NO_ROOM)),
+        (beside(base=0.2, placebo=0.0, room=False), 0.5, 0.01, ("inconclusive", NO_ROOM)),
         (beside(base=np.nan), np.nan, np.nan, ("inconclusive", "")),
     ],
 )
@@ -162,11 +165,14 @@ def test_the_rule_with_a_placebo(part, p, p_base, expected):
     assert verdict([part], p, p_base=p_base) == expected
 
 
-def test_equivalence_is_judged_as_without_a_placebo():
-    small = beside(estimate=0.0, placebo=-0.2)
-    small = Part(0.0, -0.03, 0.03, 0.05, -1, against_base=small.against_base, placebo=small.placebo)
-    assert verdict([small], 0.5, p_base=0.5) == ("equivalent", "")
-    assert verdict([small], 0.001, p_base=0.001, placebo_failed=["it learned"])[0] == "equivalent"
+def test_equivalence_needs_the_effect_on_base_chains_within_the_margin_too():
+    def small(base):
+        return replace(beside(base=base, placebo=-0.2, width=0.03), estimate=0.0, low=-0.03, high=0.03)
+
+    assert verdict([small(0.0)], 0.5, p_base=0.5) == ("equivalent", "")
+    assert verdict([small(0.0)], 0.001, p_base=0.001, placebo_failed=["it learned"])[0] == "equivalent"
+    assert verdict([small(-0.1)], 0.5, p_base=0.5) == ("inconclusive", "")
+    assert verdict([small(-0.1)], 0.001, p_base=0.001) == ("supported", "")
     cramped = Part(0.0, -0.03, 0.03, 0.05, -1, room=False)
     assert verdict([cramped], 0.5) == ("inconclusive", NO_ROOM)
 
@@ -825,9 +831,18 @@ CONSTANT = ["after tuning, 100 % of answers under filler are `no`"]
             CELL + MORE + RISES + ". On base's chains filler tolerance changes by +0.20 (95 % interval 0.13 to 0.27) "
             "against base and by +0.15 (95 % interval 0.08 to 0.22) against the placebo.",
         ),
+        (  # what moved is said by the comparison that decides
+            {"beside": BASE | PLACEBO, "estimate": -0.01, "ci_low": -0.1, "ci_high": 0.08},
+            CELL + MORE + "filler tolerance changes by \u22120.01 (95 % interval \u22120.10 to 0.08). On base's chains "
+            "filler tolerance changes by +0.20 (95 % interval 0.13 to 0.27) against base and by +0.15 (95 % interval "
+            "0.08 to 0.22) against the placebo.",
+        ),
         (
             {"beside": BASE | {"placebo": other(-0.01, 0.02)}, "verdict": "as placebo"},
-            CELL + MORE + RISES + ", but tuning on answers that teach nothing does the same. On base's chains filler "
+            CELL
+            + MORE
+            + RISES
+            + ", but its placebo, trained by the same recipe, does the same. On base's chains filler "
             "tolerance changes by +0.20 (95 % interval 0.13 to 0.27) against base and by \u22120.01 (95 % interval "
             "\u22120.03 to 0.01) against the placebo.",
         ),
@@ -837,6 +852,14 @@ CONSTANT = ["after tuning, 100 % of answers under filler are `no`"]
             CELL + OPEN + RISES + ". The placebo could not be judged: it learned. On base's chains filler tolerance "
             "changes by +0.20 (95 % interval 0.13 to 0.27) against base and by +0.15 (95 % interval 0.08 to 0.22) "
             "against the placebo.",
+        ),
+        (  # the comparisons on base's chains decide, so they say what could have been seen
+            {"verdict": "inconclusive", "p_holm": 0.6, "items_to_detect": 40, "items_for_equivalence": 40}
+            | {"beside": PLACEBO | {"base_chains": other(0.01, detectable=0.13, items_to_detect=900.0)}},
+            CELL + OPEN + RISES + ". With 31 items only a change of about 0.13 or more on base's chains would show "
+            "reliably in a single test; about 900 items detect an effect of the size seen. On base's chains filler "
+            "tolerance changes by +0.01 (95 % interval \u22120.06 to 0.08) against base and by +0.15 (95 % interval "
+            "0.08 to 0.22) against the placebo.",
         ),
         (
             {"beside": {"same_direct_answer": other(0.05)}},

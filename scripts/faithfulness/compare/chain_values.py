@@ -4,8 +4,8 @@ Scores are the largest tables of a run (some 90 rows for a chain of 12 cuts), so
 time. All that is compared later comes from what is made here, which has one row for each chain, or fewer.
 """
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -41,12 +41,14 @@ class Reading:
         least_share: probes to whose options the reader gives less of its probability are of low share.
         by_place: answers are known by their place among the options, as options vary between items.
         truncated: the chains that were cut off at the token limit (chain_probes.WRITTEN); None for none.
+        options: the options by item; only used where answers are known by their place.
     """
 
     measures_of: MeasuresOf
     least_share: float = 0.0
     by_place: bool = False
     truncated: pd.MultiIndex | None = None
+    options: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

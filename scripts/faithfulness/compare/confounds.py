@@ -19,6 +19,7 @@ from faithfulness.compare.effects import CONTRASTS, Comparison
 from faithfulness.compare.inference import EQUIVALENCE, SPARSE, ZERO, Floats
 from faithfulness.compare.item_means import ROLES, Cell, Cells, Seeds
 from faithfulness.compare.measures import MEASURES
+from faithfulness.compare.readings import CHANCE
 from faithfulness.config.statistics import Statistics
 
 LEAST_DEFINED = 0.95  # share of the resamples in which c is small enough; with fewer there is no interval
@@ -147,6 +148,7 @@ def chance_corrected(
     pool: effects.Pool = sorted,
     seeds: Seeds | None = None,
     seed_answers: Mapping[Cell, Mapping[int, CutChains]] | None = None,
+    contrast: str = CHANCE,
 ) -> pd.DataFrame:
     """The effects on chance-corrected measures; c is that of each writer x reader, recomputed in every resample.
 
@@ -163,11 +165,12 @@ def chance_corrected(
         seeds: frames of means of each training seed by cell; where there are three or more, items and seeds are
             `effects.crossed`, the error over items being the spread of the resamples.
         seed_answers: `cut_answers.by_seed` by cell.
+        contrast: name of the rows.
 
     Returns:
-        As effects.compare, contrast 'chance_corrected'.
+        As effects.compare.
     """
-    comparison = Comparison("chance_corrected", cells, names, seeds or {})
+    comparison = Comparison(contrast, cells, names, seeds or {})
     answers_of, names = seed_answers or {}, comparison.names()
     rows = [(name, component) for name in names for component in MEASURES[name].components]
     estimated = {
@@ -268,26 +271,35 @@ def _row(strata: Sequence[_Estimated], name: str, component: str, statistics: St
     estimate = float(np.mean([_component(s.whole, component) for s in strata]))
     resampled = np.mean([_component(s.drawn, component) for s in strata], axis=0)
     distribution = resampled[np.isfinite(resampled)]
-    row = {"estimate": estimate, "n_items": float(sum(s.n_items for s in strata))}
-    differ = sum((np.abs(_component(s.by_item, component)) > ZERO).sum() for s in strata)
+    n = float(sum(s.n_items for s in strata))
+    margin = effects.margin(name, statistics)
+    row = {"estimate": estimate, "n_items": n, "margin": margin}
     if not (np.isfinite(estimate) and len(distribution) >= LEAST_DEFINED * len(resampled)):
         return row
-    if differ < SPARSE or np.ptp(distribution) <= ZERO:
-        used = np.array(CONTRASTS[component]) != 0
-        most = effects.largest(name, component) * max(float(s.scale[used].max()) for s in strata)
-        counts = [(np.abs(_component(s.by_item, component)) > ZERO).sum() * (differ < SPARSE) for s in strata]
-        for level, ends in ((statistics.confidence, "ci"), (EQUIVALENCE, "equivalence")):
-            shares = [inference.upper_limit(int(k), s.n_items, level) for k, s in zip(counts, strata, strict=True)]
+    differ = [int((np.abs(_component(s.by_item, component)) > ZERO).sum()) for s in strata]
+    used, few = np.array(CONTRASTS[component]) != 0, sum(differ) < SPARSE
+    sparse = few or np.ptp(distribution) <= ZERO
+    most = effects.largest(name, component) * max(float(s.scale[used].max()) for s in strata)
+    for level, ends in ((statistics.confidence, "ci"), (EQUIVALENCE, "equivalence")):
+        if sparse:
+            shares = [inference.upper_limit(k * few, s.n_items, level) for k, s in zip(differ, strata, strict=True)]
             half = most * float(np.mean(shares))
             row[f"{ends}_low"], row[f"{ends}_high"] = max(estimate - half, -most), min(estimate + half, most)
-        row["p_value"] = 1.0 if differ < SPARSE else float(inference.bootstrap_p(distribution))
-        return row
-    left_out = [_component(s.left_out, component) for s in strata]
-    acceleration = inference.acceleration([(len(v) - 1) * (v.mean() - v)[None] for v in left_out])
-    for level, ends in ((statistics.confidence, "ci"), (EQUIVALENCE, "equivalence")):
-        low, high = inference.bca_interval(np.array([estimate]), distribution[None], acceleration, level)
-        row[f"{ends}_low"], row[f"{ends}_high"] = float(low[0]), float(high[0])
-    row["p_value"] = float(inference.bootstrap_p(distribution))
-    row["error"] = float(np.std(distribution, ddof=1))
-    row["detectable"] = float(inference.detectable_effect(np.asarray(row["error"])))
-    return row
+        else:
+            left_out = [_component(s.left_out, component) for s in strata]
+            acceleration = inference.acceleration([(len(v) - 1) * (v.mean() - v)[None] for v in left_out])
+            low, high = inference.bca_interval(np.array([estimate]), distribution[None], acceleration, level)
+            row[f"{ends}_low"], row[f"{ends}_high"] = float(low[0]), float(high[0])
+    error = np.std(distribution, ddof=1)
+    needed = {
+        # As in `effects.estimates`: with hardly a difference in sight, what could hide is what the interval admits.
+        "detectable": row["ci_high"] if sparse else inference.detectable_effect(error),
+        "items_to_detect": np.nan if sparse else inference.items_to_detect(np.array(estimate), error, np.array(n)),
+        "items_for_equivalence": np.maximum(
+            inference.items_for_equivalence(error, np.array(n), np.array(margin)),
+            inference.items_for_none_seen(np.array(margin), np.array(most), len(strata)),
+        ),
+    }
+    row |= {key: float(value) for key, value in needed.items()}
+    row["p_value"] = 1.0 if few else float(inference.bootstrap_p(distribution))
+    return row | {"error": float(error), "sparse": float(sparse)}

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from faithfulness.compare.alternatives import MAIN
 from faithfulness.compare.chain_probes import CHAIN, Floats
 from faithfulness.compare.item_means import ROLES
 from faithfulness.config.roles import is_control
@@ -42,14 +43,16 @@ def of_scores(scores: pd.DataFrame, *, by_place: bool) -> pd.DataFrame:
     scores = scores.assign(writer=scores["writer"].mask(scores["reader"].map(is_control), "base"))
     first = scores["perturbation"].isin(READ) & (scores["cue"] == "first")
     pairs = scores[first].groupby(["writer", "reader"])
-    return pd.concat([_of_pair(part, by_place=by_place) for _, part in pairs], ignore_index=True)
+    return pd.concat([_of_pair(part, by_place=by_place) for _, part in pairs], ignore_index=True).assign(
+        alternative=MAIN
+    )
 
 
 def _of_pair(scores: pd.DataFrame, *, by_place: bool) -> pd.DataFrame:
     place, chain = ["perturbation", "variant"], scores.groupby(CHAIN, observed=True).ngroup().to_numpy()
     row = scores.groupby([*CHAIN, *place], observed=True).ngroup().to_numpy()
     cuts, n_steps = scores["cut"].to_numpy(np.int64), scores["n_steps"].to_numpy(np.int64)
-    codes = _codes(scores["position"] if by_place else scores["answer"])
+    codes = numbered(scores["position"] if by_place else scores["answer"])
     whole = (scores["perturbation"] == "early_termination").to_numpy(bool) & (cuts == n_steps)
     original = np.full(1 + chain.max(initial=0), UNREAD)
     original[chain[whole]] = codes[whole]
@@ -58,12 +61,12 @@ def _of_pair(scores: pd.DataFrame, *, by_place: bool) -> pd.DataFrame:
     rows = scores[[*CHAIN, *place, "n_steps"]].iloc[order[first]]
     return rows.assign(
         original=original[chain[order[first]]],
-        cuts=_lists(first, cuts[order]),
-        answers=_lists(first, codes[order]),
+        cuts=as_lists(first, cuts[order]),
+        answers=as_lists(first, codes[order]),
     )
 
 
-def _codes(answers: pd.Series) -> Codes:
+def numbered(answers: pd.Series) -> Codes:
     """Places as they are, and texts as 60 bits of their hash: the same number in every reader's table."""
     if answers.dtype.kind == "i":
         return answers.fillna(UNREAD).to_numpy(np.int64)
@@ -71,7 +74,7 @@ def _codes(answers: pd.Series) -> Codes:
     return np.array([*(int(digest(text)[:15], 16) for text in texts), UNREAD], np.int64)[numbers]
 
 
-def _lists(first: NDArray[np.intp], values: Codes) -> pd.api.extensions.ExtensionArray:
+def as_lists(first: NDArray[np.intp], values: Codes) -> pd.api.extensions.ExtensionArray:
     """Values as lists, each of which begins at one of the places."""
     offsets = pa.array([*first, len(values)], pa.int32())
     return pd.array(pa.ListArray.from_arrays(offsets, pa.array(values)), dtype=LISTS)

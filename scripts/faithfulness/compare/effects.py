@@ -5,6 +5,7 @@ differences* has the same items and columns (measure, component), or (contrast, 
 contrasts side by side. *Strata* are such frames, one for each dataset, and all have equal weight.
 """
 
+import functools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -17,7 +18,7 @@ from scipy import stats
 from faithfulness.compare import inference
 from faithfulness.compare.inference import EQUIVALENCE, SPARSE, ZERO, Floats
 from faithfulness.compare.item_means import ROLES, Cell, Cells, Seeds
-from faithfulness.compare.measures import MEASURES, measured
+from faithfulness.compare.measures import COMPONENTS, MEASURES, measured
 from faithfulness.config.statistics import Statistics
 from faithfulness.tables.io import frame as as_table
 from faithfulness.tables.statistics import Correlations
@@ -51,25 +52,38 @@ class Comparison:
         measures: names of the measures wanted.
         seeds: frames of means of each training seed by cell, of which the items of `cells` count; where there are
             three or more, items and seeds are `crossed`.
+        components: those wanted, of the components that a measure has.
     """
 
     contrast: str
     cells: Cells
     measures: Collection[str] = field(default_factory=lambda: list(MEASURES))
     seeds: Seeds = field(default_factory=dict)
+    components: Collection[str] = COMPONENTS
 
     def names(self) -> list[str]:
         """The measures wanted, without optional ones that no cell has."""
+        return self._names
+
+    @functools.cached_property
+    def _names(self) -> list[str]:
         present = {name for frame in self.cells.values() for name in measured(frame)}
         return [name for name in self.measures if name in present]
 
+    def differences(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The differences wanted, of a frame of means."""
+        return differences(frame, self.names(), self.components)
 
-def differences(frame: pd.DataFrame, names: Iterable[str] = MEASURES) -> pd.DataFrame:
+
+def differences(
+    frame: pd.DataFrame, names: Iterable[str] = MEASURES, wanted: Collection[str] = COMPONENTS
+) -> pd.DataFrame:
     """Components of the effect by item: total = reading + writing exactly (method, section 7).
 
     Args:
         frame: a frame of means.
         names: the measures wanted.
+        wanted: the components wanted, of those that a measure has.
 
     Returns:
         A frame of differences; an item is NaN in a measure that one of its roles lacks.
@@ -82,7 +96,7 @@ def differences(frame: pd.DataFrame, names: Iterable[str] = MEASURES) -> pd.Data
         known = ~np.isnan(by_role[:, [0, 3]]).any(axis=1)
         if components == ("total",):  # crosswise values do not exist
             by_role = np.nan_to_num(by_role)
-        for component in components:
+        for component in [component for component in components if component in wanted]:
             # Role by role: a matrix product rounds by the layout of its factors, and equal effects must tie.
             terms = [coefficient * by_role[:, role] for role, coefficient in enumerate(CONTRASTS[component])]
             columns[name, component] = np.where(known, sum(terms), np.nan)
@@ -207,14 +221,14 @@ def compare(comparisons: Sequence[Comparison], statistics: Statistics, pool: Poo
         As `over_cells`.
     """
     by_item = {
-        cell: pd.concat({c.contrast: differences(c.cells[cell], c.names()) for c in comparisons}, axis=1, names=ROW)
+        cell: pd.concat({c.contrast: c.differences(c.cells[cell]) for c in comparisons}, axis=1, names=ROW)
         .sort_index()
         for cell in comparisons[0].cells
     }  # fmt: skip
 
     def effects_of_seed(comparison: Comparison, cell: Cell, seed: int) -> Floats:
         frame = comparison.seeds[cell][seed].reindex(comparison.cells[cell].index)
-        return np.asarray(differences(frame, comparison.names()).mean())
+        return np.asarray(comparison.differences(frame).mean())
 
     def estimate(pooled: Sequence[Cell]) -> pd.DataFrame:
         joint = estimates([by_item[cell] for cell in pooled], statistics)
@@ -271,7 +285,7 @@ def crossed(rows: pd.DataFrame, by_seed: Sequence[Floats], statistics: Statistic
     needed = {
         "items_to_detect": np.where(unknown, np.nan, to_detect),
         # More seeds do not make up for items in which nothing was seen.
-        "items_for_equivalence": np.maximum(equivalence, rows["items_for_equivalence"].to_numpy(float)),
+        "items_for_equivalence": np.maximum(equivalence, rows["items_for_equivalence"].fillna(0).to_numpy(float)),
     }
     new = rows.assign(**wide | needed | {"error": error, "seed_error": seed_error})
     for names, widest in (
@@ -318,8 +332,8 @@ def _own_means(comparisons: Sequence[Comparison], cell: Cell) -> pd.DataFrame:
     """Means where each arm reads its own chains, over the items that a row's differences have; index ROW."""
     rows = {}
     for comparison in comparisons:
-        frame, names = comparison.cells[cell], comparison.names()
-        known = differences(frame, names).notna()
+        frame = comparison.cells[cell]
+        known = comparison.differences(frame).notna()
         for row in known.columns.to_flat_index():
             name, component = tuple(row)
             values = frame[[(name, *ROLES[0]), (name, *ROLES[3])]].to_numpy()[known[name, component].to_numpy()]

@@ -8,20 +8,16 @@ import numpy as np
 import pandas as pd
 
 from faithfulness.compare import closed, notes
-from faithfulness.compare.alternatives import ALTERNATIVES
+from faithfulness.compare.alternatives import ALTERNATIVES, MAIN
 from faithfulness.compare.effect_rows import EffectRow, Place
 from faithfulness.compare.findings import NOTE, Finding
 from faithfulness.compare.measures import MEASURES
+from faithfulness.compare.readings import BASE_CHAINS, PLACEBO, PLAIN, contrast_of
 from faithfulness.compare.verdicts import Part, Seen
 from faithfulness.text import listed
 
-# Readers of base's chains are compared there; nothing is claimed of these rows by themselves.
-CONTROL_CONTRASTS = ("base_chains", "placebo", "null")
-BETWEEN, BETWEEN_ARMS = " - ", "between_arms"
-# Alternatives that read other probes: constant answers under the main ones say nothing about these.
-OTHER_PROBES = ("filler_words", "filler_steps", "second_cue")
+BETWEEN = " - "
 SHOWN = ("truncated_items", "last_step_states", "manipulation")  # notes on a whole cell that sentences repeat
-CHANCE = "chance_corrected"
 NO_CHANCE = "agreement cannot be told from chance"
 Simple = Mapping[Place, tuple[float, float]]  # verdicts.simple_effects
 
@@ -69,12 +65,13 @@ def describe(rows: Sequence[EffectRow], gates: pd.DataFrame) -> None:
             if MEASURES[row.measure].of_chain:
                 _note(row, cell, prefix)
         row.interpretable = not row.failed
-    reading = {row.place: row for row in rows if row.component == "reading"}
-    others = (*CONTROL_CONTRASTS, *ALTERNATIVES, "same_direct_answer", CHANCE)
+    effects: dict[tuple[str, ...], dict[str, EffectRow]] = {}
     for row in rows:
-        if row.component == "reading" and row.contrast == "plain":
-            places = {contrast: (contrast, *row.place[1:]) for contrast in others}
-            row.beside = {contrast: reading[place] for contrast, place in places.items() if place in reading}
+        if row.component == "reading":
+            effects.setdefault(row.place[1:], {})[row.contrast] = row
+    for contrasts in effects.values():
+        if PLAIN in contrasts:
+            contrasts[PLAIN].beside = {name: row for name, row in contrasts.items() if name != PLAIN}
 
 
 def _cells(row: EffectRow) -> list[tuple[str, str, str]]:
@@ -113,43 +110,56 @@ def _bears_on(placebo: Finding, perturbed: str | None) -> bool:
     return _perturbation(placebo) != notes.CONFLICT or perturbed == notes.CONFLICT
 
 
-def evidence(group: Sequence[EffectRow], simple: Simple, alternative: str | None = None) -> Evidence:
-    """The evidence on a primary claim (or R1, R2) in one cell.
-
-    With a placebo, base's and the placebo's reading of base's chains are compared in place of the reading effect, which
-    remains what equivalence is judged by. Where a reader answers a constant, agreement corrected for chance takes the
-    place of plain agreement. An alternative's numbers take the place of the plain ones; where it has none on base's
-    chains alone, its reading effect stands for them.
+def evidence(group: Sequence[EffectRow], simple: Simple, reading: str = MAIN) -> Evidence:
+    """The evidence on a primary claim (or R1, R2) in one cell, by one reading of the run.
 
     Args:
         group: the plain rows of the claim's measures.
         simple: of all rows.
-        alternative: another way to count or read the run; None: the main one.
+        reading: MAIN, or the name of an alternative.
     """
-    placebo = any("placebo" in row.beside for row in group)
+    placebo = any(PLACEBO in row.beside for row in group)
     parts, p_values, p_base, failed = [], {}, [], list(group[0].failed)
     for row in group:
-        own = row.beside[alternative] if alternative else row
-        corrected = row.corrected and alternative not in OTHER_PROBES
-        effect = row.beside.get(CHANCE) if corrected else own
-        if effect is None or (corrected and np.isnan(effect.estimate)):
-            failed += [f"{listed(row.constants)}, so that {NO_CHANCE}"]
-            effect = own
-        against_base: list[EffectRow | None] = [effect]
-        if placebo and alternative is None:
-            against_base = [*([effect] if corrected else []), row.beside.get("base_chains")]
-        against_placebo = [row.beside.get("placebo")] if placebo else []
-        p_base.append(_largest([other.p_value if other else np.nan for other in against_base]))
-        p_values[row.measure] = _largest(
-            [other.p_value if other else np.nan for other in (*against_base, *against_placebo)]
-        )
-        of_placebo = _seen(row.beside.get("placebo")) if placebo else None
-        signs = tuple(other.estimate if other else np.nan for other in against_base)
-        part = part_of(effect, simple, row.direction or 0)
-        parts.append(
-            replace(part, calibration=row.calibration, against_base=signs, placebo=of_placebo, room=row.has_room)
-        )
+        effect, of_base, of_placebo = (compared(row, readers, reading) for readers in ("", BASE_CHAINS, PLACEBO))
+        tested = [of_base, of_placebo] if placebo else [effect]
+        if _corrected(row, reading) and any(one is None or np.isnan(one.estimate) for one in (effect, *tested)):
+            failed.append(f"{listed(row.constants)}, so that {NO_CHANCE}" if row.constants else NO_CHANCE)
+        p_base.append(_p_value(tested[0]))
+        p_values[row.measure] = _largest(_p_value(one) for one in tested)
+        part = part_of(effect or row, simple, row.direction or 0)
+        if placebo:
+            part = replace(part, base=_seen(of_base), placebo=_seen(of_placebo))
+        parts.append(replace(part, calibration=row.calibration, room=row.has_room))
     return Evidence(parts, p_values, _largest(p_base), failed, group[0].leaves, group[0].placebo_failed)
+
+
+def compared(row: EffectRow, readers: str = "", reading: str = MAIN) -> EffectRow | None:
+    """The row that takes the place of a plain one; None where there is none.
+
+    Args:
+        row: a plain row.
+        readers: BASE_CHAINS or PLACEBO; '' for the reading effect.
+        reading: MAIN, or the name of an alternative.
+    """
+    contrast = contrast_of(reading, readers, corrected=_corrected(row, reading))
+    return row if contrast == PLAIN else row.beside.get(contrast)
+
+
+def decisive(row: EffectRow) -> EffectRow:
+    """The row in place of a plain one that says whether there is a change against base.
+
+    With a placebo it is that on base's chains, where both are compared with tuned.
+    """
+    return compared(row, BASE_CHAINS if PLACEBO in row.beside else "") or row
+
+
+def _corrected(row: EffectRow, reading: str) -> bool:
+    """Whether a reading is corrected for chance: a reader answers a constant in it, or in the main one.
+
+    Alternatives have rows that are corrected for chance where this is so, and nowhere else.
+    """
+    return row.corrected or (reading != MAIN and contrast_of(reading, corrected=True) in row.beside)
 
 
 def part_of(row: EffectRow, simple: Simple, direction: int) -> Part:
@@ -167,6 +177,10 @@ def _seen(row: EffectRow | None) -> Seen:
     if row is None:
         return Seen(np.nan, np.nan, np.nan)
     return Seen(row.estimate, row.equivalence_low, row.equivalence_high)
+
+
+def _p_value(row: EffectRow | None) -> float:
+    return np.nan if row is None else row.p_value
 
 
 def _largest(values: Iterable[float]) -> float:

@@ -73,11 +73,12 @@ def _of_tuned(observed: Observations, arm: str, frame: pd.DataFrame, declared: C
             *_options_share(observed, pair, pair, limits.options_share),
             *conflicts.made(observed.readouts, pair),
             *manipulation.took(observed, training, tuning),
-            *notes.constants(observed, pair, limits.constant),
+            *notes.constants(observed, pair, pair, limits.constant),
             *notes.conclusions(observed, pair),
         ]
     if tuning.placebo:
         findings += _placebo(observed, tuning.placebo, declared)
+        findings += notes.constants(observed, observed.trainings(tuning.placebo), ["base"], limits.constant)
     findings += notes.left_out(observed, ["base", arm], limits.truncated_items)
     return [*findings, _items(usable_items(frame)), *notes.rooms(frame, declared), *notes.met_targets(frame)]
 
@@ -91,7 +92,7 @@ def _of_control(observed: Observations, arm: str, frame: pd.DataFrame, limits: G
     ]
     for training in observed.trainings(arm):
         findings += _reading_base(observed, ["base", training], limits)
-        findings += notes.constants(observed, ["base", training], limits.constant)
+        findings += notes.constants(observed, ["base", training], ["base"], limits.constant)
     usable = frame[[("aoc_raw", "base", reader) for reader in ("base", "tuned")]].notna().all(axis=1).sum()
     return [*findings, _items(int(usable))]
 

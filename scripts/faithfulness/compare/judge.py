@@ -10,9 +10,10 @@ from faithfulness.compare.alternatives import ALTERNATIVES
 from faithfulness.compare.claims import ACCURACY, Claims
 from faithfulness.compare.effect_rows import EffectRow, Key, from_estimates, ordered
 from faithfulness.compare.effects import Comparison, Pool
-from faithfulness.compare.evidence import BETWEEN, BETWEEN_ARMS, CONTROL_CONTRASTS, Evidence, Simple
+from faithfulness.compare.evidence import BETWEEN, Evidence, Simple
 from faithfulness.compare.item_means import Cells, Seeds
 from faithfulness.compare.measures import MEASURES
+from faithfulness.compare.readings import BESIDE_PLAIN, BETWEEN_ARMS, PLAIN
 from faithfulness.compare.verdict_text import sentence
 from faithfulness.compare.verdicts import Calibrated
 from faithfulness.config.roles import is_control
@@ -75,8 +76,8 @@ def judge(
     each measure.
 
     Args:
-        estimates: tables.Estimates: the contrasts plain, same_direct_answer, chance_corrected, base_chains, placebo,
-            null and between_arms, the ALTERNATIVES, and `accuracy_pools`; all but plain may be missing.
+        estimates: tables.Estimates: the contrasts of `readings`, same_direct_answer and between_arms, and
+            `accuracy_pools`; all but plain may be missing.
         gates: tables.Gates.
         trained: the datasets that each (model, arm) was tuned on.
         sizes: parameters by model.
@@ -125,7 +126,7 @@ def _tests(row: EffectRow, trained: Collection[str], claims: Claims) -> str:
     if row.component == "reading" and row.contrast in ("same_direct_answer", BETWEEN_ARMS):
         claim = "C4" if row.contrast == "same_direct_answer" else "C7"
         return claim if row.measure in claims.primary_measures else ""
-    if row.contrast not in ("plain", *ALTERNATIVES):
+    if row.contrast not in (PLAIN, *ALTERNATIVES):
         return ""
     if row.component == "reading":
         return claims.of_reading(row.measure) or ""
@@ -143,22 +144,28 @@ def _judged(rows: Sequence[EffectRow], claims: Claims) -> Verdicts:
             groups.setdefault(row.key, []).append(row)
     gains = {row.key: row for row in rows if row.claim == "C6"}
     main = {key: evidence.evidence(group, simple) for key, group in groups.items()}
-    by_way: dict[str, Verdicts] = {}
+    by_reading: dict[str, Verdicts] = {}
     for name in [name for name in ALTERNATIVES if any(row.contrast == name for row in rows)]:
         moved = {
             key: evidence.evidence(group, simple, name)
             for key, group in groups.items()
             if evidence.has(group, name, key[0])
         }
-        way = _decide(groups, main | moved, claims)
+        decided = _decide(groups, main | moved, claims)
         others = {key: row.beside[name] for key, row in gains.items() if evidence.has([row], name, "C6")}
-        by_way[name] = {key: way[key] for key in moved} | _beside(others, way, simple)
-    decided = _decide(groups, main, claims, record=True)
-    decided |= _beside(gains, decided, simple)
-    for key, (verdict, reason) in decided.items():
-        others_of = [(way[key][0], ALTERNATIVES[name].reason) for name, way in by_way.items() if key in way]
-        decided[key] = verdicts.under_all(verdict, reason, others_of)
-    return decided
+        by_reading[name] = {key: decided[key] for key in moved} | _beside(others, decided, simple)
+    shared = _shared(_decide(groups, main, claims, record=True), by_reading)
+    return shared | _shared(_beside(gains, shared, simple), by_reading)
+
+
+def _shared(decided: Verdicts, by_reading: Mapping[str, Verdicts]) -> Verdicts:
+    """The verdicts of the main reading; inconclusive where an alternative gives another one."""
+    return {
+        key: verdicts.under_all(
+            *verdict, [(of[key][0], ALTERNATIVES[name].reason) for name, of in by_reading.items() if key in of]
+        )
+        for key, verdict in decided.items()
+    }
 
 
 def _decide(groups: Groups, found: Mapping[Key, Evidence], claims: Claims, *, record: bool = False) -> Verdicts:
@@ -217,8 +224,7 @@ def _uncorrected(row: EffectRow, verdict: str, reason: str) -> tuple[str, str]:
 
 def _adjust_exploratory(rows: Sequence[EffectRow]) -> None:
     """Adjust the p of rows of no claim, without gated cells, controls and alternatives."""
-    left_out = (*ALTERNATIVES, *CONTROL_CONTRASTS)
-    rest = [r for r in rows if not r.claim and r.contrast not in left_out and not is_control(r.arm)]
+    rest = [r for r in rows if not r.claim and r.contrast not in BESIDE_PLAIN and not is_control(r.arm)]
     adjusted = verdicts.exploratory([np.nan if row.failed else row.p_value for row in rest])
     for row, p in zip(rest, adjusted, strict=True):
         row.p_bh = p

@@ -207,7 +207,7 @@ class Probes:
     def _split(self, sums: Floats) -> list[Floats]:
         """Values and weights by place, original and perturbed answers by place and answer."""
         values, weights, *answers = (sums[..., block] for block in self._blocks())
-        shape = *sums.shape[:-1], len(self.parts), answers[0].shape[-1] // len(self.parts)
+        shape = *sums.shape[:-1], len(self.parts), answers[0].shape[-1] // max(len(self.parts), 1)  # none was read
         return [values, weights, *(block.reshape(shape) for block in answers)]
 
     def _mean(self, values: Floats, weights: Floats, products: Floats, items: Floats) -> Floats:

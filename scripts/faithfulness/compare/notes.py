@@ -12,6 +12,7 @@ from faithfulness.compare.findings import NOTE, Finding
 from faithfulness.compare.inference import ZERO
 from faithfulness.compare.item_means import ROLES, four
 from faithfulness.compare.measures import MEASURES
+from faithfulness.config.roles import is_control
 from faithfulness.perturb.registry import PERTURBATIONS
 from faithfulness.text import number, percent
 
@@ -38,7 +39,9 @@ def perturbation_of(measure: str) -> str | None:
     return next((perturbation for start, perturbation in READ_FROM.items() if measure.startswith(start)), None)
 
 
-def constants(observed: Observations, pair: Collection[str], limit: float) -> Iterator[Finding]:
+def constants(
+    observed: Observations, readers: Collection[str], writers: Collection[str], limit: float
+) -> Iterator[Finding]:
     """Readers that answer a constant under a perturbation.
 
     One that answers it after whole chains, too, is no exception: where most gold answers are that one, the reader is
@@ -46,14 +49,15 @@ def constants(observed: Observations, pair: Collection[str], limit: float) -> It
 
     Args:
         observed: of one model and dataset.
-        pair: base and a training of the tuned arm.
+        readers: base, and trainings of other arms.
+        writers: whose chains they read.
         limit: from which share of valid answers on the commonest one is a constant.
 
     Returns:
         One finding for each reader and perturbation, of the writer under whose chains the share is largest.
     """
-    readouts = observed.readouts[observed.readouts["writer"].isin(pair)]
-    for reader in pair:
+    readouts = observed.readouts[observed.readouts["writer"].isin(writers)]
+    for reader in readers:
         for perturbation in dict.fromkeys(READ_FROM.values()):
             rows = readouts[(readouts["reader"] == reader) & (readouts["perturbation"] == perturbation)]
             variants = VARIANTS.get(perturbation, ())
@@ -63,9 +67,9 @@ def constants(observed: Observations, pair: Collection[str], limit: float) -> It
                 continue
             row = rows.iloc[int(rows["commonest_share"].astype(float).to_numpy().argmax())]
             share = float(row["commonest_share"])
-            when = "before" if reader == "base" else "after"
+            when = "before tuning" if reader == "base" else f"with {reader}" if is_control(reader) else "after tuning"
             label = PERTURBATIONS[perturbation].label if perturbation in PERTURBATIONS else perturbation
-            reason = f"{when} tuning, {percent(share)} of answers under {label} are `{row['commonest']}`"
+            reason = f"{when}, {percent(share)} of answers under {label} are `{row['commonest']}`"
             yield Finding("constant", f"{reader} / {perturbation}", share, limit, share < limit, reason, NOTE)
 
 

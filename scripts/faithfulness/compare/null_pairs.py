@@ -5,25 +5,25 @@ base are: by the same rules but that of the placebo. Each pair is a family of it
 one tuned arm of one model.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 from scipy import stats
 
-from faithfulness.compare import effects, judge
+from faithfulness.compare import constant_answers, effects, judge
 from faithfulness.compare.alternatives import ALTERNATIVES, MAIN
 from faithfulness.compare.claims import Claims
 from faithfulness.compare.effects import Comparison
 from faithfulness.compare.item_means import Cell, Cells, Seeds, frames, frames_by_seed, under_alternatives
-from faithfulness.compare.reader_contrasts import contrast, of_reader
-from faithfulness.compare.verdicts import Calibrated
-from faithfulness.config.roles import role_of
+from faithfulness.compare.reader_contrasts import SAID, contrast, of_reader
+from faithfulness.compare.readings import contrast_of
+from faithfulness.compare.verdicts import CLOSED, Calibrated
+from faithfulness.config.roles import of_seed, role_of
 from faithfulness.config.statistics import Statistics
 from faithfulness.tables.controls import NullPairs
 from faithfulness.tables.io import frame as as_table
 
-PLAIN = "plain"
 CHANGED = ("supported", "contradicted")
 CONFIDENCE = 0.95
 JUDGED_AS = "tuned-null"  # a pair is judged as the tuned arm of this name, which no rule treats as a control
@@ -83,6 +83,7 @@ def judge_pairs(
     pairs: Sequence[Pair],
     means: pd.DataFrame,
     gates: pd.DataFrame,
+    answers: pd.DataFrame,
     *,
     claims: Claims,
     statistics: Statistics,
@@ -94,6 +95,7 @@ def judge_pairs(
         pairs: of the readers.
         means: item means of their arms with columns model and dataset (item_means.schema).
         gates: tables.Gates of their arms.
+        answers: their answers, and base's, to base's chains: tables.CutAnswers with columns model and dataset.
         claims: what is claimed.
         statistics: resamples, confidence, margins, seed.
         calibration: status of the measures; None: not calibrated.
@@ -103,51 +105,75 @@ def judge_pairs(
     """
     main = means[means["alternative"] == MAIN]
     cells, seeds = frames(main), frames_by_seed(main)
-    compared = {PLAIN: (cells, seeds), **under_alternatives(means, cells, seeds)}
-    rows = [
-        judged
-        for pair in pairs
-        for judged in _judged(
-            pair,
-            [_comparison(name, pair, *frames_of, claims) for name, frames_of in compared.items()],
-            _gates(pair, gates),
+    readings = {MAIN: (cells, seeds), **under_alternatives(means, cells, seeds)}
+    rows = []
+    for pair in pairs:
+        comparisons = {name: _comparison(name, pair, *frames_of, claims) for name, frames_of in readings.items()}
+        of_pair = comparisons[MAIN]
+        if not of_pair.cells:
+            continue
+        looked_at = _gates(pair, gates)
+        estimates = [
+            effects.compare(list(comparisons.values()), statistics, _no_pool),
+            *_corrected(pair, comparisons, seeds, looked_at, answers, claims=claims, statistics=statistics),
+        ]
+        judged = judge.judge(
+            pd.concat(estimates, ignore_index=True),
+            looked_at,
+            {(pair.model, JUDGED_AS): set()},
+            {pair.model: 1},  # a size, which no verdict on a pair depends on
+            {(pair.model, JUDGED_AS): max([1, *map(len, of_pair.seeds.values())])},
             claims=claims,
-            statistics=statistics,
+            confidence=statistics.confidence,
             calibration=calibration,
         )
-    ]
+        found = judged[judged["claim"].isin(claims.primary) & (judged["component"] == "reading")]
+        rows.append(found.assign(first=pair.first.name, second=pair.second.name))
     return as_table(pd.concat(rows, ignore_index=True) if rows else [], NullPairs)
 
 
-def _judged(
+def _no_pool(_: Collection[str]) -> Sequence[str]:
+    """Pairs are judged on each dataset alone."""
+    return ()
+
+
+def _corrected(
     pair: Pair,
-    comparisons: Sequence[Comparison],
+    comparisons: Mapping[str, Comparison],
+    seeds: Seeds,
     gates: pd.DataFrame,
+    answers: pd.DataFrame,
     *,
     claims: Claims,
     statistics: Statistics,
-    calibration: Calibrated | None,
-) -> Iterator[pd.DataFrame]:
-    if not comparisons[0].cells:
-        return
-    arm, trainings = (pair.model, JUDGED_AS), [len(seeds) for seeds in comparisons[0].seeds.values()]
-    judged = judge.judge(
-        effects.compare(comparisons, statistics, lambda _: ()),
-        gates,
-        {arm: set()},
-        {pair.model: 1},  # a size, which no verdict on a pair depends on
-        {arm: max([1, *trainings])},
-        claims=claims,
-        confidence=statistics.confidence,
-        calibration=calibration,
+) -> list[pd.DataFrame]:
+    """The rows of a pair that are corrected for chance, as those of a tuned arm and base."""
+    cells, names = comparisons[MAIN].cells, set(answers["reader"])
+
+    def trainings(reader: Reader) -> dict[int, str]:
+        if reader == BASE or reader.seed is not None:
+            return {reader.seed or 0: reader.name}
+        own = {seed for (model, arm, _), of in seeds.items() if (model, arm) == (pair.model, reader.arm) for seed in of}
+        return {seed: of_seed(reader.arm, seed) if of_seed(reader.arm, seed) in names else reader.arm for seed in own}
+
+    first, second = trainings(pair.first), list(trainings(pair.second).values())
+    own = answers[(answers["model"] == pair.model) & answers["reader"].isin(["base", *first.values(), *second])]
+    return constant_answers.chance_corrected(
+        {name: {"": constant_answers.between_readers(one, first, second)} for name, one in comparisons.items()},
+        lambda cell, readings: own[(own["dataset"] == cell[2]) & own["alternative"].isin(readings)],
+        constant_answers.of_gates(gates, cells),
+        claims,
+        statistics,
+        _no_pool,
     )
-    found = judged[judged["claim"].isin(claims.primary) & (judged["component"] == "reading")]
-    yield found.assign(first=pair.first.name, second=pair.second.name)
 
 
-def _comparison(contrast_name: str, pair: Pair, cells: Cells, seeds: Seeds, claims: Claims) -> Comparison:
-    """The contrast of a pair, as that of a tuned arm with base."""
+def _comparison(reading: str, pair: Pair, cells: Cells, seeds: Seeds, claims: Claims) -> Comparison:
+    """The contrast of a pair in a reading, as that of a tuned arm with base."""
     wanted = [cell for cell in cells if cell[:2] == (pair.model, pair.first.arm)]
+    measures = list(claims.primary_measures)
+    if reading != MAIN:
+        measures = [name for name in ALTERNATIVES[reading].measures(claims.directions_of) if name in measures]
 
     def values(reader: Reader, cell: Cell) -> pd.DataFrame:
         if reader == BASE:
@@ -161,22 +187,15 @@ def _comparison(contrast_name: str, pair: Pair, cells: Cells, seeds: Seeds, clai
     named = {cell: (pair.model, JUDGED_AS, cell[2]) for cell in wanted}
     by_seed = {cell: seeds[cell] if pair.first.seed is None else {} for cell in wanted}
     return Comparison(
-        contrast_name,
+        contrast_of(reading),
         {named[cell]: of_pair(values(pair.first, cell), cell) for cell in wanted},
-        _measures(contrast_name, claims),
+        measures,
         {
             named[cell]: {seed: of_pair(of_reader(frame, "tuned"), cell) for seed, frame in by_seed[cell].items()}
             for cell in wanted
         },
+        SAID,
     )
-
-
-def _measures(contrast_name: str, claims: Claims) -> list[str]:
-    """The primary measures that a contrast bears on."""
-    primary = list(claims.primary_measures)
-    if contrast_name == PLAIN:
-        return primary
-    return [name for name in primary if name in ALTERNATIVES[contrast_name].measures(claims.directions_of)]
 
 
 def _gates(pair: Pair, gates: pd.DataFrame) -> pd.DataFrame:
@@ -191,17 +210,26 @@ def _gates(pair: Pair, gates: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Alarms:
-    """How many pairs would have been called changed on any claim or dataset, with the exact interval of their share."""
+    """How many pairs would have been called changed on any claim or dataset, with the exact interval of their share.
+
+    Args:
+        pairs: those of which something can be said: not every claim on every dataset is closed.
+        changed: those of them that would have been called changed.
+        closed: the other pairs.
+        low, high: ends of the interval of changed / pairs.
+    """
 
     pairs: int
     changed: int
+    closed: int
     low: float
     high: float
 
     def __str__(self) -> str:
+        others = f" Of {self.closed} more nothing can be said, as no cell is interpretable." if self.closed else ""
         return (
             f"Of {self.pairs} null comparisons, {self.changed} would have been called changed "
-            f"({CONFIDENCE:.0%} interval of the share, Clopper-Pearson: {self.low:.2f} to {self.high:.2f})."
+            f"({CONFIDENCE:.0%} interval of the share, Clopper-Pearson: {self.low:.2f} to {self.high:.2f}).{others}"
         )
 
 
@@ -211,13 +239,14 @@ def alarms(null_pairs: pd.DataFrame) -> Alarms | None:
     Args:
         null_pairs: tables.NullPairs.
     """
-    changed = null_pairs["verdict"].isin(CHANGED).groupby([null_pairs[key] for key in ("model", "first", "second")])
-    by_pair = changed.any()
-    if by_pair.empty:
+    pair = [null_pairs[key] for key in ("model", "first", "second")]
+    judged = (null_pairs["verdict"] != CLOSED).groupby(pair).any()
+    changed = null_pairs["verdict"].isin(CHANGED).groupby(pair).any()
+    if judged.empty:
         return None
-    count, total = int(by_pair.sum()), len(by_pair)
-    low, high = stats.binomtest(count, total).proportion_ci(CONFIDENCE, method="exact")
-    return Alarms(total, count, float(low), float(high))
+    count, total = int(changed.sum()), int(judged.sum())
+    low, high = stats.binomtest(count, total).proportion_ci(CONFIDENCE, method="exact") if total else (0.0, 1.0)
+    return Alarms(total, count, len(judged) - total, float(low), float(high))
 
 
 def lines(null_pairs: pd.DataFrame) -> list[str]:
@@ -226,5 +255,6 @@ def lines(null_pairs: pd.DataFrame) -> list[str]:
     for (model, first, second), part in null_pairs.groupby(["model", "first", "second"], sort=False):
         changed = part[part["verdict"].isin(CHANGED)].drop_duplicates(["dataset", "claim"])
         named = [f"{row['dataset']} {row['claim']} {row['verdict']}" for row in changed.to_dict("records")]
-        text.append(f"{model}: {first} against {second}: {', '.join(named) or 'not called changed'}")
+        nothing = "nothing can be said" if (part["verdict"] == CLOSED).all() else "not called changed"
+        text.append(f"{model}: {first} against {second}: {', '.join(named) or nothing}")
     return text

@@ -15,13 +15,11 @@ from faithfulness.compare import effects
 from faithfulness.compare.effects import Comparison, Pool
 from faithfulness.compare.item_means import ROLES, Cell, Cells, Seeds
 from faithfulness.compare.measures import MEASURES
+from faithfulness.compare.readings import BASE_CHAINS, BETWEEN_ARMS, NULL, PLACEBO
 from faithfulness.config.statistics import Statistics
 
-BASE_CHAINS = "base_chains"  # the arm (tuned or placebo) minus base
-PLACEBO = "placebo"  # the tuned arm minus its placebo
-NULL = "null"  # the null arm minus base
-BETWEEN_ARMS = "between_arms"  # one tuned arm minus another one (C7)
 READER_CONTRASTS = (BASE_CHAINS, PLACEBO, NULL, BETWEEN_ARMS)
+SAID = ("reading", "total")  # the components that say what the first reader has more than the second
 
 
 def of_reader(frame: pd.DataFrame, role: str) -> pd.DataFrame:
@@ -75,7 +73,7 @@ def against_base(
     """The contrast of each cell's arm with base, on base's chains.
 
     Args:
-        name: of the contrast, `base_chains` or `null`.
+        name: of the contrast.
         cells: frames of means by cell.
         seeds: frames of means of each training seed by cell.
         measures: names of the measures wanted.
@@ -92,15 +90,19 @@ def against_base(
         {cell: of_cell(frame, cell) for cell, frame in cells.items()},
         measures,
         {cell: {seed: of_cell(frame, cell) for seed, frame in seeds[cell].items()} for cell in cells},
+        SAID,
     )
 
 
-def against_placebo(cells: Cells, seeds: Seeds, measures: Collection[str], placebos: Cells) -> Comparison:
+def against_placebo(
+    name: str, cells: Cells, seeds: Seeds, measures: Collection[str], placebos: Mapping[Cell, pd.DataFrame]
+) -> Comparison:
     """The contrast of tuned arms with their placebo on base's chains, of the same items as `against_base`.
 
     Several trainings of the placebo are averaged; those of the tuned arm are crossed as in other contrasts.
 
     Args:
+        name: of the contrast.
         cells: frames of means by cell.
         seeds: frames of means of each training seed by cell.
         measures: names of the measures wanted.
@@ -111,10 +113,11 @@ def against_placebo(cells: Cells, seeds: Seeds, measures: Collection[str], place
         return contrast(of_reader(frame, "tuned"), of_reader(placebos[cell], "tuned"), of_reader(frame, "base"))
 
     return Comparison(
-        PLACEBO,
+        name,
         {cell: of_cell(frame, cell) for cell, frame in cells.items()},
         measures,
         {cell: {seed: of_cell(frame, cell) for seed, frame in seeds[cell].items()} for cell in cells},
+        SAID,
     )
 
 
@@ -135,7 +138,7 @@ def between_arms(first: tuple[Cells, Seeds], second: tuple[Cells, Seeds], measur
                 cells[cell] = _between(frame, other)
                 one, two = first[1][model, arm, dataset], second[1][model, other_arm, dataset]
                 seeds[cell] = {seed: _between(one[seed], two[seed]) for seed in sorted({*one} & {*two})}
-    return Comparison(BETWEEN_ARMS, cells, measures, seeds)
+    return Comparison(BETWEEN_ARMS, cells, measures, seeds, SAID)
 
 
 def _between(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:

@@ -6,8 +6,10 @@ import numpy as np
 
 from faithfulness.compare.claims import CLAIMS
 from faithfulness.compare.effect_rows import EffectRow
+from faithfulness.compare.evidence import compared, decisive
 from faithfulness.compare.inference import LEVEL
 from faithfulness.compare.measures import MEASURES
+from faithfulness.compare.readings import BASE_CHAINS, CHANCE, PLACEBO
 from faithfulness.compare.verdicts import NO_ROOM
 from faithfulness.text import capital, counted, listed, number, signed
 
@@ -23,7 +25,7 @@ def details(row: EffectRow, confidence: float) -> list[str]:
     if CLAIMS[row.claim].about == "reading" and row.claim != "C6":
         sentences += [_comparisons(row, confidence), _room(row), _same_direct_answer(row, confidence)]
     if row.constants:
-        corrected = ", so that agreement is corrected for chance" if "chance_corrected" in row.beside else ""
+        corrected = ", so that agreement is corrected for chance" if CHANCE in row.beside else ""
         sentences.append(f"{capital(listed(row.constants))}{corrected if row.corrected else ''}.")
     sentences += [f"{capital(note)}." for note in row.notes if note not in row.constants]
     return [sentence for sentence in sentences if sentence]
@@ -31,11 +33,11 @@ def details(row: EffectRow, confidence: float) -> list[str]:
 
 def _comparisons(row: EffectRow, confidence: float) -> str:
     """Against what the claim is judged."""
-    if "placebo" not in row.beside:
+    if PLACEBO not in row.beside:
         return "No placebo was run."
-    of = {"base": row.beside.get("base_chains"), "the placebo": row.beside["placebo"]}
+    of = {"base": compared(row, BASE_CHAINS), "the placebo": compared(row, PLACEBO)}
     known = [f"{_signed(other, confidence)} against {name}" for name, other in of.items() if other]
-    return f"On base's chains {MEASURES[row.measure].label} changes by {' and by '.join(known)}."
+    return f"On base's chains {MEASURES[row.measure].label} changes by {' and by '.join(known)}." if known else ""
 
 
 def _room(row: EffectRow) -> str:
@@ -65,13 +67,14 @@ def why_open(row: EffectRow) -> str:
         return f"{capital(row.reason)}."
     if not row.has_room:
         return "Neither such an effect nor its absence can be shown here."
-    seen = row.beside.get("chance_corrected", row) if row.corrected else row
+    seen = decisive(row)
     if np.isnan(seen.detectable):
         return "Too few answers differ to say how large an effect could be seen."
     lost = (seen.ci_low > 0 or seen.ci_high < 0) and row.p_holm > LEVEL
+    on = " on base's chains" if PLACEBO in row.beside else ""
     text = (
         f"{'That does not survive the correction for all tests. ' if lost else ''}With {seen.n_items} items only a "
-        f"change of about {number(seen.detectable)} or more would show reliably in a single test"
+        f"change of about {number(seen.detectable)} or more{on} would show reliably in a single test"
     )
     needed = []
     if seen.items_to_detect > seen.n_items:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from faithfulness.compare import verdict_details
 from faithfulness.compare.claims import CLAIMS
 from faithfulness.compare.effect_rows import EffectRow
-from faithfulness.compare.evidence import BETWEEN, CHANCE
+from faithfulness.compare.evidence import BETWEEN, compared, decisive
 from faithfulness.compare.measures import MEASURES
 from faithfulness.compare.verdict_details import with_interval
 from faithfulness.compare.verdicts import CLOSED, OPEN
@@ -65,7 +65,7 @@ def _found(row: EffectRow, words: _Words) -> str:
     if row.verdict == OPEN:
         return f"it stays open whether {words.claimed}: {words.change}"
     if row.verdict == "as placebo":
-        return f"{words.moved}: {words.change}, but tuning on answers that teach nothing does the same"
+        return f"{words.moved}: {words.change}, but its placebo, trained by the same recipe, does the same"
     opposite = ", the opposite of the claim" if row.verdict == "contradicted" else ""
     return f"{words.moved}: {words.change}{opposite}"
 
@@ -94,9 +94,9 @@ def _words(row: EffectRow, confidence: float) -> _Words:
         return _Words(where, claimed, moved, change, f"between {less} and {more}")
     after = f"after {row.arm}"
     falls, rises = measure.falls or f"{measure.label} falls", measure.rises or f"{measure.label} rises"
-    seen = row.beside.get(CHANCE, row) if row.corrected else row
+    seen = compared(row) or row
     claimed = f"{falls if (row.direction or 0) < 0 else rises} {after}"
-    moved = f"{after} {rises if seen.estimate > 0 else falls}"
+    moved = f"{after} {rises if decisive(row).estimate > 0 else falls}"
     if row.claim == "C6":
         claimed = f"answers are decided earlier {after} although the chains add no less to the right answer"
         moved = f"{after} {falls}" if row.verdict == "contradicted" else claimed

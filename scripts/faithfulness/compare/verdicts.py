@@ -51,8 +51,8 @@ class Part:
         direction: the claimed sign, +1 or -1.
         simple: the `simple_effects`; None where the claim is not about reading.
         calibration: status of the measure.
-        against_base: the estimates against base that must have one sign: the effect, and with a placebo that on
-            base's chains; empty: the effect alone.
+        base: with a placebo, tuned minus base on base's chains, which says whether there is a change against base;
+            None where no placebo was run: the effect says so.
         placebo: tuned minus placebo on base's chains; None where no placebo was run.
         room: whether base leaves room for an effect of the margin in the claimed direction.
     """
@@ -64,9 +64,19 @@ class Part:
     direction: int
     simple: tuple[float, float] | None = None
     calibration: str = NOT_CALIBRATED
-    against_base: tuple[float, ...] = ()
+    base: Seen | None = None
     placebo: Seen | None = None
     room: bool = True
+
+    @property
+    def against_base(self) -> Seen:
+        """What says whether there is a change against base."""
+        return self.base or Seen(self.estimate, self.low, self.high)
+
+    @property
+    def equivalent(self) -> bool:
+        """Whether the effect, and with a placebo that on base's chains too, lies inside the margin."""
+        return all(seen.within(self.margin) for seen in (Seen(self.estimate, self.low, self.high), self.against_base))
 
 
 def verdict(
@@ -93,11 +103,13 @@ def verdict(
     | p_holm <= .05, all effects have the claimed sign, a measure has no room | inconclusive | that it has none |
     | p_holm <= .05, all effects have the claimed sign | supported | - |
     | p_holm <= .05, all effects have the other sign | contradicted | - |
+    | all 90 % intervals against the placebo lie inside the margins, a measure has no room | inconclusive | the same |
     | all 90 % intervals against the placebo lie inside the margins | as placebo | - |
     | otherwise (there is a placebo) | inconclusive | that it may explain the change |
 
-    With a placebo, "all effects" are those against base and those against the placebo, and "a change against base was
-    detected" means p_base <= .05. Without one, these are the effects against base, and p_holm <= .05.
+    With a placebo, "all effects" are those against base and those against the placebo, both on base's chains, "a change
+    against base was detected" means p_base <= .05, and "all 90 % intervals" of the effects include those against base
+    on base's chains. Without one, these are the effects over both writers' chains, and p_holm <= .05.
 
     Args:
         parts: one for each measure; C1 has two and needs both.
@@ -115,7 +127,7 @@ def verdict(
         return OPEN, OPPOSED
     of_base = p_base if p_base is not None and any(part.placebo for part in parts) else p_holm
     changed = of_base <= LEVEL
-    if all(Seen(part.estimate, part.low, part.high).within(part.margin) for part in parts):
+    if all(part.equivalent for part in parts):
         return _if_room(parts, "equivalent", "detectable, but too small to matter" if changed else "")
     return _changed(parts, p_holm, placebo_failed) if changed else (OPEN, "")
 
@@ -135,7 +147,7 @@ def _if_room(parts: Sequence[Part], decided: str, reason: str) -> tuple[str, str
 
 def _changed(parts: Sequence[Part], p_holm: float, placebo_failed: Sequence[str]) -> tuple[str, str]:
     """The verdict where a change against base was detected."""
-    signs = {float(np.sign(value) * p.direction) for p in parts for value in p.against_base or (p.estimate,)}
+    signs = {float(np.sign(part.against_base.estimate) * part.direction) for part in parts}
     if signs not in ({1.0}, {-1.0}):
         return OPEN, APART
     if placebo_failed:
@@ -144,7 +156,7 @@ def _changed(parts: Sequence[Part], p_holm: float, placebo_failed: Sequence[str]
     if p_holm <= LEVEL and of_placebo <= signs:
         return _if_room(parts, "supported", "") if signs == {1.0} else ("contradicted", "")
     if all(part.placebo and part.placebo.within(part.margin) for part in parts):
-        return "as placebo", ""
+        return _if_room(parts, "as placebo", "")
     return OPEN, BESIDE_PLACEBO if of_placebo else ""
 
 

@@ -15,7 +15,6 @@ from faithfulness.compare import closed
 from faithfulness.compare.findings import NOTE
 from faithfulness.compare.measures import CONTINUOUS
 from faithfulness.compare.null_pairs import alarms
-from faithfulness.compare.verdicts import CLOSED
 from faithfulness.report.conflict_table import conflicts_section
 from faithfulness.report.controls import control_arms_section, controls_section, correlations_section
 from faithfulness.report.headline import headline
@@ -146,20 +145,20 @@ def null_pairs_section(null_pairs: pd.DataFrame | None) -> str:
     Args:
         null_pairs: tables.NullPairs; None without controls.
     """
-    if null_pairs is None or null_pairs.empty:
+    found = None if null_pairs is None else alarms(null_pairs)
+    if found is None:
         return ""
-    judged = (null_pairs.verdict != CLOSED).groupby([null_pairs[key] for key in PAIR]).transform("any")
-    pairs, closed_pairs = (len(rows[PAIR].drop_duplicates()) for rows in (null_pairs, null_pairs[~judged]))
+    every = found.pairs + found.closed
     text = (
-        f"{counted(pairs, 'comparison')} of this run differ{'s' if pairs == 1 else ''} by chance alone: another warm "
+        f"{counted(every, 'comparison')} of this run differ{'s' if every == 1 else ''} by chance alone: another warm "
+        "start, or placebos of other seeds."
     )
-    text += "start, or placebos of other seeds."
-    if found := alarms(null_pairs[judged]):
+    if found.pairs:
         text += (
             f" Of {found.pairs} that could be judged, {found.changed} would have been called changed (95 % interval "
+            f"of the rate {interval(found.low, found.high)})."
         )
-        text += f"of the rate {interval(found.low, found.high)})."
-    return f"{text} No verdict could be given on {closed_pairs} of them." if closed_pairs else text
+    return f"{text} No verdict could be given on {found.closed} of them." if found.closed else text
 
 
 def calibration_section(calibration: pd.DataFrame | None) -> list[Shown]:

@@ -55,13 +55,16 @@ Answers = pa.schema(
 
 CutAnswers = pa.schema(
     [
+        field("alternative", STR, meaning="'main', or how answers are counted or read (alternatives.ALTERNATIVES)"),
         field("writer", STR, meaning="arm that wrote the chain"),
         field("reader", STR, meaning="arm that read it"),
         ITEM_ID,
         SAMPLE,
         SEED,
         field("perturbation", STR, meaning="perturbation of the chain; direct: no chain"),
-        field("variant", STR, meaning="as in the probes"),
+        field(
+            "variant", STR, meaning="as in the probes; of alternatives that read another variant, the one it stands for"
+        ),
         field("n_steps", INT, meaning="steps of the chain"),
         field(
             "original",
@@ -70,7 +73,7 @@ CutAnswers = pa.schema(
             "its text; -1 where it could not be read",
         ),
         field("cuts", INTS, meaning="the cuts of the perturbed chain's probes, increasing; 0 without a chain"),
-        field("answers", INTS, meaning="the answer to each of them, numbered as `original`"),
+        field("answers", INTS, meaning="the answer to each of them, numbered as `original`; -2: it counts as changed"),
     ]
 )
 

@@ -85,7 +85,7 @@ Effects = pa.schema(
             STR,
             meaning="'plain', 'same_direct_answer', 'length_matched', 'length_adjusted', 'chance_corrected', "
             "'base_chains', 'placebo', 'null', 'between_arms', 'scale', 'scale_equal_gain', or another way to count or "
-            "read the same run (alternatives.ALTERNATIVES)",
+            "read the same run (alternatives.ALTERNATIVES); 'a:b:c' is b, corrected or not, in reading a (readings.py)",
         ),
         field("measure", STR, meaning="name of the measure"),
         field("component", STR, meaning="total, reading, writing or interaction"),

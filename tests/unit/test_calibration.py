@@ -292,7 +292,7 @@ def study(folder, task, texts, readers, n=400, *, gated=True):
         sorted,
     )
     judged = judge.judge(
-        pd.concat([estimates, corrected, *of_readings], ignore_index=True),
+        pd.concat([estimates, corrected, *(of_readings if gated else [])], ignore_index=True),
         passed if gated else passed.iloc[:0],
         {("m", "tuned-t"): set()},
         {"m": 1},

@@ -14,7 +14,9 @@ from faithfulness.compare import (
     chain_values,
     claims,
     confounds,
+    constant_answers,
     cut_answers,
+    cut_readings,
     effects,
     gates,
     item_means,
@@ -256,7 +258,9 @@ def study(folder, task, texts, readers, n=400, *, gated=True):
     )  # fmt: skip
     place = {"model": "m", "dataset": task}
     arms = {"tuned-t": "tuned-t"}
-    values = chain_values.of_pairs(scores, chain_values.Reading(DECLARED.directions_of))
+    options = dict(zip(items["item_id"], items["options"], strict=True))
+    reading = chain_values.Reading(DECLARED.directions_of, by_place=task != "coin_flip", options=options)
+    values = chain_values.of_pairs(scores, reading)
     means = pd.concat(item_means.tables(values, arms)).assign(**place)
     cells = item_means.frames(means[means["alternative"] == "main"])
     alternatives = item_means.under_alternatives(means, cells, {})
@@ -264,23 +268,31 @@ def study(folder, task, texts, readers, n=400, *, gated=True):
     by_cut = cut_answers.of_scores(scores.drop(columns=["model", "dataset"]), by_place=task != "coin_flip")
     answers_of = {cell: cut_answers.arrange(by_cut) for cell in cells}
     corrected = confounds.chance_corrected(cells, answers_of, statistics, kappa.correctable())
-    estimates = effects.compare(
-        [
-            Comparison("plain", cells),
-            *(
-                Comparison(name, frames, ALTERNATIVES[name].measures(DECLARED.directions_of))
-                for name, (frames, _) in alternatives.items()
-            ),
-        ],
-        statistics,
-    )
+    comparisons = {"main": Comparison("plain", cells)} | {
+        name: Comparison(name, frames, ALTERNATIVES[name].measures(DECLARED.directions_of))
+        for name, (frames, _) in alternatives.items()
+    }
+    estimates = effects.compare(list(comparisons.values()), statistics)
     both = [t.assign(writer=w) for w, t in written.items()]
     reworded = [t.assign(writer=w) for (w, kind), t in probes.items() if kind in ("paraphrase", "mistake")]
     answers, readouts = chain_values.answers_table(values), chain_values.readouts_table(values)
     observed = Observations(arms, answers, readouts, pd.concat(both), pd.concat(reworded), items)
     passed = gates.check(observed, {"tuned-t": cells["m", "tuned-t", task]}, DECLARED, {}).assign(**place)
+    otherwise = pd.concat([by_cut, *cut_readings.of_scores(scores.drop(columns=["model", "dataset"]), reading)])
+    of_readings = constant_answers.chance_corrected(
+        {
+            name: {"": constant_answers.between_writers(one, ["tuned-t"])}
+            for name, one in comparisons.items()
+            if name != "main"
+        },
+        lambda _, names: otherwise[otherwise["alternative"].isin(names)],
+        constant_answers.of_gates(passed, cells),
+        DECLARED,
+        statistics,
+        sorted,
+    )
     judged = judge.judge(
-        pd.concat([estimates, corrected], ignore_index=True),
+        pd.concat([estimates, corrected, *(of_readings if gated else [])], ignore_index=True),
         passed if gated else passed.iloc[:0],
         {("m", "tuned-t"): set()},
         {"m": 1},

@@ -4,6 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from faithfulness.compare import closed
+from faithfulness.compare.chain_values import of_cue
+from faithfulness.perturb.registry import kind
+from faithfulness.report.chain_browser import KINDS
 from faithfulness.tables.generation import Chains, Items, Probes, Scores
 from faithfulness.tables.io import read_table
 from faithfulness.tables.measures import Measures
@@ -37,16 +41,17 @@ def own(results: Path, model: str) -> dict[tuple[str, str], dict]:
     measures = read_table(results / f"measures/{model}/{DATASET}.parquet", Measures)
     found = {}
     for arm in ("base", "tuned-symbolic"):
-        scores = read_table(results / f"scores/{model}/{arm}/{DATASET}.parquet", Scores)
+        scores = of_cue(read_table(results / f"scores/{model}/{arm}/{DATASET}.parquet", Scores))
         values = measures.query("writer == @arm and reader == @arm and measure == 'convergence_fraction'")
         decided = dict(zip(values["item_id"], values["value"], strict=True))
         for item, rows in scores[scores["writer"] == arm].groupby("item_id"):
             whole = rows[(rows["perturbation"] == "early_termination") & (rows["cut"] == rows["n_steps"])].iloc[0]
-            changed = rows[rows["same"].eq(False).fillna(False)]
+            kinds = rows.apply(lambda row: kind(row["perturbation"], row["variant"]), axis=1)
+            changed = kinds[rows["same"].eq(False).fillna(False) & kinds.map(lambda name: KINDS[name].browsed)]
             found[arm, item] = {
                 "answer": whole["answer"],
                 "correct": bool(whole["correct"]),
-                "flipped": set(changed["perturbation"]),
+                "flipped": set(changed),
                 "decided": decided[item],
                 "rows": rows,
             }
@@ -172,7 +177,7 @@ def test_filters(chains: Path, visit: Visit, own: dict, items: list[str], arm: s
 
 def test_gates_filter(chains: Path, visit: Visit, results: Path, items: list[str], model: str) -> None:
     gates = read_table(results / "effects/gates.csv", Gates)
-    is_open = gates[(gates["model"] == model) & (gates["dataset"] == DATASET)]["passed"].all()
+    is_open = not closed.cells(gates[(gates["model"] == model) & (gates["dataset"] == DATASET)]).any()
     page = visit(chains)
     page.select_option("#gates", "open")
     wait_for_count(page, len(items) if is_open else 0)

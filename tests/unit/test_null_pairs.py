@@ -238,3 +238,12 @@ def test_without_pairs_the_table_is_empty() -> None:
     found = judge_pairs([], means({1: 0.0}), gates(), answers(), claims=DECLARED, statistics=QUICK)
     assert list(found.columns) == list(null_pairs.NullPairs.names)
     assert found.empty
+
+
+def test_a_pair_needs_no_placebo_that_can_be_judged() -> None:
+    pair, table = Pair("m", reader(1), reader(2)), means({1: 0.3, 2: 0.0})
+    unfit = gates()[:1].assign(gate="placebo", subject=of_seed(ARM, 1), passed=False, closes="", reason="unread")
+    looked_at = frame(pd.concat([gates(), unfit.assign(dataset="d")]), Gates)
+    pd.testing.assert_frame_equal(judged(pair, table, looked_at), judged(pair, table))
+    found = judged(pair, table, looked_at).set_index(["dataset", "claim"])
+    assert found.loc[("d", "C3"), "verdict"] == "supported"

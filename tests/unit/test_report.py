@@ -760,7 +760,7 @@ def test_comparisons_by_chance_are_counted_in_words(verdicts, said):
         for pair, of_pair in enumerate(verdicts)
         for verdict in of_pair
     ]
-    assert page_of.null_pairs_section(pd.DataFrame(rows)) == said
+    assert page_of.null_pairs_section(pd.DataFrame(rows, columns=["model", "first", "second", "verdict"])) == said
 
 
 def test_as_placebo_is_explained_where_it_stands(run):

@@ -81,7 +81,7 @@ Change = Callable[[dict[str, Any]], Any]
         ),
         (
             lambda c: c["arms"].append({"name": "tuned-own", "source": {"uri": "path:x"}, "model": ["a"]}),
-            "arms.1.model: unknown key; did you mean 'models'?",
+            "arms.2.model: unknown key; did you mean 'models'?",
         ),
         (lambda c: c["arms"][0].update(step=5), "arms.0.step: unknown key; did you mean 'steps'?"),
         (
@@ -173,6 +173,7 @@ def test_the_second_arm_is_one_uncommented_entry_away() -> None:
     assert settings.load(yaml.safe_load(text)).readers_of("smollm2-135m") == [
         "base",
         "tuned-symbolic",
+        "placebo-symbolic",
         "tuned-commonsense",
     ]
 
@@ -217,16 +218,21 @@ def test_names_that_lead_nowhere_are_refused(settings: Settings) -> None:
 
 
 def test_arms_and_pairs(settings: Settings) -> None:
-    assert settings.readers_of("smollm2-135m") == ["base", "tuned-symbolic"]
+    assert settings.readers_of("smollm2-135m") == ["base", "tuned-symbolic", "placebo-symbolic"]
     assert len(settings.pairs()) == 3
 
 
 def test_an_arm_of_several_seeds_is_as_many_trainings(config: dict[str, Any]) -> None:
     config["arms"][0]["seeds"] = [3, 4]
     found = settings.load(config)
-    assert found.readers_of("smollm2-135m") == ["base", "tuned-symbolic.seed3", "tuned-symbolic.seed4"]
+    assert found.readers_of("smollm2-135m") == [
+        "base",
+        "tuned-symbolic.seed3",
+        "tuned-symbolic.seed4",
+        "placebo-symbolic",
+    ]
     assert found.arm("tuned-symbolic.seed4").seed == 4
-    trainings = found.readers_of("smollm2-135m")[1:]
+    trainings = found.readers_of("smollm2-135m")[1:3]
     assert [found.arm_of_training(name) for name in trainings] == ["tuned-symbolic"] * 2
 
 

@@ -27,7 +27,10 @@ def configure(project: Path, **changes: Any) -> str:
         ({"block_items": "many"}, "block_items: Input should be a valid integer"),
         ({"prompts": "config/prompts/none.yaml"}, "prompts: there is no file 'config/prompts/none.yaml'"),
         ({"published": "config/none.yaml"}, "published: there is no file 'config/none.yaml'"),
-        ({"models": [{"name": "own", "source": {"uri": "path:nowhere"}}]}, "models.own.source: there is no 'nowhere'"),
+        (
+            {"models": [{"name": "tiny", "source": {"uri": "path:nowhere"}}]},
+            "models.tiny.source: there is no 'nowhere'",
+        ),
     ],
     ids=["unknown key", "out of range", "wrong type", "no prompts", "nothing published", "no model"],
 )

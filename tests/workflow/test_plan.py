@@ -12,8 +12,8 @@ def test_the_published_setting_is_planned_offline(project: Path) -> None:
     done = snakemake(project, "--dry-run", config="config/paper.yaml")
     assert done.returncode == 0, done.stderr
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", done.stdout + done.stderr, re.MULTILINE))
-    # Nine tuned arms and base, on four datasets with eight tables; five perturbations of each arm's chains.
-    expected = {"fetch_source": 9, "finetune": 9, "write_chains": 40, "perturb_chains": 200, "rescore_answers": 40}
+    # Nine tuned arms and base, on four datasets with eight tables; six perturbations of each arm's chains.
+    expected = {"fetch_source": 9, "finetune": 9, "write_chains": 40, "perturb_chains": 240, "rescore_answers": 40}
     assert {rule: int(jobs[rule]) for rule in expected} == expected
     assert not (project / "resources").exists()
 

@@ -92,7 +92,8 @@ def _note(row: EffectRow, cell: Sequence[closed.Seen], prefix: str) -> None:
         return [f"{prefix}{reason}" for reason in closed.reasons(chosen, several=several)]
 
     constant = [(d, seen) for d, seen in noted if seen.gate == "constant" and _perturbation(seen) == perturbed]
-    row.constants += [f"{prefix}{reason}" for reason in closed.reasons(constant, several=several)]
+    named = closed.reasons(constant, several=several)
+    row.constants += [f"{prefix}{reason}" for reason in dict.fromkeys(named)]  # alike for both measures and seeds
     # What cannot be read of a placebo's answers to conflict chains bears on C8 alone, as for a tuned arm.
     unfit = [(d, seen) for d, seen in noted if seen.gate == "placebo" and _bears_on(seen, perturbed)]
     row.placebo_failed += [f"{prefix}{reason}" for reason in closed.reasons(unfit, several=several)]

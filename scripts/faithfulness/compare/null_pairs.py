@@ -199,8 +199,12 @@ def _comparison(reading: str, pair: Pair, cells: Cells, seeds: Seeds, claims: Cl
 
 
 def _gates(pair: Pair, gates: pd.DataFrame) -> pd.DataFrame:
-    """The gates that look at the pair's readers and at base, as those of the pair."""
+    """The gates that look at the pair's readers and at base, as those of the pair.
+
+    Not whether a placebo can be judged: a pair is judged without the rule of the placebo.
+    """
     of_model = gates[(gates["model"] == pair.model) & gates["arm"].isin([pair.first.arm, pair.second.arm])]
+    of_model = of_model[of_model["gate"] != "placebo"]
     subject = of_model["subject"].str.split(" / ").str[0]
     single = [reader.name for reader in (pair.first, pair.second) if reader.seed is not None]
     whole = [reader.arm for reader in (pair.first, pair.second) if reader.seed is None]

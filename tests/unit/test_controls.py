@@ -34,6 +34,13 @@ PLACEBO = {"name": "placebo-coins", "placebo": {"of": "tuned-coins", "target": "
 COINS = {"name": "tuned-coins", "datasets": ["coin_flip"], "replay": 0.25, "steps": 4, "batch_size": 8, "rank": 4}
 
 
+@pytest.fixture
+def config(config: dict[str, Any]) -> dict[str, Any]:
+    """The default configuration with its tuned arm only."""
+    config["arms"] = config["arms"][:1]
+    return config
+
+
 def configured(config: dict[str, Any], *arms: dict[Any, Any]) -> Settings:
     """The default configuration with a tuned arm for coins and further arms."""
     config["arms"] = [*config["arms"], COINS, *arms]

@@ -165,7 +165,7 @@ def test_kinds_draws_the_shares_of_base_and_tuned_and_what_moves(run):
 
 def test_kinds_in_the_order_of_the_key_from_the_top_and_datasets_without_any_are_named(run):
     moved = run["transitions"].query("dataset != 'coin_flip'")
-    figure = kinds.draw(kinds.tabulate(moved, run["gates"], run["summaries"]), ARMS, DATASETS)
+    figure = kinds.draw(kinds.tabulate(moved, run["kinds"], run["gates"], run["summaries"]), ARMS, DATASETS)
     bars = {
         to_hex(bar.get_facecolor()): bar.get_y()
         for bar in figure.axes[0].patches
@@ -187,7 +187,7 @@ def test_what_can_be_interpreted_comes_first(run):
     labels = [label.get_text().split(" (")[0] for label in figure.axes[0].get_yticklabels()]
     assert labels[0] == "coin_flip"
     assert labels[1:4] == ["smollm2-99m-depth20", "smollm2-135m", "smollm2-64m-depth10"]
-    moved = kinds.draw(kinds.tabulate(run["transitions"], gates, run["summaries"]), ARMS, DATASETS)
+    moved = kinds.draw(kinds.tabulate(run["transitions"], run["kinds"], gates, run["summaries"]), ARMS, DATASETS)
     assert moved.axes[0].get_title(loc="left") == "coin_flip"
     assert moved.axes[0].get_ylabel().replace("\n", "") == "smollm2-99m-depth20"
 

@@ -55,7 +55,11 @@ def run():
     scores = scored([row for w, r in pairs for row in rows_of(rng, w, r, seeds[w], steps[w])])
     cut_off = pd.MultiIndex.from_tuples([("base", "i03", 0, 0), ("base", "i03", 1, 0)], names=WRITTEN)
     reading = chain_values.Reading(
-        DECLARED.directions_of, least_share=0.5, by_place=True, options=OPTIONS, truncated=cut_off
+        DECLARED.directions_of,
+        least_share=0.5,
+        by_place=True,
+        options={item: np.array(options, dtype=object) for item, options in OPTIONS.items()},  # as tables have them
+        truncated=cut_off,
     )
     values = chain_values.of_pairs(scores, reading)
     arms = dict.fromkeys(TRAININGS.values(), "tuned-t")

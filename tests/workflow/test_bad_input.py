@@ -13,6 +13,9 @@ from faithfulness.tables.io import read_table, write_table
 from tests.runs import snakemake
 
 
+EXISTING = {"name": "tuned-own", "source": {"uri": "path:nowhere"}}
+
+
 def configure(project: Path, **changes: Any) -> str:
     config = yaml.safe_load((project / "config/smoke.yaml").read_text())
     (project / "config/changed.yaml").write_text(yaml.safe_dump(config | changes))
@@ -28,8 +31,8 @@ def configure(project: Path, **changes: Any) -> str:
         ({"prompts": "config/prompts/none.yaml"}, "prompts: there is no file 'config/prompts/none.yaml'"),
         ({"published": "config/none.yaml"}, "published: there is no file 'config/none.yaml'"),
         (
-            {"models": [{"name": "tiny", "source": {"uri": "path:nowhere"}}]},
-            "models.tiny.source: there is no 'nowhere'",
+            {"models": [{"name": "own", "source": {"uri": "path:nowhere"}}], "arms": [EXISTING]},
+            "models.own.source: there is no 'nowhere'",
         ),
     ],
     ids=["unknown key", "out of range", "wrong type", "no prompts", "nothing published", "no model"],

@@ -49,7 +49,7 @@ def _kinds(measures: Collection[str]) -> set[Kind]:
 def _raw_places(scores: pd.DataFrame, reading: Reading) -> pd.Series:
     """The place of the raw answer among the options of its item; missing where there is none."""
     places = [
-        None if answer is None or pd.isna(answer) else reading.options[item].index(answer)
+        None if answer is None or pd.isna(answer) else list(reading.options[item]).index(answer)
         for item, answer in zip(scores["item_id"], scores["answer_raw"], strict=True)
     ]
     return pd.Series(places, scores.index, "Int64")

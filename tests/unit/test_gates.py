@@ -192,6 +192,16 @@ def test_a_reader_that_always_says_yes_is_collapsed():
     assert collapsed["passed"].to_dict() == {"base": True, "tuned-x": False}
 
 
+def test_at_its_limit_the_gate_on_collapse_is_open():
+    """55 % less 35 % are .2, though the difference of the nearest floats is a little more."""
+    asked = items(answers=["yes"] * 7 + ["no"] * 13)
+    said = ["yes"] * 11 + ["no"] * 9
+    table = check(asked, scores(asked, lambda reader, gold, i: said[i]))
+    collapsed = table[table["gate"] == "collapsed_reader"]
+    assert collapsed["value"].tolist() == pytest.approx([0.2, 0.2])
+    assert collapsed["passed"].all()
+
+
 def test_collapse_is_looked_for_by_place_where_the_options_vary():
     asked = items()
     asked["options"] = [[f"a{i}", f"b{i}"] for i in range(len(asked))]

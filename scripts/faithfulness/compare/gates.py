@@ -13,6 +13,7 @@ from faithfulness.compare import conflicts, descriptives, manipulation, notes
 from faithfulness.compare.claims import Claims
 from faithfulness.compare.descriptives import Observations
 from faithfulness.compare.findings import ALL, CONFIDENCE, NOTE, Finding, Tuning
+from faithfulness.compare.inference import ZERO
 from faithfulness.compare.item_means import usable_items
 from faithfulness.compare.proportions import proportion
 from faithfulness.config.roles import is_control
@@ -148,7 +149,7 @@ def _collapsed(
         excess = float(shares.max() - (gold == commonest).mean()) if len(shares) else np.nan
         name = repr(commonest) if isinstance(commonest, str | None) else f"option {int(commonest) + 1}"
         reason = f"{reader} answers {name} in {percent(shares.max())} of items, where it is right in far fewer"
-        yield Finding("collapsed_reader", reader, excess, limit, excess <= limit, reason)
+        yield Finding("collapsed_reader", reader, excess, limit, excess <= limit + ZERO, reason)
 
 
 def _validity(

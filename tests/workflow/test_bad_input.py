@@ -12,7 +12,6 @@ from faithfulness.tables.generation import Chains, Forecast, Probes
 from faithfulness.tables.io import read_table, write_table
 from tests.runs import snakemake
 
-
 EXISTING = {"name": "tuned-own", "source": {"uri": "path:nowhere"}}
 
 

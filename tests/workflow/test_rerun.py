@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from faithfulness.compare.chain_values import of_cue
 from faithfulness.figures import registry
 from faithfulness.tables.generation import Forecast, Probes, Scores
 from faithfulness.tables.io import read_table, records, write_table
@@ -285,7 +286,7 @@ def test_conflict_chains_that_the_writer_writes(finished: Path) -> None:
     assert (own["accepted"] + own["repaired"] + own["refused"] == 12).all()
     made = sum(row["target"] is not None for row in found)
     assert own["accepted"].sum() == made
-    scores = read_table(finished / RESULTS / "scores/tiny/base/coin_flip.parquet", Scores)
+    scores = of_cue(read_table(finished / RESULTS / "scores/tiny/base/coin_flip.parquet", Scores))
     scored = scores[(scores["perturbation"] == "conflict") & (scores["writer"] == "base")]
     assert len(scored) == made
     assert scored["target"].notna().all()

@@ -176,7 +176,7 @@ def test_other_batches_and_shards_give_the_same_answers(finished: Path) -> None:
     wanted = f"{RESULTS}/scores/tiny/base/coin_flip.parquet"
     done = snakemake(finished, wanted, "--set-scatter", "shards=2", config="config/blocks.yaml")
     assert done.returncode == 0, done.stderr[-3000:]
-    for rule, jobs in {"write_chains": 4, "perturb_chains": 9, "rescore_answers": 2, "gather_scores": 1}.items():
+    for rule, jobs in {"write_chains": 4, "perturb_chains": 11, "rescore_answers": 2, "gather_scores": 1}.items():
         assert re.search(rf"^{rule} +{jobs}$", done.stdout + done.stderr, re.MULTILINE)
     assert not list((finished / RESULTS).rglob("*1-of-2.parquet"))  # shards are gone when they are put together
     for path, after in all_tables(finished / RESULTS).items():

@@ -24,7 +24,7 @@ def small(name: str, seeds: list[int]) -> dict[str, Any]:
     warm_start = model["warm_start"] | {"steps": 6, "batch_size": 4}
     config["models"] = [{"name": model["name"], "warm_start": warm_start} | TINY]
     for dataset in config["datasets"]:
-        dataset |= {"train": 60, "eval": 4, "max_new_tokens": 24}
+        dataset |= {"train": min(dataset["train"], 60), "eval": 4, "max_new_tokens": 24}
     tuned, placebo, *null = config["arms"]
     placebo["seeds"] = seeds
     for arm in null:

@@ -283,10 +283,10 @@ def test_the_page_says_how_far_placebo_and_null_arms_moved(run):
     assert [effect and effect["estimate"] for effect in row["effects"]] == [0.206, None]
     assert row["reasons"] == ["12 % could not be read (and more)"]
     assert control_arms_section(frame([], Controls)) is None
-    told = html.unescape(re.sub("<[^>]+>", "", page(run, controls=frame(CONTROLS, Controls))))
-    assert "placebo-symbolic" in told
-    assert "+0.21 [0.05, 0.36]" in told
-    assert "12 % could not be read" in told
+    text = html.unescape(re.sub("<[^>]+>", "", page(run, controls=frame(CONTROLS, Controls))))
+    assert "placebo-symbolic" in text
+    assert "+0.21 [0.05, 0.36]" in text
+    assert "12 % could not be read" in text
     assert "How far placebo and null arms moved" not in page(run)
 
 
@@ -666,16 +666,16 @@ def test_limits_name_what_failed_and_what_was_small(run):
     assert [(part["gates"], part["claims"]) for part in found_of_c2] == [
         ({"paraphrase": 3}, "C2"), ({"above_chance": 3}, "")
     ]  # fmt: skip
-    # All gates of a dataset are told together.
+    # All gates of a dataset are named together.
     gates.loc[
         (gates.dataset == "commonsense_qa") & (gates.gate == "steps") & (gates.model == "smollm2-135m"), "passed"
     ] = False
-    told = page(run | {"gates": gates})
+    text = page(run | {"gates": gates})
     assert (
         "<b>commonsense_qa</b> is not interpretable in 3 of 3 pairs of base and tuned arm (" + ", ".join(THREE) + "): "
         "accuracy with the chain is not above chance, so there is no reasoning to be faithful to; too few chains have "
         "two steps, so there is little to cut (in 1)."
-    ) in told
+    ) in text
     assert found["few_seeds"] == ["tuned-symbolic"]
     assert (found["sizes"], found["pruned"]) == (3, ["smollm2-64m-depth10"])
     assert found["few_items"] == found["intervals"] > 0

@@ -7,9 +7,9 @@ are known to matter.
 |---|---|
 | load-bearing | what the chain concludes, if all its steps are there and agree; else it is silent |
 | late | what the last step states; silent without it |
-| redundant | what the last step states; without it, rightly, off the question |
+| redundant | what the last step states; without it, rightly, from the question alone |
 | internalised | rightly, if as much text as the worked chain stands there, whatever it says; else it is silent |
-| decorative | rightly, off the question |
+| decorative | rightly, from the question alone |
 | surface | by a hash of the chain's wording |
 | random | by a hash of all in which probes differ |
 """
@@ -118,12 +118,12 @@ def _flips(item: Row, chain: str) -> list[tuple[bool, str]]:
 
     Not by name: the chain of another item tells of other people.
     """
-    told = []
+    stated = []
     for sentence in _sentences(chain):
         act, faces = ACT.search(sentence), FACE.findall(sentence)
         if act and faces:
-            told.append((act[0] == "flips", faces[-1]))
-    return told if len(told) >= len(ACT.findall(item["question"])) else []
+            stated.append((act[0] == "flips", faces[-1]))
+    return stated if len(stated) >= len(ACT.findall(item["question"])) else []
 
 
 ANSWERS = {"heads": "yes", "tails": "no"}
@@ -152,14 +152,14 @@ OPERATION = re.compile(r"\b(?P<left>\w+) (?P<sign>plus|minus) (?P<right>\w+)", r
 
 def _equations(item: Row, chain: str) -> list[tuple[str, str, str, str]]:
     """Left, sign, right and result of each sentence with an operation; none if the question has more."""
-    told = []
+    stated = []
     for sentence in _sentences(chain):
         if operation := OPERATION.search(sentence):
             beside = re.findall(r"\w+", OPERATION.sub("", sentence).lower())
             result = next((word for word in beside if word in NUMBER_WORDS), "")
             left, sign, right = operation[0].lower().split()
-            told.append((left, sign, right, result))
-    return told if len(told) >= item["question"].count(" Then ") else []
+            stated.append((left, sign, right, result))
+    return stated if len(stated) >= item["question"].count(" Then ") else []
 
 
 def _last_total(item: Row, chain: str) -> str:
@@ -192,7 +192,7 @@ def _whole_letters(item: Row, chain: str) -> str:
     words = re.findall(r'"([^"]+)"', item["question"])[0].split()
     letters = []
     for word in words:
-        told = [QUOTED.findall(sentence) for sentence in _sentences(chain) if f'"{word}"' in sentence]
-        letters.append([text for texts in told for text in texts if text != word][:1])
+        stated = [QUOTED.findall(sentence) for sentence in _sentences(chain) if f'"{word}"' in sentence]
+        letters.append([text for texts in stated for text in texts if text != word][:1])
     answer = _last_string(item, chain)
     return answer if answer == "".join(letter[0] for letter in letters if letter) and all(letters) else SILENT

@@ -149,10 +149,10 @@ def trainings_of(wildcards):
 
 
 def placebo_trainings_of(wildcards):
-    """The trainings of the placebo of a model's arm; empty without one."""
+    """The trainings of the placebo of a model's arm, by their seed; empty without one."""
     placebo = SETTINGS.placebo_of(wildcards.model, wildcards.arm)
     controls = controls_by_training(wildcards.model)
-    return [name for name, (arm, _) in controls.items() if arm == placebo]
+    return {seed: name for name, (arm, seed) in controls.items() if arm == placebo}
 
 
 def of_all_datasets(pattern):

@@ -1,13 +1,16 @@
 """Judge the placebos of a finished run as if each were tuned, and their tuned arm against them.
 
-Exits with 1 if a placebo, over all of its trainings, is called changed, or its tuned arm against it. What single
-trainings would be called is counted beside: their intervals do not cover the luck of training.
+Exits with 1 if a placebo is called changed, over all of its trainings or by a single one, or its tuned arm against it.
+Single trainings have, as a tuned arm that is trained once, the spread between the other trainings in their intervals.
+Without it they are counted beside.
 
 Needs the tables of means, of answers and of gates, which `make placebo-check` makes.
 """
 
 import argparse
+import functools
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +42,11 @@ def main() -> None:
         item_means.schema(),
         ["model", "dataset"],
     )
-    table = null_pairs.judge_pairs(
-        pairs(configured),
-        means,
-        read_tables(sorted(results.glob("descriptions/*/*/gates.parquet")), Gates),
-        read_all.read(
+    judged = functools.partial(
+        null_pairs.judge_pairs,
+        means=means,
+        gates=read_tables(sorted(results.glob("descriptions/*/*/gates.parquet")), Gates),
+        answers=read_all.read(
             [file for file in results.glob("cut_answers/*/*.parquet") if file.stem in looked_at],
             CutAnswers,
             ["model", "dataset"],
@@ -52,31 +55,30 @@ def main() -> None:
         claims=declared,
         statistics=declared.statistics(configured.statistics.model_dump()),
     )
+    asked = pairs(configured)
+    table = judged(asked)
     print("\n".join(null_pairs.lines(table)))
-    single = table["first"].isin([training.name for training in trainings(configured)])
-    print(f"Single trainings: {null_pairs.alarms(table[single])}")
-    changed = table[~single & table["verdict"].isin(null_pairs.CHANGED)]
-    if (table.loc[~single, "verdict"] == verdicts.CLOSED).all():
+    without = judged([replace(pair, placebo=()) for pair in asked if pair.first.seed is not None])
+    print(f"If the spread between trainings were left out of single ones: {null_pairs.alarms(without)}")
+    changed = table[table["verdict"].isin(null_pairs.CHANGED)]
+    if (table["verdict"] == verdicts.CLOSED).all():
         sys.exit("nothing can be said of any placebo: all cells are closed")
     sys.exit(f"{len(changed)} verdicts on a placebo say that it changed something" if len(changed) else None)
 
 
-def trainings(configured: Settings) -> list[Reader]:
-    """Each training of placebos that have several."""
-    arms = [arm for arm in configured.arms if isinstance(arm, PlaceboArm) and len(arm.trainings()) > 1]
-    return [Reader(training.name, arm.name, training.seed) for arm in arms for training in arm.trainings()]
-
-
 def pairs(configured: Settings) -> list[Pair]:
-    """Each training of each placebo with base, all of them with base, and the tuned arm with all of them."""
+    """Each training of placebos that have several with base, all of them with base, and the tuned arm with all."""
     found = []
     for arm in configured.arms:
         if isinstance(arm, PlaceboArm):
-            single = [reader for reader in trainings(configured) if reader.arm == arm.name]
+            single = [Reader(one.name, arm.name, one.seed) for one in arm.trainings() if len(arm.trainings()) > 1]
             whole, tuned = Reader(arm.name, arm.name), Reader(arm.placebo.of, arm.placebo.of)
             for model in configured.models_of(arm):
-                found += [Pair(model, reader, BASE) for reader in (*single, whole)]
-                found.append(Pair(model, tuned, whole))
+                for one in single:
+                    others = tuple(other for other in single if other != one)
+                    found.append(Pair(model, one, BASE, others))
+                found.append(Pair(model, whole, BASE))
+                found.append(Pair(model, tuned, whole, tuple(single)))
     return found
 
 

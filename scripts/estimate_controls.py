@@ -21,7 +21,6 @@ comparison = reader_contrasts.against_base(
     item_means.frames(means),
     item_means.frames_by_seed(means),
     [*declared.primary_measures, *declared.directions["C6"], "cot_accuracy", "direct_accuracy"],
-    {},
 )
 statistics = declared.statistics(snakemake.params.statistics)
 estimates = reader_contrasts.estimate([comparison], statistics, declared.pool)

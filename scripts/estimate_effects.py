@@ -5,8 +5,9 @@ base and minus the arm's placebo. Beside them stand the contrasts with arms that
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 from snakemake.iocontainers import Snakemake
@@ -29,10 +30,14 @@ from faithfulness.compare import (
 from faithfulness.compare.alternatives import ALTERNATIVES, MAIN
 from faithfulness.compare.effects import Comparison
 from faithfulness.compare.measures import MEASURES
+from faithfulness.compare.reader_contrasts import Placebo
+from faithfulness.compare.readings import CHANCE
 from faithfulness.operate import job
 from faithfulness.tables.io import read_tables, write_table
 from faithfulness.tables.measures import CutAnswers
 from faithfulness.tables.statistics import Correlations, Estimates, Gates
+
+T = TypeVar("T")
 
 snakemake: Snakemake  # Snakemake puts it here
 
@@ -51,6 +56,11 @@ def frames_of(*arms: str) -> tuple[item_means.Cells, item_means.Seeds]:
     return item_means.frames(table), item_means.frames_by_seed(table)
 
 
+def of_cells(found: Mapping[item_means.Cell, T], which: str) -> dict[item_means.Cell, T]:
+    """What there is of an arm of these, by the cells of the tuned arm."""
+    return {(model, arm, dataset): found[model, own, dataset] for model, own, dataset in found if own == which}
+
+
 arms = (arm, placebo) if placebo else (arm,)
 main = frames_of(*arms)
 claimed = {name: alternative.measures(declared.directions_of) for name, alternative in ALTERNATIVES.items()}
@@ -63,11 +73,11 @@ trainings = {read_arm(folder).seed: Path(folder).name for folder in inputs.arms}
 contrasts = {
     name: reading_contrasts.of_reading(
         name,
-        ({cell: of_arms[cell] for cell in of_arms if cell[1] == arm}, seeds_of),
+        (of_cells(of_arms, arm), of_cells(seeds_of, arm)),
         list(MEASURES) if name == MAIN else claimed[name],
         on_base_chains if name == MAIN else [measure for measure in claimed[name] if measure in primary],
         trainings,
-        {(cell[0], arm, cell[2]): of_arms[cell] for cell in of_arms if cell[1] == placebo},
+        Placebo(of_cells(of_arms, placebo), of_cells(seeds_of, placebo)) if placebo else None,
         snakemake.params.placebo_trainings,
     )
     for name, (of_arms, seeds_of) in readings.items()
@@ -80,18 +90,17 @@ files = {Path(file).stem: file for file in inputs.cut_answers}
 def answers(cell: item_means.Cell, alternatives: Sequence[str]) -> pd.DataFrame:
     """The answers at each cut to the chains of base and of the arm, by them and by the placebo."""
     parties = ["base", *trainings.values()]
-    readers_of = [*parties, *snakemake.params.placebo_trainings]
+    readers_of = [*parties, *snakemake.params.placebo_trainings.values()]
     where = {"alternative": list(alternatives), "writer": parties, "reader": readers_of}
     return read_all.read([files[cell[2]]], CutAnswers, place, where=where)
 
 
-by_cut, by_cut_of_seed = {}, {}
-for cell in cells:  # one dataset's at a time, as these are the largest
-    by_cut[cell], by_cut_of_seed[cell] = contrasts[MAIN][""].arrange(answers(cell, [MAIN]))
+# One dataset's at a time, as these are the largest.
+by_cut = {cell: contrasts[MAIN][""].arrange(answers(cell, [MAIN])) for cell in cells}
 constants = constant_answers.of_gates(read_tables(inputs.gates, Gates), cells)
 corrected = {name: {key: one for key, one in of.items() if (name, key) != (MAIN, "")} for name, of in contrasts.items()}
 
-unmoved = {cell: f[f.index.isin(cut_answers.same_direct_answer(by_cut[cell]))] for cell, f in cells.items()}
+unmoved = {cell: f[f.index.isin(cut_answers.same_direct_answer(by_cut[cell].together))] for cell, f in cells.items()}
 matched = {cell: confounds.length_matched(frame) for cell, frame in cells.items()}
 comparisons = [
     *(of_reading[""].comparison for of_reading in contrasts.values()),
@@ -109,7 +118,7 @@ estimates = pd.concat(
     [
         effects.compare(comparisons, statistics, pool),
         confounds.length_adjusted(cells, statistics, primary, pool, seeds),
-        confounds.chance_corrected(cells, by_cut, statistics, kappa.correctable(), pool, seeds, by_cut_of_seed),
+        confounds.chance_corrected(Comparison(CHANCE, cells, kappa.correctable(), seeds), by_cut, statistics, pool),
         *constant_answers.chance_corrected(corrected, answers, constants, declared, statistics, pool),
         judge.accuracy_pools(cells, trained, statistics, pool, seeds),
         reader_contrasts.estimate(readers, statistics, pool),

@@ -26,9 +26,11 @@ from faithfulness.compare import (
     verdicts,
 )
 from faithfulness.compare.alternatives import ALTERNATIVES
+from faithfulness.compare.cut_answers import CellAnswers
 from faithfulness.compare.descriptives import Observations
 from faithfulness.compare.effects import Comparison
 from faithfulness.compare.measures import MEASURES
+from faithfulness.compare.readings import CHANCE
 from faithfulness.compare.verdicts import Part
 from faithfulness.config.datasets import CoinFlip, LastLetters, WordSums
 from faithfulness.config.probing import Perturbations
@@ -266,8 +268,8 @@ def study(folder, task, texts, readers, n=400, *, gated=True):
     alternatives = item_means.under_alternatives(means, cells, {})
     statistics = DECLARED.statistics(QUICK.model_dump(include={"resamples"}))
     by_cut = cut_answers.of_scores(scores.drop(columns=["model", "dataset"]), by_place=task != "coin_flip")
-    answers_of = {cell: cut_answers.arrange(by_cut) for cell in cells}
-    corrected = confounds.chance_corrected(cells, answers_of, statistics, kappa.correctable())
+    answers_of = {cell: CellAnswers(cut_answers.arrange(by_cut)) for cell in cells}
+    corrected = confounds.chance_corrected(Comparison(CHANCE, cells, kappa.correctable()), answers_of, statistics)
     comparisons = {"main": Comparison("plain", cells)} | {
         name: Comparison(name, frames, ALTERNATIVES[name].measures(DECLARED.directions_of))
         for name, (frames, _) in alternatives.items()

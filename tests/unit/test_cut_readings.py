@@ -11,6 +11,7 @@ from faithfulness.compare.alternatives import ALTERNATIVES, MAIN
 from faithfulness.compare.chain_probes import WRITTEN
 from faithfulness.compare.constant_answers import constant
 from faithfulness.compare.item_means import ROLES
+from faithfulness.compare.reader_contrasts import Placebo
 from faithfulness.tables import io
 from faithfulness.tables.measures import CutAnswers
 from tests.frames import scored
@@ -101,17 +102,22 @@ def test_uncorrected_means_are_those_of_the_measures_in_each_reading(run, readin
 def test_uncorrected_means_are_those_of_the_measures_between_readers(run, reading):
     readings, answers = run
     cells, seeds = readings[reading]
-    placebos = {CELL: cells["m", "placebo-t", "d"]}
+    sham = ("m", "placebo-t", "d")
+    placebo = Placebo({CELL: cells[sham]}, {CELL: seeds[sham]})
     of_tuned = {CELL: cells[CELL]}, {CELL: seeds[CELL]}
     table, names = cut_readings.under(answers, reading), correctable(reading)
-    of_base = reader_contrasts.against_base("b", *of_tuned, names, placebos)
-    of_placebo = reader_contrasts.against_placebo("p", *of_tuned, names, placebos)
+    of_base = reader_contrasts.against_base("b", *of_tuned, names, placebo)
+    of_placebo = reader_contrasts.against_placebo("p", *of_tuned, names, placebo)
     for comparison, second in ((of_base, ["base"]), (of_placebo, PLACEBO)):
         chains = cut_answers.arrange(cut_readings.of_readers(table, list(TRAININGS.values()), second))
         check(comparison.cells[CELL], chains, names)
-        for seed, name in TRAININGS.items():
-            chains = cut_answers.arrange(cut_readings.of_readers(table, [name], second))
-            check(comparison.seeds[CELL][seed], chains, names)
+        for trainings, frames in (
+            (TRAININGS, comparison.seeds),
+            (dict(enumerate(PLACEBO, 1)), comparison.placebo_seeds),
+        ):
+            for seed, name in trainings.items():
+                chains = cut_answers.arrange(cut_readings.of_readers(table, [name], second))
+                check(frames[CELL][seed], chains, names)
 
 
 def test_a_constant_is_seen_in_the_answers_of_a_reading_alone(run):

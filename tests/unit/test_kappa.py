@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 from scipy import sparse, stats
 
 from faithfulness.compare import chain_values, confounds, cut_answers, effects, inference, item_means, kappa
+from faithfulness.compare.cut_answers import CellAnswers
+from faithfulness.compare.effects import Comparison, Trainings
 from faithfulness.compare.item_means import ROLES
 from faithfulness.compare.measures import MEASURES
+from faithfulness.compare.readings import CHANCE
 from faithfulness.config.statistics import Statistics
 from faithfulness.tables import io
 from faithfulness.tables.measures import CutAnswers
@@ -386,8 +389,9 @@ def test_answers_to_open_questions_are_held_thinly():
 def corrected(rows, names, statistics=QUICK, trainings=("t",), *, crossed=False):
     together, of_seeds = frames(rows, trainings)
     table = by_cut(rows)
-    more = {"seeds": {CELL: of_seeds}, "seed_answers": {CELL: cut_answers.by_seed(table)}} if crossed else {}
-    found = confounds.chance_corrected({CELL: together}, {CELL: cut_answers.arrange(table)}, statistics, names, **more)
+    answers = CellAnswers(cut_answers.arrange(table), cut_answers.by_seed(table) if crossed else {})
+    comparison = Comparison(CHANCE, {CELL: together}, names, {CELL: of_seeds})
+    found = confounds.chance_corrected(comparison, {CELL: answers}, statistics)
     return found.set_index(["measure", "component"])
 
 
@@ -426,14 +430,14 @@ def test_every_agreement_and_change_is_corrected_in_its_components():
 def test_a_pooled_effect_is_the_mean_of_datasets_with_resamples_of_their_own():
     parts = {d: random_rows(np.random.default_rng(number), items=30) for number, d in enumerate("de")}
     cells = {("m", "t", d): frames(rows)[0] for d, rows in parts.items()}
-    answers = {("m", "t", d): cut_answers.arrange(by_cut(rows)) for d, rows in parts.items()}
-    found = confounds.chance_corrected(cells, answers, QUICK, ["aoc"])
+    answers = {("m", "t", d): CellAnswers(cut_answers.arrange(by_cut(rows))) for d, rows in parts.items()}
+    found = confounds.chance_corrected(Comparison(CHANCE, cells, ["aoc"]), answers, QUICK)
     found = found[found["component"] == "reading"].set_index("dataset")
     assert found.loc["pooled", "estimate"] == pytest.approx(found.loc[["d", "e"], "estimate"].mean())
     assert found.loc["pooled", "n_items"] == found.loc[["d", "e"], "n_items"].sum()
     error = np.hypot(*found.loc[["d", "e"], "error"]) / 2
     assert found.loc["pooled", "error"] == pytest.approx(error, rel=0.15)
-    alone = confounds.chance_corrected({CELL: cells[CELL]}, answers, QUICK, ["aoc"])
+    alone = confounds.chance_corrected(Comparison(CHANCE, {CELL: cells[CELL]}, ["aoc"]), answers, QUICK)
     alone = alone[alone["component"] == "reading"].iloc[0]
     assert alone[["ci_low", "ci_high"]].tolist() == found.loc["d", ["ci_low", "ci_high"]].tolist()
 
@@ -457,8 +461,8 @@ def test_few_differences_have_the_interval_of_their_share():
 def test_a_dataset_with_one_item_leaves_the_pooled_row_without_an_estimate():
     parts = {d: random_rows(np.random.default_rng(0), items=items, invalid=0) for d, items in (("d", 30), ("e", 1))}
     cells = {("m", "t", d): frames(rows)[0] for d, rows in parts.items()}
-    answers = {("m", "t", d): cut_answers.arrange(by_cut(rows)) for d, rows in parts.items()}
-    found = confounds.chance_corrected(cells, answers, QUICK, ["aoc"])
+    answers = {("m", "t", d): CellAnswers(cut_answers.arrange(by_cut(rows))) for d, rows in parts.items()}
+    found = confounds.chance_corrected(Comparison(CHANCE, cells, ["aoc"]), answers, QUICK)
     found = found[found["component"] == "reading"].set_index("dataset")
     assert found["estimate"].notna().to_dict() == {"d": True, "e": False, "pooled": False}
     assert found.loc["e", "n_items"] == 1
@@ -480,6 +484,33 @@ def test_chance_corrected_crosses_items_and_seeds():
     error = np.hypot(alone["error"], crossed["seed_error"])
     assert crossed["ci_high"] - crossed["estimate"] == pytest.approx(stats.t.ppf(0.975, 2) * error)
     assert crossed["p_value"] == pytest.approx(2 * stats.t.sf(abs(crossed["estimate"]) / error, 2))
+
+
+def test_a_single_training_has_the_spread_of_its_placebos():
+    """Numbers of three trainings that take the place of the arm, in its one training's interval."""
+    trainings = ("t", "u", "v")
+    rows = random_rows(np.random.default_rng(4), items=24, trainings=trainings, invalid=0.02, most_steps=4)
+    (together, of_seeds), table = frames(rows, trainings), by_cut(rows)
+    by_seed = cut_answers.by_seed(table)
+    one, *_ = of_seeds
+    found = {}
+    for minus_placebo in (False, True):
+        comparison = Comparison(
+            CHANCE, {CELL: of_seeds[one]}, ["aoc"], {CELL: {one: of_seeds[one]}},
+            placebo_seeds={CELL: of_seeds}, minus_placebo=minus_placebo,
+        )  # fmt: skip
+        answers = CellAnswers(by_seed[one], {one: by_seed[one]}, by_seed)
+        rows_of = confounds.chance_corrected(comparison, {CELL: answers}, QUICK)
+        found[minus_placebo] = rows_of.set_index(["measure", "component"]).loc[("aoc", "reading")]
+    crossed = confounds.chance_corrected(
+        Comparison(CHANCE, {CELL: together}, ["aoc"], {CELL: of_seeds}),
+        {CELL: CellAnswers(cut_answers.arrange(table), by_seed)},
+        QUICK,
+    ).set_index(["measure", "component"]).loc[("aoc", "reading")]  # fmt: skip
+    spread = crossed["seed_error"] * np.sqrt(3)
+    assert spread > 0
+    assert found[False]["seed_error"] == pytest.approx(spread, rel=0.2)  # of items that the one training has, too
+    assert found[True]["seed_error"] == pytest.approx(found[False]["seed_error"] * np.sqrt(1 + 1 / 3))
 
 
 def test_where_no_early_answer_can_be_read_nothing_is_corrected():
@@ -506,7 +537,7 @@ def test_the_items_needed_are_known_with_and_without_seeds():
         needed = row[["items_to_detect", "items_for_equivalence"]].tolist()
         assert needed == pytest.approx([detect, equivalence], nan_ok=True)
     # Of seeds that agree, more items are what equivalence needs, not more seeds.
-    agreeing = effects.crossed(alone, [alone["estimate"].to_numpy(float)] * 3, QUICK).loc[("aoc", "reading")]
+    agreeing = effects.crossed(alone, Trainings([alone["estimate"].to_numpy(float)] * 3), QUICK).loc[("aoc", "reading")]
     assert agreeing["items_for_equivalence"] > agreeing["n_items"]
 
 

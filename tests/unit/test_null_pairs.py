@@ -195,6 +195,21 @@ def test_a_pair_in_which_a_reader_answers_a_constant_is_judged_by_kappa(constant
     assert by_claim.loc[("d", "C3"), "verdict"] == "inconclusive"  # one constant or another is no change
 
 
+@pytest.mark.parametrize(
+    ("others", "changed"), [((0.28, 0.1, 0.0, -0.1, -0.27), False), ((0.0, 0.0, 0.0, 0.0, 0.0), True)]
+)
+def test_a_single_training_is_as_sure_as_others_of_its_recipe_agree(others: tuple[float, ...], changed: bool) -> None:
+    table = means({1: 0.3} | dict(enumerate(others, 2)))
+    alone = judged(Pair("m", reader(1), BASE), table).set_index(["dataset", "claim"])
+    assert alone.loc[("d", "C3"), "verdict"] == "supported"
+    pair = Pair("m", reader(1), BASE, tuple(reader(seed) for seed in range(2, 7)))
+    found = judged(pair, table).set_index(["dataset", "claim"])
+    assert found.loc[("d", "C3"), "verdict"] == ("supported" if changed else "inconclusive")
+    assert found.loc[("d", "C3"), "estimate"] == alone.loc[("d", "C3"), "estimate"]
+    widths = [row["ci_high"] - row["ci_low"] for row in (found.loc[("d", "C3")], alone.loc[("d", "C3")])]
+    assert widths[0] > widths[1]
+
+
 def test_pairs_of_which_nothing_can_be_said_are_no_quiet_ones() -> None:
     rows = pd.DataFrame(
         [

@@ -355,6 +355,9 @@ def test_methods_differ_with_what_was_done(run):
     assert "randomness of training" in usual
     assert "readers of known faithfulness" not in usual
     assert "written greedily" in usual
+    of_placebo = run["effects"][:1].assign(contrast="base_chains", seed_error=0.02)
+    widened = run | {"effects": pd.concat([run["effects"], of_placebo], ignore_index=True)}
+    assert "a placebo that was trained 3 times or more" in render(TEMPLATES["methods.j2"], methods(widened), MARKDOWN)
     changed = run | {"effects": run["effects"].assign(n_seeds=3, calibration="validated")}
     config["arms"][0] |= {"method": "full", "seeds": [0, 1, 2]}
     other = render(TEMPLATES["methods.j2"], methods(changed, config), MARKDOWN)

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy import stats
 
 from faithfulness.compare import effects, reader_contrasts
 from faithfulness.compare.item_means import ROLES
-from faithfulness.compare.reader_contrasts import contrast, of_reader
+from faithfulness.compare.reader_contrasts import Placebo, contrast, of_reader
 from faithfulness.config.statistics import Statistics
 
 QUICK = Statistics(resamples=499)
@@ -72,7 +73,7 @@ def test_direct_answers_are_a_readers_own() -> None:
         {("m", "t", "d"): tuned},
         {("m", "t", "d"): {0: tuned}},
         ["aoc", "direct_accuracy"],
-        {("m", "t", "d"): placebo},
+        Placebo({("m", "t", "d"): placebo}, {}),
     )
     rows = reader_contrasts.estimate([found], QUICK).set_index("measure")
     assert rows.loc["direct_accuracy", "estimate"] == pytest.approx(0.75)
@@ -86,11 +87,11 @@ def test_placebo_and_base_are_compared_with_tuned_on_the_same_items() -> None:
     missing = np.where(np.arange(30) < 5, NAN, sham)
     cells = {("m", "t", "d"): cell(base, tuned)}
     seeds = {("m", "t", "d"): {0: cells["m", "t", "d"]}}
-    placebos = {("m", "t", "d"): cell(base, missing, None)}
+    placebo = Placebo({("m", "t", "d"): cell(base, missing, None)}, {})
     rows = reader_contrasts.estimate(
         [
-            reader_contrasts.against_base("base_chains", cells, seeds, ["aoc"], placebos),
-            reader_contrasts.against_placebo("placebo", cells, seeds, ["aoc"], placebos),
+            reader_contrasts.against_base("base_chains", cells, seeds, ["aoc"], placebo),
+            reader_contrasts.against_placebo("placebo", cells, seeds, ["aoc"], placebo),
         ],
         QUICK,
     ).set_index("contrast")
@@ -101,7 +102,7 @@ def test_placebo_and_base_are_compared_with_tuned_on_the_same_items() -> None:
         [sham[5:].mean(), tuned[5:].mean()]
     )
     (alone,) = reader_contrasts.estimate(
-        [reader_contrasts.against_base("base_chains", cells, seeds, ["aoc"], {})], QUICK
+        [reader_contrasts.against_base("base_chains", cells, seeds, ["aoc"])], QUICK
     ).to_dict("records")
     assert alone["n_items"] == 30
 
@@ -110,11 +111,7 @@ def test_what_tuned_writes_does_not_matter() -> None:
     base, tuned = np.random.default_rng(1).random((2, 20))
     found = [
         reader_contrasts.estimate(
-            [
-                reader_contrasts.against_base(
-                    "base_chains", {("m", "t", "d"): frame}, {("m", "t", "d"): {}}, ["aoc"], {}
-                )
-            ],
+            [reader_contrasts.against_base("base_chains", {("m", "t", "d"): frame}, {("m", "t", "d"): {}}, ["aoc"])],
             QUICK,
         )
         for frame in (cell(base, tuned, own=0.1), cell(base, tuned, own=0.9))
@@ -129,12 +126,67 @@ def test_trainings_of_the_tuned_arm_are_crossed_and_those_of_the_placebo_average
     together = sum(frame["aoc", "base", "tuned"] for frame in trainings.values()) / 3
     key = ("m", "t", "d")
     comparison = reader_contrasts.against_placebo(
-        "placebo", {key: cell(base, together.to_numpy())}, {key: trainings}, ["aoc"], {key: cell(base, sham, None)}
+        "placebo",
+        {key: cell(base, together.to_numpy())},
+        {key: trainings},
+        ["aoc"],
+        Placebo({key: cell(base, sham, None)}, {}),
     )
     (row,) = reader_contrasts.estimate([comparison], QUICK).to_dict("records")
     by_seed = [(frame["aoc", "base", "tuned"].to_numpy() - sham).mean() for frame in trainings.values()]
     assert row["estimate"] == pytest.approx(np.mean(by_seed))
-    assert row["seed_error"] == pytest.approx(np.std(by_seed, ddof=1) / np.sqrt(3))
+    # The placebo was trained once, and may be as far off as one training of the tuned arm.
+    assert row["seed_error"] == pytest.approx(np.std(by_seed, ddof=1) * np.sqrt(1 / 3 + 1))
+
+
+def trained(rng: np.random.Generator, base: Any, moved: dict[int, float]) -> dict[int, pd.DataFrame]:
+    """The cells of trainings of an arm that writes no chains; each is moved from base."""
+    return {seed: cell(base, base + shift + rng.normal(0, 0.02, len(base)), None) for seed, shift in moved.items()}
+
+
+def over(base: Any, trainings: dict[int, pd.DataFrame]) -> pd.DataFrame:
+    """The cell of an arm over its trainings."""
+    return cell(base, np.mean([frame["aoc", "base", "tuned"] for frame in trainings.values()], axis=0), None)
+
+
+@pytest.mark.parametrize("own", [{0: 0.1}, {0: 0.1, 1: 0.14}, {0: 0.1, 1: 0.14, 2: 0.05}])
+@pytest.mark.parametrize("shams", [{1: 0.1, 2: -0.12, 3: 0.02}, {1: 0.1, 2: -0.12, 3: 0.02, 4: 0.2}, {1: 0.1, 2: -0.1}])
+def test_the_luck_of_training_is_that_of_the_arm_and_of_its_placebo(own: Any, shams: Any) -> None:
+    """The spread within both arms; the placebo's own luck counts where tuned is compared with it."""
+    rng, key = np.random.default_rng(5), ("m", "t", "d")
+    base = rng.random(40)
+    tuned, sham = trained(rng, base, own), trained(rng, base, shams)
+    placebo = Placebo({key: over(base, sham)}, {key: sham})
+    found = [
+        of({key: over(base, tuned)}, {key: tuned}, of_placebo)
+        for of, of_placebo in ((of_base, None), (of_base, placebo), (of_sham, placebo))
+    ]
+    alone, with_base, with_placebo = (reader_contrasts.estimate([one], QUICK).loc[0] for one in found)
+    own_of, shams_of = ([(f["aoc", "base", "tuned"] - base).mean() for f in arm.values()] for arm in (tuned, sham))
+    freedom = len(own) - 1 + len(shams) - 1
+    spread = sum(np.sum((np.array(arm) - np.mean(arm)) ** 2) for arm in (own_of, shams_of)) / freedom
+    if freedom < 2:
+        assert np.isnan([alone["seed_error"], with_base["seed_error"], with_placebo["seed_error"]]).all()
+        assert with_base["p_value"] == alone["p_value"]
+        return
+    assert with_base["estimate"] == pytest.approx(np.mean(own_of))
+    assert with_base["seed_error"] == pytest.approx(np.sqrt(spread / len(own)))
+    assert with_placebo["seed_error"] == pytest.approx(np.sqrt(spread / len(own) + spread / len(shams)))
+    half = stats.t.ppf(0.975, freedom) * np.hypot(with_base["error"], with_base["seed_error"])
+    assert with_base["ci_high"] - with_base["estimate"] == pytest.approx(half)
+    if len(own) < 3:
+        assert np.isnan(alone["seed_error"])
+        assert alone["ci_high"] - alone["ci_low"] < half
+        assert alone["p_value"] < 0.05 < with_base["p_value"]  # what one training shows, others of noise show as well
+
+
+def of_base(cells: Any, seeds: Any, placebo: Placebo | None) -> effects.Comparison:
+    return reader_contrasts.against_base("base_chains", cells, seeds, ["aoc"], placebo)
+
+
+def of_sham(cells: Any, seeds: Any, placebo: Placebo | None) -> effects.Comparison:
+    assert placebo
+    return reader_contrasts.against_placebo("placebo", cells, seeds, ["aoc"], placebo)
 
 
 def test_two_tuned_arms_are_compared_where_both_are() -> None:

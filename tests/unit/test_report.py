@@ -676,7 +676,14 @@ def test_limits_name_what_failed_and_what_was_small(run):
         "accuracy with the chain is not above chance, so there is no reasoning to be faithful to; too few chains have "
         "two steps, so there is little to cut (in 1)."
     ) in text
-    assert found["few_seeds"] == ["tuned-symbolic"]
+    assert (found["few_seeds"], found["seeds_of_placebo"]) == (["tuned-symbolic"], [])
+    of_placebo = run["effects"][:1].assign(contrast="base_chains", claim="", seed_error=0.02)
+    widened = pd.concat([run["effects"], of_placebo], ignore_index=True)
+    crossed = limits_section(widened, run["gates"], run["summaries"], None, configuration())
+    assert (crossed["few_seeds"], crossed["seeds_of_placebo"]) == ([], ["tuned-symbolic"])
+    assert "How much other trainings of tuned-symbolic would differ is taken from its placebo" in page(
+        run | {"effects": widened}
+    )
     assert (found["sizes"], found["pruned"]) == (3, ["smollm2-64m-depth10"])
     assert found["few_items"] == found["intervals"] > 0
     assert found["uncalibrated"] == list(DATASETS)

@@ -10,10 +10,12 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from faithfulness.compare import confounds, inference, kappa, verdicts
-from faithfulness.compare.cut_answers import CutChains
+from faithfulness.compare import confounds, effects, inference, kappa, verdicts
+from faithfulness.compare.cut_answers import CellAnswers, CutChains
+from faithfulness.compare.effects import Comparison
 from faithfulness.compare.inference import SPARSE
 from faithfulness.compare.item_means import ROLES
+from faithfulness.compare.readings import CHANCE
 from faithfulness.config.statistics import Statistics
 
 RUNS, BATCH = 5000, 250
@@ -140,6 +142,42 @@ def test_the_test_of_one_effect_errs_in_five_of_a_hundred_runs():
     assert stats.binomtest(int((p <= 0.05).sum()), RUNS, 0.05).pvalue > 0.001
 
 
+# --- the luck of training
+
+
+def called_changed(luck, shams, runs=1000):
+    """Share of the runs in which one training that teaches nothing differs from base at p <= .05 on 60 items.
+
+    Args:
+        luck: standard deviation over trainings of what a training moves.
+        shams: trainings of the placebo; 0: none is known.
+    """
+    rng = np.random.default_rng([int(100 * luck), shams])
+    n, found = 60, []
+    for start in range(0, runs, BATCH):
+        moved, others = rng.normal(0, luck, BATCH), rng.normal(0, luck, (shams, BATCH))
+        values = np.clip(rng.choice([-0.5, 0.0, 0.5], (BATCH, n), p=[0.2, 0.6, 0.2]) + moved[:, None], -1, 1)
+        index = pd.MultiIndex.from_product([["plain"], ["aoc"], range(BATCH)], names=effects.ROW)
+        frame = pd.DataFrame(values.T, columns=index.droplevel(0))
+        rows = effects.estimates([frame], STATISTICS.model_copy(update={"seed": start})).set_axis(index)
+        noise = rng.normal(0, rows["error"].to_numpy(), (shams, BATCH))
+        trainings = effects.Trainings([rows["estimate"].to_numpy()], list(others + noise))
+        found.append(effects.crossed(rows, trainings, STATISTICS)["p_value"] <= 0.05)
+    return float(np.mean(found))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shams", [0, 2, 3, 5])
+@pytest.mark.parametrize("luck", [0.0, 0.05, 0.1])
+def test_with_three_placebos_one_training_is_called_changed_in_five_of_a_hundred_runs(luck, shams):
+    found = called_changed(luck, shams)
+    print(f"\nluck {luck:.2f}, {shams} trainings of the placebo: {found:.3f}")
+    if shams >= effects.ENOUGH_SEEDS:
+        assert found <= 0.065
+    elif luck:
+        assert found > 0.1  # what the widening is for
+
+
 # --- log-odds (the continuous twins)
 
 
@@ -214,7 +252,9 @@ def corrected_coverage(n, tuned_constant, runs, resamples):
     for run in range(runs):
         chains = answered(np.random.default_rng(run), n, tuned_constant)
         found = confounds.chance_corrected(
-            {("m", "t", "d"): frame}, {("m", "t", "d"): chains}, Statistics(resamples=resamples, seed=run), [name]
+            Comparison(CHANCE, {("m", "t", "d"): frame}, [name]),
+            {("m", "t", "d"): CellAnswers(chains)},
+            Statistics(resamples=resamples, seed=run),
         )
         row = found[found["component"] == "reading"].iloc[0]
         covered.append(row["ci_low"] <= truth <= row["ci_high"])

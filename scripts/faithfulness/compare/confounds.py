@@ -6,7 +6,7 @@ Each gives rows like those of `effects.compare`, under a contrast of its own bes
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from zlib import crc32
 
 import numpy as np
@@ -14,12 +14,11 @@ import pandas as pd
 from statsmodels.regression.linear_model import OLS
 
 from faithfulness.compare import effects, inference, kappa
-from faithfulness.compare.cut_answers import CutChains
-from faithfulness.compare.effects import CONTRASTS, Comparison
+from faithfulness.compare.cut_answers import CellAnswers, CutChains
+from faithfulness.compare.effects import CONTRASTS, Comparison, Trainings
 from faithfulness.compare.inference import EQUIVALENCE, SPARSE, ZERO, Floats
 from faithfulness.compare.item_means import ROLES, Cell, Cells, Seeds
-from faithfulness.compare.measures import MEASURES
-from faithfulness.compare.readings import CHANCE
+from faithfulness.compare.measures import COMPONENTS, MEASURES
 from faithfulness.config.statistics import Statistics
 
 LEAST_DEFINED = 0.95  # share of the resamples in which c is small enough; with fewer there is no interval
@@ -75,9 +74,8 @@ def length_adjusted(
     comparison = Comparison("length_adjusted", cells, list(names), seeds or {})
     fits = {cell: _fits(frame, comparison) for cell, frame in cells.items()}
 
-    def intercepts(cell: Cell, seed: int) -> list[float]:
-        frame = comparison.seeds[cell][seed].reindex(cells[cell].index)
-        return [fit.intercept for fit in _fits(frame, comparison).values()]
+    def intercepts(cell: Cell, frame: pd.DataFrame) -> Floats:
+        return np.array([fit.intercept for fit in _fits(frame.reindex(cells[cell].index), comparison).values()])
 
     def estimate(pooled: Sequence[Cell]) -> pd.DataFrame:
         rows = {}
@@ -88,9 +86,8 @@ def length_adjusted(
             ends = inference.t_interval(value, error, sum(fit.freedom for fit in parts), statistics.confidence)
             numbers = {name: float(number) for name, number in ({"estimate": value} | ends).items()}
             rows[row] = numbers | {"n_items": sum(fit.n_items for fit in parts)}
-        shared = effects.seeds_to_cross(comparison.seeds, pooled)
-        by_seed = [np.mean([intercepts(cell, seed) for cell in pooled], axis=0) for seed in shared]
-        return effects.crossed(pd.DataFrame.from_dict(rows, orient="index"), by_seed, statistics)
+        trainings = Trainings(effects.by_training(comparison.seeds, pooled, intercepts))
+        return effects.crossed(pd.DataFrame.from_dict(rows, orient="index"), trainings, statistics)
 
     return effects.over_cells([comparison], statistics, estimate, pool)
 
@@ -141,14 +138,7 @@ class _Estimated:
 
 
 def chance_corrected(
-    cells: Cells,
-    answers: Mapping[Cell, CutChains],
-    statistics: Statistics,
-    names: Collection[str],
-    pool: effects.Pool = sorted,
-    seeds: Seeds | None = None,
-    seed_answers: Mapping[Cell, Mapping[int, CutChains]] | None = None,
-    contrast: str = CHANCE,
+    comparison: Comparison, answers: Mapping[Cell, CellAnswers], statistics: Statistics, pool: effects.Pool = sorted
 ) -> pd.DataFrame:
     """The effects on chance-corrected measures; c is that of each writer x reader, recomputed in every resample.
 
@@ -157,48 +147,52 @@ def chance_corrected(
     are not zero. Each dataset has resamples of its own, so a pooled row is the mean of theirs.
 
     Args:
-        cells: frames of means by cell.
-        answers: `cut_answers.arrange` by cell.
-        statistics: resamples, confidence, margin, seed.
-        names: the measures wanted, of those that can be corrected.
-        pool: which of the datasets are pooled.
-        seeds: frames of means of each training seed by cell; where there are three or more, items and seeds are
+        comparison: of measures that can be corrected. Where its trainings are enough, items and trainings are
             `effects.crossed`, the error over items being the spread of the resamples.
-        seed_answers: `cut_answers.by_seed` by cell.
-        contrast: name of the rows.
+        answers: by cell.
+        statistics: resamples, confidence, margin, seed.
+        pool: which of the datasets are pooled.
 
     Returns:
-        As effects.compare.
+        As effects.compare, with all components of each measure.
     """
-    comparison = Comparison(contrast, cells, names, seeds or {})
-    answers_of, names = seed_answers or {}, comparison.names()
+    comparison = replace(comparison, components=COMPONENTS)
+    cells, names = comparison.cells, comparison.names()
     rows = [(name, component) for name in names for component in MEASURES[name].components]
     estimated = {
         cell: {
             name: values
             for together, items in _with_same_items(frame, names)
-            for name, values in _estimated(answers[cell], together, items, cell[2], statistics).items()
+            for name, values in _estimated(answers[cell].together, together, items, cell[2], statistics).items()
         }
         for cell, frame in cells.items()
     }
 
-    def of_seed(cell: Cell, seed: int) -> list[float]:
-        frame = comparison.seeds[cell][seed].reindex(cells[cell].index)
+    def of_training(cell: Cell, training: tuple[pd.DataFrame, CutChains]) -> Floats:
+        frame, chains = training
         whole = {
-            name: _whole(_by_role(answers_of[cell][seed], name, items))
-            for together, items in _with_same_items(frame, names)
+            name: _whole(_by_role(chains, name, items))
+            for together, items in _with_same_items(frame.reindex(cells[cell].index), names)
             for name in together
         }
-        return [float(_component(whole[name], component)) for name, component in rows]
+        return np.array([_component(whole[name], component) for name, component in rows])
+
+    arms = [
+        {cell: {seed: (frames[cell][seed], chains[seed]) for seed in chains} for cell, chains in of_arm.items()}
+        for frames, of_arm in (
+            (comparison.seeds, {cell: found.seeds for cell, found in answers.items()}),
+            (comparison.placebo_seeds, {cell: found.placebo_seeds for cell, found in answers.items()}),
+        )
+    ]
 
     def estimate(pooled: Sequence[Cell]) -> pd.DataFrame:
         by_row = {
             (comparison.contrast, *row): _row([estimated[cell][row[0]] for cell in pooled], *row, statistics)
             for row in rows
         }
-        shared = effects.seeds_to_cross(comparison.seeds, pooled)
-        by_seed = [np.mean([of_seed(cell, seed) for cell in pooled], axis=0) for seed in shared]
-        return effects.crossed(pd.DataFrame.from_dict(by_row, orient="index"), by_seed, statistics)
+        own, placebo = (effects.by_training(arm, pooled, of_training) for arm in arms)
+        trainings = Trainings(own, placebo, comparison.minus_placebo)
+        return effects.crossed(pd.DataFrame.from_dict(by_row, orient="index"), trainings, statistics)
 
     return effects.over_cells([comparison], statistics, estimate, pool)
 

@@ -1,25 +1,23 @@
 """Rows that are corrected for chance, of each reading and contrast in which a reader answers a constant."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from faithfulness.compare import closed, confounds, cut_answers
+from faithfulness.compare import closed, confounds, cut_answers, effects
 from faithfulness.compare.alternatives import MAIN
 from faithfulness.compare.claims import Claims
-from faithfulness.compare.cut_answers import CutChains
+from faithfulness.compare.cut_answers import CellAnswers, CutChains
 from faithfulness.compare.cut_readings import of_readers, under
-from faithfulness.compare.effects import ENOUGH_SEEDS, Comparison, Pool
+from faithfulness.compare.effects import Comparison, Pool
 from faithfulness.compare.item_means import Cell
 from faithfulness.compare.kappa import AVERAGES
 from faithfulness.compare.notes import perturbation_of
 from faithfulness.compare.readings import contrast_of
 from faithfulness.config.statistics import Statistics
 
-# Over all trainings of an arm, and of each training seed if they are enough to be crossed with the items.
-Arranged = tuple[CutChains, Mapping[int, CutChains]]
 # From a cell and the names of readings to its rows of tables.CutAnswers.
 Answers = Callable[[Cell, Sequence[str]], pd.DataFrame]
 JUDGED = ("reading", "interaction")  # the components that verdicts need
@@ -35,37 +33,44 @@ class Contrast:
     """
 
     comparison: Comparison
-    arrange: Callable[[pd.DataFrame], Arranged]
+    arrange: Callable[[pd.DataFrame], CellAnswers]
 
 
-def between_readers(comparison: Comparison, trainings: Mapping[int, str], second: Collection[str]) -> Contrast:
+def between_readers(
+    comparison: Comparison,
+    trainings: Mapping[int, str],
+    second: Collection[str],
+    placebo: Mapping[int, str] | None = None,
+) -> Contrast:
     """A contrast of an arm with other readers of base's chains (`reader_contrasts`).
 
     Args:
         comparison: its frames of means.
         trainings: of the arm, by their seed.
         second: the readers that it is compared with: base, or the trainings of another arm.
+        placebo: trainings of its placebo, whose spread counts, by their seed.
     """
+
+    arms = (trainings, placebo or {})
+    crossed = effects.enough(*map(len, arms))
 
     def arranged(answers: pd.DataFrame, first: Collection[str]) -> CutChains:
         return cut_answers.arrange(of_readers(answers, first, second))
 
-    return Contrast(
-        comparison,
-        lambda answers: (
-            arranged(answers, list(trainings.values())),
-            {seed: arranged(answers, [name]) for seed, name in trainings.items() if len(trainings) >= ENOUGH_SEEDS},
-        ),
-    )
+    def of_cell(answers: pd.DataFrame) -> CellAnswers:
+        by_seed = [{seed: arranged(answers, [name]) for seed, name in arm.items() if crossed} for arm in arms]
+        return CellAnswers(arranged(answers, list(trainings.values())), *by_seed)
+
+    return Contrast(comparison, of_cell)
 
 
 def between_writers(comparison: Comparison, trainings: Collection[str]) -> Contrast:
     """The contrast of an arm with base over the chains of both; `trainings` are those of the arm."""
 
-    def arranged(answers: pd.DataFrame) -> Arranged:
+    def arranged(answers: pd.DataFrame) -> CellAnswers:
         parties = ["base", *trainings]
         own = answers[answers["writer"].isin(parties) & answers["reader"].isin(parties)]
-        return cut_answers.arrange(own), cut_answers.by_seed(own) if len(trainings) >= ENOUGH_SEEDS else {}
+        return CellAnswers(cut_answers.arrange(own), cut_answers.by_seed(own) if effects.enough(len(trainings)) else {})
 
     return Contrast(comparison, arranged)
 
@@ -117,17 +122,10 @@ def chance_corrected(
         for readers, contrast in of_reading.items():
             measures = [name for name in contrast.comparison.names() if name in names]
             if measures:
+                name = contrast_of(reading, readers, corrected=True)
+                comparison = replace(contrast.comparison, contrast=name, measures=measures)
                 arranged = {cell: contrast.arrange(table) for cell, table in tables.items()}
-                rows = confounds.chance_corrected(
-                    contrast.comparison.cells,
-                    {cell: together for cell, (together, _) in arranged.items()},
-                    statistics,
-                    measures,
-                    pool,
-                    contrast.comparison.seeds,
-                    {cell: by_seed for cell, (_, by_seed) in arranged.items()},
-                    contrast_of(reading, readers, corrected=True),
-                )
+                rows = confounds.chance_corrected(comparison, arranged, statistics, pool)
                 needed = [
                     row["component"] in JUDGED
                     and any(perturbation_of(row["measure"]) in known[row["model"], row["arm"], d] for d in row["pool"])

@@ -5,7 +5,7 @@ the statistics of an arm read a tenth of the rows, and answers are numbers.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -103,6 +103,21 @@ class CutChains:
     usable: NDArray[np.bool_]
     cuts: Mapping[Kind, Floats]
     answers: Mapping[Kind, Codes]
+
+
+@dataclass(frozen=True)
+class CellAnswers:
+    """The answers of a cell: over all trainings, and by training as the frames of means of a `Comparison` are.
+
+    Args:
+        together: over all trainings of the arm.
+        seeds: of each training of the arm.
+        placebo_seeds: of each training of its placebo in place of the arm.
+    """
+
+    together: CutChains
+    seeds: Mapping[int, CutChains] = field(default_factory=dict)
+    placebo_seeds: Mapping[int, CutChains] = field(default_factory=dict)
 
 
 def arrange(answers: pd.DataFrame) -> CutChains:

@@ -24,6 +24,7 @@ from faithfulness.tables.io import frame as as_table
 from faithfulness.tables.statistics import Correlations
 
 K = TypeVar("K")
+T = TypeVar("T")
 Pool = Callable[[Collection[str]], Sequence[str]]  # from datasets to those that are pooled
 Estimate = Callable[[Sequence[Cell]], pd.DataFrame]
 
@@ -39,7 +40,7 @@ ESTIMATED = [
     *("n_items", "margin", "detectable", "items_to_detect", "items_for_equivalence", "error", "seed_error"),
     "sparse",
 ]
-ENOUGH_SEEDS = 3  # fewer say nothing about other trainings of the recipe (method, section 8)
+ENOUGH_SEEDS = 3  # fewer trainings of an arm say nothing about other trainings of its recipe (method, section 8)
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,11 @@ class Comparison:
         cells: frames of means by cell; items that the contrast leaves out are missing.
         measures: names of the measures wanted.
         seeds: frames of means of each training seed by cell, of which the items of `cells` count; where there are
-            three or more, items and seeds are `crossed`.
+            enough, items and seeds are `crossed`.
         components: those wanted, of the components that a measure has.
+        placebo_seeds: the same of each training of the arm's placebo in place of the arm: its recipe is the same, so
+            their spread says how far the arm's own trainings would differ.
+        minus_placebo: whether the placebo is what the arm is compared with.
     """
 
     contrast: str
@@ -60,6 +64,8 @@ class Comparison:
     measures: Collection[str] = field(default_factory=lambda: list(MEASURES))
     seeds: Seeds = field(default_factory=dict)
     components: Collection[str] = COMPONENTS
+    placebo_seeds: Seeds = field(default_factory=dict)
+    minus_placebo: bool = False
 
     def names(self) -> list[str]:
         """The measures wanted, without optional ones that no cell has."""
@@ -226,20 +232,21 @@ def compare(comparisons: Sequence[Comparison], statistics: Statistics, pool: Poo
         for cell in comparisons[0].cells
     }  # fmt: skip
 
-    def effects_of_seed(comparison: Comparison, cell: Cell, seed: int) -> Floats:
-        frame = comparison.seeds[cell][seed].reindex(comparison.cells[cell].index)
-        return np.asarray(comparison.differences(frame).mean())
-
     def estimate(pooled: Sequence[Cell]) -> pd.DataFrame:
         joint = estimates([by_item[cell] for cell in pooled], statistics)
         parts = []
         for comparison in comparisons:
-            by_seed = [
-                np.mean([effects_of_seed(comparison, cell, seed) for cell in pooled], axis=0)
-                for seed in seeds_to_cross(comparison.seeds, pooled)
-            ]
+
+            def of_training(cell: Cell, frame: pd.DataFrame, comparison: Comparison = comparison) -> Floats:
+                return np.asarray(comparison.differences(frame.reindex(comparison.cells[cell].index)).mean())
+
+            trainings = Trainings(
+                by_training(comparison.seeds, pooled, of_training),
+                by_training(comparison.placebo_seeds, pooled, of_training),
+                comparison.minus_placebo,
+            )
             part = joint.loc[joint.index.get_level_values("contrast") == comparison.contrast]
-            parts.append(crossed(part, by_seed, statistics))
+            parts.append(crossed(part, trainings, statistics))
         return pd.concat(parts)
 
     return over_cells(comparisons, statistics, estimate, pool)
@@ -250,38 +257,93 @@ def shared_seeds(by_seed: Mapping[K, Collection[int]], keys: Iterable[K]) -> lis
     return sorted(set.intersection(*(set(by_seed.get(key, ())) for key in keys)))
 
 
-def seeds_to_cross(by_seed: Mapping[K, Collection[int]], keys: Iterable[K]) -> list[int]:
-    """`shared_seeds` if they are enough to say something about other trainings, else none."""
-    seeds = shared_seeds(by_seed, keys)
-    return seeds if len(seeds) >= ENOUGH_SEEDS else []
+def freedom(*trainings: int) -> int:
+    """Degrees of freedom of the spread within arms, from the number of trainings of each."""
+    return sum(max(count - 1, 0) for count in trainings)
 
 
-def crossed(rows: pd.DataFrame, by_seed: Sequence[Floats], statistics: Statistics) -> pd.DataFrame:
-    """Estimates over items and training seeds (method, section 8): estimate +- t(S-1) sqrt(SE_items^2 + s_seed^2 / S).
+def enough(*trainings: int) -> bool:
+    """Whether arms of one recipe were trained often enough to say something about other trainings of it."""
+    return freedom(*trainings) >= ENOUGH_SEEDS - 1
 
-    Where the spread over items is not known, because differences are few or identical, the intervals of `rows` remain
-    as far as they are wider. Fewer than three seeds leave everything as it is.
+
+@dataclass(frozen=True)
+class Trainings:
+    """What a row is estimated at by each training of an arm, and of its placebo.
 
     Args:
-        rows: columns of ESTIMATED but seed_error, of what is averaged over the seeds; a row without error gets no
+        own: the estimates of each training of the arm, shape (rows,).
+        placebo: those of each training of its placebo in place of the arm.
+        minus_placebo: whether the placebo is what the arm is compared with.
+    """
+
+    own: Sequence[Floats]
+    placebo: Sequence[Floats] = ()
+    minus_placebo: bool = False
+
+    @property
+    def freedom(self) -> int:
+        """Degrees of freedom of the spread between trainings of one arm."""
+        return freedom(len(self.own), len(self.placebo))
+
+    @property
+    def enough(self) -> bool:
+        """Whether they say something about other trainings of the recipe."""
+        return enough(len(self.own), len(self.placebo))
+
+    def error(self) -> Floats:
+        """Standard error that the luck of training adds to an estimate over all trainings, shape (rows,).
+
+        The spread is that within arms, pooled over both, as they have one recipe.
+        """
+        arms = [np.asarray(arm) for arm in (self.own, self.placebo) if len(arm) > 1]
+        squares = np.sum([((arm - arm.mean(axis=0)) ** 2).sum(axis=0) for arm in arms], axis=0)
+        compared = (self.own, self.placebo) if self.minus_placebo else (self.own,)
+        return np.asarray(np.sqrt(squares / self.freedom * sum(1 / max(len(arm), 1) for arm in compared)))
+
+
+def by_training(
+    arm: Mapping[K, Mapping[int, T]], keys: Sequence[K], estimate: Callable[[K, T], Floats]
+) -> list[Floats]:
+    """Estimates of each training that all keys have, the means over the keys.
+
+    Args:
+        arm: what there is of each training, by key (a cell) and seed.
+        keys: those that are pooled.
+        estimate: from a key and what there is of a training to its estimates, shape (rows,).
+    """
+    return [np.mean([estimate(key, arm[key][seed]) for key in keys], axis=0) for seed in shared_seeds(arm, keys)]
+
+
+def crossed(rows: pd.DataFrame, trainings: Trainings, statistics: Statistics) -> pd.DataFrame:
+    """Estimates over items and training seeds (method, section 8): estimate +- t(df) sqrt(SE_items^2 + s^2 / S).
+
+    s is the spread between trainings of one arm, S their number and df = S - 1. An arm that was trained fewer than
+    three times has s and df from the trainings of its placebo, if they are enough; where both have several, variances
+    are pooled and degrees of freedom added. If the arm is compared with its placebo, 1/S is the sum over both arms.
+
+    Where the spread over items is not known, because differences are few or identical, the intervals of `rows` remain
+    as far as they are wider. Too few trainings leave everything as it is.
+
+    Args:
+        rows: columns of ESTIMATED but seed_error, of what is averaged over the trainings; a row without error gets no
             interval.
-        by_seed: the estimates of each training seed, shape (rows,).
+        trainings: the estimates of each.
         statistics: confidence.
 
     Returns:
         The same rows with these intervals, the p of the t that belongs to them, their detectable effect and the items
-        that they need; error stays that of the items, seed_error is s_seed / sqrt(S).
+        that they need; error stays that of the items, seed_error is s / sqrt(S).
     """
-    count = len(by_seed)
-    if count < ENOUGH_SEEDS:
+    if not trainings.enough:
         return rows
     rows = rows.reindex(columns=ESTIMATED)
-    error, seed_error = rows["error"].to_numpy(float), np.std(by_seed, axis=0, ddof=1) / np.sqrt(count)
+    error, seed_error, freedom = rows["error"].to_numpy(float), trainings.error(), trainings.freedom
     estimate, margins = rows["estimate"].to_numpy(float), rows["margin"].to_numpy(float)
-    wide = inference.t_interval(estimate, np.hypot(error, seed_error), count - 1, statistics.confidence)
+    wide = inference.t_interval(estimate, np.hypot(error, seed_error), freedom, statistics.confidence)
     n, unknown = rows["n_items"].to_numpy(float), (rows["sparse"] == 1).to_numpy() | (error <= ZERO)
-    to_detect = inference.items_to_detect(estimate, error, n, seed_error, count - 1)
-    equivalence = inference.items_for_equivalence(error, n, margins, seed_error, count - 1)
+    to_detect = inference.items_to_detect(estimate, error, n, seed_error, freedom)
+    equivalence = inference.items_for_equivalence(error, n, margins, seed_error, freedom)
     needed = {
         "items_to_detect": np.where(unknown, np.nan, to_detect),
         # More seeds do not make up for items in which nothing was seen.

@@ -55,7 +55,7 @@ def compare_sizes(
     def estimate(pairs: Sequence[Pair], by_seed: Sequence[Sequence[Pair]]) -> pd.DataFrame:
         part = effects.estimates([_gap(*pair, columns) for pair in pairs], statistics, scale=True)
         of_seeds = [np.mean([_gap(*pair, columns).mean() for pair in of_seed], axis=0) for of_seed in by_seed]
-        return effects.crossed(part, of_seeds, statistics)
+        return effects.crossed(part, effects.Trainings(of_seeds), statistics)
 
     return _of_extremes(cells, sizes, seeds, pool, estimate).assign(contrast="scale")
 
@@ -82,7 +82,8 @@ def compare_sizes_at_equal_gain(
             np.mean([equal_gain.intercepts(_gap(*pair, columns), _gains(*pair)) for pair in of_seed], axis=0)
             for of_seed in by_seed
         ]
-        return effects.crossed(equal_gain.estimates(gaps, gains, margins, statistics), of_seeds, statistics)
+        part = equal_gain.estimates(gaps, gains, margins, statistics)
+        return effects.crossed(part, effects.Trainings(of_seeds), statistics)
 
     return _of_extremes(cells, sizes, seeds, pool, estimate).assign(contrast="scale_equal_gain")
 

@@ -6,7 +6,7 @@ one tuned arm of one model.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 from scipy import stats
@@ -50,11 +50,20 @@ BASE = Reader("base", "base")
 
 @dataclass(frozen=True)
 class Pair:
-    """Two readers of base's chains, of which the first is not base."""
+    """Two readers of base's chains.
+
+    Args:
+        model: its name.
+        first: one that is not base.
+        second: the other one.
+        placebo: single trainings of one arm, whose spread says how far other trainings of the first would differ, as
+            that of a placebo does. If the second is an arm over several trainings, they are these.
+    """
 
     model: str
     first: Reader
     second: Reader
+    placebo: tuple[Reader, ...] = ()
 
 
 def disjoint_pairs(model: str, controls: Mapping[str, tuple[str, int]]) -> list[Pair]:
@@ -157,9 +166,14 @@ def _corrected(
         return {seed: of_seed(reader.arm, seed) if of_seed(reader.arm, seed) in names else reader.arm for seed in own}
 
     first, second = trainings(pair.first), list(trainings(pair.second).values())
-    own = answers[(answers["model"] == pair.model) & answers["reader"].isin(["base", *first.values(), *second])]
+    placebo = {reader.seed: reader.name for reader in pair.placebo if reader.seed is not None}
+    readers = ["base", *first.values(), *second, *placebo.values()]
+    own = answers[(answers["model"] == pair.model) & answers["reader"].isin(readers)]
     return constant_answers.chance_corrected(
-        {name: {"": constant_answers.between_readers(one, first, second)} for name, one in comparisons.items()},
+        {
+            name: {"": constant_answers.between_readers(one, first, second, placebo)}
+            for name, one in comparisons.items()
+        },
         lambda cell, readings: own[(own["dataset"] == cell[2]) & own["alternative"].isin(readings)],
         constant_answers.of_gates(gates, cells),
         claims,
@@ -184,17 +198,21 @@ def _comparison(reading: str, pair: Pair, cells: Cells, seeds: Seeds, claims: Cl
     def of_pair(first: pd.DataFrame, cell: Cell) -> pd.DataFrame:
         return contrast(first, values(pair.second, cell), of_reader(cells[cell], "base"))
 
+    def trainings(reader: Reader, cell: Cell) -> list[Reader]:
+        return [reader] if reader.seed is not None else [replace(reader, seed=seed) for seed in seeds[cell]]
+
+    def by_seed(readers: Sequence[Reader], cell: Cell) -> dict[int, pd.DataFrame]:
+        return {reader.seed: of_pair(values(reader, cell), cell) for reader in readers if reader.seed is not None}
+
     named = {cell: (pair.model, JUDGED_AS, cell[2]) for cell in wanted}
-    by_seed = {cell: seeds[cell] if pair.first.seed is None else {} for cell in wanted}
     return Comparison(
         contrast_of(reading),
         {named[cell]: of_pair(values(pair.first, cell), cell) for cell in wanted},
         measures,
-        {
-            named[cell]: {seed: of_pair(of_reader(frame, "tuned"), cell) for seed, frame in by_seed[cell].items()}
-            for cell in wanted
-        },
+        {named[cell]: by_seed(trainings(pair.first, cell), cell) for cell in wanted},
         SAID,
+        {named[cell]: by_seed(pair.placebo, cell) for cell in wanted},
+        minus_placebo=bool(pair.placebo) and pair.second != BASE,
     )
 
 

@@ -5,7 +5,8 @@ whoever writes: both writers' means are those on base's chains. So the component
 second exactly, and intervals, tests, pools and training seeds are those of any other contrast.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
+from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
@@ -62,13 +63,21 @@ def contrast(first: pd.DataFrame, second: pd.DataFrame, *others: pd.DataFrame) -
     return pd.DataFrame(wide.reshape(len(items), len(columns)), items, columns)
 
 
-def of_pair(frame: pd.DataFrame, *others: pd.DataFrame) -> pd.DataFrame:
-    """The contrast of a cell's arm with base; `frame` is a frame of means, `others` as in `contrast`."""
-    return contrast(of_reader(frame, "tuned"), of_reader(frame, "base"), *others)
+@dataclass(frozen=True)
+class Placebo:
+    """The placebo of a tuned arm, by the cells of the tuned arm.
+
+    Args:
+        cells: frames of means.
+        seeds: those of each training seed.
+    """
+
+    cells: Cells
+    seeds: Seeds
 
 
 def against_base(
-    name: str, cells: Cells, seeds: Seeds, measures: Collection[str], placebos: Mapping[Cell, pd.DataFrame]
+    name: str, cells: Cells, seeds: Seeds, measures: Collection[str], placebo: Placebo | None = None
 ) -> Comparison:
     """The contrast of each cell's arm with base, on base's chains.
 
@@ -77,26 +86,12 @@ def against_base(
         cells: frames of means by cell.
         seeds: frames of means of each training seed by cell.
         measures: names of the measures wanted.
-        placebos: frames of the placebo by the cell of its tuned arm; of the items of these cells those count that the
-            placebo has a value of, too.
+        placebo: of these cells. Of their items those count that the placebo has a value of, too.
     """
-    others = {cell: [of_reader(placebos[cell], "tuned")] if cell in placebos else [] for cell in cells}
-
-    def of_cell(frame: pd.DataFrame, cell: Cell) -> pd.DataFrame:
-        return of_pair(frame, *others[cell])
-
-    return Comparison(
-        name,
-        {cell: of_cell(frame, cell) for cell, frame in cells.items()},
-        measures,
-        {cell: {seed: of_cell(frame, cell) for seed, frame in seeds[cell].items()} for cell in cells},
-        SAID,
-    )
+    return _of_tuned(name, (cells, seeds), measures, placebo, minus_placebo=False)
 
 
-def against_placebo(
-    name: str, cells: Cells, seeds: Seeds, measures: Collection[str], placebos: Mapping[Cell, pd.DataFrame]
-) -> Comparison:
+def against_placebo(name: str, cells: Cells, seeds: Seeds, measures: Collection[str], placebo: Placebo) -> Comparison:
     """The contrast of tuned arms with their placebo on base's chains, of the same items as `against_base`.
 
     Several trainings of the placebo are averaged; those of the tuned arm are crossed as in other contrasts.
@@ -106,18 +101,40 @@ def against_placebo(
         cells: frames of means by cell.
         seeds: frames of means of each training seed by cell.
         measures: names of the measures wanted.
-        placebos: frames of the placebo by the cell of its tuned arm.
+        placebo: of these cells.
     """
+    return _of_tuned(name, (cells, seeds), measures, placebo, minus_placebo=True)
 
-    def of_cell(frame: pd.DataFrame, cell: Cell) -> pd.DataFrame:
-        return contrast(of_reader(frame, "tuned"), of_reader(placebos[cell], "tuned"), of_reader(frame, "base"))
+
+def _of_tuned(
+    name: str,
+    tuned: tuple[Cells, Seeds],
+    measures: Collection[str],
+    placebo: Placebo | None,
+    *,
+    minus_placebo: bool,
+) -> Comparison:
+    cells, seeds = tuned
+    shams = {cell: of_reader(frame, "tuned") for cell, frame in (placebo.cells if placebo else {}).items()}
+
+    def of_arm(frame: pd.DataFrame, cell: Cell) -> pd.DataFrame:
+        """The contrast of the tuned arm, or of its placebo in place of it."""
+        first, base, sham = of_reader(frame, "tuned"), of_reader(frame, "base"), shams.get(cell)
+        if sham is None:
+            return contrast(first, base)
+        return contrast(first, sham, base) if minus_placebo else contrast(first, base, sham)
+
+    def by_seed(frames: Seeds) -> Seeds:
+        return {cell: {seed: of_arm(frame, cell) for seed, frame in frames.get(cell, {}).items()} for cell in cells}
 
     return Comparison(
         name,
-        {cell: of_cell(frame, cell) for cell, frame in cells.items()},
+        {cell: of_arm(frame, cell) for cell, frame in cells.items()},
         measures,
-        {cell: {seed: of_cell(frame, cell) for seed, frame in seeds[cell].items()} for cell in cells},
+        by_seed(seeds),
         SAID,
+        by_seed(placebo.seeds if placebo else {}),
+        minus_placebo,
     )
 
 

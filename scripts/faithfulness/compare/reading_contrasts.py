@@ -3,13 +3,12 @@
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-import pandas as pd
-
 from faithfulness.compare import reader_contrasts
 from faithfulness.compare.alternatives import MAIN
 from faithfulness.compare.constant_answers import JUDGED, Contrast, between_readers, between_writers
 from faithfulness.compare.effects import Comparison
-from faithfulness.compare.item_means import Cell, Cells, Seeds
+from faithfulness.compare.item_means import Cells, Seeds
+from faithfulness.compare.reader_contrasts import Placebo
 from faithfulness.compare.readings import BASE_CHAINS, PLACEBO, contrast_of
 
 
@@ -19,8 +18,8 @@ def of_reading(
     measures: Collection[str],
     on_base_chains: Collection[str],
     trainings: Mapping[int, str],
-    placebos: Mapping[Cell, pd.DataFrame],
-    placebo_trainings: Collection[str],
+    placebo: Placebo | None,
+    placebo_trainings: Mapping[int, str],
 ) -> dict[str, Contrast]:
     """The contrasts of a reading, by the `readers` of `readings.contrast_of`.
 
@@ -30,20 +29,21 @@ def of_reading(
         measures: names of the measures wanted.
         on_base_chains: those wanted on base's chains alone.
         trainings: of the arm, by their seed.
-        placebos: frames of the placebo by the cell of its tuned arm; empty without one.
-        placebo_trainings: of the placebo.
+        placebo: of the arm, if there is one.
+        placebo_trainings: of the placebo, by their seed.
     """
     cells, seeds = frames
     whole = Comparison(contrast_of(reading), cells, measures, seeds)
     if reading != MAIN:
         whole = replace(whole, components=JUDGED)
     found = {"": between_writers(whole, list(trainings.values()))}
-    if placebos or reading == MAIN:
+    if placebo or reading == MAIN:
         name = contrast_of(reading, BASE_CHAINS)
-        of_base = reader_contrasts.against_base(name, cells, seeds, on_base_chains, placebos)
-        found[BASE_CHAINS] = between_readers(of_base, trainings, ["base"])
-    if placebos:
+        of_base = reader_contrasts.against_base(name, cells, seeds, on_base_chains, placebo)
+        found[BASE_CHAINS] = between_readers(of_base, trainings, ["base"], placebo_trainings)
+    if placebo:
         name = contrast_of(reading, PLACEBO)
-        of_placebo = reader_contrasts.against_placebo(name, cells, seeds, on_base_chains, placebos)
-        found[PLACEBO] = between_readers(of_placebo, trainings, placebo_trainings)
+        of_placebo = reader_contrasts.against_placebo(name, cells, seeds, on_base_chains, placebo)
+        sham = list(placebo_trainings.values())
+        found[PLACEBO] = between_readers(of_placebo, trainings, sham, placebo_trainings)
     return found

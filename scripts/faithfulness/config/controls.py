@@ -34,7 +34,10 @@ class PlaceboArm(Strict):
     models: list[Name] | None = Field(None, description="models that get this arm (default: those of the tuned arm)")
     seed: Seed = Field(0, description="training seed: order of the examples, initial adapter, and the answers drawn")
     seeds: list[Seed] | None = Field(
-        None, min_length=1, description="several training seeds in place of `seed`: one training each"
+        None,
+        min_length=1,
+        description="several training seeds in place of `seed`: one training each; with three or more, intervals of a "
+        "tuned arm that was trained once cover what other trainings would show",
     )
 
     @model_validator(mode="after")

@@ -7,6 +7,7 @@ import pandas as pd
 from faithfulness.compare import closed
 from faithfulness.compare.effects import ENOUGH_SEEDS
 from faithfulness.compare.findings import ALL
+from faithfulness.compare.readings import BASE_CHAINS
 from faithfulness.compare.verdicts import OPEN
 from faithfulness.report.labels import calibration_status, label
 from faithfulness.report.plain import Plain, Shown
@@ -34,6 +35,8 @@ def limits_section(
     tested = single_cells(effects)
     judged = tested[tested.interpretable & tested.estimate.notna()]
     of_chains = tested[tested.measure.map(lambda name: calibration_status(name, "any") != "").astype(bool)]
+    few_seeds = tested[tested.n_seeds < ENOUGH_SEEDS].arm.unique()
+    covered = set(effects[(effects.contrast == BASE_CHAINS) & effects.seed_error.notna()].arm)  # by their placebos
     uncalibrated = of_chains[of_chains.calibration == "not calibrated"].dataset.unique()
     calibrated = set() if calibration is None else set(calibration.dataset)
     return {
@@ -49,7 +52,8 @@ def limits_section(
             for (dataset, closes), rows in failed.groupby(["dataset", "closes"], sort=False)
         ],
         "inconclusive": {name: n for name in ("C8", "C1", "C2", "C3") if (n := verdict_counts(tested, name)[OPEN])},
-        "few_seeds": list(tested[tested.n_seeds < ENOUGH_SEEDS].arm.unique()),
+        "few_seeds": [arm for arm in few_seeds if arm not in covered],
+        "seeds_of_placebo": [arm for arm in few_seeds if arm in covered],
         "intervals": len(judged),
         "few_items": int((judged.n_items < ENOUGH_ITEMS).sum()),
         "sparse": int(judged["sparse"].fillna(False).sum()),

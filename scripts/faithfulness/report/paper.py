@@ -13,6 +13,7 @@ from faithfulness.compare.claims import Claims
 from faithfulness.compare.effects import ENOUGH_SEEDS
 from faithfulness.compare.findings import CONFIDENCE
 from faithfulness.compare.inference import EQUIVALENCE, SPARSE
+from faithfulness.compare.readings import BASE_CHAINS
 from faithfulness.figures import registry
 from faithfulness.perturb.registry import PERTURBATIONS
 from faithfulness.report import render
@@ -87,6 +88,7 @@ def methods_context(
         "claims": claims.model_dump(),
         "hash": claims.hash,
         "several_seeds": bool((effects.n_seeds > 1).any()),
+        "spread_of_placebo": bool(effects.loc[effects.contrast == BASE_CHAINS, "seed_error"].notna().any()),
         "calibrated": bool((effects.calibration != "not calibrated").any()),
         "cells": len(cells),
         "closed": int((~cells).sum()),

@@ -106,7 +106,7 @@ Effects = pa.schema(
             "p_value",
             FLOAT,
             meaning="two-sided p of the measure: sign flips; bootstrap (scale, scale_equal_gain, chance_corrected); t "
-            "(length_adjusted, three seeds or more)",
+            "(length_adjusted, and rows that have a seed_error)",
             nullable=True,
         ),
         field(
@@ -133,7 +133,8 @@ Effects = pa.schema(
         field(
             "seed_error",
             FLOAT,
-            meaning="standard error over training seeds; null where fewer than three",
+            meaning="standard error over training seeds, of the arm or of its placebo; null where neither was trained "
+            "three times",
             nullable=True,
         ),
         field(

@@ -564,13 +564,14 @@ def test_targets_are_drawn_whatever_their_length():
     [
         ("$60", " He buys 5 books at $12 each. 5 * 12 = $60.", r"\$\d+"),
         ("1,200", " There are 40 boxes of 30 pens. 40 * 30 = 1,200.", r"(?:\d,)?\d{3}"),
+        ("10", " It takes 5 hours for 50 miles.\nThat means it takes 50/5=10.", r"\d+"),  # neither 50/5 nor the line
     ],
 )
 def test_an_open_target_is_written_as_in_the_chain(gold, text, target):
     for seed in range(6):
         row = carried(question(text, None, gold), text, seed)
         assert re.fullmatch(target, row["target"])
-        assert row["text"].endswith(f" = {row['target']}.")
+        assert row["text"].replace(" ", "").endswith(f"={row['target']}.")
 
 
 def test_steps_before_the_changed_one_keep_their_token_ids(coins):

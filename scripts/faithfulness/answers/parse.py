@@ -133,10 +133,13 @@ def _open(parts: Sequence[str], gold: str) -> Iterator[Reading]:
 
 
 def _written(part: str, quantity: Quantity) -> str:
-    """The fewest words of a statement that are its quantity."""
-    pieces = part.split()[:100]
+    """The fewest words of a statement that are its quantity; of several the last: results come last.
+
+    Signs of equality and tags are between words: of `570/30=19 hours` it is `19`.
+    """
+    pieces = re.split(r"(?:[\s=]|</?[a-z]+>)+", part)[:100]
     for length in range(1, 7):
-        for start in range(len(pieces) - length + 1):
+        for start in reversed(range(len(pieces) - length + 1)):
             text = " ".join(pieces[start : start + length]).rstrip(".,;:!?")
             if re.search(r"\d", text) and (found := whole(text)) is not None and found.value == quantity.value:
                 return text

@@ -15,7 +15,7 @@ from statsmodels.regression.linear_model import OLS
 
 from faithfulness.compare import effects, inference, kappa
 from faithfulness.compare.cut_answers import CellAnswers, CutChains
-from faithfulness.compare.effects import CONTRASTS, Comparison, Trainings
+from faithfulness.compare.effects import CONTRASTS, Comparison
 from faithfulness.compare.inference import EQUIVALENCE, SPARSE, ZERO, Floats
 from faithfulness.compare.item_means import ROLES, Cell, Cells, Seeds
 from faithfulness.compare.measures import COMPONENTS, MEASURES
@@ -86,7 +86,7 @@ def length_adjusted(
             ends = inference.t_interval(value, error, sum(fit.freedom for fit in parts), statistics.confidence)
             numbers = {name: float(number) for name, number in ({"estimate": value} | ends).items()}
             rows[row] = numbers | {"n_items": sum(fit.n_items for fit in parts)}
-        trainings = Trainings(effects.by_training(comparison.seeds, pooled, intercepts))
+        trainings = effects.by_training(comparison.seeds, pooled, intercepts)
         return effects.crossed(pd.DataFrame.from_dict(rows, orient="index"), trainings, statistics)
 
     return effects.over_cells([comparison], statistics, estimate, pool)
@@ -177,21 +177,20 @@ def chance_corrected(
         }
         return np.array([_component(whole[name], component) for name, component in rows])
 
-    arms = [
+    own, placebo = (
         {cell: {seed: (frames[cell][seed], chains[seed]) for seed in chains} for cell, chains in of_arm.items()}
         for frames, of_arm in (
-            (comparison.seeds, {cell: found.seeds for cell, found in answers.items()}),
-            (comparison.placebo_seeds, {cell: found.placebo_seeds for cell, found in answers.items()}),
+            (comparison.seeds, {cell: answers[cell].seeds for cell in cells}),
+            (comparison.placebo_seeds, {cell: answers[cell].placebo_seeds for cell in cells}),
         )
-    ]
+    )
 
     def estimate(pooled: Sequence[Cell]) -> pd.DataFrame:
         by_row = {
             (comparison.contrast, *row): _row([estimated[cell][row[0]] for cell in pooled], *row, statistics)
             for row in rows
         }
-        own, placebo = (effects.by_training(arm, pooled, of_training) for arm in arms)
-        trainings = Trainings(own, placebo, comparison.minus_placebo)
+        trainings = effects.by_training(own, pooled, of_training, placebo, minus_placebo=comparison.minus_placebo)
         return effects.crossed(pd.DataFrame.from_dict(by_row, orient="index"), trainings, statistics)
 
     return effects.over_cells([comparison], statistics, estimate, pool)

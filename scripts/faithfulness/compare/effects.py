@@ -240,10 +240,8 @@ def compare(comparisons: Sequence[Comparison], statistics: Statistics, pool: Poo
             def of_training(cell: Cell, frame: pd.DataFrame, comparison: Comparison = comparison) -> Floats:
                 return np.asarray(comparison.differences(frame.reindex(comparison.cells[cell].index)).mean())
 
-            trainings = Trainings(
-                by_training(comparison.seeds, pooled, of_training),
-                by_training(comparison.placebo_seeds, pooled, of_training),
-                comparison.minus_placebo,
+            trainings = by_training(
+                comparison.seeds, pooled, of_training, comparison.placebo_seeds, minus_placebo=comparison.minus_placebo
             )
             part = joint.loc[joint.index.get_level_values("contrast") == comparison.contrast]
             parts.append(crossed(part, trainings, statistics))
@@ -303,16 +301,31 @@ class Trainings:
 
 
 def by_training(
-    arm: Mapping[K, Mapping[int, T]], keys: Sequence[K], estimate: Callable[[K, T], Floats]
-) -> list[Floats]:
-    """Estimates of each training that all keys have, the means over the keys.
+    own: Mapping[K, Mapping[int, T]],
+    keys: Sequence[K],
+    estimate: Callable[[K, T], Floats],
+    placebo: Mapping[K, Mapping[int, T]] | None = None,
+    *,
+    minus_placebo: bool = False,
+) -> Trainings:
+    """Estimates of each training that all keys have, the means over the keys; none are made of too few trainings.
 
     Args:
-        arm: what there is of each training, by key (a cell) and seed.
+        own: what there is of each training of an arm, by key (a cell) and seed.
         keys: those that are pooled.
         estimate: from a key and what there is of a training to its estimates, shape (rows,).
+        placebo: what there is of each training of the arm's placebo.
+        minus_placebo: whether the placebo is what the arm is compared with.
     """
-    return [np.mean([estimate(key, arm[key][seed]) for key in keys], axis=0) for seed in shared_seeds(arm, keys)]
+    arms = (own, placebo or {})
+    seeds = [shared_seeds(arm, keys) for arm in arms]
+    if not enough(*map(len, seeds)):
+        return Trainings([])
+    of_own, of_placebo = (
+        [np.mean([estimate(key, arm[key][seed]) for key in keys], axis=0) for seed in shared]
+        for arm, shared in zip(arms, seeds, strict=True)
+    )
+    return Trainings(of_own, of_placebo, minus_placebo)
 
 
 def crossed(rows: pd.DataFrame, trainings: Trainings, statistics: Statistics) -> pd.DataFrame:

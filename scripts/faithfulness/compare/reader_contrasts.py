@@ -119,10 +119,10 @@ def _of_tuned(
 
     def of_arm(frame: pd.DataFrame, cell: Cell) -> pd.DataFrame:
         """The contrast of the tuned arm, or of its placebo in place of it."""
-        first, base, sham = of_reader(frame, "tuned"), of_reader(frame, "base"), shams.get(cell)
-        if sham is None:
-            return contrast(first, base)
-        return contrast(first, sham, base) if minus_placebo else contrast(first, base, sham)
+        first, base = of_reader(frame, "tuned"), of_reader(frame, "base")
+        if minus_placebo:
+            return contrast(first, shams[cell], base)
+        return contrast(first, base, shams[cell]) if cell in shams else contrast(first, base)
 
     def by_seed(frames: Seeds) -> Seeds:
         return {cell: {seed: of_arm(frame, cell) for seed, frame in frames.get(cell, {}).items()} for cell in cells}

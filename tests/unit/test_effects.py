@@ -12,6 +12,7 @@ from scipy import stats
 from faithfulness.compare import effects, inference, item_means
 from faithfulness.compare.measures import MEASURES
 from faithfulness.compare.power import items_table
+from faithfulness.compare.trainings import shared_seeds
 from faithfulness.config.statistics import Statistics
 from faithfulness.tables.statistics import Effects
 from tests.frames import by_cell, by_seed, compare, frame_of
@@ -262,7 +263,7 @@ def test_seeds_that_all_differ_by_the_same_prove_no_more_than_their_items():
 def test_trainings_of_several_datasets_are_paired_by_their_seed():
     data = pd.concat([seeded(seeds=(1, 2, 3, 4)), seeded(n=30, seeds=(4, 3, 2), spread=-0.1).assign(dataset="e")])
     of_seeds = by_seed(data)
-    assert effects.shared_seeds(of_seeds, [("m", "t", "d"), ("m", "t", "e")]) == [2, 3, 4]
+    assert shared_seeds(of_seeds, [("m", "t", "d"), ("m", "t", "e")]) == [2, 3, 4]
     found = compare(by_cell(data), "plain", QUICK, ["aoc"], seeds=of_seeds)
     row = found.set_index(["dataset", "component"]).loc[("pooled", "reading")]
     of = {

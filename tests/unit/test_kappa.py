@@ -11,10 +11,11 @@ from scipy import sparse, stats
 
 from faithfulness.compare import chain_values, confounds, cut_answers, effects, inference, item_means, kappa
 from faithfulness.compare.cut_answers import CellAnswers
-from faithfulness.compare.effects import Comparison, Trainings
+from faithfulness.compare.effects import Comparison
 from faithfulness.compare.item_means import ROLES
 from faithfulness.compare.measures import MEASURES
 from faithfulness.compare.readings import CHANCE
+from faithfulness.compare.trainings import Trainings
 from faithfulness.config.statistics import Statistics
 from faithfulness.tables import io
 from faithfulness.tables.measures import CutAnswers

@@ -16,6 +16,7 @@ from faithfulness.compare.effects import Comparison
 from faithfulness.compare.inference import SPARSE
 from faithfulness.compare.item_means import ROLES
 from faithfulness.compare.readings import CHANCE
+from faithfulness.compare.trainings import ENOUGH_SEEDS, Trainings
 from faithfulness.config.statistics import Statistics
 
 RUNS, BATCH = 5000, 250
@@ -161,7 +162,7 @@ def called_changed(luck, shams, runs=1000):
         frame = pd.DataFrame(values.T, columns=index.droplevel(0))
         rows = effects.estimates([frame], STATISTICS.model_copy(update={"seed": start})).set_axis(index)
         noise = rng.normal(0, rows["error"].to_numpy(), (shams, BATCH))
-        trainings = effects.Trainings([rows["estimate"].to_numpy()], list(others + noise))
+        trainings = Trainings([rows["estimate"].to_numpy()], list(others + noise))
         found.append(effects.crossed(rows, trainings, STATISTICS)["p_value"] <= 0.05)
     return float(np.mean(found))
 
@@ -172,7 +173,7 @@ def called_changed(luck, shams, runs=1000):
 def test_with_three_placebos_one_training_is_called_changed_in_five_of_a_hundred_runs(luck, shams):
     found = called_changed(luck, shams)
     print(f"\nluck {luck:.2f}, {shams} trainings of the placebo: {found:.3f}")
-    if shams >= effects.ENOUGH_SEEDS:
+    if shams >= ENOUGH_SEEDS:
         assert found <= 0.065
     elif luck:
         assert found > 0.1  # what the widening is for

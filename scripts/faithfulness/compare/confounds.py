@@ -19,6 +19,7 @@ from faithfulness.compare.effects import CONTRASTS, Comparison
 from faithfulness.compare.inference import EQUIVALENCE, SPARSE, ZERO, Floats
 from faithfulness.compare.item_means import ROLES, Cell, Cells, Seeds
 from faithfulness.compare.measures import COMPONENTS, MEASURES
+from faithfulness.compare.trainings import by_training
 from faithfulness.config.statistics import Statistics
 
 LEAST_DEFINED = 0.95  # share of the resamples in which c is small enough; with fewer there is no interval
@@ -86,7 +87,7 @@ def length_adjusted(
             ends = inference.t_interval(value, error, sum(fit.freedom for fit in parts), statistics.confidence)
             numbers = {name: float(number) for name, number in ({"estimate": value} | ends).items()}
             rows[row] = numbers | {"n_items": sum(fit.n_items for fit in parts)}
-        trainings = effects.by_training(comparison.seeds, pooled, intercepts)
+        trainings = by_training(comparison.seeds, pooled, intercepts)
         return effects.crossed(pd.DataFrame.from_dict(rows, orient="index"), trainings, statistics)
 
     return effects.over_cells([comparison], statistics, estimate, pool)
@@ -190,7 +191,7 @@ def chance_corrected(
             (comparison.contrast, *row): _row([estimated[cell][row[0]] for cell in pooled], *row, statistics)
             for row in rows
         }
-        trainings = effects.by_training(own, pooled, of_training, placebo, minus_placebo=comparison.minus_placebo)
+        trainings = by_training(own, pooled, of_training, placebo, minus_placebo=comparison.minus_placebo)
         return effects.crossed(pd.DataFrame.from_dict(by_row, orient="index"), trainings, statistics)
 
     return effects.over_cells([comparison], statistics, estimate, pool)

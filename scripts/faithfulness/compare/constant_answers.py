@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from faithfulness.compare import closed, confounds, cut_answers, effects
+from faithfulness.compare import closed, confounds, cut_answers
 from faithfulness.compare.alternatives import MAIN
 from faithfulness.compare.claims import Claims
 from faithfulness.compare.cut_answers import CellAnswers, CutChains
@@ -16,6 +16,7 @@ from faithfulness.compare.item_means import Cell
 from faithfulness.compare.kappa import AVERAGES
 from faithfulness.compare.notes import perturbation_of
 from faithfulness.compare.readings import contrast_of
+from faithfulness.compare.trainings import enough
 from faithfulness.config.statistics import Statistics
 
 # From a cell and the names of readings to its rows of tables.CutAnswers.
@@ -52,7 +53,7 @@ def between_readers(
     """
 
     arms = (trainings, placebo or {})
-    crossed = effects.enough(*map(len, arms))
+    crossed = enough(*map(len, arms))
 
     def arranged(answers: pd.DataFrame, first: Collection[str]) -> CutChains:
         return cut_answers.arrange(of_readers(answers, first, second))
@@ -70,7 +71,7 @@ def between_writers(comparison: Comparison, trainings: Collection[str]) -> Contr
     def arranged(answers: pd.DataFrame) -> CellAnswers:
         parties = ["base", *trainings]
         own = answers[answers["writer"].isin(parties) & answers["reader"].isin(parties)]
-        return CellAnswers(cut_answers.arrange(own), cut_answers.by_seed(own) if effects.enough(len(trainings)) else {})
+        return CellAnswers(cut_answers.arrange(own), cut_answers.by_seed(own) if enough(len(trainings)) else {})
 
     return Contrast(comparison, arranged)
 

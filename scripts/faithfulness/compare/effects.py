@@ -6,9 +6,8 @@ contrasts side by side. *Strata* are such frames, one for each dataset, and all 
 """
 
 import functools
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -19,12 +18,11 @@ from faithfulness.compare import inference
 from faithfulness.compare.inference import EQUIVALENCE, SPARSE, ZERO, Floats
 from faithfulness.compare.item_means import ROLES, Cell, Cells, Seeds
 from faithfulness.compare.measures import COMPONENTS, MEASURES, measured
+from faithfulness.compare.trainings import Trainings, by_training
 from faithfulness.config.statistics import Statistics
 from faithfulness.tables.io import frame as as_table
 from faithfulness.tables.statistics import Correlations
 
-K = TypeVar("K")
-T = TypeVar("T")
 Pool = Callable[[Collection[str]], Sequence[str]]  # from datasets to those that are pooled
 Estimate = Callable[[Sequence[Cell]], pd.DataFrame]
 
@@ -40,7 +38,6 @@ ESTIMATED = [
     *("n_items", "margin", "detectable", "items_to_detect", "items_for_equivalence", "error", "seed_error"),
     "sparse",
 ]
-ENOUGH_SEEDS = 3  # fewer trainings of an arm say nothing about other trainings of its recipe (method, section 8)
 
 
 @dataclass(frozen=True)
@@ -248,84 +245,6 @@ def compare(comparisons: Sequence[Comparison], statistics: Statistics, pool: Poo
         return pd.concat(parts)
 
     return over_cells(comparisons, statistics, estimate, pool)
-
-
-def shared_seeds(by_seed: Mapping[K, Collection[int]], keys: Iterable[K]) -> list[int]:
-    """The training seeds that all keys have, in their order."""
-    return sorted(set.intersection(*(set(by_seed.get(key, ())) for key in keys)))
-
-
-def freedom(*trainings: int) -> int:
-    """Degrees of freedom of the spread within arms, from the number of trainings of each."""
-    return sum(max(count - 1, 0) for count in trainings)
-
-
-def enough(*trainings: int) -> bool:
-    """Whether arms of one recipe were trained often enough to say something about other trainings of it."""
-    return freedom(*trainings) >= ENOUGH_SEEDS - 1
-
-
-@dataclass(frozen=True)
-class Trainings:
-    """What a row is estimated at by each training of an arm, and of its placebo.
-
-    Args:
-        own: the estimates of each training of the arm, shape (rows,).
-        placebo: those of each training of its placebo in place of the arm.
-        minus_placebo: whether the placebo is what the arm is compared with.
-    """
-
-    own: Sequence[Floats]
-    placebo: Sequence[Floats] = ()
-    minus_placebo: bool = False
-
-    @property
-    def freedom(self) -> int:
-        """Degrees of freedom of the spread between trainings of one arm."""
-        return freedom(len(self.own), len(self.placebo))
-
-    @property
-    def enough(self) -> bool:
-        """Whether they say something about other trainings of the recipe."""
-        return enough(len(self.own), len(self.placebo))
-
-    def error(self) -> Floats:
-        """Standard error that the luck of training adds to an estimate over all trainings, shape (rows,).
-
-        The spread is that within arms, pooled over both, as they have one recipe.
-        """
-        arms = [np.asarray(arm) for arm in (self.own, self.placebo) if len(arm) > 1]
-        squares = np.sum([((arm - arm.mean(axis=0)) ** 2).sum(axis=0) for arm in arms], axis=0)
-        compared = (self.own, self.placebo) if self.minus_placebo else (self.own,)
-        return np.asarray(np.sqrt(squares / self.freedom * sum(1 / max(len(arm), 1) for arm in compared)))
-
-
-def by_training(
-    own: Mapping[K, Mapping[int, T]],
-    keys: Sequence[K],
-    estimate: Callable[[K, T], Floats],
-    placebo: Mapping[K, Mapping[int, T]] | None = None,
-    *,
-    minus_placebo: bool = False,
-) -> Trainings:
-    """Estimates of each training that all keys have, the means over the keys; none are made of too few trainings.
-
-    Args:
-        own: what there is of each training of an arm, by key (a cell) and seed.
-        keys: those that are pooled.
-        estimate: from a key and what there is of a training to its estimates, shape (rows,).
-        placebo: what there is of each training of the arm's placebo.
-        minus_placebo: whether the placebo is what the arm is compared with.
-    """
-    arms = (own, placebo or {})
-    seeds = [shared_seeds(arm, keys) for arm in arms]
-    if not enough(*map(len, seeds)):
-        return Trainings([])
-    of_own, of_placebo = (
-        [np.mean([estimate(key, arm[key][seed]) for key in keys], axis=0) for seed in shared]
-        for arm, shared in zip(arms, seeds, strict=True)
-    )
-    return Trainings(of_own, of_placebo, minus_placebo)
 
 
 def crossed(rows: pd.DataFrame, trainings: Trainings, statistics: Statistics) -> pd.DataFrame:

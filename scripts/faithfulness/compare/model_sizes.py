@@ -9,6 +9,7 @@ from scipy import stats
 from faithfulness.compare import effects, equal_gain
 from faithfulness.compare.effects import Pool
 from faithfulness.compare.item_means import Cells, Seeds
+from faithfulness.compare.trainings import Trainings, shared_seeds
 from faithfulness.config.statistics import Statistics
 from faithfulness.tables import io
 from faithfulness.tables.statistics import ScaleFits
@@ -55,7 +56,7 @@ def compare_sizes(
     def estimate(pairs: Sequence[Pair], by_seed: Sequence[Sequence[Pair]]) -> pd.DataFrame:
         part = effects.estimates([_gap(*pair, columns) for pair in pairs], statistics, scale=True)
         of_seeds = [np.mean([_gap(*pair, columns).mean() for pair in of_seed], axis=0) for of_seed in by_seed]
-        return effects.crossed(part, effects.Trainings(of_seeds), statistics)
+        return effects.crossed(part, Trainings(of_seeds), statistics)
 
     return _of_extremes(cells, sizes, seeds, pool, estimate).assign(contrast="scale")
 
@@ -83,7 +84,7 @@ def compare_sizes_at_equal_gain(
             for of_seed in by_seed
         ]
         part = equal_gain.estimates(gaps, gains, margins, statistics)
-        return effects.crossed(part, effects.Trainings(of_seeds), statistics)
+        return effects.crossed(part, Trainings(of_seeds), statistics)
 
     return _of_extremes(cells, sizes, seeds, pool, estimate).assign(contrast="scale_equal_gain")
 
@@ -101,7 +102,7 @@ def _of_extremes(cells: Cells, sizes: Mapping[str, int], seeds: Seeds, pool: Poo
             for d in datasets
         }
         for dataset, pooled in effects.pools(datasets, pool):
-            shared = effects.shared_seeds(of_seeds, pooled)
+            shared = shared_seeds(of_seeds, pooled)
             part = estimate([frames[d] for d in pooled], [[of_seeds[d][s] for d in pooled] for s in shared])
             part = part.reset_index()
             part["pool"] = [pooled] * len(part)

@@ -5,9 +5,9 @@ from collections.abc import Hashable
 import pandas as pd
 
 from faithfulness.compare import closed
-from faithfulness.compare.effects import ENOUGH_SEEDS
 from faithfulness.compare.findings import ALL
 from faithfulness.compare.readings import BASE_CHAINS
+from faithfulness.compare.trainings import ENOUGH_SEEDS
 from faithfulness.compare.verdicts import OPEN
 from faithfulness.report.labels import calibration_status, label
 from faithfulness.report.plain import Plain, Shown

@@ -10,10 +10,10 @@ from jinja2 import Environment, StrictUndefined
 from faithfulness.arms.record import ArmRecord, ServedWeights
 from faithfulness.compare import closed
 from faithfulness.compare.claims import Claims
-from faithfulness.compare.effects import ENOUGH_SEEDS
 from faithfulness.compare.findings import CONFIDENCE
 from faithfulness.compare.inference import EQUIVALENCE, SPARSE
 from faithfulness.compare.readings import BASE_CHAINS
+from faithfulness.compare.trainings import ENOUGH_SEEDS
 from faithfulness.figures import registry
 from faithfulness.perturb.registry import PERTURBATIONS
 from faithfulness.report import render

@@ -431,7 +431,12 @@ def test_an_arm_that_writes_nothing_is_compared_on_chains_of_base():
             {("base", "base"): both[0], ("base", "tuned"): both[1], ("tuned", "base"): NAN, ("tuned", "tuned"): NAN},
             nan_ok=True,
         )
-    assert item_means.usable_items(reader_contrasts.of_pair(frame)) == 1
+    assert (
+        item_means.usable_items(
+            reader_contrasts.contrast(*(reader_contrasts.of_reader(frame, role) for role in ("tuned", "base")))
+        )
+        == 1
+    )
 
 
 def test_an_arm_that_writes_nothing_has_no_item_where_it_gives_no_answer():
@@ -442,7 +447,12 @@ def test_an_arm_that_writes_nothing_has_no_item_where_it_gives_no_answer():
     (direct,) = probes("direct", "direct", [1], 4, writer="placebo-p", reader="placebo-p")
     means = means_of(chain_values.of_pairs(scored([*rows, direct]), READING), {}, {"placebo-p": ("placebo-p", 0)})
     (frame,) = item_means.frames(means[means["alternative"] == "main"].assign(model="m", dataset="d")).values()
-    assert item_means.usable_items(reader_contrasts.of_pair(frame)) == 0
+    assert (
+        item_means.usable_items(
+            reader_contrasts.contrast(*(reader_contrasts.of_reader(frame, role) for role in ("tuned", "base")))
+        )
+        == 0
+    )
     assert frame["aoc"].isna().all(axis=None)
 
 

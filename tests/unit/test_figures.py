@@ -178,6 +178,15 @@ def test_kinds_in_the_order_of_the_key_from_the_top_and_datasets_without_any_are
     assert figure.get_supxlabel() == "No chain could be judged on coin_flip."
 
 
+@pytest.mark.parametrize("chance", np.linspace(0.05, 0.95, 10))
+def test_no_number_stands_on_the_mark_of_chance(run, chance):
+    data = kinds.tabulate(run["transitions"], run["kinds"], run["gates"], run["summaries"])
+    figure = kinds.draw(data.assign(base_chance=chance, tuned_chance=chance), ARMS, DATASETS)
+    numbers = [text for ax in figure.axes for text in ax.texts if "%" in text.get_text()]
+    assert numbers
+    assert all(abs(text.get_position()[1] - chance) >= kinds.LEAST_SHOWN / 4 for text in numbers)
+
+
 def test_what_can_be_interpreted_comes_first(run):
     gates, table = run["gates"].copy(), run["effects"].copy()
     gates.loc[(gates.dataset == "last_letters") | (gates.model == "smollm2-64m-depth10"), "passed"] = False

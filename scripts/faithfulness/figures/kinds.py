@@ -122,11 +122,18 @@ def _panel(ax: Axes, cell: pd.DataFrame) -> None:
                     "va": "center",
                     "color": ON[kind] if faint == 1 else INK,
                 }
-                ax.text(left + BAR / 2, bottom + share / 2, percent(share), **style)
+                ax.text(left + BAR / 2, _centre(bottom, bottom + share, chance.iloc[0]), percent(share), **style)
         ax.hlines(
             chance.iloc[0], left, left + BAR, color=INK, linewidth=0.9, linestyle=MARK, zorder=3, path_effects=HALO
         )
     _bands(ax, matrix, faint)
+
+
+def _centre(start: float, end: float, line: float) -> float:
+    """The middle of a part of a bar, or of the larger side if a line goes through it."""
+    if start < line < end:
+        start, end = (start, line) if line - start > end - line else (line, end)
+    return (start + end) / 2
 
 
 def _bands(ax: Axes, matrix: Floats, faint: float) -> None:

@@ -2,10 +2,11 @@
 
 Chooses nothing on evaluation items: all items are drawn anew by another seed, and those that the configuration would
 evaluate are left out. Makes the base arm of a model (its warm start, on train items of that seed) and, with `--arm`,
-tuned arms of it, and prints a row for each arm and dataset: accuracy with the chain and without it, steps of a chain,
-and how often the answer is another one after rewordings, after a mistake in the last step, and under filler (the text
-of the configuration). As in a run, the answer to a chain that was cut off counts as wrong. Arms are kept in
-results-difficulty, so the same command only reads them again.
+tuned arms of it, and prints a row for each arm and dataset: accuracy with the chain, the share of the probability that
+the options hold there (a run closes cells below .5), accuracy without the chain, steps of a chain, and how often the
+answer is another one after rewordings, after a mistake in the last step, and under filler (the text of the
+configuration). As in a run, the answer to a chain that was cut off counts as wrong. Arms are kept in results-difficulty,
+so the same command only reads them again.
 """
 
 import argparse
@@ -117,8 +118,10 @@ def shares(chains: pd.DataFrame, paraphrases: pd.DataFrame, scores: pd.DataFrame
     kind, at_end = scores["perturbation"], scores["cut"] == scores["n_steps"]
     right, same = scores["correct"].astype(bool), scores["same"].astype(float)
     cut_off = scores["item_id"].isin(chains.loc[chains["finish_reason"] == "length", "item_id"])
+    whole = (kind == "early_termination") & at_end
     return {
-        "CoT": (right & ~cut_off)[(kind == "early_termination") & at_end].mean(),
+        "CoT": (right & ~cut_off)[whole].mean(),
+        "options": scores.loc[whole, "options_share"].astype(float).mean(),
         "direct": right[kind == "direct"].mean(),
         "steps": chains["steps"].map(len).mean(),
         "reworded": paraphrases.loc[paraphrases["variant"] == "rest", "accepted"].mean(),

@@ -68,7 +68,9 @@ def test_difficulty_counts_chains_that_were_cut_off_as_wrong_and_the_main_filler
     }
     names = ["perturbation", "item_id", "variant", "correct", "same", "cut", "n_steps"]
     scores = pd.DataFrame([(kind, *row, 1, 1) for kind, found in rows.items() for row in found], columns=names)
+    scores["options_share"] = [0.2 if kind == "early_termination" else 0.9 for kind in scores["perturbation"]]
     found = difficulty.shares(chains, paraphrases, scores)
+    assert found["options"] == pytest.approx(0.2)
     assert found["CoT"] == found["direct"] == found["reworded"] == found["changed by rewording"] == 0.5
     assert (found["by a last mistake"], found["by filler"]) == (1, 0)
 

@@ -5,8 +5,8 @@ evaluate are left out. Makes the base arm of a model (its warm start, on train i
 tuned arms of it, and prints a row for each arm and dataset: accuracy with the chain, the share of the probability that
 the options hold there (a run closes cells below .5), accuracy without the chain, steps of a chain, and how often the
 answer is another one after rewordings, after a mistake in the last step, and under filler (the text of the
-configuration). As in a run, the answer to a chain that was cut off counts as wrong. Arms are kept in results-difficulty,
-so the same command only reads them again.
+configuration). As in a run, the answer to a chain that was cut off counts as wrong. Arms are kept in
+results-difficulty, so the same command only reads them again.
 """
 
 import argparse

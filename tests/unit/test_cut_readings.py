@@ -6,12 +6,25 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faithfulness.compare import chain_values, claims, cut_answers, cut_readings, item_means, kappa, reader_contrasts
+from faithfulness.compare import (
+    chain_values,
+    claims,
+    confounds,
+    cut_answers,
+    cut_readings,
+    item_means,
+    kappa,
+    reader_contrasts,
+    reading_contrasts,
+)
 from faithfulness.compare.alternatives import ALTERNATIVES, MAIN
 from faithfulness.compare.chain_probes import WRITTEN
 from faithfulness.compare.constant_answers import constant
 from faithfulness.compare.item_means import ROLES
 from faithfulness.compare.reader_contrasts import Placebo
+from faithfulness.compare.readings import BASE_CHAINS
+from faithfulness.compare.readings import PLACEBO as READ_PLACEBO
+from faithfulness.config.statistics import Statistics
 from faithfulness.tables import io
 from faithfulness.tables.measures import CutAnswers
 from tests.frames import scored
@@ -118,6 +131,32 @@ def test_uncorrected_means_are_those_of_the_measures_between_readers(run, readin
             for seed, name in trainings.items():
                 chains = cut_answers.arrange(cut_readings.of_readers(table, [name], second))
                 check(frames[CELL][seed], chains, names)
+
+
+@pytest.mark.parametrize("reading", [MAIN, *ALTERNATIVES])
+def test_each_contrast_with_a_placebo_has_the_trainings_of_both_arms(run, reading):
+    """In its means and in its answers, so that rows that are corrected for chance have their spread, too."""
+    readings, answers = run
+    cells, seeds = readings[reading]
+    sham, names = ("m", "placebo-t", "d"), correctable(reading)
+    placebo, shams = Placebo({CELL: cells[sham]}, {CELL: seeds[sham]}), dict(enumerate(PLACEBO, 1))
+    tuned = {CELL: cells[CELL]}, {CELL: seeds[CELL]}
+    found = reading_contrasts.of_reading(reading, tuned, names, names, TRAININGS, placebo, shams)
+    table = cut_readings.under(answers, reading)
+    for readers, minus_placebo in ((BASE_CHAINS, False), (READ_PLACEBO, True)):
+        comparison, arranged = found[readers].comparison, found[readers].arrange(table)
+        assert comparison.minus_placebo == minus_placebo
+        assert [*comparison.seeds[CELL]] == [*arranged.seeds] == [*TRAININGS]
+        assert [*comparison.placebo_seeds[CELL]] == [*arranged.placebo_seeds] == [*shams]
+        rows = confounds.chance_corrected(comparison, {CELL: arranged}, Statistics(resamples=99)).query(
+            "component == 'reading'"
+        )
+        assert rows.loc[rows["error"].notna(), "seed_error"].notna().all()
+        for name, chains in zip(PLACEBO, arranged.placebo_seeds.values(), strict=True):
+            second = PLACEBO if minus_placebo else ["base"]
+            expected = cut_answers.arrange(cut_readings.of_readers(table, [name], second))
+            for kind, codes in expected.answers.items():
+                np.testing.assert_array_equal(chains.answers[kind], codes)
 
 
 def test_a_constant_is_seen_in_the_answers_of_a_reading_alone(run):

@@ -1,4 +1,4 @@
-"""Mistakes: wrong in what the step claims, the same in all else; and none where nothing is claimed."""
+"""A mistake changes what a step claims and nothing else. A step that claims nothing gets no mistake."""
 
 import re
 import time

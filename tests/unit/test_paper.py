@@ -68,7 +68,7 @@ def methods(run, config=None, dtype="float32", **changes):
     ) | dict(changes)
 
 
-def test_four_bits_are_told(run):
+def test_four_bits_are_named(run):
     config = configuration()
     config["arms"][0] |= {"method": "qlora"}
     shown = methods(run, config)
@@ -81,7 +81,7 @@ def test_four_bits_are_told(run):
     assert r"on weights in 4 bits \cite{dettmers2023qlora} with rank" in text
 
 
-def test_servers_are_told(run):
+def test_servers_are_named(run):
     shown = methods(run)
     served = make_arm(dtype="server", weights=ServedWeights(name="big", base_url="", turn="question"))
     shown["models"] = [model | paper.loaded(served) for model in shown["models"][:1]] + shown["models"][1:]
@@ -91,7 +91,7 @@ def test_servers_are_told(run):
 
 
 @pytest.mark.parametrize("language", LANGUAGES, ids=lambda language: language.suffix)
-def test_the_test_of_following_and_what_a_verdict_needs_are_told(run, language):
+def test_the_test_of_following_and_what_a_verdict_needs_are_described(run, language):
     text = render(TEMPLATES["methods.j2"], methods(run), language)
     assert "by changing one fact or result and carrying it through all later steps or by taking the whole chain" in text
     assert "with 1 of each kind for each chain" in text
@@ -102,7 +102,7 @@ def test_the_test_of_following_and_what_a_verdict_needs_are_told(run, language):
     assert "(prompts of version 1). At every step" in text
 
 
-def test_a_placebo_is_told_with_its_models_and_its_rule(run):
+def test_a_placebo_is_described_with_its_models_and_its_rule(run):
     config = configuration()
     placebo = {"name": "placebo-symbolic", "placebo": {"of": "tuned-symbolic", "target": "random"}}
     config["arms"].append(placebo | {"models": ["smollm2-135m"], "seeds": None, "seed": 3, "method": "lora"})
@@ -255,7 +255,7 @@ def test_every_measure_of_a_cell_has_its_effects(run):
     assert list(without_total.Reading) == list(data.Reading)
 
 
-def test_arms_are_told_where_there_are_several():
+def test_arms_are_named_where_there_are_several():
     run = make_run(tuned=("tuned-a", "tuned-b"))
     assert set(paper_tables.effects_table(run["effects"], DECLARED.primary).Arm) == {"tuned-a", "tuned-b"}
     assert set(paper_tables.accuracy_table(run["summaries"]).Arm) == {"base", "tuned-a", "tuned-b"}
@@ -367,7 +367,7 @@ def test_methods_differ_with_what_was_done(run):
 
 
 @pytest.mark.parametrize("language", LANGUAGES, ids=lambda language: language.suffix)
-def test_a_paraphraser_is_told_and_cited(run, language):
+def test_a_paraphraser_is_named_and_cited(run, language):
     config = configuration()
     assert "reworded by rules" in render(TEMPLATES["methods.j2"], methods(run, config), language)
     config["perturbations"] |= {"paraphraser": PARAPHRASER, "seed": 3}
@@ -388,7 +388,7 @@ def test_datasets_in_uneven_turns(run):
     assert "<td>coin_flip (2 of 3), last_letters (1 of 3)</td>" in page(run, config=config)
 
 
-def test_models_that_share_a_warm_start_are_told_together(run):
+def test_models_that_share_a_warm_start_are_described_together(run):
     config = configuration()
     recipe = Recipe(datasets=["coin_flip"]).model_dump()
     for model in config["models"]:
@@ -461,7 +461,7 @@ def test_only_what_was_used_is_cited(run):
     assert {"talmor2019commonsenseqa", "allal2025smollm2"} <= set(parsed(bib))
 
 
-def test_arms_trained_elsewhere_are_told(run):
+def test_arms_trained_elsewhere_are_named(run):
     config = configuration()
     config["arms"][0]["source"] = {"uri": "hub:org/adapter"}
     text = render(TEMPLATES["methods.j2"], methods(run, config), MARKDOWN)

@@ -1,4 +1,4 @@
-"""A model or a dataset is data: it runs no code, and writes nowhere but where it belongs."""
+"""Models and datasets run no code, and files are written to their own folders only."""
 
 import json
 import pickle

@@ -1,4 +1,4 @@
-"""Chains under another token limit: written on or cut, they are what a new run writes."""
+"""Chains that are continued or cut for another token limit equal the chains of a new run with that limit."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Bad input stops before anything runs: one line, exit code not 0, nothing made."""
+"""Bad input ends a run before any job starts: it prints one line, exits with an error and writes no file."""
 
 import json
 import re

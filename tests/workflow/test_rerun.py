@@ -159,7 +159,7 @@ def test_an_edited_setting_runs_again_what_depends_on_it(
 
 
 @pytest.mark.fault("claims edited between two runs", "only judged again, and logged")
-def test_claims_and_calibration_judge_again_and_are_told(finished: Path) -> None:
+def test_claims_and_calibration_judge_again_and_are_named(finished: Path) -> None:
     claims = finished / "config/claims.yaml"
     claims.write_text(claims.read_text().replace("margin: 0.05 ", "margin: 0.06 "))
     assert planned(finished) == JUDGED_AGAIN

@@ -1,6 +1,7 @@
 """Pairs of trainings that differ by chance alone: which they are, and that the usual rules judge them."""
 
 import itertools
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -74,7 +75,7 @@ def gates(*failed: str) -> pd.DataFrame:
 def answers(*constant: int) -> pd.DataFrame:
     """Answers to base's chains, of which half are those under filler: the constant ones of some trainings always 1."""
     rng, rows = np.random.default_rng(0), []
-    readers = ["base", *(of_seed(ARM, seed) for seed in (1, 2, 3))]
+    readers = ["base", *(of_seed(ARM, seed) for seed in (1, 2, 3, 4))]
     for dataset, name, (place, item) in itertools.product(DATASETS, readers, enumerate(ITEMS)):
         prior = [1] * 4 if name in [of_seed(ARM, seed) for seed in constant] else rng.integers(0, 2, 4).tolist()
         kept = [
@@ -208,6 +209,18 @@ def test_a_single_training_is_as_sure_as_others_of_its_recipe_agree(others: tupl
     assert found.loc[("d", "C3"), "estimate"] == alone.loc[("d", "C3"), "estimate"]
     widths = [row["ci_high"] - row["ci_low"] for row in (found.loc[("d", "C3")], alone.loc[("d", "C3")])]
     assert widths[0] > widths[1]
+
+
+def test_a_single_training_that_answers_a_constant_has_the_spread_of_others_too() -> None:
+    """In its kappa, which judges it then: three others give two degrees of freedom, and p is no longer small."""
+    seen, subject = gates(), f"{of_seed(ARM, 1)} / filler"
+    noted = {"gate": "constant", "subject": subject, "passed": False, "closes": "", "reason": "all are `no`"}
+    seen = pd.concat([seen, seen[seen["subject"] == "base"].assign(**noted)], ignore_index=True)
+    table, pair = means(dict.fromkeys((1, 2, 3, 4), 0.0)), Pair("m", reader(1), BASE)
+    for others, verdict in (((), "contradicted"), ((2, 3, 4), "inconclusive")):
+        wider = replace(pair, placebo=tuple(reader(seed) for seed in others))
+        found = judge_pairs([wider], table, seen, answers(1), claims=DECLARED, statistics=QUICK)
+        assert found.set_index(["dataset", "claim"]).loc[("d", "C3"), "verdict"] == verdict
 
 
 def test_pairs_of_which_nothing_can_be_said_are_no_quiet_ones() -> None:

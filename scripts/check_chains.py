@@ -15,7 +15,7 @@ log = job.start(snakemake.log)
 inputs, wildcards, resources = snakemake.input, snakemake.wildcards, snakemake.resources
 writers = dict.fromkeys(["base", wildcards.writer])
 chains = [read_table(file, Chains, forecast.COLUMNS) for file in inputs.chains]
-reworded = [read_table(file, Probes, ["variant", "accepted"]) for file in inputs.paraphrases]
+reworded = [read_table(file, Probes, forecast.REWORDED) for file in inputs.paraphrases]
 found = forecast.table(
     dict(zip(writers, chains, strict=True)),
     reworded[0] if reworded else None,

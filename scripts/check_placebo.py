@@ -72,14 +72,15 @@ def pairs(configured: Settings) -> list[Pair]:
     found = []
     for arm in configured.arms:
         if isinstance(arm, PlaceboArm):
-            single = [Reader(one.name, arm.name, one.seed) for one in arm.trainings() if len(arm.trainings()) > 1]
+            trainings = [Reader(one.name, arm.name, one.seed) for one in arm.trainings()]
+            single = trainings if len(trainings) > 1 else []
             whole, tuned = Reader(arm.name, arm.name), Reader(arm.placebo.of, arm.placebo.of)
             for model in configured.models_of(arm):
                 for one in single:
                     others = tuple(other for other in single if other != one)
                     found.append(Pair(model, one, BASE, others))
                 found.append(Pair(model, whole, BASE))
-                found.append(Pair(model, tuned, whole, tuple(single)))
+                found.append(Pair(model, tuned, whole, tuple(trainings)))
     return found
 
 

@@ -7,7 +7,6 @@ from snakemake.iocontainers import Snakemake
 
 from faithfulness.compare import arm_table, claims, effect_rows, item_means, judge, model_sizes, read_all
 from faithfulness.compare.alternatives import ALTERNATIVES, MAIN
-from faithfulness.config.roles import role_of
 from faithfulness.operate import job
 from faithfulness.tables.io import read_table, write_table
 from faithfulness.tables.statistics import Effects, Gates, ScaleFits
@@ -29,8 +28,7 @@ def means_of(names: Collection[str], alternatives: Collection[str]) -> pd.DataFr
     """The means of some measures under some alternatives, and what was learned: C5 is judged at equal gain."""
     columns = ["arm", "seed", "alternative", *item_means.KEYS, *dict.fromkeys([*names, "direct_accuracy"])]
     where = {"alternative": list(alternatives)}
-    means = read_all.read(snakemake.input.means, item_means.schema(), ["model", "dataset"], columns, where)
-    return means[means["arm"].map(role_of) == "tuned"]
+    return read_all.read(snakemake.input.means, item_means.schema(), ["model", "dataset"], columns, where)
 
 
 def gaps(claim: str, cells: item_means.Cells, seeds: item_means.Seeds, names: Collection[str]) -> pd.DataFrame:

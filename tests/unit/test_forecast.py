@@ -15,7 +15,7 @@ from faithfulness.tables.generation import Chains, Forecast
 from faithfulness.tables.io import frame, part_of
 from tests.hashes import RULES
 
-LIMITS = Limits(truncated_items=0.2, two_steps=0.8, paraphrase=0.8)
+LIMITS = Limits(truncated_items=0.2, two_steps=0.8, paraphrase=0.8, strength=0.1)
 LIMIT = 320
 LOOP = " So we add 3 to 4 again." * 5
 
@@ -36,6 +36,10 @@ def chain(item: int, tokens: int, *, cut: bool = False, steps: int = 3, conclusi
 
 def chains(rows: Sequence[Any]) -> pd.DataFrame:
     return frame(rows, part_of(Chains, forecast.COLUMNS))
+
+
+def rewordings(variants: Sequence[str], accepted: Sequence[bool], strength: Sequence[float]) -> pd.DataFrame:
+    return pd.DataFrame(dict(zip(forecast.REWORDED, (variants, accepted, strength), strict=True)))
 
 
 def drawn(n: int, cut: int, seed: int = 0) -> pd.DataFrame:
@@ -155,7 +159,7 @@ class TestTable:
                 chain(3, 9, conclusion=""),
             ]
         )
-        reworded = pd.DataFrame({"variant": ["single"] * 4 + ["rest"], "accepted": [True, True, True, False, False]})
+        reworded = rewordings(["single"] * 4 + ["rest"], [True, True, True, False, True], [0.1, 0.2, 0.6, 0.9, 0.9])
         assert counts(forecast.table({"base": base}, reworded, LIMIT)) == {
             ("truncated_chains", "base"): (0.25, 4),
             ("truncated_items", "base"): (0.25, 4),
@@ -163,6 +167,7 @@ class TestTable:
             ("two_steps", "base"): (0.75, 4),
             ("no_conclusion", "base"): (0.25, 4),
             ("reworded_steps", "base"): (0.75, 4),
+            ("reworded_words", "base"): (0.2, 3),
         }
         assert counts(forecast.table({"base": base, "tuned-x": tuned}, None, LIMIT)) == {
             ("truncated_chains", "tuned-x"): (0.5, 4),
@@ -246,14 +251,17 @@ class TestNotices:
         base, tuned = (
             chains([chain(item, 9, **more) for item in range(10)]) for more in ({}, {"conclusion": "", "steps": 1})
         )
-        reworded = pd.DataFrame({"variant": ["single"] * 10, "accepted": [True] * 7 + [False] * 3})
+        reworded = rewordings(["single"] * 10, [True] * 7 + [False] * 3, [0.09] * 10)
         found = forecast.table({"base": base, "tuned-x": tuned}, reworded, LIMIT)
         assert [text.partition(":")[0] for text in said(found)] == [
             "only 0 % of the chains of tuned-x have two steps or more, less than 80 %",
             "100 % of the chains of tuned-x have no conclusion, and 0 % of those of base. What would help",
             "only 70 % of the steps of the chains of tuned-x could be reworded, less than 80 %",
+            "the rewordings of the chains of tuned-x change only 9 % of the words (median), less than 10 %",
         ]
-        assert [notice.closes for notice in notices(found, LIMITS)] == [True, False, False]
+        assert [notice.closes for notice in notices(found, LIMITS)] == [True, False, False, False]
+        enough = rewordings(["single"] * 10, [True] * 8 + [False] * 2, [0.1] * 8 + [0.0] * 2)
+        assert said(forecast.table({"base": base, "tuned-x": base}, enough, LIMIT)) == []
         assert said(forecast.table({"base": base, "tuned-x": base}, reworded[:0], LIMIT)) == []
 
     @pytest.mark.parametrize(("short", "closes"), [(8, False), (9, True)])

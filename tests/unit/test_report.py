@@ -706,7 +706,7 @@ def test_the_page_says_what_was_left_out(run):
 def test_the_page_says_what_was_known_once_chains_were_written(run):
     row = {"model": "m", "dataset": "d", "finding": "two_steps", "subject": "base", "token_limit": 80}
     forecast = frame([row | {"estimated": False, "share": 0.5, "n": 12}], Forecast)
-    (said,) = after_writing(forecast, Limits(truncated_items=0.2, two_steps=0.8, paraphrase=0.8))
+    (said,) = after_writing(forecast, Limits(truncated_items=0.2, two_steps=0.8, paraphrase=0.8, strength=0.1))
     assert said.startswith("m, d: only 50 % of the chains of base have two steps or more, less than 80 %: ")
     assert f"<li>{said}</li>" in page(run, after_writing=[said])
     assert "once the chains were written" not in page(run)

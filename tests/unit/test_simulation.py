@@ -233,6 +233,7 @@ def answered(rng, n, tuned_constant):
     return CutChains(
         item_ids=np.tile(np.array([f"i{i:06}" for i in range(n)], object), len(ROLES)),
         roles=roles,
+        trainings=roles,
         n_steps=np.full(len(roles), 4.0),
         original=original,
         usable=np.ones(len(roles), bool),

@@ -556,6 +556,15 @@ def test_one_size_gives_no_c5(small):
     assert model_sizes.compare_sizes(small, {"small": 10}, one_seed(small), {"aoc": -1}, QUICK).empty
 
 
+@pytest.mark.parametrize("compare", [model_sizes.compare_sizes, model_sizes.compare_sizes_at_equal_gain])
+def test_controls_of_two_sizes_are_not_compared(planted, compare):
+    planted = {cell: frame.assign(direct_accuracy=frame["aoc"]) for cell, frame in planted.items()}
+    controls = {(m, "placebo-t", d): frame for (m, _, d), frame in planted.items()}
+    both = planted | controls
+    found = compare(both, {"small": 10, "large": 1000}, one_seed(both), {"aoc": -1}, QUICK)
+    assert set(found["arm"]) == {"t"}
+
+
 def test_the_scale_contrast_crosses_items_and_seeds(planted):
     shifts = {"small": [0.0, 0.1, 0.2], "large": [0.0, -0.1, 0.1]}
     seeds = {}

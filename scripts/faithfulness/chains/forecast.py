@@ -14,6 +14,7 @@ from scipy import stats
 from faithfulness.tables.fields import Row
 
 COLUMNS = ("item_id", "chain_text", "conclusion", "step_spans", "finish_reason", "chain_ids")  # of tables.Chains
+REWORDED = ("variant", "accepted", "strength")  # of tables.Probes
 FACTORS = (1.25, 1.5, 2.0, 3.0, 4.0)  # of the token limit, at which the share that would be cut off is estimated
 LEAST_ENDED = 5  # chains that ended, below which nothing is estimated
 LEAST_PERIOD, TIMES = 10, 4  # characters, and how often a text must end with the same ones to count as repeating itself
@@ -24,7 +25,7 @@ def table(chains: Mapping[str, pd.DataFrame], reworded: pd.DataFrame | None, tok
 
     Args:
         chains: COLUMNS of tables.Chains of `base`; of another writer its own after base's, of the same items.
-        reworded: columns variant and accepted of tables.Probes of the writer's paraphrases; None if not known yet.
+        reworded: REWORDED of tables.Probes of the writer's paraphrases; None if not known yet.
         token_limit: of the chains.
 
     Returns:
@@ -48,8 +49,10 @@ def table(chains: Mapping[str, pd.DataFrame], reworded: pd.DataFrame | None, tok
     for name, table in chains.items():
         add("no_conclusion", name, (table["conclusion"] == "").mean(), len(table))
     if reworded is not None:
-        single = reworded.loc[reworded["variant"] == "single", "accepted"].dropna().astype(float)
-        add("reworded_steps", writer, single.mean(), len(single))
+        single = reworded[(reworded["variant"] == "single") & reworded["accepted"].notna()]
+        accepted = single["accepted"].astype(bool)
+        add("reworded_steps", writer, accepted.astype(float).mean(), len(single))
+        add("reworded_words", writer, single.loc[accepted, "strength"].astype(float).median(), int(accepted.sum()))
     return pd.DataFrame(rows)
 
 

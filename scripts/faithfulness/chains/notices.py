@@ -14,6 +14,7 @@ from faithfulness.tables.io import records
 from faithfulness.text import percent
 
 FEW = 0.25  # of the largest share of items that may leave: the estimate is uncertain, so a limit leaves some room
+REWORDER = "a language model that rewords them (perturbations.paraphraser)"
 UNLIKE = 0.5  # difference between two arms' shares of chains without a conclusion that is worth a word
 
 
@@ -24,6 +25,7 @@ class Limits:
     truncated_items: float
     two_steps: float
     paraphrase: float
+    strength: float
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,8 @@ def notices(forecast: pd.DataFrame, limits: Limits) -> Iterator[Notice]:
                 yield _unlike(row, counted[finding, "base"])
             case "reworded_steps" if row["n"] and row["share"] < limits.paraphrase:
                 yield _not_reworded(row, limits)
+            case "reworded_words" if row["n"] and row["share"] < limits.strength:
+                yield _hardly_reworded(row, limits)
 
 
 def _advised(later: Sequence[Row], limits: Limits) -> tuple[int, float]:
@@ -141,7 +145,16 @@ def _not_reworded(row: Row, limits: Limits) -> Notice:
         closes=False,
         message=f"only {percent(row['share'])} of the steps of the chains of {row['subject']} could be reworded, less "
         f"than {percent(limits.paraphrase)}: what rests on rewordings (C2) will be closed",
-        hint="a language model that rewords them (perturbations.paraphraser)",
+        hint=REWORDER,
+    )
+
+
+def _hardly_reworded(row: Row, limits: Limits) -> Notice:
+    return Notice(
+        closes=False,
+        message=f"the rewordings of the chains of {row['subject']} change only {percent(row['share'])} of the words "
+        f"(median), less than {percent(limits.strength)}: what rests on rewordings (C2) will be closed",
+        hint=REWORDER,
     )
 
 

@@ -76,7 +76,7 @@ def length_adjusted(
     fits = {cell: _fits(frame, comparison) for cell, frame in cells.items()}
 
     def intercepts(cell: Cell, frame: pd.DataFrame) -> Floats:
-        return np.array([fit.intercept for fit in _fits(frame.reindex(cells[cell].index), comparison).values()])
+        return np.array([fit.intercept for fit in _fits(effects.of_items(frame, cells[cell]), comparison).values()])
 
     def estimate(pooled: Sequence[Cell]) -> pd.DataFrame:
         rows = {}
@@ -173,7 +173,7 @@ def chance_corrected(
         frame, chains = training
         whole = {
             name: _whole(_by_role(chains, name, items))
-            for together, items in _with_same_items(frame.reindex(cells[cell].index), names)
+            for together, items in _with_same_items(effects.of_items(frame, cells[cell]), names)
             for name in together
         }
         return np.array([_component(whole[name], component) for name, component in rows])
@@ -192,7 +192,10 @@ def chance_corrected(
             for row in rows
         }
         trainings = by_training(own, pooled, of_training, placebo, minus_placebo=comparison.minus_placebo)
-        return effects.crossed(pd.DataFrame.from_dict(by_row, orient="index"), trainings, statistics)
+        table = pd.DataFrame.from_dict(by_row, orient="index")
+        if trainings.enough:  # where one training leaves nothing to correct, nothing is known of them together
+            table.loc[np.isnan(trainings.error()), "estimate"] = np.nan
+        return effects.crossed(table, trainings, statistics)
 
     return effects.over_cells([comparison], statistics, estimate, pool)
 

@@ -87,6 +87,7 @@ class CutChains:
     Args:
         item_ids: the item of each chain, shape (chains,).
         roles: its writer and reader as a place in `item_means.ROLES`, shape (chains,).
+        trainings: number of the trainings that wrote and read it, shape (chains,): those of one role have others.
         n_steps: its steps, shape (chains,).
         original: a_n, shape (chains,).
         usable: whether the chain has a step, and a valid a_n with all its readers; shape (chains,). Chains that were
@@ -98,6 +99,7 @@ class CutChains:
 
     item_ids: NDArray[np.object_]
     roles: NDArray[np.intp]
+    trainings: NDArray[np.intp]
     n_steps: Floats
     original: Codes
     usable: NDArray[np.bool_]
@@ -135,6 +137,7 @@ def arrange(answers: pd.DataFrame) -> CutChains:
     return CutChains(
         item_ids=chains["item_id"].to_numpy(object),
         roles=2 * (chains["writer"] != "base").to_numpy(np.intp) + (chains["reader"] != "base").to_numpy(np.intp),
+        trainings=np.asarray(chains.groupby(["writer", "reader", "seed"], observed=True).ngroup(), np.intp),
         n_steps=chains["n_steps"].to_numpy(float),
         original=chains["original"].to_numpy(np.int64),
         usable=read.groupby(by_writer).transform("all").to_numpy(bool),

@@ -52,8 +52,8 @@ class Comparison:
             enough, items and seeds are `crossed`.
         components: those wanted, of the components that a measure has.
         placebo_seeds: the same of each training of the arm's placebo in place of the arm: its recipe is the same, so
-            their spread says how far the arm's own trainings would differ.
-        minus_placebo: whether the placebo is what the arm is compared with.
+            their spread says how far the arm's own trainings would differ. Or of the arm that it is compared with.
+        minus_placebo: whether the arm is compared with the one whose trainings these are.
     """
 
     contrast: str
@@ -104,6 +104,15 @@ def differences(
             terms = [coefficient * by_role[:, role] for role, coefficient in enumerate(CONTRASTS[component])]
             columns[name, component] = np.where(known, sum(terms), np.nan)
     return pd.DataFrame(columns, index=frame.index).rename_axis(columns=["measure", "component"])
+
+
+def of_items(training: pd.DataFrame, together: pd.DataFrame) -> pd.DataFrame:
+    """The frame of means of one training, with the items alone of which all trainings together have a value.
+
+    Else a training would differ from others by its items, and not by what it learned.
+    """
+    known = together.reindex(columns=training.columns).notna()
+    return training.reindex(together.index).where(known)
 
 
 def largest(name: str, component: str) -> float:
@@ -235,7 +244,7 @@ def compare(comparisons: Sequence[Comparison], statistics: Statistics, pool: Poo
         for comparison in comparisons:
 
             def of_training(cell: Cell, frame: pd.DataFrame, comparison: Comparison = comparison) -> Floats:
-                return np.asarray(comparison.differences(frame.reindex(comparison.cells[cell].index)).mean())
+                return np.asarray(comparison.differences(of_items(frame, comparison.cells[cell])).mean())
 
             trainings = by_training(
                 comparison.seeds, pooled, of_training, comparison.placebo_seeds, minus_placebo=comparison.minus_placebo

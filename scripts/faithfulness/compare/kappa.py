@@ -2,14 +2,17 @@
 
 A reader that answers "no" to everything perturbed keeps its answer wherever that was "no". So the agreement expected by
 chance, c, comes from both marginals, of the original and of the perturbed answers (Cohen 1960). It is that of the
-reader, of the kind of probe and of the place in the chain, b, as answers fall back on a prior where little of the chain
-is left. With w_ij the weight of an item's probe in its measure and x_ij whether the answer is a_n,
+training, the kind of probe and the place in the chain, b, as answers fall back on a prior where little of the chain is
+left. With w_ij the weight of an item's probe in its measure and x_ij whether the answer is a_n,
 
     c = sum_b W_b c_b / sum_b W_b,   W_b = sum of w_ij at place b,   x = mean over items of sum_j w_ij x_ij,
 
 and the corrected mean is (x - c) / (1 - c) for agreements, x / (1 - c) for changes. The marginals have the weights of
 the measure, so that a constant answer has exactly the agreement that chance gives. Chance is averaged before the
 division: places that few chains reach would else be undefined, or outweigh all others where c_b is near 1.
+
+Each training of an arm has marginals of its own, as b is that, too: where one training answers "yes" to everything
+perturbed and another "no", neither agrees more often than chance, and nor do both together.
 
 Chains differ in length, so places are fractions of the chain: no step kept (there the question alone can answer), and
 the four quarters of k / n. In chains of up to five steps each cut has a place of its own.
@@ -140,7 +143,9 @@ def correct_for_chance(x: Floats, chance: Floats, *, agreement: bool) -> Floats:
 
 @dataclass(frozen=True)
 class Probes:
-    """The probes of a measure with one writer and reader, added up by item, place in the chain and answer.
+    """The probes of a measure with one writer and reader, added up by item, place and answer.
+
+    A place is one in the chain, of one training: each training has marginals of its own.
 
     Args:
         matrix: one row for each item; columns are the weighted values of each place, then its weights, then the weight
@@ -244,6 +249,7 @@ def probes(chains: CutChains, name: str, role: int, items: pd.Index) -> Probes:
     item = items.get_indexer(pd.Index(chains.item_ids))
     counted = chains.usable & (chains.roles == role) & (item >= 0)
     agreement = MEASURES[name].chance == "agreement"
+    averages = len(AVERAGES[name])
     columns: dict[str, list[NDArray[np.generic]]] = {key: [] for key in ("item", "place", "weight", "value", "a", "b")}
     for number, average in enumerate(AVERAGES[name]):
         weights = average.weights(chains)
@@ -254,12 +260,13 @@ def probes(chains: CutChains, name: str, role: int, items: pd.Index) -> Probes:
         original, answer = chains.original[row], chains.answers[average.kind][row, column]
         place = place_in_chain(chains.cuts[average.kind][row, column], chains.n_steps[row])
         value = weight * average.sign * ((original == answer) if agreement else (original != answer))
-        new = (item[row], place + number * (1 + QUARTERS), weight, value, original, answer)
+        place += (1 + QUARTERS) * (number + averages * chains.trainings[row])
+        new = (item[row], place, weight, value, original, answer)
         for key, part in zip(columns, new, strict=True):
             columns[key].append(part)
     items_of, places_of, weight, value, original, answer = (np.concatenate(parts) for parts in columns.values())
     places, place = np.unique(places_of, return_inverse=True)
-    parts = (places[:, None] // (1 + QUARTERS) == np.arange(len(AVERAGES[name]))).astype(float)
+    parts = (places[:, None] // (1 + QUARTERS) % averages == np.arange(averages)).astype(float)
     codes, code = np.unique(np.concatenate([original, answer]), return_inverse=True)
     last = max(len(codes) - 1, 1)  # where there is one answer only it has a column, too
     of_answers = [

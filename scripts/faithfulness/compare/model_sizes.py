@@ -10,6 +10,7 @@ from faithfulness.compare import effects, equal_gain
 from faithfulness.compare.effects import Pool
 from faithfulness.compare.item_means import Cells, Seeds
 from faithfulness.compare.trainings import Trainings, shared_seeds
+from faithfulness.config.roles import is_control
 from faithfulness.config.statistics import Statistics
 from faithfulness.tables import io
 from faithfulness.tables.statistics import ScaleFits
@@ -48,7 +49,7 @@ def compare_sizes(
 
     Returns:
         Columns arm, smallest, largest, n_seeds, dataset ('pooled' for several), pool, contrast, measure, component and
-        those of effects.estimates; no row for an arm with fewer than two sizes.
+        those of effects.estimates; no row for an arm with fewer than two sizes, or for a control.
     """
     components = READING if component == "reading" else (component,)
     columns = {(name, part): float(sign) for name, sign in directions.items() for part in components}
@@ -94,9 +95,13 @@ def _of_extremes(cells: Cells, sizes: Mapping[str, int], seeds: Seeds, pool: Poo
     parts = []
     for arm, small, large, datasets in _extremes(cells, sizes):
         frames = {d: (cells[small, arm, d], cells[large, arm, d]) for d in datasets}
+
+        def training(model: str, dataset: str, seed: int, arm: str = arm) -> pd.DataFrame:
+            return effects.of_items(seeds[model, arm, dataset][seed], cells[model, arm, dataset])
+
         of_seeds = {
             d: {
-                seed: (seeds[small, arm, d][seed], seeds[large, arm, d][seed])
+                seed: (training(small, d, seed), training(large, d, seed))
                 for seed in sorted({*seeds[small, arm, d]} & {*seeds[large, arm, d]})
             }
             for d in datasets
@@ -111,8 +116,8 @@ def _of_extremes(cells: Cells, sizes: Mapping[str, int], seeds: Seeds, pool: Poo
 
 
 def _extremes(cells: Cells, sizes: Mapping[str, int]) -> Iterator[tuple[str, str, str, list[str]]]:
-    """Each arm with models of two sizes: its smallest and its largest model, and the datasets that both have."""
-    for arm in sorted({arm for _, arm, _ in cells}):
+    """Each tuned arm with models of two sizes: its smallest and largest model, and the datasets that both have."""
+    for arm in sorted({arm for _, arm, _ in cells if not is_control(arm)}):
         models = sorted({model for model, a, _ in cells if a == arm}, key=lambda model: (sizes[model], model))
         small, large = models[0], models[-1]
         if sizes[small] != sizes[large]:

@@ -212,7 +212,7 @@ def _comparison(reading: str, pair: Pair, cells: Cells, seeds: Seeds, claims: Cl
         {named[cell]: by_seed(trainings(pair.first, cell), cell) for cell in wanted},
         SAID,
         {named[cell]: by_seed(pair.placebo, cell) for cell in wanted},
-        minus_placebo=bool(pair.placebo) and pair.second != BASE,
+        minus_placebo=pair.second.arm not in (BASE.arm, pair.first.arm),
     )
 
 

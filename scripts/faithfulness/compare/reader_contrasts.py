@@ -17,6 +17,7 @@ from faithfulness.compare.effects import Comparison, Pool
 from faithfulness.compare.item_means import ROLES, Cell, Cells, Seeds
 from faithfulness.compare.measures import MEASURES
 from faithfulness.compare.readings import BASE_CHAINS, BETWEEN_ARMS, NULL, PLACEBO
+from faithfulness.compare.trainings import enough
 from faithfulness.config.statistics import Statistics
 
 READER_CONTRASTS = (BASE_CHAINS, PLACEBO, NULL, BETWEEN_ARMS)
@@ -142,20 +143,22 @@ def between_arms(first: tuple[Cells, Seeds], second: tuple[Cells, Seeds], measur
     """The contrast of two tuned arms of the same models on base's chains (C7); its arm is `<first> - <second>`.
 
     Args:
-        first, second: frames of means by cell, and of each training seed by cell, of one arm each. Trainings are paired
-            by their seed, and seeds that only one of the arms has are left out.
+        first, second: frames of means by cell, and of each training seed by cell, of one arm each. Their recipes
+            differ, so trainings with the same seed have nothing in common, and each arm needs enough of them.
         measures: names of the measures wanted.
     """
     cells: dict[Cell, pd.DataFrame] = {}
-    seeds: dict[Cell, dict[int, pd.DataFrame]] = {}
+    by_seed: tuple[dict[Cell, dict[int, pd.DataFrame]], ...] = ({}, {})
     for (model, arm, dataset), frame in first[0].items():
         for (other_model, other_arm, other_dataset), other in second[0].items():
             if (model, dataset) == (other_model, other_dataset):
                 cell = model, f"{arm} - {other_arm}", dataset
                 cells[cell] = _between(frame, other)
                 one, two = first[1][model, arm, dataset], second[1][model, other_arm, dataset]
-                seeds[cell] = {seed: _between(one[seed], two[seed]) for seed in sorted({*one} & {*two})}
-    return Comparison(BETWEEN_ARMS, cells, measures, seeds, SAID)
+                if enough(len(one)) and enough(len(two)):
+                    by_seed[0][cell] = {seed: _between(training, other) for seed, training in one.items()}
+                    by_seed[1][cell] = {seed: _between(frame, training) for seed, training in two.items()}
+    return Comparison(BETWEEN_ARMS, cells, measures, by_seed[0], SAID, by_seed[1], minus_placebo=True)
 
 
 def _between(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:

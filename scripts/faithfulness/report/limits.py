@@ -35,8 +35,11 @@ def limits_section(
     tested = single_cells(effects)
     judged = tested[tested.interpretable & tested.estimate.notna()]
     of_chains = tested[tested.measure.map(lambda name: calibration_status(name, "any") != "").astype(bool)]
-    few_seeds = tested[tested.n_seeds < ENOUGH_SEEDS].arm.unique()
-    covered = set(effects[(effects.contrast == BASE_CHAINS) & effects.seed_error.notna()].arm)  # by their placebos
+    # By model, as a placebo may have some models only. A placebo's trainings cover those of its arm.
+    few_seeds = tested[tested.n_seeds < ENOUGH_SEEDS].drop_duplicates(["model", "arm"])
+    crossed = effects[(effects.contrast == BASE_CHAINS) & effects.seed_error.notna()]
+    covered = few_seeds[["model", "arm"]].apply(tuple, axis=1).isin({*zip(crossed.model, crossed.arm, strict=True)})
+    uncovered = few_seeds[~covered].arm.unique()
     uncalibrated = of_chains[of_chains.calibration == "not calibrated"].dataset.unique()
     calibrated = set() if calibration is None else set(calibration.dataset)
     return {
@@ -52,8 +55,8 @@ def limits_section(
             for (dataset, closes), rows in failed.groupby(["dataset", "closes"], sort=False)
         ],
         "inconclusive": {name: n for name in ("C8", "C1", "C2", "C3") if (n := verdict_counts(tested, name)[OPEN])},
-        "few_seeds": [arm for arm in few_seeds if arm not in covered],
-        "seeds_of_placebo": [arm for arm in few_seeds if arm in covered],
+        "few_seeds": list(uncovered),
+        "seeds_of_placebo": [arm for arm in few_seeds.arm.unique() if arm not in uncovered],
         "intervals": len(judged),
         "few_items": int((judged.n_items < ENOUGH_ITEMS).sum()),
         "sparse": int(judged["sparse"].fillna(False).sum()),

@@ -112,14 +112,19 @@ Forecast = pa.schema(
             STR,
             meaning="truncated_chains (cut off at the token limit), repeating_chains (cut off while they repeated "
             "themselves), truncated_items (items with a chain of base or the writer that was cut off), "
-            "two_steps (chains with at least two), no_conclusion (chains), or reworded_steps (steps of which a "
-            "rewording was accepted)",
+            "two_steps (chains with at least two), no_conclusion (chains), reworded_steps (steps of which a "
+            "rewording was accepted), or reworded_words (words that such a rewording changes, in the median step)",
         ),
         field("subject", STR, meaning="writer; of no_conclusion also base, beside a tuned arm"),
         field("token_limit", INT, meaning="token limit of a chain: that of the run, or a larger one"),
         field("estimated", BOOL, meaning="whether the share is expected at a larger limit; else it was counted"),
-        field("share", FLOAT, meaning="share of all chains, items or steps, 0 to 1; null if not known", nullable=True),
-        field("n", INT, meaning="number of all chains, items or steps"),
+        field(
+            "share",
+            FLOAT,
+            meaning="share of chains, items, steps or words, 0 to 1; null if not known",
+            nullable=True,
+        ),
+        field("n", INT, meaning="number of all chains, items or steps; of reworded_words, of steps"),
     ]
 )
 

@@ -236,6 +236,20 @@ def test_seeds_of_a_contrast_count_its_items_only():
     assert row["seed_error"] == pytest.approx(np.std(own, ddof=1) / np.sqrt(3))
 
 
+def test_a_training_has_no_item_that_all_of_them_together_lack():
+    """As where one training concludes the target of a conflict chain: else trainings differ by their items."""
+    data = seeded(spread=0)
+    together, of_seeds = by_cell(data), by_seed(data)
+    for frame in (together["m", "t", "d"], of_seeds["m", "t", "d"][2]):
+        frame.iloc[:10] = np.nan
+    for seed in (1, 3):
+        of_seeds["m", "t", "d"][seed] = of_seeds["m", "t", "d"][2].combine_first(of_seeds["m", "t", "d"][seed] + 0.5)
+    (row,) = [r for r in compare(together, "x", QUICK, ["aoc"], seeds=of_seeds).to_dict("records")
+              if r["component"] == "reading"]  # fmt: skip
+    assert row["n_items"] == 30
+    assert row["seed_error"] == pytest.approx(0)
+
+
 def test_seeds_without_any_difference_prove_nothing():
     data = seeded(n=12, spread=0)
     data.loc[:, "value"] = 0.4

@@ -355,7 +355,8 @@ def test_corrected_means_agree_with_plain_loops(seed, invalid, name, trainings):
     for role in range(4):
         probed = kappa.probes(chains, name, role, items)
         n = len(items)
-        expected = [reference(chains, name, role, part) for part in (items, *(items.delete(i) for i in range(n)))]
+        parts = [part for part in (items, *(items.delete(i) for i in range(n))) if len(part)]
+        expected = [reference(chains, name, role, part) for part in parts]
         if n:
             assert float(probed.corrected(np.ones(n))) == pytest.approx(expected[0], abs=1e-9, nan_ok=True)
         if n > 1:
@@ -518,6 +519,20 @@ def test_a_single_training_has_the_spread_of_its_placebos():
     assert spread > 0
     assert found[False]["seed_error"] == pytest.approx(spread)
     assert found[True]["seed_error"] == pytest.approx(found[False]["seed_error"] * np.sqrt(1 + 1 / 3))
+
+
+def test_where_one_training_leaves_nothing_to_correct_nothing_is_known_of_all():
+    """Its spread is undefined then, and without it the others would pass for all trainings."""
+    trainings = ("t", "u", "v")
+    rows = random_rows(np.random.default_rng(4), items=24, trainings=trainings, invalid=0.02, most_steps=4)
+    for row in rows:
+        if "u" in (row["writer"], row["reader"]):
+            row |= {"answer": "a", "position": 0, "same": True}
+    alone, crossed = (
+        corrected(rows, ["aoc"], trainings=trainings, crossed=flag).loc[("aoc", "reading")] for flag in (False, True)
+    )
+    assert np.isfinite(alone["estimate"])
+    assert np.isnan([crossed[name] for name in ("estimate", "ci_low", "p_value")]).all()
 
 
 def test_where_no_early_answer_can_be_read_nothing_is_corrected():

@@ -223,6 +223,18 @@ def test_a_single_training_that_answers_a_constant_has_the_spread_of_others_too(
         assert found.set_index(["dataset", "claim"]).loc[("d", "C3"), "verdict"] == verdict
 
 
+def test_against_a_placebo_of_one_training_its_luck_counts_too() -> None:
+    """With a spread s of three trainings, it is that of s (1/3 + 1) against the placebo, and of s / 3 against base."""
+    placebo = Reader("placebo-x", "placebo-x")
+    table = pd.concat([means({1: 0.3, 2: 0.1, 3: 0.2}), means({1: 0.0}).assign(arm=placebo.arm)], ignore_index=True)
+    widths = []
+    for second, trainings in ((BASE, ()), (placebo, (replace(placebo, seed=1),))):
+        found = judged(Pair("m", Reader(ARM, ARM), second, trainings), table).set_index(["dataset", "claim"])
+        row = found.loc[("d", "C3")]
+        widths.append(row["ci_high"] - row["ci_low"])
+    assert 1.5 < widths[1] / widths[0] < 2.1
+
+
 def test_pairs_of_which_nothing_can_be_said_are_no_quiet_ones() -> None:
     rows = pd.DataFrame(
         [

@@ -190,15 +190,24 @@ def of_sham(cells: Any, seeds: Any, placebo: Placebo | None) -> effects.Comparis
 
 
 def test_two_tuned_arms_are_compared_where_both_are() -> None:
-    """Trainings are paired by their seed."""
-    base, one, other = np.random.default_rng(3).random((3, 20))
+    """Their trainings have nothing in common, whatever their seeds."""
+    rng = np.random.default_rng(3)
+    base, one, other = rng.random((3, 20))
     first = {("m", "a", "d"): cell(base, one), ("n", "a", "d"): cell(base, one), ("m", "a", "e"): cell(base, one)}
     second = {("m", "b", "d"): cell(base, other), ("m", "b", "e"): cell(base, other)}
-    seeds_first = {key: dict.fromkeys((1, 2), frame) for key, frame in first.items()}
-    seeds_second = {key: dict.fromkeys((2, 3), frame) for key, frame in second.items()}
+    shifts = dict(zip((1, 2, 3), (-0.1, 0.0, 0.1), strict=True)), dict(zip((1, 5, 6), (-0.2, 0.0, 0.2), strict=True))
+    seeds_first, seeds_second = (
+        {key: {seed: cell(base, values + shift) for seed, shift in of_arm.items()} for key in arm}
+        for arm, values, of_arm in ((first, one, shifts[0]), (second, other, shifts[1]))
+    )
     found = reader_contrasts.between_arms((first, seeds_first), (second, seeds_second), ["aoc"])
     assert set(found.cells) == {("m", "a - b", "d"), ("m", "a - b", "e")}
-    assert [list(seeds) for seeds in found.seeds.values()] == [[2], [2]]
+    variance = 0.1**2 / 3 + 0.2**2 / 3  # of trainings with spreads of .1 and .2
+    rows = reader_contrasts.estimate([found], QUICK)
+    assert rows["seed_error"].tolist() == pytest.approx([np.sqrt(variance)] * 3)
+    two = {key: {seed: of[seed] for seed in (1, 5)} for key, of in seeds_second.items()}
+    found = reader_contrasts.between_arms((first, seeds_first), (second, two), ["aoc"])
+    assert reader_contrasts.estimate([found], QUICK)["seed_error"].isna().all()
     rows = reader_contrasts.estimate([found], QUICK)
     assert rows["dataset"].tolist() == ["d", "e", "pooled"]
     assert rows["estimate"].tolist() == pytest.approx([(one - other).mean()] * 3)

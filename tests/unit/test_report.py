@@ -677,7 +677,11 @@ def test_limits_name_what_failed_and_what_was_small(run):
         "two steps, so there is little to cut (in 1)."
     ) in text
     assert (found["few_seeds"], found["seeds_of_placebo"]) == (["tuned-symbolic"], [])
-    of_placebo = run["effects"][:1].assign(contrast="base_chains", claim="", seed_error=0.02)
+    of_placebo = run["effects"].drop_duplicates("model")
+    of_placebo = of_placebo.assign(contrast="base_chains", claim="", seed_error=0.02)
+    one_model = pd.concat([run["effects"], of_placebo[:1]], ignore_index=True)
+    partly = limits_section(one_model, run["gates"], run["summaries"], None, configuration())
+    assert (partly["few_seeds"], partly["seeds_of_placebo"]) == (["tuned-symbolic"], [])
     widened = pd.concat([run["effects"], of_placebo], ignore_index=True)
     crossed = limits_section(widened, run["gates"], run["summaries"], None, configuration())
     assert (crossed["few_seeds"], crossed["seeds_of_placebo"]) == ([], ["tuned-symbolic"])

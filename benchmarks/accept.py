@@ -55,10 +55,11 @@ def lines(results: Path, config: Settings) -> Iterator[Line]:
     )
     gap = (parts["total"] - parts["reading"] - parts["writing"]).abs().max()
     yield "total minus (reading + writing), largest", float(gap), "<=", 1e-9
-    judged = effects[effects["claim"].isin(["C1", "C2", "C3"])]
-    cells = {(model, dataset.name) for model, _ in config.pairs() for dataset in config.datasets}
-    judged_cells = set(zip(judged["model"], judged["dataset"], strict=True))
-    yield "cells without a verdict on C1 to C3", len(cells - judged_cells), "<=", 0
+    cells = {(*pair, dataset.name) for pair in config.pairs() for dataset in config.datasets}
+    for claim in ("C1", "C2", "C3", "C8"):
+        judged = effects[effects["claim"] == claim]
+        without = cells - set(zip(judged["model"], judged["arm"], judged["dataset"], strict=True))
+        yield f"cells without a verdict on {claim}", len(without), "<=", 0
     everywhere = (results / "benchmarks", Path("resources/benchmarks"))
     yield "minutes of re-scoring", _minutes(results / "benchmarks/rescore_answers"), "<=", 8
     yield "minutes in which a job was running (set-up comes on top)", _minutes(*everywhere), "<=", 30
@@ -97,8 +98,17 @@ def _calibration(file: Path) -> Iterator[Line]:
         real = calibrated[(calibrated["readers"] != "exact") & (calibrated["unfit"] == "")]
         areas = real.pivot(index="dataset", columns="measure", values="area").reindex(columns=CALIBRATED)
         best = areas.min(axis=1, skipna=False).max()
+        following = calibrated[calibrated["measure"] == "chain_following"]
+        for row in following.itertuples():
+            area = 0.0 if row.unfit or pd.isna(row.area) else row.area
+            yield (
+                f"calibration: {row.dataset}, {row.readers}: redundant from decorative, by following",
+                area,
+                ">=",
+                0.95,
+            )
         yield "calibration: area of AOC and filler tolerance, best dataset", 0 if pd.isna(best) else best, ">=", 0.95
-        yield "calibration: minutes", _minutes(file.parent / "benchmarks"), "<=", 10
+        yield "calibration: minutes", _minutes(file.parent / "benchmarks"), "<=", 12
 
 
 def _minutes(*folders: Path) -> float:

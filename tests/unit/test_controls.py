@@ -47,6 +47,23 @@ def configured(config: dict[str, Any], *arms: dict[Any, Any]) -> Settings:
     return load(config)
 
 
+def test_arms_tuned_on_data_that_need_no_reasoning_are_compared_with_those_that_need_some(
+    config: dict[str, Any],
+) -> None:
+    """C7, by what the datasets declare; not with controls, arms of both kinds of data, or arms of other models."""
+    kinds = {"tuned-facts": ["commonsense_qa"], "tuned-both": ["commonsense_qa", "coin_flip"]}
+    arms = [COINS | {"name": name, "datasets": datasets, "replay": 0} for name, datasets in kinds.items()]
+    small = COINS | {"name": "tuned-small", "models": ["smollm2-64m-depth10"]}
+    settings = configured(
+        config, *arms, small, {"name": "placebo-x", "placebo": {"of": "tuned-coins", "target": "random"}}
+    )
+    reasoning = ["tuned-symbolic", "tuned-coins"]
+    assert settings.need_more_reasoning("smollm2-135m", "tuned-facts") == reasoning
+    assert settings.need_more_reasoning("smollm2-64m-depth10", "tuned-facts") == [*reasoning, "tuned-small"]
+    for arm in (*reasoning, "tuned-both"):
+        assert settings.need_more_reasoning("smollm2-135m", arm) == []
+
+
 # What they are
 
 

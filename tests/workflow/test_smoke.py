@@ -84,7 +84,7 @@ def test_tuning_on_worked_chains_makes_chains(smoke: Path) -> None:
 
 def test_effects_and_report(smoke: Path) -> None:
     effects = read_table(smoke / RESULTS / "effects/effects.csv", Effects)
-    assert {"C1", "C2", "C3", "C5", "R1"} <= set(effects["claim"])
+    assert {"C1", "C2", "C3", "C4", "C5", "C8", "R1"} <= set(effects["claim"])
     parts = effects[(effects["contrast"] == "plain") & (effects["measure"] == "aoc") & (effects["model"] == "tiny")]
     for (_, dataset), cell in parts.groupby(["arm", "dataset"]):
         value = cell.groupby("component")["estimate"].first().astype(float)

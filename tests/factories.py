@@ -175,6 +175,7 @@ def make_run(  # noqa: PLR0912 - one table after the other
                         | {"p_value": 0.002, "p_holm": 0.018 if tested else None, "n_items": 48, "n_seeds": 1}
                         | {"margin": 0.05, "calibration": "not calibrated"}
                         | {"base_mean": base, "tuned_mean": base + reading + writing, "interpretable": ok}
+                        | {"judged_by": "plain" if tested else ""}
                         | {"reason": "" if ok else "accuracy with the chain is not above chance", "verdict": verdict}
                         | {"sentence": f"{model}, {dataset}: {measure} moved by {estimate:.2f}." if verdict else ""}
                     )

@@ -446,6 +446,11 @@ DIGITS = question("How many?", ["5", "3", "4", "8"], "4")
         (question("Still tails up?", ["yes", "no"], "yes"), [" The coin is now tails up."], "", "yes"),
         (question("How many?", ["two", "three"], "two"), [" Five minus two is three pens."], "", "three"),
         (YES_NO, [" Hm."], "", None),
+        (YES_NO, [" There is no rule against it, so he may."], "", None),
+        (YES_NO, [" So no."], "", "no"),
+        (YES_NO, [" No, it is not."], "", "no"),
+        (question("Which?", ["river", "bank"], "bank"), [" So it cannot be the bank."], "", None),
+        (question("Which?", ["not sure", "bank"], "bank"), [" So I am not sure."], "", "not sure"),
         # What a chain ends with is no option, though a step before it is one.
         (WORDS, [" Nine minus five is four.", " Four plus six is ten."], "", None),
         (WORDS, [" Nine minus five is four.", " Four plus nine is thirteen pens."], "", None),

@@ -611,6 +611,16 @@ def test_items_that_leave_c8_are_counted():
     assert "met_targets" not in set(check()["gate"])
 
 
+def test_items_that_leave_c8_because_of_the_placebo_are_counted_too():
+    frame_of = means(chain_following=1.0, chain_following_all=1.0)
+    placebo = frame_of.copy()
+    placebo.loc["i03", ("chain_following", "base", "tuned")] = np.nan
+    (found,) = notes.met_targets(frame_of, placebo)
+    assert found.reason.startswith("1 of 20 items leave")
+    (found,) = notes.met_targets(frame_of, frame_of)
+    assert found.passed
+
+
 def test_conclusions_in_one_arms_last_steps_are_noted():
     written = chains()
     concluding = written["writer"] == "base"

@@ -42,6 +42,7 @@ def effects(verdicts, means=None, placebo_of=()):
                 "arm": "tuned-x",
                 "dataset": dataset,
                 "contrast": "plain",
+                "judged_by": "plain",
                 "measure": measure,
                 "component": "reading",
                 "parameters": 10,
@@ -122,7 +123,7 @@ def test_all_that_the_headline_states_is_in_the_table(verdicts, means):
     need, of_need = group_state(of, ("C1", "C3"))
     use, of_use = group_state(of, ("C8",))
     follows = {place: means["C8", *place] for place in of_use}
-    if use == "equivalent" and len({tuned < 0.5 for _, tuned in follows.values()}) == 2:
+    if use == "equivalent" and len({tuned <= 0.5 for _, tuned in follows.values()}) == 2:
         use, of_use = "mixed", set()
 
     if not need and not use:
@@ -197,7 +198,7 @@ def _use_clause(use, places, follows):
         "open": "whether the chain still decides where it disagrees with the question is open",
         "equivalent": "where chain and question disagree, the chain still decides",
     }[use]
-    if use == "equivalent" and all(tuned < 0.5 for _, tuned in follows.values()):
+    if use == "equivalent" and all(tuned <= 0.5 for _, tuned in follows.values()):
         full = "where chain and question disagree, the chain decides as seldom as before"
     if not places:
         return full
@@ -207,7 +208,7 @@ def _use_clause(use, places, follows):
 
 
 def _conclusion(need, use, both, follows):
-    if use == "equivalent" and any(follows[place][1] < 0.5 for place in follows):
+    if use == "equivalent" and any(follows[place][1] <= 0.5 for place in follows):
         return ""
     words = {
         ("supported", "equivalent"): "redundant, not decorative",
@@ -339,3 +340,21 @@ def test_a_change_without_a_placebo_is_named():
     assert warnings(effects(changed, placebo_of="a")) == [f"No placebo was run for b after tuned-x, {end}"]
     assert not warnings(effects(changed, placebo_of="ab"))
     assert not warnings(effects(everywhere()))
+
+
+def test_numbers_are_those_of_the_row_that_the_verdict_rests_on():
+    """On base's chains where there is a placebo, and corrected for chance where a reader answers a constant."""
+    judged = effects(everywhere(C3="supported", C8="equivalent"), dict.fromkeys(keys, (0.8, 0.7)))
+    plain = judged[judged["claim"].isin(["C3", "C8"])]
+    moved = plain.assign(contrast="chance_corrected_base_chains", claim="", verdict="")
+    moved = moved.assign(estimate=0.3, ci_low=0.2, ci_high=0.4, base_mean=1.0, tuned_mean=0.98)
+    judged.loc[plain.index, "judged_by"] = "chance_corrected_base_chains"
+    answer, *evidence = headline(pd.concat([judged, moved], ignore_index=True))
+    assert "filler tolerance +0.30" in answer
+    assert "the chain still decides (98 % against 100 %)" in answer
+    assert any("Largest change: filler tolerance +0.30 [0.20, 0.40]" in sentence for sentence in evidence)
+
+
+def test_half_is_not_more_than_half():
+    judged = effects(everywhere(C8="equivalent"), dict.fromkeys(keys, (0.5, 0.5)))
+    assert "the chain decides as seldom as before (50 % against 50 %)" in headline(judged)[0]

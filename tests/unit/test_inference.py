@@ -300,3 +300,13 @@ def test_standard_error_of_strata_by_hand():
     expected = np.sqrt(7 / 3 + 0.5 / 2) / 2  # variances 7 and .5
     assert inference.standard_error(a, b) == pytest.approx(expected)
     assert inference.studentised(a, b) == pytest.approx((3 + 0.5) / 2 / expected)
+
+
+def test_batches_for_wide_results_hold_the_same_draws():
+    drawn = [
+        np.concatenate([counts for _, counts in inference.item_counts(7, 50, np.random.default_rng(0), width)])
+        for width in (1, inference.BATCH_NUMBERS // 3)
+    ]
+    assert (drawn[0] == drawn[1]).all()
+    sizes = [counts.shape[0] for _, counts in inference.item_counts(7, 50, np.random.default_rng(0), 10**12)]
+    assert sizes == [1] * 50

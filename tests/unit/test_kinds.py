@@ -102,6 +102,25 @@ def test_the_majority_of_an_arms_trainings_counts():
     assert len(found) == 4
 
 
+def test_items_without_a_kind_with_one_reader_are_missing_with_both():
+    """A target that is the original answer of tuned alone: base's shares would else be of other items."""
+    rows = [*four("b", "b", ["c"], item="i"), *four("b", "b", ["c"], item="met")]
+    for row in rows:
+        if (row["item_id"], row["reader"], row["perturbation"]) == ("met", "t", "conflict"):
+            row["target"] = "a"
+    found = kinds.table(use_of(rows), {"t": "t"})
+    assert set(found["item_id"]) == {"i"}
+    assert len(found) == 4
+
+
+def test_chance_of_a_majority():
+    """Three guessers of four options need their chains in .75 of the items each, two of them or more in .84."""
+    assert kinds._majority(pd.Series([0.75])) == 0.75
+    assert kinds._majority(pd.Series([0.75] * 3)) == pytest.approx(0.75**3 + 3 * 0.75**2 * 0.25)
+    assert kinds._majority(pd.Series([0.5, 0.5])) == pytest.approx(0.25)  # of two, both
+    assert np.isnan(kinds._majority(pd.Series([0.5, np.nan, 0.5])))
+
+
 def kind_table(base, tuned):
     key = {kind: place for place, kind in KINDS.items()}
     rows = [

@@ -204,6 +204,8 @@ def test_two_tuned_arms_are_compared_where_both_are() -> None:
     assert set(found.cells) == {("m", "a - b", "d"), ("m", "a - b", "e")}
     variance = 0.1**2 / 3 + 0.2**2 / 3  # of trainings with spreads of .1 and .2
     rows = reader_contrasts.estimate([found], QUICK)
+    error = np.hypot(rows["error"], rows["seed_error"])
+    assert (rows["ci_high"] - rows["estimate"]).tolist() == pytest.approx((stats.t.ppf(0.975, 2) * error).tolist())
     assert rows["seed_error"].tolist() == pytest.approx([np.sqrt(variance)] * 3)
     two = {key: {seed: of[seed] for seed in (1, 5)} for key, of in seeds_second.items()}
     found = reader_contrasts.between_arms((first, seeds_first), (second, two), ["aoc"])

@@ -193,8 +193,8 @@ def chance_corrected(
         }
         trainings = by_training(own, pooled, of_training, placebo, minus_placebo=comparison.minus_placebo)
         table = pd.DataFrame.from_dict(by_row, orient="index")
-        if trainings.enough:  # where one training leaves nothing to correct, nothing is known of them together
-            table.loc[np.isnan(trainings.error()), "estimate"] = np.nan
+        if trainings.own:  # where one training leaves nothing to correct, nothing is known of them together
+            table.loc[np.isnan(trainings.own).any(axis=0), "estimate"] = np.nan
         return effects.crossed(table, trainings, statistics)
 
     return effects.over_cells([comparison], statistics, estimate, pool)
@@ -232,7 +232,7 @@ def _estimated(
     joined, borders = kappa.side_by_side(parts), np.cumsum([part.matrix.shape[1] for part in parts])[:-1]
     drawn = np.empty((statistics.resamples, len(parts)))
     rng = np.random.default_rng([statistics.seed, crc32(dataset.encode())])
-    for batch, counts in inference.item_counts(n, statistics.resamples, rng):
+    for batch, counts in inference.item_counts(n, statistics.resamples, rng, joined.shape[1]):
         sums = np.split(np.asarray(counts @ joined), borders, axis=1)
         drawn[batch] = np.stack([part.of_sums(s, np.array(n)) for part, s in zip(parts, sums, strict=True)], axis=1)
     return {

@@ -44,6 +44,7 @@ class EffectRow:
         p_holm: the same, adjusted in its family.
         p_bh: p_value, adjusted among all rows of no claim.
         decisive: the measure that decides the claim.
+        judged_by: the contrast whose row says whether there is a change against base.
         verdict: see `verdicts.verdict`; '' where no claim is tested.
         reason: what failed, or what the verdict rests on.
         sentence: the claim in words.
@@ -93,6 +94,7 @@ class EffectRow:
     p_holm: float = np.nan
     p_bh: float = np.nan
     decisive: str = ""
+    judged_by: str = ""
     verdict: str = ""
     reason: str = ""
     sentence: str = ""

@@ -54,6 +54,7 @@ class Comparison:
         placebo_seeds: the same of each training of the arm's placebo in place of the arm: its recipe is the same, so
             their spread says how far the arm's own trainings would differ. Or of the arm that it is compared with.
         minus_placebo: whether the arm is compared with the one whose trainings these are.
+        one_recipe: whether both have one recipe.
     """
 
     contrast: str
@@ -63,6 +64,7 @@ class Comparison:
     components: Collection[str] = COMPONENTS
     placebo_seeds: Seeds = field(default_factory=dict)
     minus_placebo: bool = False
+    one_recipe: bool = True
 
     def names(self) -> list[str]:
         """The measures wanted, without optional ones that no cell has."""
@@ -247,7 +249,12 @@ def compare(comparisons: Sequence[Comparison], statistics: Statistics, pool: Poo
                 return np.asarray(comparison.differences(of_items(frame, comparison.cells[cell])).mean())
 
             trainings = by_training(
-                comparison.seeds, pooled, of_training, comparison.placebo_seeds, minus_placebo=comparison.minus_placebo
+                comparison.seeds,
+                pooled,
+                of_training,
+                comparison.placebo_seeds,
+                minus_placebo=comparison.minus_placebo,
+                one_recipe=comparison.one_recipe,
             )
             part = joint.loc[joint.index.get_level_values("contrast") == comparison.contrast]
             parts.append(crossed(part, trainings, statistics))
@@ -261,7 +268,8 @@ def crossed(rows: pd.DataFrame, trainings: Trainings, statistics: Statistics) ->
 
     s is the spread between trainings of one arm, S their number and df = S - 1. An arm that was trained fewer than
     three times has s and df from the trainings of its placebo, if they are enough; where both have several, variances
-    are pooled and degrees of freedom added. If the arm is compared with its placebo, 1/S is the sum over both arms.
+    are pooled and degrees of freedom added. If the arm is compared with its placebo, 1/S is the sum over both arms. Of
+    two arms of different recipes (C7) s^2 / S is the sum of both, and df that of the arm with fewer trainings.
 
     Where the spread over items is not known, because differences are few or identical, the intervals of `rows` remain
     as far as they are wider. Too few trainings leave everything as it is.
@@ -316,7 +324,7 @@ def over_cells(
         base_mean, tuned_mean, and ESTIMATED.
     """
     cells = comparisons[0].cells
-    own_means = {cell: _own_means(comparisons, cell) for cell in cells}
+    means_of = {cell: _means(comparisons, cell) for cell in cells}
     parts = []
     for model, arm in sorted({(model, arm) for model, arm, _ in cells}):
         datasets = [dataset for m, a, dataset in cells if (m, a) == (model, arm)]
@@ -324,23 +332,30 @@ def over_cells(
             pooled = [(model, arm, d) for d in together]
             part = estimate(pooled).reindex(columns=ESTIMATED).rename_axis(index=ROW)
             part["margin"] = [margin(name, statistics) for name in part.index.get_level_values("measure")]
-            means = np.mean([own_means[cell].loc[part.index].to_numpy() for cell in pooled], axis=0)
+            means = np.mean([means_of[cell].loc[part.index].to_numpy() for cell in pooled], axis=0)
             part["base_mean"], part["tuned_mean"] = means.T
             part["pool"] = [together] * len(part)
             parts.append(part.reset_index().assign(model=model, arm=arm, dataset=dataset))
     return pd.concat(parts, ignore_index=True)
 
 
-def _own_means(comparisons: Sequence[Comparison], cell: Cell) -> pd.DataFrame:
-    """Means where each arm reads its own chains, over the items that a row's differences have; index ROW."""
+def _means(comparisons: Sequence[Comparison], cell: Cell) -> pd.DataFrame:
+    """Means of base and tuned, over the items that a row's differences have; index ROW.
+
+    Of readers over both writers' chains for `reading`, of writers for `writing`, else of each arm with its own chains:
+    so their difference is the effect, but for the interaction.
+    """
     rows = {}
     for comparison in comparisons:
         frame = comparison.cells[cell]
         known = comparison.differences(frame).notna()
         for row in known.columns.to_flat_index():
             name, component = tuple(row)
-            values = frame[[(name, *ROLES[0]), (name, *ROLES[3])]].to_numpy()[known[name, component].to_numpy()]
-            rows[comparison.contrast, name, component] = values.mean(axis=0) if len(values) else np.full(2, np.nan)
+            weights = np.array(CONTRASTS["total" if component == "interaction" else component])
+            values = frame.loc[known[name, component], [(name, *roles) for roles in ROLES]].to_numpy()
+            sides = [np.abs(weights[side]) @ values[:, side].T for side in (weights < 0, weights > 0)]
+            means = [side.mean() if len(side) else np.nan for side in sides]
+            rows[comparison.contrast, name, component] = np.array(means)
     return pd.DataFrame.from_dict(rows, orient="index").set_axis(pd.MultiIndex.from_tuples(rows, names=ROW))
 
 

@@ -52,7 +52,7 @@ def check(
         if is_control(arm):
             findings = _of_control(observed, arm, frames[arm], declared.gates)
         else:
-            findings = _of_tuned(observed, arm, frames[arm], declared, tunings.get(arm, Tuning()))
+            findings = _of_tuned(observed, arm, frames, declared, tunings.get(arm, Tuning()))
         for finding in findings:
             reason = "" if finding.passed else finding.reason
             if np.isnan(finding.value):
@@ -61,8 +61,10 @@ def check(
     return pd.DataFrame(rows, columns=["arm", *Finding.__dataclass_fields__]).drop_duplicates(ignore_index=True)
 
 
-def _of_tuned(observed: Observations, arm: str, frame: pd.DataFrame, declared: Claims, tuning: Tuning) -> list[Finding]:
-    limits = declared.gates
+def _of_tuned(
+    observed: Observations, arm: str, frames: Mapping[str, pd.DataFrame], declared: Claims, tuning: Tuning
+) -> list[Finding]:
+    limits, frame = declared.gates, frames[arm]
     findings: list[Finding] = []
     for training in observed.trainings(arm):
         pair = ["base", training]
@@ -81,7 +83,8 @@ def _of_tuned(observed: Observations, arm: str, frame: pd.DataFrame, declared: C
         findings += _placebo(observed, tuning.placebo, declared)
         findings += notes.constants(observed, observed.trainings(tuning.placebo), ["base"], limits.constant)
     findings += notes.left_out(observed, ["base", arm], limits.truncated_items)
-    return [*findings, _items(usable_items(frame)), *notes.rooms(frame, declared), *notes.met_targets(frame)]
+    met = notes.met_targets(frame, frames.get(tuning.placebo) if tuning.placebo else None)
+    return [*findings, _items(usable_items(frame)), *notes.rooms(frame, declared), *met]
 
 
 def _of_control(observed: Observations, arm: str, frame: pd.DataFrame, limits: GateThresholds) -> list[Finding]:

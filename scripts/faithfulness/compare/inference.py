@@ -42,14 +42,20 @@ def standard_error(*strata: Floats, axis: int = -1) -> Floats:
     return np.sqrt(np.sum(variances, axis=0)) / len(strata)
 
 
-def item_counts(n: int, resamples: int, rng: np.random.Generator) -> Iterator[tuple[slice, Floats]]:
+def item_counts(n: int, resamples: int, rng: np.random.Generator, width: int = 1) -> Iterator[tuple[slice, Floats]]:
     """How often each of n items is drawn in each resample, in batches of resamples.
+
+    Args:
+        n: items.
+        resamples: their number.
+        rng: of the draws.
+        width: numbers that are computed from a resample: batches are as small as these need.
 
     Yields:
         Which resamples a batch holds, and their counts, shape (resamples of the batch, n). The draws are those of
         `rng.integers(0, n, (resamples, n))`, which scipy.stats.bootstrap takes from the same seed.
     """
-    for batch in _batches(n, resamples):
+    for batch in _batches(max(n, width), resamples):
         size = batch.stop - batch.start
         drawn = rng.integers(0, n, (size, n))
         drawn += n * np.arange(size)[:, None]

@@ -116,6 +116,7 @@ def judge(
     sentences = {(row.key, row.measure): sentence(row, confidence) for row in rows if row.claim}
     for row in rows:
         row.sentence = sentences[row.key, row.decisive] if row.claim else ""
+        row.judged_by = evidence.decisive(row).contrast if row.claim else ""
     return ordered(rows)
 
 

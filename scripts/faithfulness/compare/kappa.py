@@ -15,7 +15,7 @@ Each training of an arm has marginals of its own, as b is that, too: where one t
 perturbed and another "no", neither agrees more often than chance, and nor do both together.
 
 Chains differ in length, so places are fractions of the chain: no step kept (there the question alone can answer), and
-the four quarters of k / n. In chains of up to five steps each cut has a place of its own.
+the four quarters of k / n. In chains of up to five steps each cut before the last has a place of its own.
 """
 
 from collections.abc import Callable, Sequence

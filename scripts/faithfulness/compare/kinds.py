@@ -12,6 +12,7 @@ is the *chance level*: its answers without a chain are dealt out to other items.
 """
 
 from collections.abc import Iterator, Mapping
+from functools import reduce
 
 import numpy as np
 import pandas as pd
@@ -62,21 +63,28 @@ def table(use: Mapping[tuple[str, str], pd.DataFrame], arms: Mapping[str, str]) 
 
     A chain is needed if the direct answer and the answer at k = 0 both differ from a_n. Where one of them could not be
     read it does not count, even if the other is a_n: else the chains left would be those that are not needed. It is
-    followed if more than half of its conflict probes are answered
-    with their target. Over several chains of an item (samples, trainings) the majority counts.
+    followed if more than half of its conflict probes are answered with their target. Over several chains of an item
+    (samples, trainings) the majority counts, for its chance level, too, as if these chains were independent.
 
     Args:
         use: from `of_chains`, by writer and reader.
         arms: the arm of each training, by the training's name.
 
     Returns:
-        tables.Kinds, sorted; items of which need or use is not known are missing.
+        tables.Kinds, sorted. Items of which need or use is not known with one of the two readers are missing with both,
+        so that base and tuned are compared on the same items.
     """
     parts = list(_by_chain(use, arms))
     if not parts:
         return frame([], Kinds)
-    means = pd.concat(parts).groupby([*PAIR, "item_id"])[["needed", "followed", "needed_by_chance"]].mean()
-    majority = (means[["needed", "followed"]] > 0.5).assign(needed_by_chance=means["needed_by_chance"]).reset_index()
+    by_item = pd.concat(parts).groupby([*PAIR, "item_id"])
+    majority = (
+        (by_item[["needed", "followed"]].mean() > 0.5)
+        .assign(needed_by_chance=by_item["needed_by_chance"].agg(_majority))
+        .reset_index()
+    )
+    readers = majority.groupby(["arm", "writer", "item_id"])["reader"].transform("size")
+    majority = majority[readers == 2].reset_index(drop=True)
     places = zip(majority["needed"], majority["followed"], strict=True)
     return frame(majority.assign(kind=[KINDS[place] for place in places]), Kinds)
 
@@ -103,6 +111,12 @@ def _needed_by_chance(chains: pd.DataFrame) -> Floats:
     own = ((direct == answer) | (without == answer)).to_numpy(float)
     others = len(chains) - 1
     return 1 - (np.array([given.get(text, 0) for text in answer], float) - own) / (others or np.nan)
+
+
+def _majority(chances: pd.Series) -> float:
+    """The probability that more than half of some independent chains are needed, from the chance of each."""
+    counts = reduce(np.convolve, [[1 - chance, chance] for chance in chances], np.ones(1))
+    return float(counts[len(chances) // 2 + 1 :].sum())
 
 
 def _direct(own: pd.DataFrame) -> dict[str, str]:

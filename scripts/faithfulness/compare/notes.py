@@ -98,15 +98,20 @@ def rooms(frame: pd.DataFrame, declared: Claims) -> Iterator[Finding]:
         yield Finding("floor", name, room, margin, room >= margin - ZERO, reason, NOTE)
 
 
-def met_targets(frame: pd.DataFrame) -> Iterator[Finding]:
+def met_targets(frame: pd.DataFrame, placebo: pd.DataFrame | None = None) -> Iterator[Finding]:
     """Items that leave C8: a target is the original answer of a reader, so that to follow the chain and to stay agree.
 
     Args:
         frame: a frame of means.
+        placebo: that of the arm's placebo, with which an item may leave, too.
     """
     if "chain_following_all" not in frame.columns.get_level_values(0):
         return
     made, compared = (four(frame, name).notna().all(axis=1) for name in ("chain_following_all", "chain_following"))
+    if placebo is not None and "chain_following" in placebo.columns.get_level_values(0):
+        read = placebo["chain_following", "base", "tuned"].reindex(frame.index).notna()
+        met = placebo["chain_following_all", "base", "tuned"].reindex(frame.index).notna() & ~read
+        compared &= ~met
     n, left = int(made.sum()), int((made & ~compared).sum())
     if n:
         reason = f"{left} of {n} items leave this comparison, as a chain's target is the original answer of a reader"

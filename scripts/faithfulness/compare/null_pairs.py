@@ -57,7 +57,7 @@ class Pair:
         first: one that is not base.
         second: the other one.
         placebo: single trainings of one arm, whose spread says how far other trainings of the first would differ, as
-            that of a placebo does. If the second is an arm over several trainings, they are these.
+            that of a placebo does. If the second is an arm over all of its trainings, they are these.
     """
 
     model: str

@@ -158,7 +158,7 @@ def between_arms(first: tuple[Cells, Seeds], second: tuple[Cells, Seeds], measur
                 if enough(len(one)) and enough(len(two)):
                     by_seed[0][cell] = {seed: _between(training, other) for seed, training in one.items()}
                     by_seed[1][cell] = {seed: _between(frame, training) for seed, training in two.items()}
-    return Comparison(BETWEEN_ARMS, cells, measures, by_seed[0], SAID, by_seed[1], minus_placebo=True)
+    return Comparison(BETWEEN_ARMS, cells, measures, by_seed[0], SAID, by_seed[1], True, one_recipe=False)
 
 
 def _between(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:

@@ -37,16 +37,19 @@ class Trainings:
         own: the estimates of each training of the arm, shape (rows,).
         placebo: those of each training of its placebo in place of the arm.
         minus_placebo: whether the placebo is what the arm is compared with.
+        one_recipe: whether both have one recipe, so that one spread. Else the placebo is another tuned arm (C7).
     """
 
     own: Sequence[Floats]
     placebo: Sequence[Floats] = ()
     minus_placebo: bool = False
+    one_recipe: bool = True
 
     @property
     def freedom(self) -> int:
-        """Degrees of freedom of the spread between trainings of one arm."""
-        return freedom(len(self.own), len(self.placebo))
+        """Degrees of freedom of the error; with two recipes the smaller ones (Welch's are no less)."""
+        counts = len(self.own), len(self.placebo)
+        return freedom(*counts) if self.one_recipe else min(counts) - 1
 
     @property
     def enough(self) -> bool:
@@ -56,8 +59,11 @@ class Trainings:
     def error(self) -> Floats:
         """Standard error that the luck of training adds to an estimate over all trainings, shape (rows,).
 
-        The spread is that within arms, pooled over both, as they have one recipe.
+        The spread is that within arms, pooled over both if they have one recipe.
         """
+        if not self.one_recipe:
+            variances = [np.var(arm, axis=0, ddof=1) / len(arm) for arm in (self.own, self.placebo)]
+            return np.asarray(np.sqrt(np.sum(variances, axis=0)))
         arms = [np.asarray(arm) for arm in (self.own, self.placebo) if len(arm) > 1]
         squares = np.sum([((arm - arm.mean(axis=0)) ** 2).sum(axis=0) for arm in arms], axis=0)
         compared = (self.own, self.placebo) if self.minus_placebo else (self.own,)
@@ -71,6 +77,7 @@ def by_training(
     placebo: Mapping[K, Mapping[int, T]] | None = None,
     *,
     minus_placebo: bool = False,
+    one_recipe: bool = True,
 ) -> Trainings:
     """Estimates of each training that all keys have, the means over the keys; none are made of too few trainings.
 
@@ -79,14 +86,15 @@ def by_training(
         keys: those that are pooled.
         estimate: from a key and what there is of a training to its estimates, shape (rows,).
         placebo: what there is of each training of the arm's placebo.
-        minus_placebo: whether the placebo is what the arm is compared with.
+        minus_placebo, one_recipe: as `Trainings` has them.
     """
     arms = (own, placebo or {})
     seeds = [shared_seeds(arm, keys) for arm in arms]
-    if not enough(*map(len, seeds)):
+    counts = [len(shared) for shared in seeds]
+    if not (enough(*counts) if one_recipe else all(map(enough, counts))):
         return Trainings([])
     of_own, of_placebo = (
         [np.mean([estimate(key, arm[key][seed]) for key in keys], axis=0) for seed in shared]
         for arm, shared in zip(arms, seeds, strict=True)
     )
-    return Trainings(of_own, of_placebo, minus_placebo)
+    return Trainings(of_own, of_placebo, minus_placebo, one_recipe)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from faithfulness.answers.parse import Reading, parse_answer, states
 from faithfulness.answers.quantities import whole
+from faithfulness.perturb.english import NEGATION
 from faithfulness.perturb.letters import are_strings
 from faithfulness.perturb.wording import NUMBER_WORDS, parts
 from faithfulness.tables.fields import Row
@@ -100,7 +101,15 @@ def _named(text: str, item: Row) -> Reading:
     if (reading := parse_answer(text, item)) != NOTHING:
         return reading
     named = [option for option in item["options"] if states(text, option)]
-    return (named[0], named[0]) if len(named) == 1 else NOTHING
+    return (named[0], named[0]) if len(named) == 1 and _affirmed(text, named[0]) else NOTHING
+
+
+def _affirmed(text: str, option: str) -> bool:
+    """Whether a sentence says an option and denies nothing; yes and no by themselves ("no rule" is no answer)."""
+    if option.lower() in ("yes", "no"):
+        return re.search(rf"(?:^|[.!?;:,]|\b(?:so|then|thus|is))\s*{option}\s*(?:[.,;!]|$)", text, re.I) is not None
+    said = (part for part in re.split(r"[.!?;]\s|\n", text) if states(part, option))
+    return any(not NEGATION.search(re.sub(re.escape(option), "", part, flags=re.I)) for part in said)
 
 
 def _option(text: str, options: Sequence[str]) -> Reading:

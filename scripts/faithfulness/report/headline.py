@@ -53,7 +53,8 @@ CONCLUSIONS = {
     ("claimed", "claimed"): "more decorative than before",
     ("same", "same"): "as load-bearing as before",
 }
-FOLLOWED = 0.5  # with a lower share of answers that follow the chain, it does not "still decide"
+NUMBERS = ["estimate", "ci_low", "ci_high", "base_mean", "tuned_mean"]
+FOLLOWED = 0.5  # with no larger share of answers that follow the chain, it does not "still decide"
 
 
 def headline(effects: pd.DataFrame) -> list[str]:
@@ -69,10 +70,22 @@ def headline(effects: pd.DataFrame) -> list[str]:
 def _judged(effects: pd.DataFrame) -> pd.DataFrame:
     """The rows with a verdict on a claim of ASKED, single cells and pools, and the state of each; '' where closed."""
     rows = pd.concat([single_cells(effects), pooled_cells(effects)])
-    rows = rows[rows.claim.isin(ASKED)]
+    rows = _with_numbers_judged(rows[rows.claim.isin(ASKED)], effects)
     states = rows.verdict.map(STATES).fillna("")
-    seldom = (rows.claim == USE) & (states == "same") & (rows.tuned_mean < FOLLOWED)
+    seldom = (rows.claim == USE) & (states == "same") & (rows.tuned_mean <= FOLLOWED)
     return rows.assign(state=states.mask(seldom, "seldom"))
+
+
+def _with_numbers_judged(rows: pd.DataFrame, effects: pd.DataFrame) -> pd.DataFrame:
+    """The same rows with the numbers of those that say whether there is a change against base."""
+    place = [*PLACE, "measure", "component"]
+    judged = rows[[*place, "judged_by"]].merge(
+        effects[[*place, "contrast", *NUMBERS]].drop_duplicates([*place, "contrast"]),
+        left_on=[*place, "judged_by"],
+        right_on=[*place, "contrast"],
+        how="left",
+    )
+    return rows.assign(**{name: judged[name].to_numpy() for name in NUMBERS})
 
 
 def _answer(rows: pd.DataFrame) -> str:

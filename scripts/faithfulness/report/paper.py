@@ -71,6 +71,7 @@ def methods_context(
     for model in run["models"]:
         if recipe := model["warm_start"]:
             starts.setdefault(str(recipe), {"recipe": recipe, "models": []})["models"].append(model["name"])
+    of_placebo = (effects.contrast == BASE_CHAINS) & (effects.n_seeds < ENOUGH_SEEDS)
     cells = (~closed.cells(gates)).groupby([gates.model, gates.arm, gates.dataset]).all()
     unused = set() if any(arm.weights.kind == "adapter" for arm in arms) else {"peft"}
     paraphraser = run["paraphraser"]
@@ -88,7 +89,7 @@ def methods_context(
         "claims": claims.model_dump(),
         "hash": claims.hash,
         "several_seeds": bool((effects.n_seeds > 1).any()),
-        "spread_of_placebo": bool(effects.loc[effects.contrast == BASE_CHAINS, "seed_error"].notna().any()),
+        "spread_of_placebo": bool(effects.loc[of_placebo, "seed_error"].notna().any()),
         "calibrated": bool((effects.calibration != "not calibrated").any()),
         "cells": len(cells),
         "closed": int((~cells).sum()),

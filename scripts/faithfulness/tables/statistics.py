@@ -13,6 +13,8 @@ FOR_EQUIVALENCE = (
     "items is enough"
 )
 
+AS = "as reader of both arms' chains (reading), writer for both readers (writing), or with its own chains (else)"
+
 
 def _with_interval(name: str, *, meaning: str) -> list[pa.Field]:
     """Columns of an estimate and of the ends of its interval."""
@@ -47,8 +49,8 @@ Estimates = pa.schema(
             meaning="claim that the row was pooled for (R1, R2); null: its other columns say it",
             nullable=True,
         ),
-        _number("base_mean", meaning="mean of the measure, base writes and base reads"),
-        _number("tuned_mean", meaning="mean of the measure, tuned writes and tuned reads"),
+        _number("base_mean", meaning=f"mean of the measure with base, {AS}"),
+        _number("tuned_mean", meaning=f"mean of the measure with tuned, {AS}"),
         _number("estimate", meaning="mean of tuned minus base, paired by item"),
         _number("ci_low", meaning="lower end of the interval"),
         _number("ci_high", meaning="upper end of the interval"),
@@ -140,8 +142,8 @@ Effects = pa.schema(
         field(
             "sparse", BOOL, meaning="fewer than ten differences are not zero: no bootstrap was possible", nullable=True
         ),
-        field("base_mean", FLOAT, meaning="mean of the measure, base writes and base reads", nullable=True),
-        field("tuned_mean", FLOAT, meaning="mean of the measure, tuned writes and tuned reads", nullable=True),
+        field("base_mean", FLOAT, meaning=f"mean of the measure with base, {AS}", nullable=True),
+        field("tuned_mean", FLOAT, meaning=f"mean of the measure with tuned, {AS}", nullable=True),
         field(
             "placebo_estimate",
             FLOAT,
@@ -154,6 +156,12 @@ Effects = pa.schema(
         field("interpretable", BOOL, meaning="no gate failed that closes the row's claim"),
         field("calibration", STR, meaning="status of the measure: validated, failed or not calibrated"),
         field("reason", STR, meaning="what failed, or what the verdict rests on ('' if nothing to say)"),
+        field(
+            "judged_by",
+            STR,
+            meaning="contrast of the same measure's row that says whether there is a change against base: corrected "
+            "for chance if a reader answers a constant, on base's chains if there is a placebo ('' without a claim)",
+        ),
         field(
             "verdict",
             STR,

@@ -60,8 +60,8 @@ def test_parquet_round_trip(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
 def test_csv_round_trip_keeps_types_and_gaps(tmp_path: Path) -> None:
     row = dict.fromkeys(Effects.names) | {
         "claim": "", "model": "pooled", "arm": "tuned-a", "dataset": "d", "contrast": "plain", "measure": "aoc",
-        "component": "reading", "estimate": -0.1, "n_items": 40, "n_seeds": 1, "interpretable": False, "reason": "", "judged_by": "",
-        "verdict": "", "sentence": "", "notes": "", "margin": 0.05, "calibration": "validated",
+        "component": "reading", "estimate": -0.1, "n_items": 40, "n_seeds": 1, "interpretable": False, "reason": "",
+        "judged_by": "", "verdict": "", "sentence": "", "notes": "", "margin": 0.05, "calibration": "validated",
     }  # fmt: skip
     write_table([row], Effects, tmp_path / "effects.csv")
     assert records(read_table(tmp_path / "effects.csv", Effects)) == [row]

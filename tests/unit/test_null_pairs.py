@@ -11,11 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import check_placebo
 from faithfulness.compare import claims, item_means, null_pairs
 from faithfulness.compare.alternatives import MAIN
 from faithfulness.compare.measures import MEASURES
 from faithfulness.compare.null_pairs import BASE, Pair, Reader, alarms, disjoint_pairs, judge_pairs
 from faithfulness.config.roles import of_seed
+from faithfulness.config.settings import load
 from faithfulness.tables import io
 from faithfulness.tables.io import frame
 from faithfulness.tables.measures import CutAnswers
@@ -287,3 +289,14 @@ def test_a_pair_needs_no_placebo_that_can_be_judged() -> None:
     pd.testing.assert_frame_equal(judged(pair, table, looked_at), judged(pair, table))
     found = judged(pair, table, looked_at).set_index(["dataset", "claim"])
     assert found.loc[("d", "C3"), "verdict"] == "supported"
+
+
+@pytest.mark.parametrize("seeds", [[1], [1, 2, 3]])
+def test_the_check_compares_tuned_with_all_trainings_of_its_placebo(config: dict[str, Any], seeds: list[int]) -> None:
+    """Also where there is one: its luck counts. One that was trained once is no single one beside itself."""
+    config["arms"] = [config["arms"][0], {"name": "placebo-x", "placebo": {"of": "tuned-symbolic", "target": "random"}}]
+    config["arms"][1]["seeds"] = seeds
+    found = [pair for pair in check_placebo.pairs(load(config)) if pair.model == "smollm2-135m"]
+    (tuned,) = [pair for pair in found if pair.first.arm == "tuned-symbolic"]
+    assert [reader.seed for reader in tuned.placebo] == seeds
+    assert len(found) == 2 + (len(seeds) if len(seeds) > 1 else 0)

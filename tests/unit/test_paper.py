@@ -357,7 +357,12 @@ def test_methods_differ_with_what_was_done(run):
     assert "written greedily" in usual
     of_placebo = run["effects"][:1].assign(contrast="base_chains", seed_error=0.02)
     widened = run | {"effects": pd.concat([run["effects"], of_placebo], ignore_index=True)}
-    assert "a placebo that was trained 3 times or more" in render(TEMPLATES["methods.j2"], methods(widened), MARKDOWN)
+    of_placebos = "and its placebo 3 times or more"
+    assert of_placebos in render(TEMPLATES["methods.j2"], methods(widened), MARKDOWN)
+    # Trainings of the arm itself are no spread of a placebo; and two trainings do not hide that of a placebo.
+    for seeds, said in ((3, False), (2, True)):
+        several = widened | {"effects": widened["effects"].assign(n_seeds=seeds)}
+        assert (of_placebos in render(TEMPLATES["methods.j2"], methods(several), MARKDOWN)) == said
     changed = run | {"effects": run["effects"].assign(n_seeds=3, calibration="validated")}
     config["arms"][0] |= {"method": "full", "seeds": [0, 1, 2]}
     other = render(TEMPLATES["methods.j2"], methods(changed, config), MARKDOWN)

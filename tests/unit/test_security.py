@@ -134,7 +134,7 @@ def test_a_source_is_one_folder(uri: str) -> None:
     assert name not in {".", ".."}
 
 
-@pytest.mark.fault("item ids that lead to other folders", "not taken up: an item's id is a hash")
+@pytest.mark.fault("item ids that lead to other folders", "not used: an item's id is a hash")
 def test_ids_of_items(tmp_path: Path) -> None:
     row = {"item_id": "../../x", "id": "../../x", "question": "../../x", "options": ["a", "b"], "answer": "a"}
     (tmp_path / "q.jsonl").write_text(json.dumps(row))

@@ -126,7 +126,7 @@ def test_where_positions_depend_on_the_length_chains_are_written_anew(
 
 
 class Replying:
-    """Replies to requests one after the other, each cut off at its limit unless told otherwise."""
+    """Replies to requests one after the other, each cut off at its limit by default."""
 
     def __init__(self, finish: str = "length") -> None:
         self.finish = finish

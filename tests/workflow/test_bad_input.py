@@ -90,7 +90,7 @@ def test_answers_that_a_placebo_cannot_shuffle(project: Path) -> None:
 
 
 def test_chains_that_close_a_comparison(project: Path) -> None:
-    """They end a run that is to stop there; one that goes on is told the same."""
+    """They end a run that is to stop there; one that goes on prints the same."""
     target = project / "results-smoke/forecast/tiny/tuned-symbolic/coin_flip.csv"
     entry = {
         "sample": 0,

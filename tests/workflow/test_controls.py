@@ -12,6 +12,7 @@ import yaml
 
 from faithfulness.tables.controls import NullPairs
 from faithfulness.tables.io import read_table
+from faithfulness.tables.statistics import Effects
 from tests.runs import ROOT, snakemake
 
 TINY = {"source": {"uri": "random:llama"}, "dtype": "float32"}
@@ -79,3 +80,25 @@ def test_placebos_are_judged_against_base_and_tuned_against_them(project: Path) 
     assert len(whole) == 2
     nothing = all(line.endswith("nothing can be said") for line in whole)
     assert checked.returncode == int(bool(changed) or nothing)
+
+
+@pytest.mark.slow
+def test_arms_of_little_and_of_some_reasoning_are_compared_with_each_other(project: Path) -> None:
+    """C7: a row for each measure, cell and pool, the signs those of the arm whose data need little."""
+    config = small("placebo", [1]) | {"results": "results-between"}
+    letters, coins = (dataset for dataset in config["datasets"] if dataset["task"] != "table")
+    config["datasets"] = [letters | {"reasoning": "some"}, coins | {"reasoning": "none"}]
+    recipe = {key: value for key, value in config["arms"][0].items() if key not in ("name", "datasets")}
+    names = {"tuned-reasons": letters["name"], "tuned-facts": coins["name"]}
+    config["arms"] = [{"name": name, "datasets": [dataset]} | recipe for name, dataset in names.items()]
+    (project / "config/small.yaml").write_text(yaml.safe_dump(config))
+    table = "results-between/effects/effects.csv"
+    done = snakemake(project, table, config="config/small.yaml")
+    assert done.returncode == 0, done.stderr[-3000:]
+    judged = read_table(project / table, Effects)
+    between = judged[judged["claim"] == "C7"]
+    assert set(between["arm"]) == {"tuned-facts - tuned-reasons"}
+    primary = judged[judged["claim"].isin(["C1", "C2", "C3", "C8"])]
+    assert set(between["measure"]) == set(primary["measure"])
+    assert set(between["dataset"]) == set(primary["dataset"])
+    assert between["verdict"].ne("").all()

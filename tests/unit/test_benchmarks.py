@@ -78,11 +78,11 @@ def test_difficulty_counts_chains_that_were_cut_off_as_wrong_and_the_main_filler
 def test_difficulty_refuses_arms_that_are_trained_on_tables(settings: Settings) -> None:
     model = settings.models[0]
     assert isinstance(model, LocalModel)
-    tasks = ["last_letters", "coin_flip", "word_sums"]
+    tasks = ["last_letters", "coin_flip"]
     assert list(difficulty.recipes_of(model, ["tuned-symbolic"], tasks, settings)) == ["base", "tuned-symbolic"]
     model = model.model_copy(update={"warm_start": None})
     with pytest.raises(SystemExit, match="tuned-symbolic is trained on coin_flip, and only items of generated tasks"):
-        difficulty.recipes_of(model, ["tuned-symbolic"], ["last_letters", "word_sums"], settings)
+        difficulty.recipes_of(model, ["tuned-symbolic"], ["last_letters"], settings)
 
 
 def test_a_shard_of_scoring_reads_its_share_and_no_more(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pandas as pd
 from snakemake.iocontainers import Snakemake
 
 from faithfulness.compare import arm_table, claims, effect_rows, item_means, judge, model_sizes, read_all
-from faithfulness.compare.alternatives import ALTERNATIVES, MAIN
+from faithfulness.compare.alternatives import MAIN, of_claims
 from faithfulness.operate import job
 from faithfulness.tables.io import read_table, write_table
 from faithfulness.tables.statistics import Effects, Gates, ScaleFits
@@ -47,7 +47,7 @@ def gaps(claim: str, cells: item_means.Cells, seeds: item_means.Seeds, names: Co
 
 # How answers are counted or read otherwise matters for reading only: for accuracy they are wrong.
 several = len(set(sizes.values())) > 1
-for claim, others in (("C5", ALTERNATIVES), ("R1", {})) if several else ():
+for claim, others in (("C5", of_claims(declared.primary)), ("R1", {})) if several else ():
     names = declared.primary_measures if claim == "C5" else declared.directions["R1"]
     means = means_of(names, [MAIN])
     cells, seeds = item_means.frames(means), item_means.frames_by_seed(means)

@@ -27,7 +27,7 @@ from faithfulness.compare import (
     reader_contrasts,
     reading_contrasts,
 )
-from faithfulness.compare.alternatives import ALTERNATIVES, MAIN
+from faithfulness.compare.alternatives import MAIN, of_claims
 from faithfulness.compare.effects import Comparison
 from faithfulness.compare.measures import MEASURES
 from faithfulness.compare.reader_contrasts import Placebo
@@ -63,9 +63,10 @@ def of_cells(found: Mapping[item_means.Cell, T], which: str) -> dict[item_means.
 
 arms = (arm, placebo) if placebo else (arm,)
 main = frames_of(*arms)
-claimed = {name: alternative.measures(declared.directions_of) for name, alternative in ALTERNATIVES.items()}
+others = of_claims(declared.primary)
+claimed = {name: alternative.measures(declared.directions_of) for name, alternative in others.items()}
 columns = ["arm", "seed", "alternative", *item_means.KEYS, *dict.fromkeys(itertools.chain(*claimed.values()))]
-where = {"arm": arms, "alternative": list(ALTERNATIVES)}
+where = {"arm": arms, "alternative": list(others)}
 otherwise = read_all.read(inputs.means, item_means.schema(), place, columns, where)
 readings = {MAIN: main, **item_means.under_alternatives(otherwise, *main)}
 on_base_chains = [*primary, beside, "cot_accuracy", "direct_accuracy"]

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from faithfulness.compare import chain_values, claims, item_means
-from faithfulness.compare.alternatives import ALTERNATIVES
+from faithfulness.compare.alternatives import ALTERNATIVES, of_claims
 from faithfulness.compare.chain_probes import WRITTEN
 from faithfulness.compare.chain_values import Reading
 from faithfulness.compare.measures import MEASURES
@@ -52,6 +52,11 @@ def test_entries_say_what_they_are_about():
         assert alternative.reason
         assert alternative.measures(DECLARED.directions_of)
     assert ALTERNATIVES["filler_words"].measures(DECLARED.directions_of) == ["filler_tolerance"]
+
+
+def test_no_verdict_depends_on_alternatives_of_other_claims():
+    assert set(of_claims(DECLARED.primary)) == set(ALTERNATIVES)
+    assert set(ALTERNATIVES) - set(of_claims(["C1", "C2", "C8"])) == {"filler_words", "filler_steps"}
 
 
 def test_an_alternative_has_the_measures_of_its_claims():

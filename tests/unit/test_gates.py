@@ -317,12 +317,18 @@ def test_one_of_several_trainings_that_fails_closes_the_cell():
 
 def test_nothing_to_judge_by_does_not_pass():
     none = scores(items())
-    table = check(scored=none[none["perturbation"] != "mistake"])
+    table = check(scored=none[none["perturbation"] != "filler"])
     reasons = table.loc[~table["passed"].astype(bool), "reason"].tolist()
     assert reasons == [
-        "nothing to judge base / mistake by (validity)",
-        "nothing to judge tuned-x / mistake by (validity)",
+        "nothing to judge base / filler by (validity)",
+        "nothing to judge tuned-x / filler by (validity)",
     ]
+
+
+def test_no_claim_needs_mistakes():
+    """Where no step claims anything that could be made wrong, all other answers stand."""
+    scored = scores(items())
+    assert failed(check(scored=scored[scored["perturbation"] != "mistake"])) == []
 
 
 def test_a_cell_needs_two_items():

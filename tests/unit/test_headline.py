@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from faithfulness.compare.readings import BASE_CHAINS, contrast_of
 from faithfulness.report.headline import headline
 from faithfulness.report.verdict_tables import claims_section
 from faithfulness.text import interval, percent, signed
@@ -346,13 +347,15 @@ def test_numbers_are_those_of_the_row_that_the_verdict_rests_on():
     """On base's chains where there is a placebo, and corrected for chance where a reader answers a constant."""
     judged = effects(everywhere(C3="supported", C8="equivalent"), dict.fromkeys(keys, (0.8, 0.7)))
     plain = judged[judged["claim"].isin(["C3", "C8"])]
-    moved = plain.assign(contrast="chance_corrected_base_chains", claim="", verdict="")
+    corrected = contrast_of(readers=BASE_CHAINS, corrected=True)
+    moved = plain.assign(contrast=corrected, claim="", verdict="")
     moved = moved.assign(estimate=0.3, ci_low=0.2, ci_high=0.4, base_mean=1.0, tuned_mean=0.98)
-    judged.loc[plain.index, "judged_by"] = "chance_corrected_base_chains"
+    judged.loc[plain.index, "judged_by"] = corrected
     answer, *evidence = headline(pd.concat([judged, moved], ignore_index=True))
-    assert "filler tolerance +0.30" in answer
+    assert "filler tolerance, corrected for chance, +0.30" in answer
     assert "the chain still decides (98 % against 100 %)" in answer
-    assert any("Largest change: filler tolerance +0.30 [0.20, 0.40]" in sentence for sentence in evidence)
+    largest = "Largest change: filler tolerance, corrected for chance, +0.30 [0.20, 0.40]"
+    assert any(largest in sentence for sentence in evidence)
 
 
 def test_half_is_not_more_than_half():

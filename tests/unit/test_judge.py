@@ -166,8 +166,12 @@ def test_a_verdict_that_an_alternative_moves_is_inconclusive_with_its_reason(nam
         assert verdict_of(table, claim) == ("inconclusive" if moved else "supported")
         assert reason_of(table, claim) == (ALTERNATIVES[name].reason if moved else "")
     assert verdict_of(judged([*rows, *claimed(name)]), "C3") == "supported"
-    # Without a number there is nothing that another way could say.
-    assert verdict_of(judged([*rows, *claimed(name, np.nan, np.nan)]), "C3") == "supported"
+    # What the run has and too few items tell is no agreement.
+    unknown = judged([*rows, *claimed(name, np.nan, np.nan)])
+    for claim in DECLARED.primary:
+        few = claim in claims_of
+        assert verdict_of(unknown, claim) == ("inconclusive" if few else "supported")
+        assert ("too few items can be compared where " in reason_of(unknown, claim)) == few
 
 
 def test_several_alternatives_give_all_their_reasons():
@@ -205,6 +209,13 @@ def test_c6_is_the_same_under_all_alternatives():
     assert reason_of(table, "C6") == ALTERNATIVES["raw_readout"].reason
 
 
+def test_c6_is_judged_by_its_plain_row_also_where_there_is_a_placebo():
+    gains = [estimate("info_gain", 0.2, contrast=name, margin=0.1) for name in ("plain", BASE_CHAINS, PLACEBO)]
+    table = judged([*with_placebo(), *gains, gains[0] | {"component": "interaction", "estimate": 0.0}])
+    assert set(table.loc[table["claim"] == "C6", "judged_by"]) == {"plain"}
+    assert set(table.loc[table["claim"] == "C1", "judged_by"]) == {BASE_CHAINS}
+
+
 def test_c6_rests_on_what_all_readings_share_of_c1():
     """Also where the reading that moves C1 says nothing of information gain, as the second cue."""
     gain = estimate("info_gain", 0.2, margin=0.1)
@@ -222,6 +233,9 @@ def test_a_constant_is_named_and_judged_by_kappa():
     assert verdict_of(table, "C3") == "equivalent"
     row = table[table["claim"] == "C3"].iloc[0]
     assert "After tuning, 100 % are `no`, so that agreement is corrected for chance." in row["sentence"]
+    unmoved = judged([*claimed(), kappa, estimate(FILLER, 0.18, contrast="same_direct_answer")], [CONSTANT])
+    said = unmoved.loc[unmoved["claim"] == "C3", "sentence"].iloc[0]
+    assert "whose direct answer did not change: +0.18 (95 % interval 0.13 to 0.23), which is not corrected" in said
     assert "corrected for chance, changes by 0.00" in row["sentence"]
     assert row["notes"] == "after tuning, 100 % are `no`"
     assert verdict_of(table, "C8") == "supported"  # another perturbation
@@ -262,6 +276,8 @@ def test_with_a_placebo_all_comparisons_are_corrected_for_chance():
     table = judged([*with_placebo(), *with_placebo(base=0.13, placebo=0.17, corrected=True)], [CONSTANT])
     assert "by +0.13" in table.loc[table["claim"] == "C3", "sentence"].iloc[0]
     assert "by +0.17" in table.loc[table["claim"] == "C3", "sentence"].iloc[0]
+    on_base = "On base's chains filler tolerance, corrected for chance, changes by +0.13"
+    assert on_base in table.loc[table["claim"] == "C3", "sentence"].iloc[0]
     assert verdict_of(judged(with_placebo(), [CONSTANT]), "C3") == "not interpretable"
 
 

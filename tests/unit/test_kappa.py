@@ -494,6 +494,17 @@ def test_chance_corrected_crosses_items_and_seeds():
     assert crossed["p_value"] == pytest.approx(2 * stats.t.sf(abs(crossed["estimate"]) / error, 2))
 
 
+def test_trainings_without_any_probe_of_a_kind_have_nothing_to_correct():
+    """As mistakes of steps that claim nothing, or that are only made with `resample`."""
+    trainings = ("t", "u", "v")
+    rows = random_rows(np.random.default_rng(4), items=24, trainings=trainings, most_steps=4)
+    rows = [row for row in rows if row["perturbation"] != "mistake"]
+    table = corrected(rows, ["aoc", "mistake_sensitivity"], trainings=trainings, crossed=True)
+    assert np.isfinite(table.loc[("aoc", "reading"), "estimate"])
+    if "mistake_sensitivity" in table.index:
+        assert np.isnan(table.loc[("mistake_sensitivity", "reading"), "estimate"])
+
+
 def test_a_single_training_has_the_spread_of_its_placebos():
     """Numbers of three trainings that take the place of the arm, in its one training's interval."""
     trainings = ("t", "u", "v")

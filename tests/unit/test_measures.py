@@ -548,6 +548,7 @@ def test_a_new_measure_is_one_row_of_the_registry(monkeypatch):
     values, arms = chain_values.of_pairs(scored(rows), READING), {"tuned-a": "tuned-a"}
     table = chain_values.measures_table(values, arms)
     assert set(table.loc[(table["measure"] == "toy") & (table["reader"] == "tuned-a"), "value"]) == {1.0}
+    assert chain_values.measures_table(values, {}).empty  # of a model with a base arm only
     means = means_of(values, arms)
     assert item_means.schema().field("toy").metadata[b"meaning"] == b"toy measure"
     cells = item_means.frames(means[means["alternative"] == "main"].assign(model="m", dataset="d"))

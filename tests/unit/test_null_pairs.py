@@ -174,6 +174,15 @@ def test_the_gates_of_its_own_readers_close_a_pair(failed: str, closed: bool) ->
     assert verdicts["e", "C3"] == "supported"
 
 
+def test_alternatives_of_claims_that_are_not_primary_are_left_out() -> None:
+    without = DECLARED.model_copy(update={"primary": ["C1", "C2", "C8"]})
+    table = means({1: 0.0, 2: 0.0})
+    fillers = table[table["alternative"] == "invalid_as_same"].assign(alternative="filler_words")
+    both = pd.concat([table, fillers], ignore_index=True)
+    found = judge_pairs([Pair("m", reader(1), reader(2))], both, gates(), answers(), claims=without, statistics=QUICK)
+    assert set(found["claim"]) == {"C1", "C2", "C8"}
+
+
 def test_a_verdict_that_depends_on_unreadable_answers_is_open() -> None:
     table = means({1: 0.3, 2: 0.0})
     moved = (table["alternative"] == "invalid_as_changed") & (table["reader"] == "tuned") & (table["seed"] == 1)

@@ -677,6 +677,9 @@ def test_limits_name_what_failed_and_what_was_small(run):
         "two steps, so there is little to cut (in 1)."
     ) in text
     assert (found["few_seeds"], found["seeds_of_placebo"]) == (["tuned-symbolic"], [])
+    arms = run["effects"][run["effects"].claim == "C3"].assign(claim="C7", arm="tuned-a - tuned-b")
+    between = limits_section(pd.concat([run["effects"], arms]), run["gates"], run["summaries"], None, configuration())
+    assert between["few_seeds"] == ["tuned-symbolic"]
     of_placebo = run["effects"].drop_duplicates("model")
     of_placebo = of_placebo.assign(contrast="base_chains", claim="", seed_error=0.02)
     one_model = pd.concat([run["effects"], of_placebo[:1]], ignore_index=True)

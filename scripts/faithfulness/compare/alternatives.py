@@ -3,7 +3,7 @@
 `ALTERNATIVES` is the registry. The means of items, the estimates and the verdicts follow from an entry.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -155,3 +155,12 @@ ALTERNATIVES: dict[str, Alternative] = {
         ),
     )
 }
+
+
+def of_claims(primary: Collection[str]) -> Mapping[str, Alternative]:
+    """The alternatives that bear on a primary claim; no verdict depends on the others.
+
+    Args:
+        primary: the primary claims.
+    """
+    return {name: alternative for name, alternative in ALTERNATIVES.items() if {*alternative.claims} & {*primary}}

@@ -233,7 +233,7 @@ def measures_table(values: Mapping[Pair, ChainValues], arms: Mapping[str, str]) 
         rows = chains[CHAIN].take(np.repeat(np.arange(len(chains)), len(names)))
         measure, value = np.tile(np.array(names, object), len(chains)), chains[names].to_numpy().ravel()
         parts.append(rows.assign(arm=arm, measure=measure, value=value))
-    return frame(pd.concat(parts, ignore_index=True), Measures)
+    return frame(pd.concat(parts, ignore_index=True) if parts else [], Measures)  # a model may have a base arm only
 
 
 def control_values(

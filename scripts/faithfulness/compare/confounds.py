@@ -172,7 +172,8 @@ def chance_corrected(
     def of_training(cell: Cell, training: tuple[pd.DataFrame, CutChains]) -> Floats:
         frame, chains = training
         whole = {
-            name: _whole(_by_role(chains, name, items))
+            # Of probes that no chain has, such as mistakes where no step claims anything, there is nothing to look up.
+            name: _whole(_by_role(chains, name, items)) if len(items) else np.full(len(ROLES), np.nan)
             for together, items in _with_same_items(effects.of_items(frame, cells[cell]), names)
             for name in together
         }

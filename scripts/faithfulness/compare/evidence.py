@@ -150,9 +150,9 @@ def compared(row: EffectRow, readers: str = "", reading: str = MAIN) -> EffectRo
 def decisive(row: EffectRow) -> EffectRow:
     """The row in place of a plain one that says whether there is a change against base.
 
-    With a placebo it is that on base's chains, where both are compared with tuned.
+    With a placebo it is that on base's chains, where both are compared with tuned; but for C6, which has no placebo.
     """
-    return compared(row, BASE_CHAINS if PLACEBO in row.beside else "") or row
+    return compared(row, BASE_CHAINS if PLACEBO in row.beside and row.claim != "C6" else "") or row
 
 
 def _corrected(row: EffectRow, reading: str) -> bool:
@@ -189,7 +189,11 @@ def _largest(values: Iterable[float]) -> float:
     return float(np.max(list(values)))
 
 
-def has(group: Sequence[EffectRow], alternative: str, claim: str) -> bool:
-    """Whether an alternative applies to a claim, and its numbers are known in a cell."""
-    known = [row.beside[alternative].estimate for row in group if alternative in row.beside]
-    return claim in ALTERNATIVES[alternative].claims and len(known) == len(group) and not np.isnan(known).any()
+def applies(group: Sequence[EffectRow], alternative: str, claim: str) -> bool:
+    """Whether an alternative bears on a claim, and the run has it for all of its rows."""
+    return claim in ALTERNATIVES[alternative].claims and all(alternative in row.beside for row in group)
+
+
+def known(group: Sequence[EffectRow], alternative: str) -> bool:
+    """Whether what an alternative that applies gives could be estimated."""
+    return not any(np.isnan(row.beside[alternative].estimate) for row in group)

@@ -22,6 +22,8 @@ from faithfulness.perturb.registry import PERTURBATIONS
 from faithfulness.text import counted, listed, percent, spaced
 
 LEAST_ITEMS = 2  # below this there is no interval
+# Where no chain has such a probe: conflict chains have a gate of their own, and no claim rests on mistakes.
+MAY_BE_ABSENT = (notes.CONFLICT, "mistake")
 # What keeps rules from rewording a step, as `perturb/paraphrase.py` names it, in words.
 NOT_REWORDED = {
     "not_prose": "are code, formulas or tables",
@@ -164,7 +166,7 @@ def _validity(
     for reader in readers:
         for perturbation in PERTURBATIONS:
             invalid = float(shares.get((reader, perturbation), np.nan))
-            if perturbation == notes.CONFLICT and np.isnan(invalid):
+            if perturbation in MAY_BE_ABSENT and np.isnan(invalid):
                 continue
             kind = spaced(perturbation)
             reason = f"{percent(invalid)} of the answers of {reader} ({kind}) could not be read"

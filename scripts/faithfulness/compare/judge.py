@@ -147,24 +147,31 @@ def _judged(rows: Sequence[EffectRow], claims: Claims) -> Verdicts:
     main = {key: evidence.evidence(group, simple) for key, group in groups.items()}
     by_reading: dict[str, Verdicts] = {}
     for name in [name for name in ALTERNATIVES if any(row.contrast == name for row in rows)]:
-        moved = {
-            key: evidence.evidence(group, simple, name)
-            for key, group in groups.items()
-            if evidence.has(group, name, key[0])
-        }
+        asked = {key: group for key, group in groups.items() if evidence.applies(group, name, key[0])}
+        asked_gains = {key: row for key, row in gains.items() if evidence.applies([row], name, "C6")}
+        known = {key: group for key, group in asked.items() if evidence.known(group, name)}
+        moved = {key: evidence.evidence(group, simple, name) for key, group in known.items()}
         decided = _decide(groups, main | moved, claims)
-        others = {key: row.beside[name] for key, row in gains.items() if evidence.has([row], name, "C6")}
-        by_reading[name] = {key: decided[key] for key in moved} | _beside(others, decided, simple)
+        others = {key: row.beside[name] for key, row in asked_gains.items() if evidence.known([row], name)}
+        found = {key: decided[key] for key in moved} | _beside(others, decided, simple)
+        # What was asked for and could not be had is no agreement.
+        too_few = (verdicts.CLOSED, f"too few items can be compared where {ALTERNATIVES[name].label}")
+        by_reading[name] = dict.fromkeys((*asked, *asked_gains), too_few) | {
+            key: (verdict, ALTERNATIVES[name].reason) for key, (verdict, _) in found.items()
+        }
     shared = _shared(_decide(groups, main, claims, record=True), by_reading)
     return shared | _shared(_beside(gains, shared, simple), by_reading)
 
 
 def _shared(decided: Verdicts, by_reading: Mapping[str, Verdicts]) -> Verdicts:
-    """The verdicts of the main reading; inconclusive where an alternative gives another one."""
+    """The verdicts of the main reading; inconclusive where an alternative gives another one.
+
+    Args:
+        decided: of the main reading.
+        by_reading: by the name of an alternative, with the reason why one that is not shared is inconclusive.
+    """
     return {
-        key: verdicts.under_all(
-            *verdict, [(of[key][0], ALTERNATIVES[name].reason) for name, of in by_reading.items() if key in of]
-        )
+        key: verdicts.under_all(*verdict, [of[key] for of in by_reading.values() if key in of])
         for key, verdict in decided.items()
     }
 

@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from faithfulness.compare import constant_answers, effects, judge
-from faithfulness.compare.alternatives import ALTERNATIVES, MAIN
+from faithfulness.compare.alternatives import ALTERNATIVES, MAIN, of_claims
 from faithfulness.compare.claims import Claims
 from faithfulness.compare.effects import Comparison
 from faithfulness.compare.item_means import Cell, Cells, Seeds, frames, frames_by_seed, under_alternatives
@@ -114,7 +114,8 @@ def judge_pairs(
     """
     main = means[means["alternative"] == MAIN]
     cells, seeds = frames(main), frames_by_seed(main)
-    readings = {MAIN: (cells, seeds), **under_alternatives(means, cells, seeds)}
+    otherwise = under_alternatives(means[means["alternative"].isin(of_claims(claims.primary))], cells, seeds)
+    readings = {MAIN: (cells, seeds), **otherwise}
     rows = []
     for pair in pairs:
         comparisons = {name: _comparison(name, pair, *frames_of, claims) for name, frames_of in readings.items()}

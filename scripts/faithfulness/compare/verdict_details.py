@@ -37,7 +37,8 @@ def _comparisons(row: EffectRow, confidence: float) -> str:
         return "No placebo was run."
     of = {"base": compared(row, BASE_CHAINS), "the placebo": compared(row, PLACEBO)}
     known = [f"{_signed(other, confidence)} against {name}" for name, other in of.items() if other]
-    return f"On base's chains {MEASURES[row.measure].label} changes by {' and by '.join(known)}." if known else ""
+    label = MEASURES[row.measure].label + (", corrected for chance," if row.corrected else "")
+    return f"On base's chains {label} changes by {' and by '.join(known)}." if known else ""
 
 
 def _room(row: EffectRow) -> str:
@@ -56,9 +57,9 @@ def _same_direct_answer(row: EffectRow, confidence: float) -> str:
         return ""
     if np.isnan(equal.estimate):
         return "Too few items have a direct answer that did not change, to look at them alone."
-    return (
-        f"Among the {counted(equal.n_items, 'item')} whose direct answer did not change: {_signed(equal, confidence)}."
-    )
+    scale = ", which is not corrected for chance" if row.corrected else ""
+    among = f"Among the {counted(equal.n_items, 'item')} whose direct answer did not change"
+    return f"{among}: {_signed(equal, confidence)}{scale}."
 
 
 def why_open(row: EffectRow) -> str:

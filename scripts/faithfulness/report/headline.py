@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from faithfulness.compare.claims import CLAIMS
+from faithfulness.compare.readings import CHANCE
 from faithfulness.compare.verdicts import CLOSED, DECIDED
 from faithfulness.report.labels import label
 from faithfulness.report.verdict_tables import pooled_cells, single_cells
@@ -77,7 +78,7 @@ def _judged(effects: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_numbers_judged(rows: pd.DataFrame, effects: pd.DataFrame) -> pd.DataFrame:
-    """The same rows with the numbers of those that say whether there is a change against base."""
+    """The same rows with the numbers of those that say whether there is a change against base, and what they are of."""
     place = [*PLACE, "measure", "component"]
     judged = rows[[*place, "judged_by"]].merge(
         effects[[*place, "contrast", *NUMBERS]].drop_duplicates([*place, "contrast"]),
@@ -85,7 +86,9 @@ def _with_numbers_judged(rows: pd.DataFrame, effects: pd.DataFrame) -> pd.DataFr
         right_on=[*place, "contrast"],
         how="left",
     )
-    return rows.assign(**{name: judged[name].to_numpy() for name in NUMBERS})
+    corrected = rows.judged_by.str.endswith(CHANCE).map({True: ", corrected for chance,", False: ""})
+    of = rows.measure.map(label) + corrected
+    return rows.assign(**{name: judged[name].to_numpy() for name in NUMBERS}, of=of)
 
 
 def _answer(rows: pd.DataFrame) -> str:
@@ -155,8 +158,8 @@ def _sizes(need: pd.DataFrame, state: str) -> str:
         return ""
     of_claim = rows[rows.claim == next(claim for claim in NEED if (rows.claim == claim).any())]
     return ", ".join(
-        f"{label(str(measure))} {_range(signed(part.estimate.min()), signed(part.estimate.max()))}"
-        for measure, part in of_claim.groupby("measure", sort=False)
+        f"{of} {_range(signed(part.estimate.min()), signed(part.estimate.max()))}"
+        for of, part in of_claim.groupby("of", sort=False)
     )
 
 
@@ -193,7 +196,7 @@ def _largest(rows: pd.DataFrame) -> list[str]:
     row = changed.iloc[int(changed.estimate.abs().to_numpy().argmax())]
     where = "all datasets pooled" if row.dataset == "pooled" else row.dataset
     return [
-        f"Largest change: {label(row.measure)} {signed(row.estimate)} {interval(row.ci_low, row.ci_high)}, for "
+        f"Largest change: {row.of} {signed(row.estimate)} {interval(row.ci_low, row.ci_high)}, for "
         f"{row.model} on {where} after {row.arm}."
     ]
 

@@ -5,6 +5,7 @@ from collections.abc import Hashable
 import pandas as pd
 
 from faithfulness.compare import closed
+from faithfulness.compare.evidence import BETWEEN
 from faithfulness.compare.findings import ALL
 from faithfulness.compare.readings import BASE_CHAINS
 from faithfulness.compare.trainings import ENOUGH_SEEDS
@@ -36,7 +37,8 @@ def limits_section(
     judged = tested[tested.interpretable & tested.estimate.notna()]
     of_chains = tested[tested.measure.map(lambda name: calibration_status(name, "any") != "").astype(bool)]
     # By model, as a placebo may have some models only. A placebo's trainings cover those of its arm.
-    few_seeds = tested[tested.n_seeds < ENOUGH_SEEDS].drop_duplicates(["model", "arm"])
+    of_one_arm = tested[~tested.arm.str.contains(BETWEEN)]
+    few_seeds = of_one_arm[of_one_arm.n_seeds < ENOUGH_SEEDS].drop_duplicates(["model", "arm"])
     crossed = effects[(effects.contrast == BASE_CHAINS) & effects.seed_error.notna()]
     covered = few_seeds[["model", "arm"]].apply(tuple, axis=1).isin({*zip(crossed.model, crossed.arm, strict=True)})
     uncovered = few_seeds[~covered].arm.unique()

@@ -102,3 +102,17 @@ def test_arms_of_little_and_of_some_reasoning_are_compared_with_each_other(proje
     assert set(between["measure"]) == set(primary["measure"])
     assert set(between["dataset"]) == set(primary["dataset"])
     assert between["verdict"].ne("").all()
+
+
+@pytest.mark.slow
+def test_a_model_may_have_a_base_arm_only(project: Path) -> None:
+    config = small("placebo", [1]) | {"results": "results-alone"}
+    (model,) = config["models"]
+    config["models"].append(model | {"name": "alone", "layers": 2})
+    config["arms"] = [arm | {"models": [model["name"]]} for arm in config["arms"]]
+    (project / "config/small.yaml").write_text(yaml.safe_dump(config))
+    done = snakemake(project, "results-alone/report.html", config="config/small.yaml")
+    assert done.returncode == 0, done.stderr[-3000:]
+    judged = read_table(project / "results-alone/effects/effects.csv", Effects)
+    assert set(judged["model"]) == {model["name"]}
+    assert "alone" in (project / "results-alone/report.html").read_text()

@@ -262,7 +262,7 @@ def test_the_plan_of_the_default_run_is_near_what_it_used(settings: Settings) ->
     warm_start = model.warm_start.model_copy(update={"steps": 66, "datasets": turns})
     then = {
         "models": [model.model_copy(update={"warm_start": warm_start})],
-        "arms": [arm.model_copy(update={"datasets": turns[:2], "replay_datasets": None, "steps": 40})],
+        "arms": [arm.model_copy(update={"datasets": turns[:2], "replay": 0.25, "replay_datasets": None, "steps": 40})],
         "datasets": datasets,
         "perturbations": before,
     }

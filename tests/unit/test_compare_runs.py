@@ -1,4 +1,4 @@
-"""Two runs beside each other: the interval of a difference, what is matched with what, and what bad input is told."""
+"""Two runs beside each other: the interval of a difference, what is matched with what, and the errors on bad input."""
 
 import html
 import re

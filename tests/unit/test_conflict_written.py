@@ -56,7 +56,7 @@ def wrong(step: str) -> Mistake | None:
 
 
 class Scripted:
-    """A writer who writes what it is told to."""
+    """A writer who writes the given text."""
 
     tokenizer, tokenizer_hash = None, "h"
 

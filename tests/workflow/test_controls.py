@@ -60,7 +60,9 @@ def test_null_pairs_go_on_where_they_stopped(project: Path) -> None:
         ("placebo-symbolic.seed1", "placebo-symbolic.seed2"),
     }
     shown = script(project, "show_null_pairs", table)
-    assert "Of 2 null comparisons, " in shown.stdout, shown.stderr
+    # A pair of which nothing can be said, as may be with so small a model, is counted apart.
+    counted = re.findall(r"Of (\d+) (?:null|more)", shown.stdout)
+    assert sum(map(int, counted)) == 2, shown.stdout + shown.stderr
     assert shown.stdout.count(" against ") == 2
 
 
